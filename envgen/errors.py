@@ -1,0 +1,116 @@
+"""Everything that can go wrong, as types.
+
+    EnvgenError                     70  a bug, unless a subclass says otherwise
+    ├── UserError                    1  something the user wrote or asked for
+    │   ├── SpecError                   faults of one document, all of them
+    │   ├── LockError                   a lock is missing, unreadable or stale
+    │   └── HostError                   this machine lacks what the lock needs
+    ├── UsageError                   2  the command line itself
+    ├── UnsatisfiableError           3  no set of packages meets the requirements
+    ├── NetworkError                 4  a source cannot be reached, or answers with an error
+    │   └── GoneError                   a locked artifact is no longer offered
+    └── IntegrityError               5  bytes are not what they should be
+        ├── DigestMismatchError
+        ├── SignatureError
+        └── ArtifactError               a wheel, .deb or .conda that must not be used
+
+The message says what, where, expected and got; `hint` says what to do and is printed on a line of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class EnvgenError(Exception):
+    """Base of every error that envgen raises on purpose."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UserError(EnvgenError):
+    """Something that the user wrote or asked for cannot be."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault of a document: `where` is `path:line` or a path into the document."""
+
+    where: str
+    what: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+class SpecError(UserError):
+    """A document has one or more faults; all of them are told at once."""
+
+    def __init__(self, faults: tuple[Fault, ...], *, hint: str | None = None) -> None:
+        super().__init__("\n".join(map(str, faults)), hint=hint)
+        self.faults = faults
+
+
+class LockError(UserError):
+    """A lock is missing, unreadable or no longer true for its spec."""
+
+
+class HostError(UserError):
+    """This machine lacks what the lock needs."""
+
+
+class UsageError(EnvgenError):
+    """The command line asks for something that the command does not have."""
+
+    exit_code = 2
+
+
+class UnsatisfiableError(EnvgenError):
+    """No set of packages meets the requirements."""
+
+    exit_code = 3
+
+
+class NetworkError(EnvgenError):
+    """A source cannot be reached or answers with an error."""
+
+    exit_code = 4
+
+
+class GoneError(NetworkError):
+    """A locked artifact is no longer offered by any configured source."""
+
+
+class IntegrityError(EnvgenError):
+    """Bytes are not what they should be."""
+
+    exit_code = 5
+
+
+class DigestMismatchError(IntegrityError):
+    """The sha256 of some bytes differs from the one that was promised."""
+
+    def __init__(self, *, what: str, where: str, expected: str, got: str, hint: str | None = None) -> None:
+        super().__init__(f"{what} from {where} has sha256 {got}, expected {expected}", hint=hint)
+        self.expected = expected
+        self.got = got
+
+
+class SignatureError(IntegrityError):
+    """A signature is missing, broken or made by a key that is not trusted."""
+
+
+class ArtifactError(IntegrityError):
+    """A wheel, `.deb` or `.conda` that must not be used: unsafe or inconsistent content."""

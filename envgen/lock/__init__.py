@@ -1,0 +1,1 @@
+"""Solutions as files, and whether they are still true."""

@@ -1,0 +1,186 @@
+"""Platforms, and what a target machine has: the facts that markers, wheel tags and virtual packages are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from packaging import tags
+
+
+class Platform(StrEnum):
+    """A conda subdir."""
+
+    LINUX_64 = "linux-64"
+    LINUX_AARCH64 = "linux-aarch64"
+    OSX_64 = "osx-64"
+    OSX_ARM64 = "osx-arm64"
+    WIN_64 = "win-64"
+
+    @property
+    def machine(self) -> str:
+        """`platform_machine` of PEP 508."""
+        return _MACHINE[self]
+
+    @property
+    def is_linux(self) -> bool:
+        """Whether the platform runs Linux."""
+        return self.startswith("linux")
+
+    @property
+    def debian_arch(self) -> str:
+        """Debian's name of the architecture.
+
+        Raises:
+            KeyError: Debian has none for it; callers ask `is_linux` first.
+        """
+        return _DEBIAN_ARCH[self]
+
+    @property
+    def multiarch(self) -> str:
+        """Debian's multiarch triplet, the folder name below `/usr/lib`."""
+        return f"{self.machine}-linux-gnu"
+
+
+_MACHINE = {
+    Platform.LINUX_64: "x86_64",
+    Platform.LINUX_AARCH64: "aarch64",
+    Platform.OSX_64: "x86_64",
+    Platform.OSX_ARM64: "arm64",
+    Platform.WIN_64: "AMD64",
+}
+_DEBIAN_ARCH = {Platform.LINUX_64: "amd64", Platform.LINUX_AARCH64: "arm64"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PythonMinor:
+    """A minor version of CPython, such as 3.11."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `"3.11"`.
+
+        Raises:
+            ValueError: not two numbers with a point between, or older than 3.9.
+        """
+        major, point, minor = text.partition(".")
+        if not (point and major.isdigit() and minor.isdigit()):
+            raise ValueError(f"not a minor version of Python: {text!r}")
+        python = cls(int(major), int(minor))
+        if python < cls(3, 9):
+            raise ValueError(f"Python {text} is older than 3.9")
+        return python
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+    @property
+    def tag(self) -> str:
+        """The interpreter tag of wheels: `cp311`."""
+        return f"cp{self.major}{self.minor}"
+
+    @property
+    def site_packages(self) -> str:
+        """Path of site-packages in a Unix prefix, relative, without a slash at either end."""
+        return f"lib/python{self}/site-packages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an environment is made for. It comes from the spec, never from the machine that locks.
+
+    Attributes:
+        platform: the conda subdir.
+        python: the minor version of CPython.
+        glibc: `(2, 36)` on Linux, the oldest glibc of the machines in question.
+        macos: `(13, 0)` on macOS.
+        cuda: newest CUDA version the machines' driver supports, as text (`"12.8"`), or None without a GPU.
+        archspec: the microarchitecture (`x86_64_v3`), or None for the platform's baseline.
+    """
+
+    platform: Platform
+    python: PythonMinor
+    glibc: tuple[int, int] | None = None
+    macos: tuple[int, int] | None = None
+    cuda: str | None = None
+    archspec: str | None = None
+
+    def marker_environment(self, python_full: str | None = None) -> dict[str, str]:
+        """Build the environment of PEP 508 markers.
+
+        Args:
+            python_full: the full version of Python (`3.11.2`) where it is known; `3.11.0` otherwise.
+        """
+        system, os_name, sys_platform = _SYSTEM[self.platform.partition("-")[0]]
+        full = python_full or f"{self.python}.0"
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": full,
+            "os_name": os_name,
+            "platform_machine": self.platform.machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": system,
+            "platform_version": "",
+            "python_full_version": full,
+            "python_version": str(self.python),
+            "sys_platform": sys_platform,
+            "extra": "",
+        }
+
+    def wheel_tags(self) -> tuple[tags.Tag, ...]:
+        """List the wheel tags that run on the target, best first."""
+        version = (self.python.major, self.python.minor)
+        platforms = list(self._wheel_platforms())
+        return (
+            *tags.cpython_tags(version, [self.python.tag], platforms),
+            *tags.compatible_tags(version, self.python.tag, platforms),
+        )
+
+    def _wheel_platforms(self) -> tuple[str, ...]:
+        machine = self.platform.machine
+        if self.platform is Platform.WIN_64:
+            return ("win_amd64",)
+        if not self.platform.is_linux:
+            return tuple(tags.mac_platforms(self.macos or (11, 0), machine))
+        newest = (self.glibc or (2, 17))[1]
+        oldest = 5 if machine == "x86_64" else 17
+        legacy = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+        found: list[str] = []
+        for minor in range(newest, oldest - 1, -1):
+            found.append(f"manylinux_2_{minor}_{machine}")
+            if minor in legacy:
+                found.append(f"{legacy[minor]}_{machine}")
+        return (*found, f"linux_{machine}")
+
+    def virtual_packages(self) -> dict[str, str]:
+        """Name the virtual packages (CEP 30) of the target with their versions; archspec's is a build string."""
+        found = {}
+        if self.platform.is_linux:
+            found = {"__unix": "0", "__linux": "0", "__glibc": ".".join(map(str, self.glibc or (2, 17)))}
+        elif self.platform is Platform.WIN_64:
+            found = {"__win": "0"}
+        else:
+            found = {"__unix": "0", "__osx": ".".join(map(str, self.macos or (11, 0)))}
+        if self.cuda:
+            found["__cuda"] = self.cuda
+        found["__archspec"] = self.archspec or _BASELINE[self.platform]
+        return found
+
+
+_SYSTEM = {
+    "linux": ("Linux", "posix", "linux"),
+    "osx": ("Darwin", "posix", "darwin"),
+    "win": ("Windows", "nt", "win32"),
+}
+_BASELINE = {
+    Platform.LINUX_64: "x86_64",
+    Platform.LINUX_AARCH64: "aarch64",
+    Platform.OSX_64: "x86_64",
+    Platform.OSX_ARM64: "m1",
+    Platform.WIN_64: "x86_64",
+}

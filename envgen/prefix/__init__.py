@@ -1,0 +1,1 @@
+"""Packages become the files of an environment."""

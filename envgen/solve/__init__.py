@@ -1,0 +1,1 @@
+"""Records and requirements in, a solution out; no input or output."""

@@ -1,0 +1,1 @@
+"""What yields records: conda channels, the wheel index, recipes, Debian."""

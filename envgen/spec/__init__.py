@@ -1,0 +1,1 @@
+"""What a person wants: `environments/*.yaml` as types."""
