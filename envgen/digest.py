@@ -56,9 +56,7 @@ def chunks(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:
         yield data
 
 
-def copy_hashed(
-    source: BinaryIO, target: BinaryIO, advance: Callable[[int], None] | None = None
-) -> tuple[Sha256, int]:
+def copy_hashed(source: BinaryIO, target: BinaryIO, advance: Callable[[int], None] | None = None) -> tuple[Sha256, int]:
     """Copy a stream and digest it on the way.
 
     Returns:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import datetime
+    import datetime as dt
     from collections.abc import Mapping
 
     from packaging.requirements import Requirement
@@ -38,6 +38,6 @@ class EnvSpec:
     dependencies: tuple[str, ...] = ()
     pypi: tuple[Requirement, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    exclude_newer: datetime.datetime | None = None
+    exclude_newer: dt.datetime | None = None
     default: bool = False
     source: str
