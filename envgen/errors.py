@@ -13,6 +13,7 @@
         ├── DigestMismatchError
         ├── SignatureError
         └── ArtifactError               a wheel, .deb or .conda that must not be used
+            └── InvalidMetadataError    a wheel whose METADATA breaks the standard, as old ones do
 
 The message says what, where, expected and got; `hint` says what to do and is printed on a line of its own.
 """
@@ -114,3 +115,7 @@ class SignatureError(IntegrityError):
 
 class ArtifactError(IntegrityError):
     """A wheel, `.deb` or `.conda` that must not be used: unsafe or inconsistent content."""
+
+
+class InvalidMetadataError(ArtifactError):
+    """A wheel's METADATA breaks the standard where it counts. Old releases do: that candidate is unusable."""

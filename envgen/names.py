@@ -7,13 +7,29 @@ the project something else (`torch` is `pytorch`) or that conda's package of tha
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, is_normalized_name
+
+from envgen.errors import Fault, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+_CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]*")
+_HOMELESS = "pypi-"
+"""What the name of a project begins with whose own name in conda belongs to another project."""
+
+_SHAPES: dict[str, tuple[type[list[Any] | dict[str, Any]], type]] = {
+    "same": (list, str),
+    "renamed": (dict, str),
+    "clashes": (dict, list),
+}
+"""Keys of a table in TOML: what each holds, and what an entry of that holds."""
 
 ProjectName = NewType("ProjectName", str)
 """A project of the wheel index, normalised as PEP 503 says."""
@@ -43,15 +59,69 @@ class NameTable:
     same: frozenset[ProjectName] = frozenset()
     clashes: Mapping[ProjectName, tuple[CondaName, ...]] = field(default_factory=dict)
 
+    @classmethod
+    def from_toml(cls, text: str) -> NameTable:
+        """Read a table from TOML: `same` is a list of projects, `[renamed]` and `[clashes]` are as the attributes.
+
+        Raises:
+            SpecError: the text is no such table; tells every fault.
+        """
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError((Fault(where="name table", what=str(error)),)) from error
+        if faults := tuple(_faults(document)):
+            raise SpecError(faults)
+        return cls(
+            renamed=document.get("renamed", {}),
+            same=frozenset(document.get("same", ())),
+            clashes={project: tuple(found) for project, found in document.get("clashes", {}).items()},
+        )
+
     def conda_name(self, project: ProjectName) -> CondaName:
-        """Name the conda package that a wheel of `project` becomes."""
-        return self.renamed.get(project, CondaName(project))
+        """Name the conda package that a wheel of `project` becomes; no two projects have one name."""
+        found = self.renamed.get(project)
+        if found is not None:
+            return found
+        own = CondaName(project)
+        return CondaName(f"{_HOMELESS}{project}") if own in self.renamed.values() else own
 
     def project(self, name: CondaName) -> ProjectName:
         """Name the project whose wheels become the conda package `name`."""
-        return next((p for p, c in self.renamed.items() if c == name), ProjectName(name))
+        renamed = next((p for p, c in self.renamed.items() if c == name), None)
+        homeless = ProjectName(name.removeprefix(_HOMELESS))
+        return renamed or (homeless if self.conda_name(homeless) == name else ProjectName(name))
 
     def overridden(self, renamed: Mapping[str, str]) -> NameTable:
         """Return the table with a spec's own `names:` on top: each such pair is the same project."""
         own = {project_name(p): CondaName(c) for p, c in renamed.items()}
         return NameTable(renamed={**self.renamed, **own}, same=self.same | own.keys(), clashes=self.clashes)
+
+
+def _faults(document: Mapping[str, Any]) -> Iterator[Fault]:
+    """Tell what is wrong with a document that is to become a table."""
+    for key, value in document.items():
+        where = f"name table: {key}"
+        if key not in _SHAPES:
+            yield Fault(where=where, what=f"there is no such key, but {', '.join(_SHAPES)}")
+        elif not isinstance(value, _SHAPES[key][0]):
+            yield Fault(where=where, what=f"not a {_SHAPES[key][0].__name__}: {value!r}")
+        else:
+            yield from (Fault(where=where, what=f"not a project name: {p!r}") for p in value if not _is_project(p))
+            yield from _value_faults(where, value, _SHAPES[key][1])
+
+
+def _value_faults(where: str, table: Any, shape: type) -> Iterator[Fault]:
+    """Tell what is wrong with the conda names of a table, of which each entry has one or a list."""
+    found: Counter[str] = Counter()
+    for project, value in table.items() if isinstance(table, dict) else ():
+        names = value if shape is list and isinstance(value, list) else [value]
+        if not all(isinstance(name, str) and _CONDA_NAME.fullmatch(name) for name in names):
+            yield Fault(where=f"{where}.{project}", what=f"not the name of a conda package: {value!r}")
+        elif shape is str:
+            found[value] += 1
+    yield from (Fault(where=where, what=f"{n} projects become `{name}`") for name, n in found.items() if n > 1)
+
+
+def _is_project(text: object) -> bool:
+    return isinstance(text, str) and is_normalized_name(text)

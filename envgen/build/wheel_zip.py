@@ -1,0 +1,272 @@
+"""A zip file read with suspicion: what its directory says is checked before a byte of it is used.
+
+`zipfile` parses the central directory; everything after that is done here, because `zipfile` takes links, escaping
+names and duplicates as they come, and inflates three times slower than isal.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from isal import isal_zlib
+
+from envgen.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_READ = 1 << 18
+"""Compressed bytes read at once; measured: 2.35 s for a 1 GB library, 2.9 s with a quarter of it."""
+
+_INFLATED = 1 << 22
+"""Bytes that one step of inflating may yield: memory stays flat in front of a bomb (DEFLATE reaches 1032:1)."""
+
+_MAX_TOTAL = 32 << 30
+_MAX_RATIO = 200
+_RATIO_FLOOR = 64 << 20
+"""Bounds of a whole wheel's content. The largest real one holds 2 GB at 3:1, the densest of a stack of 135 has 8:1."""
+
+_FORBIDDEN = frozenset(map(chr, range(32))) | {"\\", "\x7f"}
+_LOCAL = struct.Struct("<4s5H3I2H")
+_ENCRYPTED, _DEFERRED, _UTF8 = 0x1, 0x8, 0x800
+_ZIP64 = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One file of a zip.
+
+    Attributes:
+        name: as the directory has it: relative, with forward slashes and no `..`.
+        size: bytes when inflated, as declared; reading proves it.
+        packed: bytes in the zip.
+        crc: declared CRC-32; reading proves it.
+        deflated: whether it is compressed with DEFLATE; stored otherwise.
+        start: offset of its data.
+        executable: whether its Unix mode has an x bit.
+    """
+
+    name: str
+    size: int
+    packed: int
+    crc: int
+    deflated: bool
+    start: int
+    executable: bool
+
+
+def read_members(archive: BinaryIO, *, what: str) -> tuple[Member, ...]:
+    """Read the directory of a zip, and each member's own header, and refuse what is unsafe or contradicts itself.
+
+    Args:
+        archive: seekable, with a file descriptor.
+        what: name of the file for messages.
+
+    Returns:
+        The files, in the order of their data; folders are left out.
+
+    Raises:
+        ArtifactError: no zip, or one that must not be unpacked; names the member.
+    """
+    try:
+        infos = zipfile.ZipFile(archive).infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as e:
+        raise ArtifactError(f"`{what}` is not a usable zip file: {e}") from e
+    size = os.fstat(archive.fileno()).st_size
+    try:
+        for info in infos:
+            _check_name(info)
+            _check_kind(info)
+        _check_unique(infos)
+        _check_bomb(infos, packed=size)
+        return tuple(_members(archive.fileno(), sorted(infos, key=lambda i: i.header_offset), size))
+    except _Refusal as e:
+        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+
+
+def inflate(
+    descriptor: int, member: Member, *, what: str, advance: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
+    """Yield the content of a member, a few MB at most at a time; safe in several threads on one descriptor.
+
+    Args:
+        descriptor: of the zip file.
+        member: from `read_members`.
+        what: name of the zip file for messages.
+        advance: told how many bytes of the zip were read.
+
+    Raises:
+        ArtifactError: the data end early, are no DEFLATE stream, or have another size or CRC than declared.
+    """
+    try:
+        packed = _read(descriptor, member, advance or _ignore)
+        yield from _proven(member, _inflated(member, packed) if member.deflated else packed)
+    except _InflateError as e:
+        raise ArtifactError(f"`{member.name}` in `{what}`: cannot be inflated: {e}") from e
+    except _Refusal as e:
+        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+
+
+_InflateError = cast("type[Exception]", isal_zlib.error)  # isal's stub calls it an instance
+
+
+class _Refusal(Exception):  # noqa: N818 - a signal inside this module, turned into an ArtifactError at its border
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(why)
+        self.name = name
+        self.why = why
+
+
+def _check_name(info: zipfile.ZipInfo) -> None:
+    name = info.orig_filename  # before zipfile cut it at a NUL
+    parts = name.removesuffix("/").split("/")
+    if name.startswith("/") or parts[0][1:2] == ":":
+        raise _Refusal(name, "is an absolute path")
+    if not {"", ".", ".."}.isdisjoint(parts):
+        raise _Refusal(name, "has an empty, `.` or `..` part")
+    if not _FORBIDDEN.isdisjoint(name):
+        raise _Refusal(repr(name)[1:-1], "has a backslash or a control character")
+
+
+def _check_kind(info: zipfile.ZipInfo) -> None:
+    name, kind = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise _Refusal(name, "is a link, device or pipe" if kind != stat.S_IFLNK else "is a symbolic link")
+    if (kind == stat.S_IFDIR and not info.is_dir()) or (info.is_dir() and info.file_size):
+        raise _Refusal(name, "is a folder and a file at once")
+    if info.flag_bits & _ENCRYPTED:
+        raise _Refusal(name, "is encrypted")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _Refusal(name, f"is compressed with method {info.compress_type}, expected stored or deflated")
+
+
+def _check_unique(infos: Iterable[zipfile.ZipInfo]) -> None:
+    """Refuse two members that are one file on some file system: case and Unicode form do not tell them apart."""
+    files: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for info in infos:
+        key = unicodedata.normalize("NFC", info.filename).casefold().removesuffix("/")
+        seen = folders if info.is_dir() else files
+        if key in seen:
+            raise _Refusal(info.filename, f"is there twice, the other as `{seen[key]}`")
+        seen[key] = info.filename
+    for key, name in files.items():
+        above = key
+        while (above := above.rpartition("/")[0]) and above not in folders:
+            folders[above] = name
+    if clash := files.keys() & folders.keys():
+        raise _Refusal(files[min(clash)], "is a folder and a file at once")
+
+
+def _check_bomb(infos: Iterable[zipfile.ZipInfo], *, packed: int) -> None:
+    limit = min(_MAX_TOTAL, max(_RATIO_FLOOR, packed * _MAX_RATIO))
+    total = 0
+    for info in infos:
+        total += info.file_size
+        if total > limit:
+            raise _Refusal(
+                info.filename, f"brings the content to {total} bytes, more than the {limit} that are allowed"
+            )
+
+
+def _members(descriptor: int, infos: Iterable[zipfile.ZipInfo], size: int) -> Iterator[Member]:
+    end = 0
+    for info in infos:
+        if info.header_offset < end:
+            raise _Refusal(info.filename, "overlaps the member before it")
+        start = _data_start(descriptor, info)
+        end = start + info.compress_size
+        if end > size:
+            raise _Refusal(info.filename, "is cut off")
+        if not info.is_dir():
+            yield Member(
+                name=info.filename,
+                size=info.file_size,
+                packed=info.compress_size,
+                crc=info.CRC,
+                deflated=info.compress_type == zipfile.ZIP_DEFLATED and info.compress_size > 0,
+                start=start,
+                executable=bool(info.external_attr >> 16 & 0o111),
+            )
+
+
+def _data_start(descriptor: int, info: zipfile.ZipInfo) -> int:
+    """Check a member's local header against the directory and return where its data begin."""
+    head = os.pread(descriptor, _LOCAL.size, info.header_offset)
+    if len(head) < _LOCAL.size or not head.startswith(b"PK\x03\x04"):
+        raise _Refusal(info.filename, "has no local header where the directory says")
+    _, _, flags, method, _, _, crc, packed, size, name_len, extra_len = _LOCAL.unpack(head)
+    rest = os.pread(descriptor, name_len + extra_len, info.header_offset + _LOCAL.size)
+    name = rest[:name_len].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+    if flags & _DEFERRED:  # sizes and CRC follow the data; the header may have zeros
+        pairs = ((crc, info.CRC), (packed, info.compress_size), (size, info.file_size))
+        agrees = all(here in (0, there, _ZIP64) for here, there in pairs)
+    else:
+        packed, size = _zip64_sizes(rest[name_len:], packed, size)
+        agrees = (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
+    if not agrees or (name, method) != (info.orig_filename, info.compress_type) or flags & _ENCRYPTED:
+        raise _Refusal(info.filename, "has a local header that disagrees with the directory")
+    return info.header_offset + _LOCAL.size + len(rest)
+
+
+def _zip64_sizes(extra: bytes, packed: int, size: int) -> tuple[int, int]:
+    if _ZIP64 not in (packed, size):
+        return packed, size
+    while len(extra) >= 4:  # noqa: PLR2004 - a field's id and length
+        kind, length = struct.unpack_from("<HH", extra)
+        if kind == 1 and length >= 16:  # noqa: PLR2004 - both sizes must be there in a local header
+            size, packed = struct.unpack_from("<QQ", extra, 4)
+            break
+        extra = extra[4 + length :]
+    return packed, size
+
+
+def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
+    crc = total = 0
+    for data in content:
+        total += len(data)
+        if total > member.size:
+            raise _Refusal(member.name, f"holds more than the {member.size} bytes that it declares")
+        crc = isal_zlib.crc32(data, crc)
+        yield data
+    if total != member.size:
+        raise _Refusal(member.name, f"has {total} bytes, expected {member.size}")
+    if crc != member.crc:
+        raise _Refusal(member.name, f"has CRC {crc:08x}, expected {member.crc:08x}")
+
+
+def _ignore(amount: int) -> None:
+    """Take a step of progress that nobody asked for."""
+
+
+def _read(descriptor: int, member: Member, advance: Callable[[int], None]) -> Iterator[bytes]:
+    position, left = member.start, member.packed
+    while left:
+        data = os.pread(descriptor, min(_READ, left), position)
+        if not data:
+            raise _Refusal(member.name, "is cut off")
+        position, left = position + len(data), left - len(data)
+        yield data
+        advance(len(data))
+
+
+def _inflated(member: Member, packed: Iterable[bytes]) -> Iterator[bytes]:
+    stream = isal_zlib.decompressobj(-zlib.MAX_WBITS)
+    for data in packed:
+        pending = data
+        while pending and not stream.eof:
+            yield stream.decompress(pending, _INFLATED)
+            pending = stream.unconsumed_tail
+        if stream.unused_data:
+            break
+    while not stream.eof and (rest := stream.decompress(b"", _INFLATED)):
+        yield rest
+    if not stream.eof or stream.unused_data:
+        raise _Refusal(member.name, "has a DEFLATE stream that does not end where its data end")

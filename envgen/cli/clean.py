@@ -1,0 +1,78 @@
+"""`envgen clean`: the cache, its size and its removal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envgen.cli.console import human_size
+from envgen.cli.options import json_option
+from envgen.ops import clean as ops
+from envgen.system.store import Kind
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+    from envgen.system.store import Cleaned, Usage
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+class _Age(click.ParamType[dt.timedelta]):
+    """`30d`, `12h` or `2w`."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
+        match = re.fullmatch(r"(\d+)([hdw])", str(value))
+        if not match:
+            self.fail(f"{value!r} is not an age such as 12h, 30d or 2w", param, ctx)
+        return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+@click.command("clean")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([str(kind) for kind in Kind]),
+    multiple=True,
+    help="Remove this kind; give it several times for several.",
+)
+@click.option("--older-than", type=_Age(), metavar="AGE", help="Remove what was not used for AGE: 12h, 30d, 2w.")
+@click.option("--all", "everything", is_flag=True, help="Remove all of it.")
+@json_option
+@click.pass_obj
+def command(
+    console: Console, kinds: tuple[str, ...], older_than: dt.timedelta | None, everything: bool, as_json: bool
+) -> None:
+    """Show what the cache holds; with --kind, --older-than or --all, remove from it."""
+    context = console.context()
+    if not (kinds or older_than is not None or everything):
+        _show(console, ops.usage(context), str(context.store.root), as_json=as_json)
+        return
+    chosen = [Kind(kind) for kind in kinds] or list(Kind)
+    cleaned = ops.clean(context, kinds=chosen, older_than=older_than)
+    if as_json:
+        console.json({"removed": {str(k): n for k, n in cleaned.entries.items()}, "bytes": cleaned.freed})
+    else:
+        console.say(_sentence(cleaned))
+
+
+def _show(console: Console, usages: tuple[Usage, ...], root: str, *, as_json: bool) -> None:
+    if as_json:
+        kinds = [{"kind": str(u.kind), "entries": u.entries, "bytes": u.size, "shared": u.shared} for u in usages]
+        console.json({"root": root, "kinds": kinds})
+        return
+    console.say(root)
+    rows = [(str(u.kind), str(u.entries), human_size(u.size), human_size(u.shared)) for u in usages]
+    total = human_size(sum(u.size for u in usages))
+    shared = human_size(sum(u.shared for u in usages))
+    columns = ("kind", "entries", "size", "of it in environments")
+    console.table(columns, [*map(tuple, rows), ("total", "", total, shared)], right=columns[1:])
+
+
+def _sentence(cleaned: Cleaned) -> str:
+    removed = ", ".join(f"{count} {kind}" for kind, count in cleaned.entries.items() if count)
+    return f"removed {removed or 'nothing'}; {human_size(cleaned.freed)} freed"

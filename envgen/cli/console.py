@@ -1,0 +1,149 @@
+"""The only printer: data on standard output, talk on standard error, bars only where a person looks on."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import rich.box
+import rich.console
+from rich import progress as bars
+from rich.table import Table
+
+from envgen.ops.context import Context, open_context
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+class Console:
+    """Standard output, standard error and what the process was given: directory, environment, clock."""
+
+    def __init__(self, *, environment: Mapping[str, str], directory: Path, now: dt.datetime) -> None:
+        self.environment = environment
+        self.directory = directory
+        self._now = now
+        self._talk = rich.console.Console(stderr=True, highlight=False)
+        self._reporter = TerminalReporter(self._talk)
+
+    def context(self) -> Context:
+        """Open what the verbs of `envgen.ops` need."""
+        return open_context(
+            directory=self.directory, environment=self.environment, now=self._now, reporter=self._reporter
+        )
+
+    def say(self, text: str) -> None:
+        """Tell the person something: standard error."""
+        self._talk.print(text, markup=False, soft_wrap=True)
+
+    def data(self, text: str) -> None:
+        """Write a result: standard output."""
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+    def json(self, value: Any) -> None:
+        """Write a result as JSON: standard output, keys in the order given."""
+        self.data(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+        """Write a table as a result; columns named in `right` are aligned to the right."""
+        table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        # a pipe gets whole lines: nothing is folded at a width that nobody has
+        width = None if sys.stdout.isatty() else 240
+        rich.console.Console(width=width, highlight=False).print(table, markup=False)
+
+
+class TerminalReporter:
+    """Draws the progress of operations on a terminal; says only notes and warnings elsewhere."""
+
+    def __init__(self, talk: rich.console.Console) -> None:
+        self._talk = talk
+        self._bars: bars.Progress | None = None
+        self._open = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[_Bar]:
+        """Show one bar below those that are open already."""
+        shown = self._start()
+        task = shown.add_task(label, total=total, unit=unit)
+        try:
+            yield _Bar(shown, task)
+        finally:
+            shown.remove_task(task)
+            self._stop()
+
+    def note(self, text: str) -> None:
+        """Say something in passing."""
+        self._talk.print(text, markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Say something that should be looked at."""
+        self._talk.print(f"[yellow bold]warning[/]: {rich.markup.escape(text)}", soft_wrap=True)
+
+    def _start(self) -> bars.Progress:
+        with self._lock:
+            if self._bars is None:
+                self._bars = bars.Progress(
+                    bars.SpinnerColumn(),
+                    bars.TextColumn("{task.description}", markup=False),
+                    bars.BarColumn(bar_width=30),
+                    _Amount(),
+                    bars.TimeElapsedColumn(),
+                    console=self._talk,
+                    transient=True,
+                    disable=not self._talk.is_terminal,
+                )
+                self._bars.start()
+            self._open += 1
+            return self._bars
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._open -= 1
+            if self._open == 0 and self._bars is not None:
+                self._bars.stop()
+                self._bars = None
+
+
+class _Bar:
+    """One bar; rich's own lock makes it safe from any thread."""
+
+    def __init__(self, shown: bars.Progress, task: bars.TaskID) -> None:
+        self._shown = shown
+        self._task = task
+
+    def advance(self, amount: int) -> None:
+        self._shown.advance(self._task, amount)
+
+    def describe(self, label: str) -> None:
+        self._shown.update(self._task, description=label)
+
+
+class _Amount(bars.ProgressColumn):
+    """`1.2/4.6 GB` for bytes, `12/130 packages` for the rest."""
+
+    def render(self, task: bars.Task) -> rich.console.RenderableType:
+        unit = task.fields["unit"]
+        if unit == "bytes":
+            done, total = human_size(int(task.completed)), "?" if task.total is None else human_size(int(task.total))
+            return f"{done} of {total}"
+        return f"{int(task.completed)} of {'?' if task.total is None else int(task.total)} {unit}"
+
+
+def human_size(count: int) -> str:
+    """Write a number of bytes with decimal units, as registries and disks do: `4.6 GB`."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:  # noqa: PLR2004 - the unit's own factor
+            return f"{value:.0f} {unit}" if unit in ("B", "kB") else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

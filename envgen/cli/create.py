@@ -1,0 +1,103 @@
+"""`envgen create`: a lock becomes an environment on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envgen.cli.console import human_size
+from envgen.cli.options import env_argument, json_option, name_option, prefix_option
+from envgen.create.plan import Work
+from envgen.ops import create as ops
+from envgen.ops.places import Place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.cli.console import Console
+    from envgen.create.plan import Item, Plan
+    from envgen.ops.create import Prepared
+
+_SHOWN = 12
+"""Packages that a plan lists by name; the rest are counted."""
+
+_WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "to build"}
+
+
+@click.command("create")
+@env_argument
+@name_option
+@prefix_option
+@click.option("--frozen", is_flag=True, help="Take the lock as it is, without asking whether it is true for the spec.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--compile", "compile_now", is_flag=True, help="Compile Python files now, not at first import.")
+@json_option
+@click.pass_obj
+def command(
+    console: Console,
+    env: str | None,
+    name: str | None,
+    prefix: Path | None,
+    frozen: bool,
+    dry_run: bool,
+    compile_now: bool,
+    as_json: bool,
+) -> None:
+    """Make the environment of a lock on this machine, or change it to what the lock says now."""
+    context = console.context()
+    prepared = ops.prepare(context, env=env, place=Place(name=name, prefix=prefix), frozen=frozen)
+    if not as_json:
+        _render_plan(console, prepared)
+    if not dry_run:
+        ops.carry_out(context, prepared, compile_now=compile_now)
+    if as_json:
+        console.json(_result(prepared, done=not dry_run))
+    elif not dry_run:
+        _render_end(console, prepared)
+
+
+def _render_plan(console: Console, prepared: Prepared) -> None:
+    plan = prepared.plan
+    changes = plan.changes
+    counts = f"{len(changes.link)} to link, {len(changes.unlink)} to unlink, {len(changes.unchanged)} unchanged"
+    console.say(f"{prepared.spec.name} for {prepared.pair.lock.platform} in {prepared.prefix}: {counts}")
+    if plan.fetch:
+        about = "" if plan.sizes_known else "at least "
+        console.say(f"  {len(plan.fetch)} files to download, {about}{human_size(plan.fetch_size)}")
+        largest = sorted(plan.fetch, key=lambda artifact: -(artifact.size or 0))
+        for artifact in largest[:_SHOWN]:
+            console.say(f"    {human_size(artifact.size or 0):>9}  {artifact.filename}")
+        if len(largest) > _SHOWN:
+            rest = sum(artifact.size or 0 for artifact in largest[_SHOWN:])
+            console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
+    made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
+    if made:
+        console.say(f"  {', '.join(made)}")
+
+
+def _render_end(console: Console, prepared: Prepared) -> None:
+    if not prepared.plan:
+        console.say("nothing to do")
+        return
+    by_name = prepared.prefix.name if prepared.prefix.name == prepared.spec.name else prepared.prefix
+    console.say(f"done. Use it: `conda activate {by_name}`, or without conda: `envgen run -- python`")
+
+
+def _result(prepared: Prepared, *, done: bool) -> dict[str, Any]:
+    plan: Plan = prepared.plan
+    return {
+        "environment": prepared.spec.name,
+        "platform": str(prepared.pair.lock.platform),
+        "prefix": str(prepared.prefix),
+        "done": done,
+        "download": {"files": len(plan.fetch), "bytes": plan.fetch_size if plan.sizes_known else None},
+        "prepare": [_prepared(item) for item in plan.prepare],
+        "link": [str(name) for name in plan.changes.link],
+        "unlink": [have.dist for have in plan.changes.unlink],
+        "unchanged": len(plan.changes.unchanged),
+    }
+
+
+def _prepared(item: Item) -> dict[str, str]:
+    return {"name": str(item.wanted.name), "version": item.wanted.version, "work": str(item.work)}

@@ -1,0 +1,72 @@
+"""`envgen list`: what is locked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envgen.cli.console import human_size
+from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.ops import inspect as ops
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+    from envgen.lock.model import Lock
+    from envgen.ops.inspect import Component
+    from envgen.platforms import Platform
+
+
+@click.command("list")
+@env_argument
+@platform_option("This platform only; give it several times for several.")
+@click.option("--stack", is_flag=True, help="Only what accelerates: torch, CUDA, cuDNN, NCCL, MKL, oneCCL, SYCL, IPEX.")
+@json_option
+@click.pass_obj
+def command(console: Console, env: str | None, platforms: tuple[Platform, ...], stack: bool, as_json: bool) -> None:
+    """List the packages of the locks."""
+    locks = ops.locks(console.context(), env=env, platforms=platforms)
+    if stack:
+        _stack(console, locks, as_json=as_json)
+    else:
+        _packages(console, locks, as_json=as_json)
+
+
+def _stack(console: Console, locks: tuple[Lock, ...], *, as_json: bool) -> None:
+    tables = {str(lock.platform): ops.stack(lock) for lock in locks}
+    if as_json:
+        console.json({platform: {c.what: _component(c) for c in table} for platform, table in tables.items()})
+        return
+    rows = zip(*tables.values(), strict=True)
+    columns = ("", *tables)
+    console.table(columns, [(parts[0].what, *(_version(part) for part in parts)) for parts in rows])
+
+
+def _version(component: Component) -> str:
+    package = component.package
+    return f"{package.version} ({package.name})" if package else "-"
+
+
+def _component(component: Component) -> dict[str, str] | None:
+    package = component.package
+    return {"package": package.name, "version": package.version} if package else None
+
+
+def _packages(console: Console, locks: tuple[Lock, ...], *, as_json: bool) -> None:
+    if as_json:
+        console.json({str(lock.platform): [_package(p) for p in lock.packages] for lock in locks})
+        return
+    for lock in locks:
+        console.say(f"{lock.environment} for {lock.platform}: {len(lock.packages)} packages")
+        rows = [(p.name, p.version, ops.origin(p), human_size(p.size) if p.size else "?") for p in lock.packages]
+        console.table(("name", "version", "from", "size"), rows, right=("size",))
+
+
+def _package(package: Any) -> dict[str, Any]:
+    return {
+        "name": package.name,
+        "version": package.version,
+        "from": ops.origin(package),
+        "sha256": package.sha256,
+        "bytes": package.size,
+    }

@@ -1,0 +1,114 @@
+"""The `envgen` command: finds the verb, and turns every error into a message and an exit code."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from envgen import __version__
+from envgen.cli.console import Console
+from envgen.errors import EnvgenError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_VERBS = {
+    "lock": "resolve specs and write locks",
+    "create": "make the environment of a lock on this machine",
+    "run": "run a command inside an environment",
+    "shell-hook": "print what a shell evaluates to activate an environment",
+    "list": "list what is locked",
+    "build": "write archives of everything that was built or converted into the local channel",
+    "clean": "show the cache and remove what is old",
+}
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class _LazyGroup(click.Group):
+    """Imports a verb's module only when that verb runs: `envgen --help` must not load the solver."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _VERBS:
+            return None
+        module = importlib.import_module(f"envgen.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="envgen")
+@click.option(
+    "-C", "--directory", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Act as if started there."
+)
+@click.pass_context
+def _envgen(ctx: click.Context, directory: Path | None) -> None:
+    """Reproducible environments for accelerated machine learning.
+
+    One spec (environments/*.yaml) becomes a lock for each platform (locks/), and a lock becomes a conda
+    environment: `envgen lock && envgen create`.
+    """
+    ctx.obj = Console(
+        environment=dict(os.environ),
+        directory=(directory or Path.cwd()).absolute(),
+        now=dt.datetime.now(dt.UTC),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with an exit code of the table in `envgen.errors`."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        _envgen.main(args=argv, prog_name="envgen", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except Exception as error:  # noqa: BLE001 - the last door: a bug must still end with its exit code
+        return _failed(error)
+    except KeyboardInterrupt:
+        return _failed(click.Abort())
+    return 0
+
+
+def _failed(error: Exception) -> int:
+    """Say what went wrong, and return the exit code that goes with it."""
+    match error:
+        case EnvgenError():
+            _complain(error)
+            return error.exit_code
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case click.Abort():
+            click.echo("interrupted; run the same command again to go on", err=True)
+            return _INTERRUPTED
+        case BrokenPipeError():
+            # the reader of our output left (`envgen list | head`): nothing to say, and nowhere to say it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        case _:
+            traceback.print_exception(error)
+            click.echo("error: this is a bug in envgen; please report it with the lines above", err=True)
+            return EnvgenError.exit_code
+
+
+def _complain(error: EnvgenError) -> None:
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {error.hint}", err=True)

@@ -1,0 +1,38 @@
+"""Arguments that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envgen.platforms import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class _PlatformType(click.Choice[str]):
+    """A conda subdir, parsed."""
+
+    def __init__(self) -> None:
+        super().__init__([str(p) for p in Platform])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return Platform(super().convert(value, param, ctx))
+
+
+env_argument = click.argument("env", required=False)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
+prefix_option = click.option(
+    "-p", "--prefix", type=click.Path(path_type=Path), help="The environment in this folder, wherever it is."
+)
+name_option = click.option("-n", "--name", help="The environment of this name.")
+
+
+def platform_option(text: str) -> Decorator:
+    """Make `--platform`, which can be given several times."""
+    return click.option("--platform", "platforms", type=_PlatformType(), multiple=True, help=text)

@@ -1,0 +1,55 @@
+"""`envgen run`: a command inside an environment, on machines with and without conda."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from envgen.cli.options import env_argument, name_option, prefix_option
+from envgen.errors import UsageError
+from envgen.ops import run as ops
+from envgen.ops.places import Place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.cli.console import Console
+
+_COMMAND = f"{__name__}.command"
+
+
+class _WithCommand(click.Command):
+    """Takes what follows `--` away before options are read; without `--` the first word that is no option begins it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split the arguments, and read the first part."""
+        own, rest = (args[: args.index("--")], args[args.index("--") + 1 :]) if "--" in args else _split(args)
+        ctx.meta[_COMMAND] = tuple(rest)
+        return super().parse_args(ctx, own)
+
+
+def _split(args: list[str]) -> tuple[list[str], list[str]]:
+    own: list[str] = []
+    rest = list(args)
+    while rest and rest[0].startswith("-"):
+        own.append(rest.pop(0))
+        if own[-1] in ("-n", "--name", "-p", "--prefix") and rest:
+            own.append(rest.pop(0))
+    return own, rest
+
+
+@click.command(
+    "run", cls=_WithCommand, options_metavar="[OPTIONS]", epilog="Without ENV, the project's only or default one."
+)
+@env_argument
+@name_option
+@prefix_option
+@click.pass_context
+def command(click_context: click.Context, env: str | None, name: str | None, prefix: Path | None) -> None:
+    """Run a command as if the environment were active: envgen run [ENV] -- python train.py."""
+    console: Console = click_context.obj
+    argv = click_context.meta[_COMMAND]
+    if not argv:
+        raise UsageError("there is no command to run", hint="envgen run -- python -c 'print(1)'")
+    ops.run(console.context(), env=env, place=Place(name=name, prefix=prefix), argv=argv)

@@ -1,0 +1,224 @@
+"""What activating an environment means, by the rules of `conda activate`, for machines that have no conda.
+
+Written after `conda.activate` (24.7): the variables are the same, so that `conda deactivate` and a later
+`conda activate` undo what is done here. Rattler's activator was tried (0.28) and not taken: it leaves `$` and
+backticks of values to the shell, breaks on quotes in a path, sets no `CONDA_DEFAULT_ENV`, and does not leave the
+environment that was active before.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from shlex import quote
+from shutil import which
+from typing import TYPE_CHECKING, Any
+
+from envgen.errors import UserError
+from envgen.prefix.inventory import is_environment
+from envgen.system.process import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where there is no `PATH`: what shells assume then."""
+
+_UNSET = "***unset***"
+"""`conda env config vars unset` leaves this as a value (`conda.base.constants.CONDA_ENV_VARS_UNSET_VAR`)."""
+
+_OF_THE_SHELL = frozenset({"BASH_ENV", "ENV", "OLDPWD", "PWD", "SHLVL", "_"})
+"""Variables between us and a shell (it sets some, and reads a script named by others): the program gets ours back."""
+
+_SCRIPT_TIME = 60.0
+"""Seconds that activation scripts may take before something is wrong."""
+
+
+class Shell(StrEnum):
+    """A shell that `shell_hook` can write for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    POSIX = "posix"
+    FISH = "fish"
+
+    @property
+    def suffix(self) -> str:
+        """Extension of the scripts in `activate.d` that are for this shell."""
+        return ".fish" if self is Shell.FISH else ".sh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """What a shell has to do, in this order.
+
+    Attributes:
+        leave: scripts of the environment that was active, to be sourced first.
+        unset: variables to remove.
+        export: variables to set; `PATH` is among them.
+        enter: scripts of the environment, to be sourced last.
+        prompt: what stands before the prompt.
+    """
+
+    leave: tuple[Path, ...]
+    unset: tuple[str, ...]
+    export: Mapping[str, str]
+    enter: tuple[Path, ...]
+    prompt: str
+
+
+def activation(prefix: Path, environment: Mapping[str, str], *, shell: Shell = Shell.POSIX) -> Activation:
+    """Work out how to activate an environment from where one is.
+
+    Args:
+        prefix: the environment, absolute.
+        environment: the variables of the shell; another environment may be active in it, or the same one.
+        shell: whose scripts to take.
+
+    Raises:
+        UserError: `prefix` is no environment, or its variables cannot be read.
+    """
+    if not is_environment(prefix):
+        raise UserError(f"`{prefix}` is no environment", hint="`envgen create` makes it")
+    level = _level(environment)
+    active = environment.get("CONDA_PREFIX") if level else None
+    again = active == str(prefix)
+    name = _name(prefix)
+    export = {
+        "PATH": _path(environment.get("PATH", _PATH), leave=active, enter=prefix),
+        "CONDA_PREFIX": str(prefix),
+        "CONDA_SHLVL": str(level if again else level + 1),
+        "CONDA_DEFAULT_ENV": name,
+        "CONDA_PROMPT_MODIFIER": f"({name}) ",
+    }
+    if active and not again:
+        export[f"CONDA_PREFIX_{level}"] = active
+    own = _own_variables(prefix)
+    wanted = {key: value for key, value in own.items() if value != _UNSET}
+    if not again:  # deactivating restores what was there
+        export |= {f"__CONDA_SHLVL_{level}_{key}": environment[key] for key in wanted if key in environment}
+    return Activation(
+        leave=_scripts(active, "deactivate.d", shell)[::-1] if active else (),
+        unset=tuple(sorted(own.keys() - wanted.keys())),
+        export={**export, **wanted},
+        enter=_scripts(str(prefix), "activate.d", shell),
+        prompt=f"({name}) ",
+    )
+
+
+def shell_hook(prefix: Path, shell: Shell, environment: Mapping[str, str]) -> str:
+    """Write what a shell must evaluate to activate an environment.
+
+    Args:
+        prefix: the environment, absolute.
+        shell: which will evaluate it.
+        environment: that shell's variables.
+
+    Raises:
+        UserError: see `activation`.
+    """
+    found = activation(prefix, environment, shell=shell)
+    lines = _fish(found) if shell is Shell.FISH else _posix(found)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def run_environment(prefix: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Work out the variables of a program that is run in an environment.
+
+    Where the environment has activation scripts, a shell sources them; what they print goes to stderr.
+
+    Args:
+        prefix: the environment, absolute.
+        environment: of this process.
+
+    Raises:
+        UserError: see `activation`.
+        ProcessError: an activation script failed or does not end.
+    """
+    found = activation(prefix, environment)
+    if not (found.enter or found.leave):
+        kept = {key: value for key, value in environment.items() if key not in found.unset}
+        return {**kept, **found.export}
+    shell = which("bash", path=environment.get("PATH", _PATH)) or "/bin/sh"
+    script = "{\n" + "\n".join(_posix(found, prompt=False)) + "\n} >&2\nexec /usr/bin/env -0"
+    ours = {key: value for key, value in environment.items() if key in _OF_THE_SHELL}
+    given = {key: value for key, value in environment.items() if key not in _OF_THE_SHELL}
+    printed = run([shell, "-c", script], env=given, timeout=_SCRIPT_TIME).stdout.decode(errors="surrogateescape")
+    after = dict(entry.split("=", 1) for entry in printed.split("\0") if "=" in entry)
+    return {key: value for key, value in after.items() if key not in _OF_THE_SHELL} | ours
+
+
+def _level(environment: Mapping[str, str]) -> int:
+    text = environment.get("CONDA_SHLVL", "").strip()
+    return int(text) if text.isdigit() and environment.get("CONDA_PREFIX") else 0
+
+
+def _name(prefix: Path) -> str:
+    """Conda's rule: the folder's name where it lies in a folder `envs`, else the whole path."""
+    return prefix.name if prefix.parent.name == "envs" else str(prefix)
+
+
+def _path(path: str, *, leave: str | None, enter: Path) -> str:
+    """Put `bin` of the environment where that of the active one is, or first."""
+    folders = path.split(":")
+    old = f"{leave}/bin" if leave else None
+    place = folders.index(old) if old in folders else 0
+    kept = [folder for folder in folders if folder != old]
+    return ":".join([*kept[:place], f"{enter}/bin", *kept[place:]])
+
+
+def _own_variables(prefix: Path) -> dict[str, str]:
+    """Read the variables of packages, then those of the environment, which win."""
+    found: dict[str, str] = {}
+    for file in sorted((prefix / "etc/conda/env_vars.d").glob("*")):
+        found |= _strings(file, _json(file))
+    state = prefix / "conda-meta/state"
+    if state.exists():
+        found |= _strings(state, _json(state).get("env_vars", {}))
+    return found
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"variables cannot be read from `{file}`: {error}") from error
+    return document if isinstance(document, dict) else {}
+
+
+def _strings(file: Path, variables: Mapping[str, Any]) -> dict[str, str]:
+    wrong = [key for key in variables if not key.isidentifier()]
+    if wrong:
+        raise UserError(f"`{file}` names a variable {wrong[0]!r}, which shells cannot have")
+    return {key: str(value) for key, value in variables.items()}
+
+
+def _scripts(prefix: str, folder: str, shell: Shell) -> tuple[Path, ...]:
+    return tuple(sorted(Path(prefix, "etc/conda", folder).glob(f"*{shell.suffix}")))
+
+
+def _posix(found: Activation, *, prompt: bool = True) -> Iterator[str]:
+    yield from (f". {quote(str(script))}" for script in found.leave)
+    if prompt:  # before CONDA_PROMPT_MODIFIER changes: it says what the active environment put there
+        shown = f'PS1={quote(found.prompt)}"${{PS1#"${{CONDA_PROMPT_MODIFIER-}}"}}"'
+        yield f'if [ -n "${{PS1-}}" ]; then {shown}; fi'
+    yield from (f"unset {name}" for name in found.unset)
+    yield from (f"export {name}={quote(value)}" for name, value in found.export.items())
+    yield from (f". {quote(str(script))}" for script in found.enter)
+
+
+def _fish(found: Activation) -> Iterator[str]:
+    yield from (f"source {_fish_quote(str(script))}" for script in found.leave)
+    yield from (f"set -e {name}" for name in found.unset)
+    for name, value in found.export.items():
+        values = value.split(":") if name == "PATH" else [value]
+        yield f"set -gx {name} {' '.join(map(_fish_quote, values))}"
+    yield from (f"source {_fish_quote(str(script))}" for script in found.enter)
+
+
+def _fish_quote(text: str) -> str:
+    """In single quotes fish knows two escapes: of the quote and of the backslash."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

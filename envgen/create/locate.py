@@ -1,0 +1,112 @@
+"""Where an environment lives: by name, where the machine's conda would look for it, or at a path."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING
+
+from envgen.create.condarc import Condarc, read_condarc
+from envgen.errors import HostError, UserError
+from envgen.prefix.conda_meta import META
+from envgen.prefix.inventory import is_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_NAME = re.compile(r"[^/\s:#\\~]+")
+"""Conda refuses `/`, space, `:` and `#` in names (`conda.base.context.validate_prefix_name`)."""
+
+_RESERVED = frozenset({"base", "root", ".", ".."})
+
+
+def settings(environment: Mapping[str, str], *, home: Path, root: Path = Path("/")) -> Condarc:
+    """Read where conda keeps environments, in the order in which it looks.
+
+    That is what it was told (`read_condarc`), then `envs` of an installed conda or mamba if that may be written to,
+    then `~/.conda/envs`.
+
+    Args:
+        environment: variables of the process.
+        home: the user's home directory.
+        root: of the file system.
+
+    Raises:
+        UserError: a settings file of conda cannot be read.
+    """
+    conda_root = find_conda_root(environment)
+    told = read_condarc(environment, home=home, conda_root=conda_root, root=root)
+    own = home / ".conda/envs"
+    fixed = [own]
+    if conda_root is not None:
+        installed = conda_root / "envs"
+        fixed = [installed, own] if _may_write(conda_root) else [own, installed]
+    return Condarc(envs_dirs=tuple(dict.fromkeys((*told.envs_dirs, *fixed))), register=told.register)
+
+
+def find_conda_root(environment: Mapping[str, str]) -> Path | None:
+    """Find where conda or mamba is installed: its own variables first, then the `conda` in `PATH`.
+
+    Conda's shell functions export `CONDA_EXE`, those of mamba `MAMBA_ROOT_PREFIX`.
+    """
+    if stated := environment.get("CONDA_ROOT_PREFIX"):
+        return Path(stated)
+    program = environment.get("CONDA_EXE") or which("conda", path=environment.get("PATH", ""))
+    if program and (base := Path(program).resolve().parent.parent) and is_environment(base):  # <root>/bin/conda
+        return base
+    if mamba := environment.get("MAMBA_ROOT_PREFIX"):
+        return Path(mamba)
+    return None
+
+
+def find(name: str, folders: Iterable[Path]) -> Path | None:
+    """Find an environment that exists by its name; the first folder that has one wins."""
+    return next((folder / name for folder in folders if is_environment(folder / name)), None)
+
+
+def place(name: str, folders: Iterable[Path]) -> Path:
+    """Say where an environment is, or where it goes: the first folder that may be written to.
+
+    Raises:
+        UserError: conda would not take the name.
+        HostError: no folder may be written to.
+    """
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise UserError(f"{name!r} cannot be the name of an environment", hint="use letters, digits, `-`, `_` and `.`")
+    every = tuple(folders)
+    if found := find(name, every):
+        return found
+    writable = next((folder for folder in every if _may_write(folder)), None)
+    if writable is None:
+        listed = ", ".join(f"`{folder}`" for folder in every)
+        raise HostError(
+            f"no folder for environments may be written to: {listed}",
+            hint="set CONDA_ENVS_DIRS to one that may, or give --prefix",
+        )
+    return writable / name
+
+
+def check(prefix: Path) -> None:
+    """Refuse a place that an environment must not take.
+
+    Raises:
+        UserError: there is something else.
+        HostError: it may not be written to.
+    """
+    if prefix.exists() and not prefix.is_dir():
+        raise UserError(f"`{prefix}` is a file", hint="give another --prefix or --name")
+    if prefix.is_dir() and not (prefix / META).is_dir() and any(prefix.iterdir()):
+        raise UserError(
+            f"`{prefix}` holds something that is no environment: it has no `{META}`",
+            hint="give another --prefix or --name, or empty the folder",
+        )
+    if not _may_write(prefix):
+        raise HostError(f"`{prefix}` may not be written to", hint="give another --prefix or --name")
+
+
+def _may_write(path: Path) -> bool:
+    """Ask the system, for the path or the nearest folder above that exists; makes nothing."""
+    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

@@ -1,0 +1,190 @@
+"""A solution becomes a lock: the one place where records meet the placeholders and limits of CEP 37."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import rattler
+
+from envgen.errors import LockError
+from envgen.lock.model import (
+    Lock,
+    LockedBuilt,
+    LockedConda,
+    LockedPackage,
+    LockedWheel,
+    file_name,
+    normal,
+    sort_key,
+)
+from envgen.lock.read import read_lock
+from envgen.lock.render import render_lock
+from envgen.lock.request import asked_extras, request_digest
+from envgen.records import BuiltPackage, ChannelPackage, Record, Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envgen.digest import Sha256
+    from envgen.records import Solution
+    from envgen.spec.model import EnvSpec
+
+__all__ = [
+    "Lock",
+    "LockedBuilt",
+    "LockedConda",
+    "LockedPackage",
+    "LockedWheel",
+    "file_name",
+    "from_solution",
+    "read_lock",
+    "render_lock",
+]
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_SPEC = re.compile(r"(?:[^\s:]+::)?(?P<name>[a-z0-9_.-]+)\s*(?P<rest>.*)", re.IGNORECASE)
+_TOKEN = re.compile(r"/t/[^/]+(?=/)")
+
+
+def from_solution(
+    solution: Solution,
+    spec: EnvSpec,
+    *,
+    recipes: Mapping[str, Sha256],
+    debian: Sha256 | None,
+    converter: int,
+    root_url: str = "",
+) -> Lock:
+    """Make the lock of a solution.
+
+    Args:
+        solution: for one of the spec's targets; it holds a package `python`.
+        spec: what was asked for.
+        recipes: recipe -> digest of its files, at least for those that packages were built from.
+        debian: digest of the Debian lock that goes with it, where there is one.
+        converter: version of the wheel converter.
+        root_url: `file://` URL of the project root: packages of channels that the spec gives as relative paths get
+            relative URLs.
+
+    Raises:
+        LockError: CEP 37 cannot hold one of the packages.
+    """
+    python = next(record.version for record in solution.records if record.name == "python")
+    packages = tuple(sorted((_locked(r, spec, root_url) for r in solution.records), key=sort_key))
+    return Lock(
+        environment=spec.name,
+        source=spec.source,
+        target=normal(solution.target),
+        python=python,
+        channels=spec.channels,
+        names=dict(spec.names),
+        exclude_newer=spec.exclude_newer,
+        request=request_digest(spec, solution.target),
+        asked_extras=asked_extras(spec, solution.target, python),
+        extras={project: tuple(sorted(extras)) for project, extras in solution.extras.items() if extras},
+        recipes={p.recipe: recipes[p.recipe] for p in packages if isinstance(p, LockedBuilt)},
+        debian=debian,
+        converter=converter,
+        packages=packages,
+    )
+
+
+def _locked(record: Record, spec: EnvSpec, root_url: str) -> LockedPackage:
+    origin = record.origin
+    if isinstance(origin, Wheel):
+        return LockedWheel(
+            project=origin.project,
+            version=origin.version,
+            filename=origin.filename,
+            sha256=origin.sha256,
+            size=origin.size,
+            requires=dict(origin.requires),
+        )
+    if isinstance(origin, BuiltPackage):
+        return LockedBuilt(
+            name=record.name,
+            version=record.version,
+            build=record.build,
+            subdir=record.subdir,
+            filename=origin.filename,
+            md5=origin.md5,
+            sha256=origin.sha256,
+            size=origin.size,
+            recipe=origin.recipe,
+            content=origin.content,
+            dependencies=_dependencies(record.depends),
+        )
+    return LockedConda(
+        name=record.name,
+        version=record.version,
+        build=record.build,
+        url=_public(_portable(origin.url, spec.channels, root_url)),
+        md5=_md5(record, origin),
+        sha256=origin.sha256,
+        size=origin.size,
+        dependencies=_dependencies(record.depends),
+    )
+
+
+def _md5(record: Record, origin: ChannelPackage) -> str:
+    """Take the md5 that conda-lock's models demand.
+
+    Hashing the archive ourselves would mean to download it while locking, and to vouch for a digest that its channel
+    never gave; so such a package is refused.
+    """
+    if _MD5.fullmatch(origin.md5 or ""):
+        return origin.md5
+    raise LockError(
+        f"{record.dist}: its channel gives no md5, and a conda-lock file cannot hold a package without one",
+        hint="index the channel again with a tool that writes md5 and sha256, or take the package from another one",
+    )
+
+
+def _dependencies(depends: Iterable[str]) -> dict[str, str]:
+    """Turn MatchSpecs into CEP 37's mapping, which has room for one constraint a name.
+
+    Several version constraints on one name are joined, for a comma means both. A MatchSpec has no way to ask for two
+    builds at once: the first one given is kept. Nothing is installed by this mapping (the package's own index.json is
+    what counts); the check for stale locks is then a little less strict on that name.
+    """
+    found: dict[str, str] = {}
+    for text in depends:
+        plain = str(rattler.MatchSpec(text)) if "[" in text else text
+        match = _SPEC.fullmatch(plain.strip())
+        if not match:
+            raise LockError(f"cannot lock the dependency {text!r}")
+        name = match["name"].lower()
+        found[name] = _joined(found[name], match["rest"]) if name in found else match["rest"]
+    return dict(sorted(found.items()))
+
+
+def _joined(one: str, other: str) -> str:
+    versions: list[str] = []
+    builds: list[str] = []
+    for text in (one, other):
+        version, _, build = text.partition(" ")
+        versions += [version] if version not in {"", "*", *versions} else []
+        builds += [build.strip()] if build.strip() not in {"", "*"} else []
+    joined = ",".join(f"({v})" if "|" in v and len(versions) > 1 else v for v in versions)
+    return f"{joined or '*'} {builds[0]}" if builds else joined
+
+
+def _portable(url: str, channels: Iterable[str], root_url: str) -> str:
+    """Rewrite the URL of a package in a channel that the spec gives relative to the project."""
+    for channel in channels:
+        if not channel.startswith(("./", "../")) or not root_url:
+            continue
+        parts = urlsplit(root_url)
+        base = urlunsplit(parts._replace(path=posixpath.normpath(posixpath.join(parts.path, channel))))
+        if url.startswith(f"{base}/"):
+            return posixpath.normpath(posixpath.join("..", channel)) + url.removeprefix(base)
+    return url
+
+
+def _public(url: str) -> str:
+    """Take user, password, `/t/<token>/` and query out of a channel's URL: they are the reader's business."""
+    scheme, netloc, path, _, _ = urlsplit(url)
+    return urlunsplit((scheme, netloc.rpartition("@")[2], _TOKEN.sub("", path), "", ""))

@@ -1,0 +1,207 @@
+"""The Debian lock: the `.deb`s behind recipes and the image's base, each pinned by sha256.
+
+Goals: small differences between versions (sorted, one field a line), no host names (placeholders), nothing that the
+reader takes on trust. The format has its own version number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from envgen.debs import Archive, Deb
+from envgen.digest import Sha256
+from envgen.lock.node import Node, load
+from envgen.platforms import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from typing import Self
+
+FORMAT = 1
+"""Version of the format that is written; older ones would be read too."""
+
+IMAGE = "image"
+"""Stands among the users of a package for the base of the image."""
+
+_HEADER = "# Made by `envgen lock`: the Debian packages behind this environment. Do not edit.\n"
+_KEYS = ("version", "environment", "platform", "suites", "packages")
+_PACKAGE_KEYS = ("name", "version", "architecture", "url", "sha256", "size", "used_by")
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian Policy 5.6.1
+_VERSION = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~-]*")  # Debian Policy 5.6.12
+_PATH = re.compile(r"pool/(?:[A-Za-z0-9+._~:%-]+/)+[A-Za-z0-9+._~:%-]+\.deb")
+
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianPackage(Deb):
+    """A locked `.deb`.
+
+    Attributes:
+        used_by: names of the recipes that it goes into, and `image`; sorted.
+    """
+
+    used_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianLock:
+    """The Debian packages of one environment and platform.
+
+    Attributes:
+        environment: its name.
+        platform: what it is locked for.
+        suites: of Debian, from which the packages came, sorted.
+        packages: sorted by name, version and architecture.
+    """
+
+    environment: str
+    platform: Platform
+    suites: tuple[str, ...]
+    packages: tuple[DebianPackage, ...]
+
+    @classmethod
+    def of_uses(
+        cls, *, environment: str, platform: Platform, suites: Iterable[str], uses: Mapping[str, Collection[Deb]]
+    ) -> Self:
+        """Put together what recipes and the image use.
+
+        Args:
+            environment: its name.
+            platform: what is locked.
+            suites: in any order, some perhaps twice.
+            uses: name of a recipe, or `IMAGE` -> its packages.
+        """
+        users: dict[Deb, set[str]] = {}
+        for user, debs in uses.items():
+            for deb in debs:
+                users.setdefault(_plain(deb), set()).add(user)
+        found = (DebianPackage(**_fields(deb), used_by=tuple(sorted(by))) for deb, by in users.items())
+        return cls(
+            environment=environment,
+            platform=platform,
+            suites=tuple(sorted(set(suites))),
+            packages=tuple(sorted(found, key=_sort_key)),
+        )
+
+    def used_by(self, user: str) -> tuple[DebianPackage, ...]:
+        """Find the packages of a recipe, or of the image."""
+        return tuple(package for package in self.packages if user in package.used_by)
+
+
+def debian_file_name(environment: str, platform: Platform) -> str:
+    """Name the file that holds an environment's Debian lock."""
+    return f"{environment}.{platform}.debian-lock.yml"
+
+
+def render_debian_lock(lock: DebianLock) -> str:
+    """Write the text of a Debian lock: the same for the same lock, whatever the order of its packages."""
+    content = {
+        "version": FORMAT,
+        "environment": lock.environment,
+        "platform": str(lock.platform),
+        "suites": list(lock.suites),
+        "packages": [_entry(package) for package in sorted(lock.packages, key=_sort_key)],
+    }
+    return _HEADER + str(yaml.dump(content, Dumper=_DUMPER, sort_keys=False, width=1000, default_flow_style=False))
+
+
+def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
+    """Read the text of a Debian lock.
+
+    Args:
+        text: of the file.
+        source: what messages call the file: its path relative to the project.
+
+    Raises:
+        LockError: it is none, is damaged, or was written by a newer envgen.
+    """
+    root = load(text, source=source, renew="run `envgen lock` to make it anew")
+    if root.get("version").value != FORMAT:
+        root.get("version").fail(f"expected {FORMAT}, got {root.get('version').value!r}: written by another envgen")
+    _refuse_unknown(root, _KEYS)
+    packages = tuple(_read_package(node) for node in root.get("packages").items())
+    _refuse_twice(root.get("packages"), packages)
+    return DebianLock(
+        environment=root.get("environment").text(),
+        platform=root.get("platform").parsed(Platform),
+        suites=tuple(node.text() for node in root.get("suites").items()),
+        packages=tuple(sorted(packages, key=_sort_key)),
+    )
+
+
+def _read_package(node: Node) -> DebianPackage:
+    _refuse_unknown(node, _PACKAGE_KEYS)
+    archive, path = node.get("url").parsed(_split_url)
+    return DebianPackage(
+        name=_matching(node.get("name"), _NAME),
+        version=_matching(node.get("version"), _VERSION),
+        architecture=node.get("architecture").text(),
+        archive=archive,
+        path=path,
+        sha256=node.get("sha256").parsed(Sha256.parse),
+        size=_size(node.get("size")),
+        used_by=tuple(sorted(user.text() for user in node.get("used_by").items())),
+    )
+
+
+def _split_url(url: str) -> tuple[Archive, str]:
+    placeholder, _, path = url.partition("/")
+    archive = next((archive for archive in Archive if archive.placeholder == placeholder), None)
+    if archive is None or not _PATH.fullmatch(path) or ".." in path.split("/"):
+        raise ValueError(f"expected a path below `pool/` of one of Debian's archives, got {url!r}")
+    return archive, path
+
+
+def _matching(node: Node, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(node.text()):
+        node.fail(f"not as Debian has them: {node.value!r}")
+    return node.text()
+
+
+def _size(node: Node) -> int:
+    if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 0:
+        node.fail(f"expected a number of bytes, got {node.value!r}")
+    return node.value
+
+
+def _refuse_unknown(node: Node, known: Collection[str]) -> None:
+    if isinstance(node.value, dict) and (unknown := sorted(map(str, node.value.keys() - known))):
+        node.fail(f"unknown key `{unknown[0]}`")
+
+
+def _refuse_twice(node: Node, packages: Iterable[DebianPackage]) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for package in packages:
+        if _sort_key(package) in seen:
+            node.fail(f"`{package.name}` {package.version} is there twice")
+        seen.add(_sort_key(package))
+
+
+def _entry(package: DebianPackage) -> dict[str, Any]:
+    return {
+        "name": package.name,
+        "version": package.version,
+        "architecture": package.architecture,
+        "url": package.url,
+        "sha256": str(package.sha256),
+        "size": package.size,
+        "used_by": list(package.used_by),
+    }
+
+
+def _sort_key(deb: Deb) -> tuple[str, ...]:
+    return (deb.name, deb.version, deb.architecture)
+
+
+def _plain(deb: Deb) -> Deb:
+    """Drop what a locked package says beyond the file: it would differ from the same package fresh from an archive."""
+    return Deb(**_fields(deb))
+
+
+def _fields(deb: Deb) -> dict[str, Any]:
+    return {field.name: getattr(deb, field.name) for field in fields(Deb)}

@@ -1,0 +1,109 @@
+"""A lock as the document that CEP 37 (conda-lock v1) describes.
+
+https://github.com/conda/ceps/blob/main/cep-0037.md: "Additional keys MUST NOT be present", so everything that it has
+no place for stands in `metadata.custom_metadata`, as strings whose keys begin with `envgen.`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from envgen.lock.model import FORMAT, LOCAL_CHANNEL, PYPI, LockedBuilt, LockedPackage, LockedWheel, manager, sort_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envgen.lock.model import Lock
+
+PREFIX = "envgen."
+
+
+def document(lock: Lock) -> dict[str, Any]:
+    """Lay a lock out as the document."""
+    entries = [entry(package, lock.platform) for package in sorted(lock.packages, key=sort_key)]
+    return {
+        "version": 1,
+        "metadata": {
+            "content_hash": {str(lock.platform): content_hash(entries)},
+            "channels": _channels(lock),
+            "platforms": [str(lock.platform)],
+            "sources": [f"../{lock.source}"],
+            "custom_metadata": {f"{PREFIX}{key}": value for key, value in sorted(_custom(lock).items())},
+        },
+        "package": entries,
+    }
+
+
+def entry(package: LockedPackage, platform: str) -> dict[str, Any]:
+    """Lay one package out as a `LockedDependency`."""
+    depends: Mapping[Any, str] = package.requires if isinstance(package, LockedWheel) else package.dependencies
+    return {
+        "name": str(package.name),
+        "version": package.version,
+        "manager": manager(package),
+        "platform": str(platform),
+        "dependencies": {str(name): depends[name] for name in sorted(depends)},
+        "url": package.url,
+        "hash": _hashes(package),
+        **({} if isinstance(package, LockedWheel) else {"build": package.build}),
+        "category": "main",
+        "optional": False,
+    }
+
+
+def content_hash(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Digest the entries of a platform.
+
+    CEP 37: "The hash MUST be computed from the packages present in that target platform." It does not say how; this is
+    conda-lock's own way of hashing (sha256 over JSON with sorted keys), applied to the entries as the file has them. So
+    a reader can tell a lock whose packages were changed by hand.
+    """
+    return hashlib.sha256(json.dumps(list(entries), sort_keys=True).encode()).hexdigest()
+
+
+def _hashes(package: LockedPackage) -> dict[str, str]:
+    sha256 = {"sha256": str(package.sha256)}
+    return sha256 if isinstance(package, LockedWheel) else {"md5": package.md5, **sha256}
+
+
+def _channels(lock: Lock) -> list[dict[str, Any]]:
+    """List the channels of the spec, and the one that what envgen makes itself goes to.
+
+    A wheel index is no conda channel; its variable stands with the local channel, since that is where converted
+    wheels would be published.
+    """
+    variables = [
+        *([LOCAL_CHANNEL] if lock.built or lock.wheels else []),
+        *([PYPI] if lock.wheels else []),
+    ]
+    found: list[dict[str, Any]] = [{"url": channel, "used_env_vars": []} for channel in lock.channels]
+    if variables:
+        found.append({"url": LOCAL_CHANNEL, "used_env_vars": [variable.strip("${}") for variable in variables]})
+    return found
+
+
+def _custom(lock: Lock) -> dict[str, str]:
+    return {
+        "format": str(FORMAT),
+        "environment": lock.environment,
+        "request": str(lock.request),
+        "python": lock.python,
+        "python-minor": str(lock.target.python),
+        "virtual-packages": _json(lock.target.virtual_packages()),
+        "converter": str(lock.converter),
+        **({"names": _json(lock.names)} if lock.names else {}),
+        **({"exclude-newer": lock.exclude_newer.isoformat()} if lock.exclude_newer else {}),
+        **({"asked-extras": _json(lock.asked_extras)} if lock.asked_extras else {}),
+        **({"extras": _json(lock.extras)} if lock.extras else {}),
+        **({"debian-lock": str(lock.debian)} if lock.debian else {}),
+        **{f"recipe.{recipe}": str(digest) for recipe, digest in lock.recipes.items()},
+        **{f"recipe-of.{p.name}": p.recipe for p in lock.packages if isinstance(p, LockedBuilt)},
+        **{f"content.{p.name}": str(p.content) for p in lock.packages if isinstance(p, LockedBuilt)},
+        **{f"size.{manager(p)}.{p.name}": str(p.size) for p in lock.packages if p.size is not None},
+    }
+
+
+def _json(value: Mapping[Any, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,109 @@
+"""Values of a foreign document, whose getters check what they return and complain with the path to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import yaml
+
+from envgen.errors import LockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+
+
+def load(text: str, *, source: str, renew: str) -> Node:
+    """Parse a lock's YAML.
+
+    Args:
+        text: of the file.
+        source: what messages call the file: its path relative to the project.
+        renew: the hint of every complaint: how the file is made anew.
+
+    Raises:
+        LockError: it is no YAML, or holds merge conflict markers.
+    """
+    if _CONFLICT.search(text):
+        raise LockError(
+            f"{source}: holds merge conflict markers",
+            hint="take either side (`git checkout --ours` or `--theirs` with its path), then run `envgen lock`",
+        )
+    try:
+        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  a SafeLoader in C
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f" in line {mark.line + 1}" if mark else ""
+        raise LockError(f"{source}: not YAML{at}: {getattr(error, 'problem', None) or error}", hint=renew) from error
+    return Node(value=value, source=source, path="", hint=renew)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A value of a document, and where it stands.
+
+    Attributes:
+        value: as YAML has it.
+        source: what messages call the file.
+        path: of the value in the document: `package[3].hash`; empty for the whole.
+        hint: of every complaint.
+    """
+
+    value: Any
+    source: str
+    path: str
+    hint: str
+
+    def fail(self, what: str) -> NoReturn:
+        """Complain about the value."""
+        raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=self.hint)
+
+    def find(self, key: str) -> Node | None:
+        """Take the value of a mapping's key, or None where the key is not there."""
+        if not isinstance(self.value, dict):
+            self.fail(f"expected a mapping, got {self.value!r}")
+        if key not in self.value:
+            return None
+        path = f"{self.path}.{key}" if self.path else key
+        return Node(value=self.value[key], source=self.source, path=path, hint=self.hint)
+
+    def get(self, key: str) -> Node:
+        """Take the value of a mapping's key."""
+        return self.find(key) or self.fail(f"`{key}` is missing")
+
+    def items(self) -> tuple[Node, ...]:
+        """Take the values of a list."""
+        if not isinstance(self.value, list):
+            self.fail(f"expected a list, got {self.value!r}")
+        return tuple(
+            Node(value=value, source=self.source, path=f"{self.path}[{number}]", hint=self.hint)
+            for number, value in enumerate(self.value)
+        )
+
+    def text(self) -> str:
+        """Take a text."""
+        if not isinstance(self.value, str):
+            self.fail(f"expected text, got {self.value!r}")
+        return self.value
+
+    def texts(self) -> dict[str, str]:
+        """Take a mapping of text to text."""
+        if not isinstance(self.value, dict):
+            self.fail(f"expected a mapping, got {self.value!r}")
+        for key, value in self.value.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                self.fail(f"expected text for text, got {key!r}: {value!r}")
+        return dict(self.value)
+
+    def parsed(self, parse: Callable[[str], T]) -> T:
+        """Take a text and what `parse` makes of it; its `ValueError` becomes the complaint."""
+        try:
+            return parse(self.text())
+        except (ValueError, KeyError) as error:
+            self.fail(str(error))

@@ -1,0 +1,67 @@
+"""Write a lock: laid out, checked by conda-lock's own models, read back by our own reader, and searched for leaks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from envgen.errors import LockError
+from envgen.lock.document import document
+from envgen.lock.gate import refuse_leaks
+from envgen.lock.model import file_name
+from envgen.lock.read import read_lock
+
+if TYPE_CHECKING:
+    from envgen.lock.model import Lock
+
+_WIDE = 1 << 20
+"""No line is folded, so that a changed value is one changed line."""
+
+
+class _Plain(yaml.SafeDumper):
+    """PyYAML's own emitter, whose output depends on no C library, without `&id001` for equal objects."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  the name and the argument are PyYAML's
+        return True
+
+
+def render_lock(lock: Lock) -> str:
+    """Write a lock as text: the same lock gives the same bytes everywhere.
+
+    Takes about a second, for conda-lock's models are imported and used.
+
+    Raises:
+        LockError: CEP 37 does not allow what the lock says, or it holds something that must not leave this machine.
+    """
+    where = file_name(lock.environment, lock.platform)
+    content = document(lock)
+    _check(content, where)
+    text = f"# Made by `envgen lock` from {lock.source}. Do not edit.\n"
+    text += yaml.dump(content, Dumper=_Plain, sort_keys=False, width=_WIDE, allow_unicode=False)
+    refuse_leaks(text, where=where)
+    if read_lock(text, source=where) != lock:
+        raise LockError(f"{where}: reads back as something else than was written")
+    return text
+
+
+def _check(content: dict[str, Any], where: str) -> None:
+    """Hold the document against CEP 37, as conda-lock's models have it, and against what they leave out.
+
+    Raises:
+        LockError: it breaks one of the rules.
+    """
+    from conda_lock.lockfile.v1.models import Lockfile  # noqa: PLC0415  takes 0.7 s to import, and only writers need it
+    from pydantic import ValidationError  # noqa: PLC0415  comes with conda-lock
+
+    try:
+        Lockfile.model_validate(content)
+    except ValidationError as error:
+        faults = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise LockError(f"{where}: breaks CEP 37:\n{faults}") from error
+    seen: set[tuple[str, str]] = set()
+    for package in content["package"]:
+        key = (package["manager"], package["name"])
+        if key in seen:
+            raise LockError(f"{where}: breaks CEP 37: {key[1]} is there twice")
+        seen.add(key)

@@ -1,0 +1,57 @@
+"""The normalised request: what in a spec a solve depends on, so that neither order, comments nor spelling count."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import rattler
+
+from envgen.digest import Sha256
+from envgen.metadata import holds
+from envgen.names import ProjectName, project_name
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+    from envgen.platforms import Target
+    from envgen.spec.model import EnvSpec
+
+
+def active(spec: EnvSpec, target: Target, python: str | None = None) -> tuple[Requirement, ...]:
+    """List the requirements whose markers hold on a target; `python` is the full version, where it is known."""
+    return tuple(requirement for requirement in spec.pypi if holds(requirement, target, python_full=python))
+
+
+def asked_extras(spec: EnvSpec, target: Target, python: str) -> dict[ProjectName, tuple[str, ...]]:
+    """Collect the extras that a spec itself asks for on a target, for a full version of Python."""
+    found: dict[ProjectName, set[str]] = {}
+    for requirement in active(spec, target, python):
+        if requirement.extras:
+            names = (str(project_name(extra)) for extra in requirement.extras)
+            found.setdefault(project_name(requirement.name), set()).update(names)
+    return {project: tuple(sorted(found[project])) for project in sorted(found)}
+
+
+def request_digest(spec: EnvSpec, target: Target) -> Sha256:
+    """Digest the normalised request of a spec for one of its targets."""
+    return Sha256.of(json.dumps(_normalised(spec, target), sort_keys=True).encode())
+
+
+def _normalised(spec: EnvSpec, target: Target) -> dict[str, Any]:
+    return {
+        "platform": target.platform,
+        "python": str(target.python),
+        "virtual-packages": target.virtual_packages(),
+        "channels": list(spec.channels),
+        "dependencies": sorted(str(rattler.MatchSpec(text)) for text in spec.dependencies),
+        "pypi": sorted(_text(requirement) for requirement in active(spec, target)),
+        "names": dict(spec.names),
+        "exclude-newer": spec.exclude_newer.isoformat() if spec.exclude_newer else None,
+    }
+
+
+def _text(requirement: Requirement) -> str:
+    extras = ",".join(sorted(project_name(extra) for extra in requirement.extras))
+    clauses = ",".join(sorted(map(str, requirement.specifier)))
+    return f"{project_name(requirement.name)}[{extras}]{clauses}"

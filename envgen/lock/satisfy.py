@@ -1,0 +1,254 @@
+"""Is this lock still true for this spec? Answered offline, with the requirement that broke in words.
+
+What the spec says is held against the packages themselves, not against a text of the spec: a comment, another order,
+another spelling or a requirement made looser leave a lock true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import rattler
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.lock.model import Lock, LockedPackage, LockedWheel, normal
+from envgen.lock.request import active, asked_extras
+from envgen.names import CondaName, ProjectName, project_name
+from envgen.versions import conda_spec, conda_version
+from envgen.wheels import package_id
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping
+
+    from packaging.requirements import Requirement
+
+    from envgen.digest import Sha256
+    from envgen.names import NameTable
+    from envgen.platforms import Target
+    from envgen.spec.model import EnvSpec
+
+_OF_EVERY_WHEEL = (CondaName("python"), CondaName("python_abi"))
+"""What converted wheels depend on beside their requirements; locks do not say so, for CEP 37 has no place for it."""
+
+
+def stale(
+    spec: EnvSpec,
+    lock: Lock,
+    *,
+    recipe_digests: Mapping[str, Sha256],
+    debian_digest: Sha256 | None,
+    converter: int,
+    names: NameTable,
+) -> tuple[str, ...]:
+    """Say why a lock is no longer true for a spec.
+
+    Args:
+        spec: what is wanted.
+        lock: of that environment, for one platform.
+        recipe_digests: recipe -> digest of its files as they are now.
+        debian_digest: digest of the Debian lock that lies beside the lock, None where there is none.
+        converter: version of the wheel converter as it is now.
+        names: the name table with the spec's own names on top.
+
+    Returns:
+        The reasons; none if the lock is true.
+    """
+    target = spec.targets.get(lock.platform)
+    if target is None:
+        return (f"{lock.platform} is no longer among the spec's platforms",)
+    packages = _Packages.of(lock, names)
+    return (
+        *_settings(spec, lock, normal(target)),
+        *_inputs(lock, recipe_digests, debian_digest, converter),
+        *_roots(spec, lock, target, packages),
+        *_closure(lock, packages),
+        *_superfluous(spec, lock, target, packages),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Packages:
+    """The packages of a lock under conda's names, with what a MatchSpec is matched against.
+
+    Attributes:
+        names: the name table.
+        locked: conda name -> package.
+        records: conda name -> the package as conda sees it; virtual packages too.
+    """
+
+    names: NameTable
+    locked: Mapping[CondaName, LockedPackage]
+    records: Mapping[str, rattler.PackageRecord]
+
+    @classmethod
+    def of(cls, lock: Lock, names: NameTable) -> _Packages:
+        locked = {names.conda_name(p.project) if isinstance(p, LockedWheel) else p.name: p for p in lock.packages}
+        records = {str(name): _record(p, lock.target, names) for name, p in locked.items()}
+        return cls(names=names, locked=locked, records=records | _virtual(lock.target))
+
+    def wheel(self, project: ProjectName) -> LockedWheel | None:
+        """Find the wheel of a project."""
+        found = self.locked.get(self.names.conda_name(project))
+        return found if isinstance(found, LockedWheel) and found.project == project else None
+
+    def unmet_project(self, project: ProjectName, specifier: str) -> str | None:
+        """Say how a wheel's requirement is not met, by a wheel or by the conda package that is the same project."""
+        name = self.names.conda_name(project)
+        if wheel := self.wheel(project):
+            fits = SpecifierSet(specifier).contains(Version(wheel.version), prereleases=True)
+            return None if fits else f"locked is {wheel.version}"
+        return self.unmet_match(name, conda_spec(SpecifierSet(specifier)))
+
+    def unmet_match(self, name: str, rest: str) -> str | None:
+        """Say how a MatchSpec, given as name and rest, is not met."""
+        record = self.records.get(name)
+        owner = "the platform has" if name.startswith("__") else "locked is"
+        if record is None:
+            return f"{owner} none"
+        if rattler.MatchSpec(f"{name} {rest}".rstrip()).matches(record):
+            return None
+        return f"{owner} {record.version} {record.build}"
+
+
+def _settings(spec: EnvSpec, lock: Lock, target: Target) -> Iterator[str]:
+    """Compare what the spec fixes beside requirements."""
+    if lock.environment != spec.name:
+        yield f"the lock is for `{lock.environment}`, the spec for `{spec.name}`"
+    if lock.target.python != spec.python:
+        yield f"`python` is {spec.python}, the lock has {lock.target.python}"
+    now, then = target.virtual_packages(), lock.target.virtual_packages()
+    for name in sorted(now.keys() | then.keys()):
+        if now.get(name) != then.get(name):
+            fact = name.removeprefix("__")
+            yield f"{fact} of {lock.platform} is {now.get(name, 'none')}, the lock is for {then.get(name, 'none')}"
+    if lock.channels != spec.channels:
+        yield f"`channels` are {_listed(spec.channels)}, the lock was made with {_listed(lock.channels)}"
+    for project in sorted(spec.names.keys() | lock.names.keys()):
+        if spec.names.get(project) != lock.names.get(project):
+            was = lock.names.get(project, "not named")
+            yield f"`names.{project}` is {spec.names.get(project, 'not there')}, in the lock {was}"
+    if lock.exclude_newer != spec.exclude_newer:
+        yield f"`exclude-newer` is {_moment(spec.exclude_newer)}, the lock was made with {_moment(lock.exclude_newer)}"
+
+
+def _inputs(lock: Lock, recipes: Mapping[str, Sha256], debian: Sha256 | None, converter: int) -> Iterator[str]:
+    """Compare what the locked packages are made with."""
+    for recipe, digest in sorted(lock.recipes.items()):
+        if recipe not in recipes:
+            yield f"there is no recipe `{recipe}` any more"
+        elif recipes[recipe] != digest:
+            yield f"the recipe `{recipe}` changed"
+    if lock.debian != debian:
+        yield "the Debian lock beside it is missing" if debian is None else "the Debian lock beside it changed"
+    if lock.wheels and lock.converter != converter:
+        yield f"wheels are converted by version {converter} of the converter, the lock was made with {lock.converter}"
+
+
+def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:
+    """Hold what the spec asks for against the packages."""
+    for requirement in active(spec, target, lock.python):
+        project = project_name(requirement.name)
+        if not packages.wheel(project):
+            yield f"`{requirement}` under `pypi`: no wheel of it is locked"
+        elif unmet := packages.unmet_project(project, str(requirement.specifier)):
+            yield f"`{requirement}` under `pypi`: {unmet}"
+        yield from _missing_extras(requirement, lock)
+    for text in spec.dependencies:
+        name = str(rattler.MatchSpec(text).name.normalized)
+        rest = str(rattler.MatchSpec(text)).partition(" ")[2]
+        if unmet := packages.unmet_match(name, rest):
+            yield f"`{text}` under `dependencies`: {unmet}"
+    if unmet := packages.unmet_match("python", f"{lock.target.python}.*"):
+        yield f"`python` {lock.target.python}: {unmet}"
+
+
+def _missing_extras(requirement: Requirement, lock: Lock) -> Iterator[str]:
+    locked = lock.extras.get(project_name(requirement.name), ())
+    for extra in sorted(project_name(extra) for extra in requirement.extras):
+        if extra not in locked:
+            yield f"`{requirement}` under `pypi`: the extra `{extra}` is not locked"
+
+
+def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
+    """Hold what the packages depend on against the packages."""
+    for package in lock.packages:
+        if isinstance(package, LockedWheel):
+            for project, specifier in package.requires.items():
+                if unmet := packages.unmet_project(project, specifier):
+                    yield f"`{package.project}` {package.version} requires `{project}{specifier}`: {unmet}"
+        else:
+            for name, rest in package.dependencies.items():
+                if unmet := packages.unmet_match(name, rest):
+                    yield f"`{package.name}` {package.version} depends on `{f'{name} {rest}'.rstrip()}`: {unmet}"
+
+
+def _superfluous(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:
+    """Find what nothing asks for any more."""
+    asked = asked_extras(spec, target, lock.python)
+    roots = {project_name(requirement.name) for requirement in active(spec, target, lock.python)}
+    for project in sorted(roots & lock.asked_extras.keys()):
+        for extra in lock.asked_extras[project]:
+            if extra not in asked.get(project, ()):
+                yield f"the extra `{extra}` of `{project}` is locked, but the spec no longer asks for it"
+    reached = _reachable(spec, target, lock.python, packages)
+    for name, package in packages.locked.items():
+        if name not in reached:
+            yield f"`{package.name}` {package.version} is locked, but nothing needs it"
+
+
+def _reachable(spec: EnvSpec, target: Target, python: str, packages: _Packages) -> set[CondaName]:
+    waiting = [CondaName("python")]
+    waiting += [packages.names.conda_name(project_name(r.name)) for r in active(spec, target, python)]
+    waiting += [CondaName(str(rattler.MatchSpec(text).name.normalized)) for text in spec.dependencies]
+    reached: set[CondaName] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in reached or name not in packages.locked:
+            continue
+        reached.add(name)
+        package = packages.locked[name]
+        if isinstance(package, LockedWheel):
+            waiting += [*_OF_EVERY_WHEEL, *map(packages.names.conda_name, package.requires)]
+        else:
+            waiting += map(CondaName, package.dependencies)
+    return reached
+
+
+def _record(package: LockedPackage, target: Target, names: NameTable) -> rattler.PackageRecord:
+    if not isinstance(package, LockedWheel):
+        return _package_record(package.name, package.version, package.build, package.subdir)
+    found = package_id(
+        project=package.project,
+        version=package.version,
+        sha256=package.sha256,
+        requires=package.requires,
+        target=target,
+        names=names,
+    )
+    return _package_record(found.name, conda_version(Version(package.version)), found.build, target.platform)
+
+
+def _virtual(target: Target) -> dict[str, rattler.PackageRecord]:
+    """Make records of the virtual packages; archspec's value is its build string (CEP 30)."""
+    found = {}
+    for name, value in target.virtual_packages().items():
+        version, build = ("1", value) if name == "__archspec" else (value, "0")
+        found[name] = _package_record(name, version, build, target.platform)
+    return found
+
+
+def _package_record(name: str, version: str, build: str, subdir: str) -> rattler.PackageRecord:
+    return rattler.PackageRecord(
+        name=name, version=version, build=rattler.BuildString(build), build_number=0, subdir=str(subdir), depends=[]
+    )
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words) or "none"
+
+
+def _moment(moment: dt.datetime | None) -> str:
+    return moment.isoformat() if moment else "not there"

@@ -1,0 +1,223 @@
+"""METADATA of a wheel: reading it, and choosing the requirements that hold for a target.
+
+Where a fact is not known when an environment is locked (the patch release of Python, the kernel), a requirement
+counts if it can hold at all: the result may be stricter than on some machine, never looser.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from envgen.errors import InvalidMetadataError
+from envgen.names import ProjectName, project_name
+from envgen.versions import InexpressibleError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from packaging.metadata import RawMetadata
+
+    from envgen.platforms import PythonMinor, Target
+
+_NEEDED = ("name", "version", "requires-dist", "requires-python", "provides-extra")
+"""Fields that decide where a wheel fits, as METADATA spells them in lower case."""
+
+ANY_PATCH = (0, 99)
+"""The least patch release of a Python, and one that no Python reaches."""
+
+_ANY_KERNEL = ("0", "9999")
+"""A kernel older than any, and one newer than any."""
+
+_QUOTED = re.compile(r"[\"']([^\"']*)[\"']")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelMetadata:
+    """The part of a METADATA file that decides where a wheel fits.
+
+    Attributes:
+        name: normalised.
+        version: as in the file, local part included.
+        requires: every `Requires-Dist`, whatever its marker, in the file's order.
+        requires_python: empty where the file says nothing.
+        provides_extra: normalised.
+        license: an SPDX expression, else the words of the file where they fit on a line, else its classifier.
+    """
+
+    name: ProjectName
+    version: Version
+    requires: tuple[Requirement, ...]
+    requires_python: SpecifierSet
+    provides_extra: frozenset[str]
+    license: str | None
+
+
+def parse_metadata(raw: bytes) -> WheelMetadata:
+    """Read a METADATA file. Fields that decide nothing may be wrong; the others must be as the standard says.
+
+    Raises:
+        InvalidMetadataError: a field that counts is missing, there twice, or not readable; all faults are told.
+    """
+    fields, unparsed = parse_email(raw)
+    reader = _FieldReader(fields=fields, faults=[f"`{name}` cannot be read" for name in _NEEDED if name in unparsed])
+    metadata = reader.read()
+    if metadata is None:
+        wheel = f"`{fields.get('name', '')}` {fields.get('version', '')}".rstrip()
+        raise InvalidMetadataError(f"metadata of {wheel} is invalid: {'; '.join(reader.faults)}")
+    return metadata
+
+
+def active_requirements(
+    meta: WheelMetadata, target: Target, extras: Collection[str] = (), python_full: str | None = None
+) -> tuple[Requirement, ...]:
+    """Choose the requirements whose markers hold, in the file's order.
+
+    An extra may ask for further extras of its own project (`spam[ham,eggs]; extra == "all"`): they are followed, and
+    such a requirement itself is left out.
+
+    Args:
+        meta: of the wheel.
+        target: what markers are evaluated for.
+        extras: that somebody asks of the wheel.
+        python_full: full version of Python (`3.11.2`), where it is known. Otherwise a requirement counts if its
+            marker holds for any patch release.
+
+    Raises:
+        InexpressibleError: a marker cannot be evaluated, or a requirement names a URL.
+    """
+    wanted = {str(canonicalize_name(extra)) for extra in extras}
+    while True:
+        active = [r for r in meta.requires if holds(r, target, wanted, python_full)]
+        own = {str(canonicalize_name(e)) for r in active if project_name(r.name) == meta.name for e in r.extras}
+        if own <= wanted:
+            break
+        wanted |= own
+    found = tuple(r for r in active if not _is_own(r, meta))
+    for requirement in found:
+        if requirement.url:
+            raise InexpressibleError(f"`{requirement}` names a file, not versions")
+    return found
+
+
+def locked_requires(
+    meta: WheelMetadata, target: Target, extras: Collection[str], python_full: str | None = None
+) -> dict[ProjectName, str]:
+    """Map what a wheel requires to PEP 440 specifiers, sorted by name: what a lock keeps of it.
+
+    Several requirements on one project become one text. Raises as `active_requirements` does.
+    """
+    found: dict[ProjectName, SpecifierSet] = {}
+    for requirement in active_requirements(meta, target, extras, python_full):
+        name = project_name(requirement.name)
+        found[name] = found.get(name, SpecifierSet()) & requirement.specifier
+    return {name: str(found[name]) for name in sorted(found)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FieldReader:
+    """Reads the fields of a METADATA file and collects what is wrong with them."""
+
+    fields: RawMetadata
+    faults: list[str]
+
+    def read(self) -> WheelMetadata | None:
+        """Read all fields; the result is None where one of them has a fault."""
+        name, version = self.fields.get("name"), self._version()
+        requires, requires_python = tuple(self._requires()), self._requires_python()
+        if not name:
+            self.faults.append("it has no name")
+        if self.faults or not name or version is None:
+            return None
+        return WheelMetadata(
+            name=project_name(name),
+            version=version,
+            requires=requires,
+            requires_python=requires_python,
+            provides_extra=frozenset(str(canonicalize_name(e)) for e in self.fields.get("provides_extra", ())),
+            license=self._license(),
+        )
+
+    def _version(self) -> Version | None:
+        text = self.fields.get("version", "")
+        try:
+            return Version(text)
+        except InvalidVersion:
+            self.faults.append(f"`{text}` is not a version")
+            return None
+
+    def _requires(self) -> Iterator[Requirement]:
+        for text in self.fields.get("requires_dist", ()):
+            try:
+                yield Requirement(text)
+            except InvalidRequirement:
+                self.faults.append(f"`{text}` is not a requirement")
+
+    def _requires_python(self) -> SpecifierSet:
+        text = self.fields.get("requires_python", "")
+        try:
+            return SpecifierSet(text)
+        except InvalidSpecifier:
+            self.faults.append(f"`{text}` does not say which Pythons")
+            return SpecifierSet()
+
+    def _license(self) -> str | None:
+        expression = self.fields.get("license_expression")
+        words = self.fields.get("license", "").strip()
+        if expression or (words and words != "UNKNOWN" and "\n" not in words):
+            return expression or words
+        classifiers = (c.split(" :: ") for c in self.fields.get("classifiers", ()))
+        return next((parts[-1] for parts in classifiers if parts[0] == "License"), None)
+
+
+def _is_own(requirement: Requirement, meta: WheelMetadata) -> bool:
+    """Whether a requirement only asks for extras of the wheel itself; one that excludes it is kept, to fail."""
+    own = project_name(requirement.name) == meta.name
+    return own and requirement.specifier.contains(meta.version, prereleases=True)
+
+
+def holds(
+    requirement: Requirement, target: Target, extras: Collection[str] = (), python_full: str | None = None
+) -> bool:
+    """Say whether a requirement's marker holds on a target, with normalised extras; arguments as above.
+
+    Raises:
+        InexpressibleError: the marker cannot be evaluated.
+    """
+    marker = requirement.marker
+    if marker is None:
+        return True
+    try:
+        return any(
+            marker.evaluate({**environment, "extra": extra})
+            for environment in _environments(str(marker), target, python_full)
+            for extra in ("", *sorted(extras))
+        )
+    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+        raise InexpressibleError(f"the marker of `{requirement}` cannot be evaluated: {error}") from error
+
+
+def _environments(marker: str, target: Target, python_full: str | None) -> Iterator[dict[str, str]]:
+    """Yield an environment for each case that a marker can tell apart among what is not known yet."""
+    asks_patch = "python_full_version" in marker or "implementation_version" in marker
+    asks_kernel = "platform_release" in marker or "platform_version" in marker
+    fulls = _patches(target.python, marker) if asks_patch and python_full is None else (python_full,)
+    kernels = (*_ANY_KERNEL, *_QUOTED.findall(marker)) if asks_kernel else ("",)
+    for full, kernel in itertools.product(fulls, kernels):
+        yield {**target.marker_environment(full), "platform_release": kernel, "platform_version": kernel}
+
+
+def _patches(python: PythonMinor, marker: str) -> tuple[str, ...]:
+    """List the patch releases at which a marker can change: those it names, their neighbours and the extremes."""
+    named = [int(n) for n in re.findall(rf"\b{re.escape(str(python))}\.(\d+)", marker)]
+    numbers = {*ANY_PATCH, *(n + step for n in named for step in (-1, 0, 1) if n + step >= 0)}
+    return tuple(f"{python}.{n}" for n in sorted(numbers))

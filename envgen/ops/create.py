@@ -1,0 +1,177 @@
+"""`create`: a lock becomes an environment on this machine."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rattler import MatchSpec
+
+from envgen.build.package import record_of
+from envgen.create.fit import unfit
+from envgen.create.plan import Artifact, Item, Plan, items_of, make_plan, wheel_of
+from envgen.create.register import register
+from envgen.errors import EnvgenError, HostError, LockError
+from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.lock.request import active
+from envgen.names import project_name
+from envgen.ops.locks import need_lock, reasons_against
+from envgen.ops.materials import provide
+from envgen.ops.places import conda_settings, destination
+from envgen.prefix import inventory
+from envgen.prefix.contents import LinkPackage
+from envgen.prefix.link import LinkResult, link
+from envgen.records import BuiltPackage, ChannelPackage
+from envgen.spec.select import select
+from envgen.system.host import detect
+from envgen.system.process import ProcessError, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.lock.debian_lock import DebianLock
+    from envgen.lock.model import LockedWheel
+    from envgen.ops.context import Context
+    from envgen.ops.locks import LockPair
+    from envgen.ops.places import Place
+    from envgen.records import Origin
+    from envgen.spec.model import EnvSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What `carry_out` will do.
+
+    Attributes:
+        spec: of the environment.
+        pair: the lock for this machine's platform.
+        prefix: where the environment goes, absolute.
+        plan: what is fetched, made, linked and unlinked.
+    """
+
+    spec: EnvSpec
+    pair: LockPair
+    prefix: Path
+    plan: Plan
+
+
+def prepare(context: Context, *, env: str | None, place: Place, frozen: bool) -> Prepared:
+    """Read the lock for this machine and plan; nothing moves.
+
+    Args:
+        context: the world.
+        env: name of the spec, or None for the project's only or default one.
+        place: where the environment goes.
+        frozen: take the lock as it is, without asking whether it is true for the spec.
+
+    Raises:
+        LockError: there is no lock, or it is no longer true.
+        HostError: this machine lacks what the lock needs.
+        UserError: the environment cannot go where it should.
+    """
+    spec = select(context.root, env)
+    host = detect()
+    pair = need_lock(context, spec, host.platform)
+    if not frozen and (reasons := reasons_against(context, spec, pair)):
+        raise LockError(
+            f"`{context.relative(pair.path)}` is no longer true for `{spec.source}`:\n"
+            + "\n".join(f"  - {reason}" for reason in reasons),
+            hint="run `envgen lock`, or take the lock as it is with --frozen",
+        )
+    if faults := unfit(pair.lock, host):
+        raise HostError(
+            f"this machine cannot hold `{spec.name}`: {'; '.join(faults)}",
+            hint=f"lower it under `platforms` in {spec.source} and run `envgen lock`, or use another machine",
+        )
+    prefix = destination(context, env=spec.name, place=place)
+    plan = make_plan(
+        items_of(pair.lock, context.names, materials=_materials(pair.debian)),
+        has_artifact=lambda sha: context.store.artifact(sha) is not None,
+        has_package=lambda key: context.store.package(key) is not None,
+        installed=inventory.read(prefix),
+    )
+    return Prepared(spec=spec, pair=pair, prefix=prefix, plan=plan)
+
+
+def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False) -> LinkResult:
+    """Do what was planned.
+
+    Interrupted at any point, the next run finishes the job; two at once on one prefix wait for each other.
+
+    Raises:
+        GoneError: a locked artifact is no longer offered; `envgen lock` is the remedy.
+        NetworkError, IntegrityError: as sources, builders and the linker say.
+    """
+    if not prepared.plan:
+        return LinkResult(linked=(), unlinked=(), unchanged=len(prepared.plan.items), recovered=False)
+    with context.store.in_use():
+        provide(context, prepared.plan, prepared.pair)
+        result = link(
+            [_link_package(context, item) for item in prepared.plan.items],
+            prepared.prefix,
+            store=context.store,
+            platform=prepared.pair.lock.platform,
+            requested=_requested(prepared, context),
+            reporter=context.reporter,
+        )
+    if conda_settings(context).register:
+        register(prepared.prefix, home=context.home, reporter=context.reporter)
+    if compile_now:
+        _compile(prepared)
+    return result
+
+
+def _compile(prepared: Prepared) -> None:
+    """Compile all Python files, on all cores (`-j 0`); those that do not compile, such as templates, are no fault."""
+    folder = prepared.prefix / prepared.spec.python.site_packages
+    command: list[str | Path] = [prepared.prefix / "bin/python", "-m", "compileall", "-q", "-j", "0", folder]
+    with suppress(ProcessError):
+        run(command)
+
+
+def _materials(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
+    found: dict[str, tuple[Artifact, ...]] = {}
+    for package in debian.packages if debian else ():
+        artifact = Artifact(filename=package.path.rpartition("/")[2], sha256=package.sha256, size=package.size)
+        for recipe in package.used_by:
+            found[recipe] = (*found.get(recipe, ()), artifact)
+    return found
+
+
+def _link_package(context: Context, item: Item) -> LinkPackage:
+    directory = context.store.package(item.wanted.key)
+    if directory is None:
+        raise EnvgenError(f"`{item.wanted.key}` is missing in the store after it was prepared")
+    package = item.package
+    if isinstance(package, LockedConda):
+        origin = ChannelPackage(url=package.url, md5=package.md5, sha256=package.sha256, size=package.size)
+        # a channel corrects dependencies in its repodata, which the archive does not know of
+        depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
+        return LinkPackage(record=replace(record_of(directory, origin), depends=depends), directory=directory)
+    return LinkPackage(record=record_of(directory, _origin(package)), directory=directory)
+
+
+def _origin(package: LockedBuilt | LockedWheel) -> Origin:
+    if isinstance(package, LockedBuilt):
+        return BuiltPackage(
+            recipe=package.recipe,
+            filename=package.filename,
+            md5=package.md5,
+            sha256=package.sha256,
+            content=package.content,
+            size=package.size or 0,
+        )
+    return wheel_of(package)
+
+
+def _requested(prepared: Prepared, context: Context) -> dict[str, str]:
+    """Say of the packages that the spec names which words name them."""
+    spec, lock = prepared.spec, prepared.pair.lock
+    names = context.names.overridden(spec.names)
+    found = {str(name.normalized): text for text in spec.dependencies if (name := MatchSpec(text).name)}
+    found |= {
+        str(names.conda_name(project_name(requirement.name))): str(requirement)
+        for requirement in active(spec, lock.target, lock.marker_python)
+    }
+    return {"python": f"python {spec.python}.*", **found}

@@ -1,0 +1,31 @@
+"""What ships with envgen: the name table, Debian's archive keys, recipes and the starter spec."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from envgen.names import NameTable
+
+_DATA = Path(str(files("envgen"))) / "data"
+
+
+def name_table() -> NameTable:
+    """Read the shipped table of names."""
+    return NameTable.from_toml((_DATA / "names.toml").read_text(encoding="utf-8"))
+
+
+def debian_keys() -> tuple[bytes, ...]:
+    """Read the public keys that sign Debian's archive."""
+    return tuple(path.read_bytes() for path in sorted((_DATA / "debian").glob("*.asc")))
+
+
+def recipe_folders(root: Path) -> tuple[Path, ...]:
+    """List the folders that hold recipes, strongest first: the project's, then the ones that ship.
+
+    In a source checkout the shipped ones are not inside the package: they stand beside it.
+    """
+    shipped = _DATA / "recipes"
+    beside = _DATA.parent.parent / "recipes"
+    folders = (root / "recipes", shipped if shipped.is_dir() else beside)
+    return tuple(dict.fromkeys(f for f in folders if f.is_dir()))

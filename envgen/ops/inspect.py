@@ -1,0 +1,65 @@
+"""What is locked, for people: the packages, and the table of what accelerates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.lock.model import LockedWheel
+from envgen.ops.locks import need_lock, platforms_of
+from envgen.spec.select import select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.lock.model import Lock, LockedPackage
+    from envgen.ops.context import Context
+    from envgen.platforms import Platform
+
+_STACK = (
+    ("PyTorch", ("torch", "pytorch")),
+    ("torchvision", ("torchvision",)),
+    ("CUDA", ("nvidia-cuda-runtime-cu12", "nvidia-cuda-runtime-cu13", "nvidia-cuda-runtime", "cuda-cudart")),
+    ("cuDNN", ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13", "cudnn", "libcudnn")),
+    ("NCCL", ("nvidia-nccl-cu12", "nvidia-nccl-cu13", "nccl")),
+    ("Triton", ("triton",)),
+    ("MKL", ("mkl",)),
+    ("oneCCL", ("oneccl",)),
+    ("SYCL runtime", ("intel-sycl-rt", "dpcpp-cpp-rt")),
+    ("IPEX", ("intel-extension-for-pytorch",)),
+)
+"""What accelerates -> projects of the index and names of conda that hold it, the first that is locked counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One line of the accelerator table: which package of which version brings it; None where none does."""
+
+    what: str
+    package: LockedPackage | None
+
+
+def locks(context: Context, *, env: str | None, platforms: Sequence[Platform]) -> tuple[Lock, ...]:
+    """Read the locks of an environment.
+
+    Raises:
+        LockError: one is missing or cannot be read.
+    """
+    spec = select(context.root, env)
+    return tuple(need_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
+
+
+def stack(lock: Lock) -> tuple[Component, ...]:
+    """Tell which version of each accelerator's part is locked."""
+    by_name = {package.name: package for package in lock.packages}
+    return tuple(
+        Component(what=what, package=next((by_name[name] for name in names if name in by_name), None))
+        for what, names in _STACK
+    )
+
+
+def origin(package: LockedPackage) -> str:
+    """Say in a word where a package comes from."""
+    if isinstance(package, LockedWheel):
+        return "wheel"
+    return "recipe" if hasattr(package, "recipe") else "channel"

@@ -1,0 +1,120 @@
+"""The lock files of a project: finding, reading, and whether they are true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.build.wheel import CONVERTER_VERSION
+from envgen.digest import Sha256
+from envgen.errors import LockError, UserError
+from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
+from envgen.lock.model import Lock, file_name
+from envgen.lock.read import read_lock
+from envgen.lock.satisfy import stale
+from envgen.ops import data
+from envgen.sources.recipes import find_recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envgen.ops.context import Context
+    from envgen.platforms import Platform
+    from envgen.spec.model import EnvSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockPair:
+    """The two files that belong together.
+
+    Attributes:
+        path: of the conda-lock file.
+        lock: what it says.
+        debian: the Debian lock beside it, where there is one.
+        debian_digest: of its text.
+    """
+
+    path: Path
+    lock: Lock
+    debian: DebianLock | None
+    debian_digest: Sha256 | None
+
+
+def lock_path(context: Context, spec: EnvSpec, platform: Platform) -> Path:
+    """Say where the lock of an environment is."""
+    return context.locks / file_name(spec.name, platform)
+
+
+def find_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair | None:
+    """Read the lock of an environment; None where there is none.
+
+    Raises:
+        LockError: it is there and cannot be read.
+    """
+    path = lock_path(context, spec, platform)
+    text = _text(path)
+    if text is None:
+        return None
+    lock = read_lock(text, source=context.relative(path))
+    beside = context.locks / debian_file_name(spec.name, platform)
+    debian_text = _text(beside)
+    debian = None if debian_text is None else read_debian_lock(debian_text, source=context.relative(beside))
+    digest = None if debian_text is None else Sha256.of(debian_text.encode())
+    return LockPair(path=path, lock=lock, debian=debian, debian_digest=digest)
+
+
+def need_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair:
+    """Read the lock of an environment.
+
+    Raises:
+        LockError: there is none, or it cannot be read.
+        UserError: the spec does not name the platform.
+    """
+    if platform not in spec.targets:
+        listed = ", ".join(spec.targets)
+        raise UserError(
+            f"`{spec.name}` is not made for {platform}, only for {listed}", hint=f"add {platform} in {spec.source}"
+        )
+    found = find_lock(context, spec, platform)
+    if found is None:
+        where = context.relative(lock_path(context, spec, platform))
+        raise LockError(f"there is no lock for {platform}: `{where}` is missing", hint="run `envgen lock`")
+    return found
+
+
+def reasons_against(context: Context, spec: EnvSpec, pair: LockPair) -> tuple[str, ...]:
+    """Say why a lock is no longer true for its spec; nothing if it is. Offline."""
+    recipes = find_recipes(data.recipe_folders(context.root))
+    return stale(
+        spec,
+        pair.lock,
+        recipe_digests={name: recipe.digest for name, recipe in recipes.items()},
+        debian_digest=pair.debian_digest,
+        converter=CONVERTER_VERSION,
+        names=context.names.overridden(spec.names),
+    )
+
+
+def platforms_of(spec: EnvSpec, asked: Sequence[Platform]) -> tuple[Platform, ...]:
+    """Choose platforms: those asked for, or all that the spec names; in the spec's order.
+
+    Raises:
+        UserError: the spec does not name one of those asked for.
+    """
+    for platform in asked:
+        if platform not in spec.targets:
+            raise UserError(
+                f"`{spec.name}` is not made for {platform}, only for {', '.join(spec.targets)}",
+                hint=f"add {platform} under `platforms` in {spec.source}",
+            )
+    return tuple(p for p in spec.targets if not asked or p in asked)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LockError(f"`{path}` cannot be read: {error}") from error

@@ -1,0 +1,142 @@
+"""What a plan lacks comes into the store: downloaded, and made into extracted packages while others still travel."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from envgen.build.archive import extract_conda
+from envgen.build.wheel import convert
+from envgen.create.plan import wheel_of
+from envgen.errors import EnvgenError
+from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
+from envgen.ops import recipes
+from envgen.sources.pypi import WheelIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from envgen.create.plan import Item, Plan
+    from envgen.events import Progress
+    from envgen.names import NameTable
+    from envgen.ops.context import Context
+    from envgen.ops.locks import LockPair
+
+_DOWNLOADS = 6
+"""Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What every piece of work needs to know."""
+
+    context: Context
+    pair: LockPair
+    names: NameTable
+    index: WheelIndex
+    fetched: Progress
+    made: Progress
+
+
+def provide(context: Context, plan: Plan, pair: LockPair) -> None:
+    """Have every package that the plan links in the store.
+
+    Downloads and conversions overlap; the largest come first, so that none of them is what all wait for in the end.
+
+    Raises:
+        GoneError: a locked artifact is no longer offered.
+        NetworkError, IntegrityError: as sources and builders say; the first fault stops the rest.
+    """
+    if not plan.prepare:
+        return
+    with _job(context, plan, pair) as job, ThreadPoolExecutor(_DOWNLOADS) as lines, _makers() as hands:
+        order = sorted(plan.prepare, key=lambda item: -sum(a.size or 0 for a in item.artifacts))
+        running: list[Future[None]] = [lines.submit(_fetch_and_make, job, item, hands) for item in order]
+        try:
+            for done in as_completed(running):
+                done.result()
+        except BaseException:
+            lines.shutdown(wait=False, cancel_futures=True)
+            hands.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _job(context: Context, plan: Plan, pair: LockPair) -> Iterator[_Job]:
+    index = WheelIndex(http=context.http, store=context.store, base_url=context.mirrors.resolve("ENVGEN_PYPI"))
+    report = context.reporter
+    downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
+    packages = report.progress("preparing", total=len(plan.prepare), unit="packages")
+    try:
+        with downloads as fetched, packages as made:
+            names = context.names.overridden(pair.lock.names)
+            yield _Job(context=context, pair=pair, names=names, index=index, fetched=fetched, made=made)
+    finally:
+        index.close()
+
+
+def _makers() -> ThreadPoolExecutor:
+    """Inflating and hashing let go of the interpreter's lock, so one thread a core keeps the machine busy."""
+    return ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1)
+
+
+def _fetch_and_make(job: _Job, item: Item, hands: ThreadPoolExecutor) -> None:
+    package = item.package
+    match package:
+        case LockedBuilt():
+            recipes.rebuild(job.context, package, job.pair)
+        case LockedWheel():
+            _fetch(job, package, lambda: job.index.locate(wheel_of(package)))
+            hands.submit(_make, job, item, partial(_convert, job, package)).result()
+        case LockedConda():
+            _fetch(job, package, lambda: _address(job, package))
+            hands.submit(_make, job, item, partial(_extract, job, package)).result()
+    job.made.advance(1)
+
+
+def _make(job: _Job, item: Item, fill: Callable[[Path], object]) -> None:
+    job.context.store.ensure_package(item.wanted.key, fill)
+
+
+def _address(job: _Job, package: LockedConda) -> str:
+    """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
+    return package.url if "://" in package.url else urljoin(job.pair.path.as_uri(), package.url)
+
+
+def _fetch(job: _Job, package: LockedWheel | LockedConda, locate: Callable[[], str]) -> None:
+    job.context.store.ensure_artifact(
+        package.sha256,
+        lambda out: job.context.http.download(
+            locate(), out, expected=package.sha256, size=package.size, advance=job.fetched.advance
+        ),
+    )
+
+
+def _have(job: _Job, package: LockedWheel | LockedConda) -> Path:
+    found = job.context.store.artifact(package.sha256)
+    if found is None:
+        raise EnvgenError(f"{package.filename} vanished from the store while it was needed")
+    return found
+
+
+def _convert(job: _Job, package: LockedWheel, dest: Path) -> None:
+    lock = job.pair.lock
+    convert(
+        _have(job, package),
+        wheel_of(package),
+        target=lock.target,
+        names=job.names,
+        dest=dest,
+        extras=lock.extras.get(package.project, ()),
+        python_full=lock.marker_python,
+    )
+
+
+def _extract(job: _Job, package: LockedConda, dest: Path) -> None:
+    extract_conda(_have(job, package), dest)

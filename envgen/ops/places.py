@@ -1,0 +1,73 @@
+"""Which folder an environment is: by prefix, by name, or by the project's spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.create import locate
+from envgen.errors import UsageError, UserError
+from envgen.prefix.inventory import is_environment
+from envgen.spec.select import select
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.create.condarc import Condarc
+    from envgen.ops.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a person said about where an environment is; neither, most of the time.
+
+    Attributes:
+        name: a name for conda's folders.
+        prefix: a folder, relative to the working directory or absolute.
+
+    Raises:
+        UsageError: both are given.
+    """
+
+    name: str | None = None
+    prefix: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.name and self.prefix:
+            raise UsageError("--name and --prefix name two places for one environment", hint="give one of them")
+
+
+def conda_settings(context: Context) -> Condarc:
+    """Read where the machine's conda keeps environments."""
+    return locate.settings(context.environment, home=context.home)
+
+
+def destination(context: Context, *, env: str, place: Place) -> Path:
+    """Say where `create` puts an environment.
+
+    Raises:
+        UserError, HostError: it cannot go there.
+    """
+    if place.prefix:
+        prefix = (context.directory / place.prefix.expanduser()).absolute()
+    else:
+        prefix = locate.place(place.name or env, conda_settings(context).envs_dirs)
+    locate.check(prefix)
+    return prefix
+
+
+def find_environment(context: Context, *, env: str | None, place: Place) -> Path:
+    """Find an environment that exists.
+
+    Raises:
+        UserError: there is none.
+    """
+    if place.prefix:
+        prefix = (context.directory / place.prefix.expanduser()).absolute()
+        if not is_environment(prefix):
+            raise UserError(f"`{prefix}` is no environment", hint=f"make it: `envgen create --prefix {place.prefix}`")
+        return prefix
+    name = place.name or select(context.root, env).name
+    if found := locate.find(name, conda_settings(context).envs_dirs):
+        return found
+    raise UserError(f"there is no environment `{name}` on this machine", hint="make it: `envgen create`")

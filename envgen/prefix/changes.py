@@ -1,0 +1,81 @@
+"""What must happen to a prefix so that it holds what a lock says: a pure comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.names import CondaName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envgen.prefix.inventory import Installed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A package that a prefix shall hold.
+
+    Attributes:
+        name: conda name.
+        version: of the package.
+        build: its build string.
+        key: `packages/<key>` of a store: what determines its bytes.
+    """
+
+    name: CondaName
+    version: str
+    build: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """A change of a prefix; each tuple sorted by name.
+
+    Attributes:
+        link: names that come, anew or changed.
+        unlink: packages that go, for good or to come back changed.
+        unchanged: packages that stay as they are.
+    """
+
+    link: tuple[CondaName, ...]
+    unlink: tuple[Installed, ...]
+    unchanged: tuple[Installed, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.link or self.unlink)
+
+
+def compare(wanted: Iterable[Wanted], installed: Iterable[Installed]) -> Changes:
+    """Compare by key: one name, version and build can stand for different bytes (a file that was rebuilt)."""
+    keys = {want.name: want.key for want in wanted}
+    unchanged = {
+        have.name: have for have in installed if have.key is not None and keys.get(CondaName(have.name)) == have.key
+    }
+    return Changes(
+        link=tuple(sorted(keys.keys() - unchanged.keys())),
+        unlink=tuple(have for have in installed if have.name not in unchanged),
+        unchanged=tuple(unchanged.values()),
+    )
+
+
+def with_paths(changes: Changes, paths: Mapping[str, frozenset[str]]) -> Changes:
+    """Take out of the unchanged packages those whose own paths differ now.
+
+    A package gets a path when the other package that owned it goes, and loses one to a package that comes earlier in
+    the order of names; a `noarch: python` package moves with the Python it is for.
+
+    Args:
+        changes: from `compare`.
+        paths: name -> paths that each wanted package shall own.
+    """
+    moved = {have.name for have in changes.unchanged if frozenset(have.files) != paths[have.name]}
+    return Changes(
+        link=tuple(sorted({*changes.link, *map(CondaName, moved)})),
+        unlink=tuple(
+            sorted((*changes.unlink, *(h for h in changes.unchanged if h.name in moved)), key=lambda h: h.name)
+        ),
+        unchanged=tuple(have for have in changes.unchanged if have.name not in moved),
+    )

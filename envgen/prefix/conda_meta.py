@@ -1,0 +1,158 @@
+"""The records of a prefix, `conda-meta/<name>-<version>-<build>.json`: read, made true, written."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from envgen.errors import IntegrityError
+from envgen.system.fs import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from envgen.prefix.provenance import Provenance
+
+META = "conda-meta"
+
+HISTORY = f"{META}/history"
+"""Conda takes a folder for an environment where this file is (`conda.gateways.disk.test.is_conda_environment`).
+
+It stays empty, as rattler makes it: its lines begin with a time, and what was asked for stands in the records.
+"""
+
+
+def record_path(prefix: Path, dist: str) -> Path:
+    """Name the record of the package `name-version-build`."""
+    return prefix / META / f"{dist}.json"
+
+
+def record_files(prefix: Path) -> list[Path]:
+    """List the records of a prefix, sorted."""
+    return sorted((prefix / META).glob("*.json"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a record as it stands.
+
+    Raises:
+        IntegrityError: it is no JSON object, or of another package than its name says.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+        dist = f"{record['name']}-{record['version']}-{record['build']}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"the record `{path}` cannot be read: {error!r}", hint="remove the environment and create it anew"
+        ) from error
+    if path.stem != dist:
+        raise IntegrityError(
+            f"the record `{path}` speaks of `{dist}`", hint="remove the environment and create it anew"
+        )
+    return dict(record)
+
+
+def paths_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the path entries of a record; none where another tool left them out."""
+    found: list[dict[str, Any]] = (record.get("paths_data") or {}).get("paths", [])
+    return found
+
+
+def normalise(
+    prefix: Path, *, provenance: Mapping[str, Provenance], requested: Mapping[str, str], only: Iterable[str]
+) -> None:
+    """Make records say the truth; a second time changes nothing.
+
+    `rattler.install` is given a short-lived view of the store and package URLs. What it wrote of these is replaced,
+    every file gets its digest in the prefix, and other users may read the record (rattler's has mode 0600).
+
+    Args:
+        prefix: the environment.
+        provenance: name -> where the package came from.
+        requested: name -> what the spec asked for, in its words.
+        only: records (`name-version-build`) to rewrite.
+    """
+    records = {path.stem: load(path) for path in record_files(prefix)}
+    digests = {entry["_path"]: _in_prefix(entry) for record in records.values() for entry in paths_of(record)}
+    resolve = _link_resolver(prefix)
+    for dist in sorted(only):
+        record = records[dist]
+        _tell_provenance(record, provenance[record["name"]])
+        _tell_request(record, requested.get(record["name"], ""))
+        _tell_digests(record, digests, resolve)
+        atomic_write(record_path(prefix, dist), render(record), sync=False)
+
+
+def tell_request(prefix: Path, dist: str, requested: str) -> None:
+    """Write into the record of a package that stays what the spec asks for now; "" for nothing."""
+    record = load(record_path(prefix, dist))
+    _tell_request(record, requested)
+    atomic_write(record_path(prefix, dist), render(record))
+
+
+def render(record: Mapping[str, Any]) -> str:
+    """Write a record, keys sorted, one path a line: Python's fast encoder cannot indent, and there are 60,000."""
+    head = {key: value for key, value in record.items() if key not in {"files", "paths_data"}}
+    paths = sorted(paths_of(record), key=lambda entry: str(entry["_path"]))
+    files = ",\n".join(f"    {json.dumps(name)}" for name in sorted(record.get("files", ())))
+    entries = ",\n".join(f"      {json.dumps(entry, sort_keys=True)}" for entry in paths)
+    return (
+        json.dumps(head, indent=2, sort_keys=True).removesuffix("\n}")
+        + f',\n  "files": [\n{files}\n  ],\n'
+        + f'  "paths_data": {{\n    "paths_version": 1,\n    "paths": [\n{entries}\n    ]\n  }}\n}}\n'
+    )
+
+
+def _in_prefix(entry: Mapping[str, Any]) -> str | None:
+    return entry.get("sha256_in_prefix") or entry.get("sha256")
+
+
+def _tell_provenance(record: dict[str, Any], provenance: Provenance) -> None:
+    # Conda removes a package by the record `<fn without extension>.json` and refuses extensions that are not an
+    # archive's (`PrefixData._get_json_fn`), so a wheel's own file name can only stand in the package URL.
+    record["fn"] = f"{record['name']}-{record['version']}-{record['build']}.conda"
+    record |= {"url": provenance.url, "channel": provenance.channel}
+    for key in ("extracted_package_dir", "package_tarball_full_path", "link"):
+        record.pop(key, None)
+    if provenance.source is not None:
+        record["extracted_package_dir"] = str(provenance.source)
+        record["link"] = {"source": str(provenance.source), "type": 1}
+
+
+def _tell_request(record: dict[str, Any], requested: str) -> None:
+    record["requested_specs"] = [requested] if requested else []
+    record.pop("requested_spec", None)
+    if requested:
+        record["requested_spec"] = requested
+
+
+def _tell_digests(
+    record: Mapping[str, Any], digests: Mapping[str, str | None], resolve: Callable[[str], str | None]
+) -> None:
+    """Give each file `sha256_in_prefix`; for a link it is that of the file it leads to, as CEP 34 has `sha256`.
+
+    Rattler writes the digest of the link's text there, which `conda doctor` then reports as an altered file.
+    """
+    for entry in paths_of(record):
+        if entry["path_type"] != "softlink":
+            entry["sha256_in_prefix"] = _in_prefix(entry)
+            continue
+        entry.pop("sha256_in_prefix", None)
+        target = resolve(entry["_path"])
+        if target is not None and digests.get(target):
+            entry["sha256_in_prefix"] = digests[target]
+
+
+def _link_resolver(prefix: Path) -> Callable[[str], str | None]:
+    """Make a function from a link to the file it leads to, both relative to the prefix; None for anything else."""
+    root = os.path.realpath(prefix)
+
+    def resolve(path: str) -> str | None:
+        found = os.path.realpath(f"{root}/{path}")
+        if not os.path.isfile(found) or not found.startswith(f"{root}/"):  # noqa: PTH113  realpath gave text
+            return None
+        return found.removeprefix(f"{root}/")
+
+    return resolve

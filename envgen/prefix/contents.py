@@ -1,0 +1,188 @@
+"""What an extracted package will put where: its paths as they will stand in a prefix."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.errors import ArtifactError
+from envgen.platforms import Platform
+from envgen.prefix.ownership import Claim, Claims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from envgen.records import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPackage:
+    """A package that is ready to be linked.
+
+    Attributes:
+        record: what it is; its `depends` and `constrains` are what `conda-meta` will say.
+        directory: the extracted package in the store, named by its key.
+        url: where the archive of a *built* package was fetched from; None where it was built here, and for others.
+    """
+
+    record: Record
+    directory: Path
+    url: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Name of the extracted package in the store: equal keys, equal bytes."""
+        return self.directory.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonLayout:
+    """Where Python keeps things in a prefix; `noarch: python` packages are laid out by it."""
+
+    site_packages: str
+    scripts: str
+    windows: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """One path of a package.
+
+    Attributes:
+        source: its path in the package; `entry_point:<command>` for a script that linking makes.
+        claim: where it will stand, and what it is.
+    """
+
+    source: str
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """All files and links of one package; folders belong to nobody."""
+
+    package: LinkPackage
+    items: tuple[Content, ...]
+
+    def claims(self) -> Claims:
+        """Say what the package brings, for the decision of who owns what."""
+        return Claims(package=self.package.record.name, claims=[item.claim for item in self.items])
+
+
+ENTRY_POINT = "entry_point:"
+
+
+def python_layout(packages: Iterable[LinkPackage], platform: Platform) -> PythonLayout | None:
+    """Find the layout of the Python among the packages; None without one."""
+    python = next((p for p in packages if p.record.name == "python"), None)
+    if python is None:
+        return None
+    if platform is Platform.WIN_64:
+        return PythonLayout(site_packages="Lib/site-packages", scripts="Scripts", windows=True)
+    minor = ".".join(python.record.version.split(".")[:2])
+    # CEP 17: a Python may say where its site-packages is (free-threaded builds: lib/python3.13t/site-packages)
+    stated = _read_json(python, "index.json").get("python_site_packages_path")
+    return PythonLayout(site_packages=stated or f"lib/python{minor}/site-packages", scripts="bin")
+
+
+def read_contents(package: LinkPackage, python: PythonLayout | None) -> Contents:
+    """List what a package will put into the prefix.
+
+    Args:
+        package: extracted.
+        python: layout of the prefix's Python; needed for `noarch: python` only.
+
+    Raises:
+        ArtifactError: the package's `info/` is unreadable, or it is `noarch: python` and there is no Python.
+    """
+    items = list(_paths(package))
+    if package.record.noarch == "python":
+        if python is None:
+            raise ArtifactError(f"package `{package.record.dist}` needs a Python in the environment, and there is none")
+        items = [_moved(item, python) for item in items]
+        items.extend(_entry_points(package, python))
+    return Contents(package=package, items=tuple(items))
+
+
+def without(document: dict[str, Any], lost: frozenset[str]) -> dict[str, Any]:
+    """Return a `paths.json` without the paths in `lost` (paths in the package)."""
+    return {**document, "paths": [entry for entry in document["paths"] if entry["_path"] not in lost]}
+
+
+def without_entry_points(document: dict[str, Any], lost: frozenset[str]) -> dict[str, Any]:
+    """Return a `link.json` without the commands in `lost`."""
+    noarch = document["noarch"]
+    kept = [entry for entry in noarch.get("entry_points", ()) if _command(entry) not in lost]
+    return {**document, "noarch": {**noarch, "entry_points": kept}}
+
+
+def read_paths(package: LinkPackage) -> dict[str, Any]:
+    """Read `info/paths.json`.
+
+    Raises:
+        ArtifactError: it is missing or not what CEP 34 says.
+    """
+    document = _read_json(package, "paths.json")
+    entries = document.get("paths")
+    if document.get("paths_version") != 1 or not isinstance(entries, list):
+        raise ArtifactError(f"`info/paths.json` of `{package.key}` is not of version 1")
+    return document
+
+
+def read_link(package: LinkPackage) -> dict[str, Any]:
+    """Read `info/link.json`, which holds the entry points of a `noarch: python` package; empty where there is none."""
+    if not (package.directory / "info" / "link.json").exists():
+        return {}
+    return _read_json(package, "link.json")
+
+
+def _read_json(package: LinkPackage, name: str) -> dict[str, Any]:
+    path = package.directory / "info" / name
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"package `{package.key}`: `info/{name}` cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise ArtifactError(f"package `{package.key}`: `info/{name}` is not a JSON object")
+    return document
+
+
+def _paths(package: LinkPackage) -> Iterator[Content]:
+    for entry in read_paths(package)["paths"]:
+        path, kind = entry["_path"], entry["path_type"]
+        if path.startswith("/") or ".." in path.split("/"):
+            raise ArtifactError(f"package `{package.key}` has a path that leaves the prefix: {path!r}")
+        if kind != "directory":
+            yield Content(source=path, claim=Claim(path=path, content=_content(package, path, entry)))
+
+
+def _content(package: LinkPackage, path: str, entry: dict[str, Any]) -> str:
+    if entry["path_type"] == "softlink":
+        return f"link to {os.readlink(package.directory / path)}"  # noqa: PTH115  thousands of them, Path is slow
+    if placeholder := entry.get("prefix_placeholder"):
+        return f"sha256:{entry.get('sha256')} with {entry.get('file_mode')} placeholder {placeholder}"
+    return f"sha256:{entry.get('sha256')}"
+
+
+def _moved(item: Content, python: PythonLayout) -> Content:
+    folder, _slash, rest = item.source.partition("/")
+    target = {"site-packages": python.site_packages, "python-scripts": python.scripts}.get(folder)
+    if target is None or not rest:
+        return item
+    return Content(source=item.source, claim=Claim(path=f"{target}/{rest}", content=item.claim.content))
+
+
+def _entry_points(package: LinkPackage, python: PythonLayout) -> Iterator[Content]:
+    for entry in read_link(package).get("noarch", {}).get("entry_points", ()):
+        command, target = _command(entry), entry.partition("=")[2].strip()
+        names = (f"{command}-script.py", f"{command}.exe") if python.windows else (command,)
+        for name in names:
+            claim = Claim(path=f"{python.scripts}/{name}", content=f"entry point {target}")
+            yield Content(source=ENTRY_POINT + command, claim=claim)
+
+
+def _command(entry: str) -> str:
+    return entry.partition("=")[0].strip()

@@ -1,0 +1,89 @@
+"""`rattler.install`, given our records and a view of the store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import rattler
+from rattler.exceptions import InstallerError
+from rattler.install import InstallerReporter
+
+from envgen.errors import HostError
+from envgen.prefix.provenance import provenance
+from envgen.records import Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+    from envgen.events import Progress
+    from envgen.platforms import Platform
+    from envgen.prefix.contents import LinkPackage
+
+
+def install(
+    packages: Iterable[LinkPackage],
+    prefix: Path,
+    *,
+    view: Path,
+    platform: Platform,
+    staying: Collection[str],
+    alternative_prefix: str | None,
+    bar: Progress,
+) -> None:
+    """Link packages into a prefix; scripts that packages bring for that moment are not run.
+
+    Args:
+        packages: all of the environment: rattler lays out `noarch: python` by the Python among them.
+        prefix: the environment.
+        view: from `build_view`; needs no entry for packages that stay.
+        platform: of the environment.
+        staying: names of packages to leave alone.
+        alternative_prefix: where the environment will live, if not at `prefix`.
+        bar: advanced by one for each package that is linked.
+
+    Raises:
+        HostError: a file cannot be linked.
+    """
+    job = rattler.install(
+        [_record(package) for package in packages],
+        prefix,
+        cache_dir=view,
+        ignored_packages=set(staying),
+        platform=rattler.Subdir(platform),
+        execute_link_scripts=False,
+        show_progress=False,
+        reporter=_Bar(bar),  # type: ignore[abstract]  # the other methods do nothing, which mypy takes for missing
+        alternative_target_prefix=alternative_prefix,
+    )
+    try:
+        asyncio.run(job)
+    except InstallerError as error:
+        raise HostError(f"packages cannot be linked into `{prefix}`: {error}") from error
+
+
+class _Bar(InstallerReporter):
+    """Moves our bar when rattler has linked a package. Rattler calls it from its own threads."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+
+    def on_link_complete(self, index: int) -> None:  # noqa: ARG002  rattler's token
+        self._bar.advance(1)
+
+
+def _record(package: LinkPackage) -> rattler.RepoDataRecord:
+    """Describe a package to rattler; where it came from is told to `conda-meta` afterwards, for all of it."""
+    record, origin = package.record, package.record.origin
+    archive = None if isinstance(origin, Wheel) else origin
+    inner = rattler.PackageRecord.from_index_json(
+        package.directory / "info" / "index.json",
+        size=archive.size if archive else None,
+        sha256=archive.sha256 if archive else None,
+        md5=archive.md5 if archive else None,
+    )
+    inner.depends, inner.constrains = list(record.depends), list(record.constrains)
+    url = provenance(package, portable=True).url
+    # rattler wants a channel that looks like a URL
+    return rattler.RepoDataRecord(package_record=inner, file_name=f"{record.dist}.conda", url=url, channel=url)

@@ -1,0 +1,245 @@
+"""Packages into a prefix: only what changed, finished by the next run if this one is cut short.
+
+Rattler makes the links, replaces prefixes and writes records. What it does not do is done here: one owner for each
+path, removal before linking (it links a new owner of a path before it unlinks the old one's), compiled Python files
+of removed sources, packages that were replaced under one name, version and build, and records that tell the truth.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.errors import EnvgenError, UserError
+from envgen.events import NullReporter
+from envgen.prefix import inventory
+from envgen.prefix.changes import Changes, Wanted, compare, with_paths
+from envgen.prefix.conda_meta import META, normalise, record_path, tell_request
+from envgen.prefix.contents import Contents, LinkPackage, python_layout, read_contents
+from envgen.prefix.installer import install
+from envgen.prefix.ownership import Ownership, decide
+from envgen.prefix.provenance import provenance
+from envgen.prefix.removal import remove_paths
+from envgen.prefix.transaction import LOCK, Touched, recover, transaction
+from envgen.prefix.view import build_view
+from envgen.system.fs import explained, file_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from envgen.events import Reporter
+    from envgen.platforms import Platform
+    from envgen.system.store import Store
+
+_PATIENCE = 3600.0
+"""Seconds to wait for another process that changes the same prefix."""
+
+_CACHE_TAG = "CACHEDIR.TAG"
+"""Rattler marks every prefix as a cache, and backup programs then leave it out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkResult:
+    """What was done; names and builds as `name-version-build`, sorted.
+
+    Attributes:
+        linked: packages that came, anew or changed.
+        unlinked: packages that went, for good or to come back changed.
+        unchanged: how many stayed.
+        recovered: whether the leftovers of an interrupted run were cleared first.
+    """
+
+    linked: tuple[str, ...]
+    unlinked: tuple[str, ...]
+    unchanged: int
+    recovered: bool
+
+
+def link(
+    packages: Sequence[LinkPackage],
+    prefix: Path,
+    *,
+    store: Store,
+    platform: Platform,
+    requested: Mapping[str, str] | None = None,
+    alternative_prefix: str | None = None,
+    reporter: Reporter | None = None,
+) -> LinkResult:
+    """Make a prefix hold exactly these packages, and whatever else no package ever owned.
+
+    Files are hard links into the store where the file system allows, copies otherwise.
+
+    Args:
+        packages: all of them, extracted in the store; no two of one name.
+        prefix: the environment; made where it is not there.
+        store: where views are made.
+        platform: of the environment, which need not be this machine's.
+        requested: name -> what the spec asked for, in its words.
+        alternative_prefix: where the environment will live, if elsewhere: written into files instead of `prefix`,
+            and the records then do not name the store.
+        reporter: gets a bar of packages, and a warning about files that were in the way.
+
+    Raises:
+        ArtifactError: packages that cannot be in one environment, or cannot be read.
+        IntegrityError: the prefix's records are broken.
+        UserError: the prefix cannot be written, or another process holds it for an hour.
+    """
+    job = _Job(
+        packages=tuple(sorted(packages, key=lambda package: package.record.name)),
+        prefix=prefix,
+        store=store,
+        platform=platform,
+        requested=requested or {},
+        alternative_prefix=alternative_prefix,
+        reporter=reporter or NullReporter(),
+    )
+    _refuse_twice(job.packages)
+    with explained(prefix), _alone(prefix, job.reporter), store.in_use():
+        recovered = recover(prefix, owned_by_others=lambda broken: _files_without(prefix, broken))
+        changes = compare(map(_wanted, job.packages), inventory.read(prefix))
+        if changes:
+            changes = _change(job, changes)
+        _tell_requests(job, changes)
+    return LinkResult(
+        linked=tuple(p.record.dist for p in _named(job.packages, changes.link)),
+        unlinked=tuple(have.dist for have in changes.unlink),
+        unchanged=len(changes.unchanged),
+        recovered=recovered,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """The arguments of `link`, packages sorted by name."""
+
+    packages: tuple[LinkPackage, ...]
+    prefix: Path
+    store: Store
+    platform: Platform
+    requested: Mapping[str, str]
+    alternative_prefix: str | None
+    reporter: Reporter
+
+
+@contextmanager
+def _alone(prefix: Path, reporter: Reporter) -> Iterator[None]:
+    lock = prefix / META / LOCK
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(lock, timeout=0))
+        except UserError:
+            reporter.note(f"waiting for another process that changes `{prefix}`")
+            stack.enter_context(file_lock(lock, timeout=_PATIENCE))
+        yield
+
+
+def _refuse_twice(packages: Iterable[LinkPackage]) -> None:
+    twice = sorted(name for name, count in Counter(p.record.name for p in packages).items() if count > 1)
+    if twice:
+        raise EnvgenError(f"more than one package named {', '.join(twice)}")
+
+
+def _files_without(prefix: Path, broken: Collection[str]) -> Iterator[str]:
+    for package in inventory.read(prefix, without=broken):
+        yield from package.files
+
+
+def _wanted(package: LinkPackage) -> Wanted:
+    record = package.record
+    return Wanted(name=record.name, version=record.version, build=record.build, key=package.key)
+
+
+def _named(packages: Iterable[LinkPackage], names: Collection[str]) -> list[LinkPackage]:
+    return [package for package in packages if package.record.name in names]
+
+
+def _change(job: _Job, changes: Changes) -> Changes:
+    python = python_layout(job.packages, job.platform)
+    contents = [read_contents(package, python) for package in job.packages]
+    ownership = _decide(job, contents)
+    paths = {str(content.package.record.name): _owned(content, ownership) for content in contents}
+    changes = with_paths(changes, paths)
+    coming = [content for content in contents if content.package.record.name in changes.link]
+    going = frozenset(path for have in changes.unlink for path in have.files)
+    arriving = frozenset[str]().union(*(paths[name] for name in changes.link))
+    _look_out_for_strangers(job, arriving - going)
+    records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
+    with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
+        _unlink(job.prefix, changes, going)
+        _link(job, coming, ownership, staying=[have.name for have in changes.unchanged])
+    return changes
+
+
+def _decide(job: _Job, contents: Iterable[Contents]) -> Ownership:
+    ownership = decide((content.claims() for content in contents), fold_case=not job.platform.is_linux)
+    if ownership.stray:
+        job.reporter.note(
+            f"{len(ownership.stray)} files that several packages bring, with different bytes, are those of the first "
+            f"by name, such as `{ownership.stray[0]}`"
+        )
+    return ownership
+
+
+def _owned(content: Contents, ownership: Ownership) -> frozenset[str]:
+    lost = ownership.lost.get(content.package.record.name, frozenset())
+    return frozenset(item.claim.path for item in content.items) - lost
+
+
+def _look_out_for_strangers(job: _Job, arriving: Collection[str]) -> None:
+    """Name what stands in the way and belongs to no package: files are replaced, folders cannot be."""
+    there = sorted(path for path in arriving if os.path.lexists(job.prefix / path))
+    folders = [path for path in there if _is_folder(job.prefix / path)]
+    if folders:
+        raise UserError(
+            f"`{job.prefix / folders[0]}` is a folder that no package owns, and a package brings a file of that name",
+            hint="move it away",
+        )
+    if there:
+        job.reporter.warn(f"replaced {len(there)} files that no package owned, such as `{job.prefix / there[0]}`")
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _unlink(prefix: Path, changes: Changes, paths: Iterable[str]) -> None:
+    remove_paths(prefix, paths)
+    for have in changes.unlink:
+        record_path(prefix, have.dist).unlink(missing_ok=True)
+
+
+def _link(job: _Job, coming: Sequence[Contents], ownership: Ownership, *, staying: Collection[str]) -> None:
+    label = f"linking {len(coming)} packages"
+    with job.store.view() as view, job.reporter.progress(label, total=len(coming), unit="packages") as bar:
+        build_view(view, coming, ownership.lost)
+        install(
+            job.packages,
+            job.prefix,
+            view=view,
+            platform=job.platform,
+            staying=staying,
+            alternative_prefix=job.alternative_prefix,
+            bar=bar,
+        )
+    tagged = {item.claim.path for content in coming for item in content.items}
+    if _CACHE_TAG not in tagged:
+        (job.prefix / _CACHE_TAG).unlink(missing_ok=True)
+    portable = job.alternative_prefix is not None
+    packages = [content.package for content in coming]
+    normalise(
+        job.prefix,
+        provenance={p.record.name: provenance(p, portable=portable) for p in packages},
+        requested=job.requested,
+        only=[package.record.dist for package in packages],
+    )
+
+
+def _tell_requests(job: _Job, changes: Changes) -> None:
+    for have in changes.unchanged:
+        wanted = job.requested.get(have.name, "")
+        if have.requested != wanted:
+            tell_request(job.prefix, have.dist, wanted)

@@ -1,0 +1,86 @@
+"""Where a package in a prefix says that it came from: nothing that is not so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from envgen.records import BuiltPackage, ChannelPackage, Wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.prefix.contents import LinkPackage
+    from envgen.records import Record
+
+PYPI = "pypi"
+"""The channel that conda itself gives to what came from the wheel index (`conda.core.prefix_data`)."""
+
+LOCAL = "local"
+"""Conda's name for packages that were built on the machine."""
+
+_PURL = "pkg://"
+"""Scheme of package URLs, with the two slashes that parsers of purls must accept and writers leave out.
+
+Conda takes `pkg:pypi` for a host and a port; `conda list --explicit` then dies (24.7: "Port could not be cast").
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a record of `conda-meta` says of where its package came from.
+
+    Attributes:
+        url: of the archive, without credentials; the package URL (purl) of what was never an archive.
+        channel: as conda shows it.
+        source: the extracted package, or None where the environment will live without it (an image).
+    """
+
+    url: str
+    channel: str
+    source: Path | None
+
+
+def provenance(package: LinkPackage, *, portable: bool) -> Provenance:
+    """Say where a package came from.
+
+    Args:
+        package: about to be linked.
+        portable: the environment will live on machines without the store it was linked from.
+    """
+    url, channel = _origin(package)
+    return Provenance(url=url, channel=channel, source=None if portable else package.directory)
+
+
+def _origin(package: LinkPackage) -> tuple[str, str]:
+    origin = package.record.origin
+    if isinstance(origin, Wheel):
+        return wheel_purl(origin), PYPI
+    if isinstance(origin, BuiltPackage) and package.url is None:
+        return built_purl(package.record), LOCAL
+    url = without_secrets(origin.url if isinstance(origin, ChannelPackage) else package.url or "")
+    return url, url.rsplit("/", 2)[0]  # <channel>/<subdir>/<file>
+
+
+def wheel_purl(wheel: Wheel) -> str:
+    """Name a wheel by project, version, digest and file."""
+    return (
+        f"{_PURL}pypi/{wheel.project}@{quote(wheel.version, safe='')}"
+        f"?checksum=sha256:{wheel.sha256}&file_name={quote(wheel.filename, safe='')}"
+    )
+
+
+def built_purl(record: Record) -> str:
+    """Name a package that was built here and never fetched."""
+    version, build = quote(record.version, safe=""), quote(record.build, safe="")
+    return f"{_PURL}conda/{record.name}@{version}?build={build}&subdir={record.subdir}"
+
+
+def without_secrets(url: str) -> str:
+    """Drop user, password, token (`/t/<token>/`) and query of a channel's URL, as conda does in its records."""
+    parts = urlsplit(url)
+    segments = parts.path.split("/")
+    if segments[1:2] == ["t"] and len(segments) > 3:  # noqa: PLR2004  "", "t", token, rest
+        segments[1:3] = []
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/".join(segments), "", ""))

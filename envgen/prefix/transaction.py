@@ -1,0 +1,101 @@
+"""A change of a prefix that was cut short leaves a mark by which the next run cleans up behind it.
+
+`rattler.install` writes a package's record after its files. Killed between, it leaves files that no record names; a
+later change would overwrite or keep them. So the paths that a change will touch are written down before anything
+moves: `conda-meta/.envgen-unfinished`, whose name no conda tool reads. It goes when all is done. Where it is found,
+every path in it that no other package owns is removed, with the records of the packages in question; then the change
+is made again from the packages in the store.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.errors import IntegrityError
+from envgen.prefix.conda_meta import META
+from envgen.prefix.removal import remove_paths
+from envgen.system.fs import atomic_write, remove_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
+
+UNFINISHED = ".envgen-unfinished"
+LOCK = ".envgen-lock"
+PRIVATE = frozenset({f"{META}/{UNFINISHED}", f"{META}/{LOCK}"})
+"""Files of a prefix that are envgen's own business: they belong to no package and not into an image."""
+
+_FORMAT = 1
+_ANEW = "remove the environment and create it anew"
+_PROBES = ("symtest_*", ".refprobe-*", f"{META}/prefix_record_*", f"{META}/.tmp-*")
+"""What a killed `rattler.install` (seen in strace, py-rattler 0.28) or `atomic_write` leaves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What a change will touch.
+
+    Attributes:
+        records: `name-version-build` of packages that go or come.
+        paths: of their files, relative to the prefix.
+    """
+
+    records: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+@contextmanager
+def transaction(prefix: Path, touched: Touched) -> Iterator[None]:
+    """Mark the prefix as being changed until the block ends well."""
+    mark = prefix / META / UNFINISHED
+    atomic_write(mark, json.dumps({"format": _FORMAT, "records": touched.records, "paths": touched.paths}))
+    yield
+    mark.unlink()
+
+
+def unfinished(prefix: Path) -> bool:
+    """Tell whether a change of the prefix was cut short."""
+    return (prefix / META / UNFINISHED).exists()
+
+
+def recover(prefix: Path, *, owned_by_others: Callable[[Collection[str]], Iterable[str]]) -> bool:
+    """Remove what an interrupted change left; nobody else must be changing the prefix.
+
+    Args:
+        prefix: the environment.
+        owned_by_others: given the records that were being changed, the paths of all other packages.
+
+    Returns:
+        Whether there was anything to clean up.
+
+    Raises:
+        IntegrityError: the mark cannot be read.
+    """
+    if not unfinished(prefix):
+        return False
+    mark = prefix / META / UNFINISHED
+    touched = _parse(mark.read_bytes(), mark)
+    kept = set(owned_by_others(touched.records))
+    remove_paths(prefix, (path for path in touched.paths if path not in kept))
+    for record in touched.records:
+        (prefix / META / f"{record}.json").unlink(missing_ok=True)
+    for pattern in _PROBES:
+        for left in prefix.glob(pattern):
+            remove_tree(left)
+    mark.unlink()
+    return True
+
+
+def _parse(raw: bytes, mark: Path) -> Touched:
+    try:
+        document = json.loads(raw)
+        records, paths = map(str, document["records"]), map(str, document["paths"])
+        found, touched = document["format"], Touched(records=tuple(records), paths=tuple(paths))
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"`{mark}` cannot be read: {error!r}", hint=_ANEW) from error
+    if found != _FORMAT:
+        raise IntegrityError(f"`{mark}` has format {found!r}, expected {_FORMAT}", hint=_ANEW)
+    return touched

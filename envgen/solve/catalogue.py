@@ -1,0 +1,221 @@
+"""Who offers which name: the wheel index, a recipe or a channel; and the one source that the solver asks.
+
+* Projects that the spec asks for under `pypi:` come from the index alone.
+* A recipe offers its own names, unless a channel of the spec has them.
+* What a wheel requires comes from a channel where the name table says that both are one project, else from the index.
+* What a conda package requires comes from the channels, and from the index only where one of the above says so.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from envgen.errors import EnvgenError
+from envgen.names import CondaName, project_name
+from envgen.solve.closure import Candidate, Closure, Context
+from envgen.solve.encode import (
+    Offer,
+    decode_wheel,
+    encode_extra,
+    encode_record,
+    encode_virtual,
+    encode_wheel,
+    key_of,
+    words_of,
+)
+from envgen.solve.listing import Rules
+from envgen.versions import conda_version, is_exact
+from envgen.wheels import extra_name, match_specs, without_extras
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+    from rattler import PackageName, RepoDataRecord, Subdir
+
+    from envgen.names import ProjectName
+    from envgen.records import Record
+    from envgen.solve.task import Preference, SolveTask
+
+
+NEVER = "<0a0"
+"""A version that no package has, in the spelling that conda-forge uses to forbid one."""
+
+
+class Catalogue:
+    """Everything that one solve can choose from.
+
+    Args:
+        task: what is to be solved.
+        required: project -> what the spec itself demands of it on this target.
+        python: full version of Python, where it is known before the solve.
+
+    Attributes:
+        closure: the wheels.
+        offers: what was offered so far, by name: the facts that explanations are made of.
+    """
+
+    def __init__(
+        self, task: SolveTask, *, required: Mapping[ProjectName, tuple[SpecifierSet, ...]], python: str | None
+    ) -> None:
+        self.offers: dict[str, tuple[Offer, ...]] = {}
+        self._task = task
+        self._python = python
+        self._required = required
+        self._recipes = _by_name(encode_record(record) for record in task.recipes)
+        self._failure: EnvgenError | None = None
+        names = task.names
+        context = Context(
+            wheels=task.wheels,
+            target=task.target,
+            rules=Rules.of(task.target, python=python, exclude_newer=task.exclude_newer),
+            names=names,
+            python=python,
+            required=required,
+            preferred={names.project(name): kept for name, kept in task.preferred.items()},
+            index_owns=self.index_owns,
+        )
+        self.closure = Closure(context)
+
+    async def index_owns(self, project: ProjectName) -> bool:
+        """Whether what is asked of a project is met by its wheels, rather than by a recipe or channel."""
+        name = self._task.names.conda_name(project)
+        if project in self._required:
+            return True
+        if name in self._recipes:
+            return False
+        # conda has no extras: who asks for one means the wheel
+        if project not in self._task.names.same or self.closure.projects[project].extras:
+            return True
+        return not await self._channel(name)
+
+    async def prepare(self) -> None:
+        """Collect the wheels that are wanted by now and offer them.
+
+        Raises:
+            NetworkError: a source fails.
+        """
+        await self.closure.collect()
+        self.offers = _by_name(encode_virtual(self._task.target))
+        wheels = {p: self._wheels(p) for p, known in sorted(self.closure.projects.items()) if known.candidates}
+        for project, bases in wheels.items():
+            self._offer_wheels(project, bases, wheels)
+
+    async def offered(self, name: CondaName) -> tuple[Offer, ...]:
+        """Return what is offered under a name, and remember it."""
+        if name not in self.offers:
+            self.offers[name] = await self._elsewhere(name)
+        return self.offers[name]
+
+    async def kept(self) -> list[RepoDataRecord]:
+        """List what an old lock holds and the sources still offer."""
+        return [
+            offer.record
+            for name, preference in sorted(self._task.preferred.items())
+            for offer in await self.offered(name)
+            if self._is_kept(offer, preference)
+        ]
+
+    async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
+        """Answer the solver (rattler's `RepoDataSource`); `noarch` records come with those of the platform."""
+        if str(platform) == "noarch" or name.normalized.startswith("__"):
+            return []
+        try:
+            return [offer.record for offer in await self.offered(CondaName(name.normalized))]
+        except EnvgenError as error:
+            self._failure = error  # rattler would keep its text only
+            raise
+
+    def package_names(self, platform: Subdir) -> list[str]:
+        """Answer the solver, which asks for this where it lists channels only."""
+        return [] if str(platform) == "noarch" else sorted(self.offers)
+
+    def raise_failure(self) -> None:
+        """Raise what a source raised while the solver asked it."""
+        if self._failure:
+            raise self._failure
+
+    def offer_of(self, record: RepoDataRecord) -> Offer:
+        """Find what a chosen record stands for."""
+        wanted = key_of(record)
+        return next(offer for offer in self.offers[wanted[0]] if key_of(offer.record) == wanted)
+
+    def is_kept(self, candidate: Candidate) -> bool:
+        """Whether an old lock holds this very wheel."""
+        kept = self._task.preferred.get(self._task.names.conda_name(candidate.project))
+        return kept is not None and kept.build is None and kept.sha256 == candidate.file.sha256
+
+    def _is_kept(self, offer: Offer, preference: Preference) -> bool:
+        if isinstance(offer.origin, Candidate):
+            return self.is_kept(offer.origin)
+        return key_of(offer.record)[1:] == (preference.version, preference.build)
+
+    def _wheels(self, project: ProjectName) -> _Bases:
+        """List the candidates of a project, newest first, with their records."""
+        candidates = self.closure.projects[project].candidates
+        task = self._task
+        return [
+            (candidate, decode_wheel(candidate, (), target=task.target, names=task.names, python=self._python))
+            for _, candidate in sorted(candidates.items(), reverse=True)
+        ]
+
+    def _offer_wheels(self, project: ProjectName, bases: _Bases, wheels: _Wheels) -> None:
+        name = self._task.names.conda_name(project)
+        offers: list[Offer] = []
+        for _, group in groupby(bases, key=lambda base: conda_version(base[0].version)):
+            for rank, (candidate, record) in enumerate(reversed(list(group))):
+                words = self._words(self.closure.requirements(candidate), wheels)
+                offers.append(encode_wheel(candidate, record, words, rank))
+        self.offers[name] = tuple(offers)
+        known = self.closure.projects[project]
+        for extra in sorted(known.extras):
+            self.offers[extra_name(name, extra)] = tuple(
+                encode_extra(offer, extra, self._words(self.closure.requirements(offer.origin, extra), wheels))
+                for offer in offers
+                if isinstance(offer.origin, Candidate) and (offer.origin.version, extra) not in known.refused
+            )
+
+    def _words(self, requirements: Sequence[Requirement], wheels: _Wheels) -> dict[str, str]:
+        """Map MatchSpecs of requirements to the words of the wheel that has them."""
+        found = {}
+        for requirement in requirements:
+            specs = match_specs([requirement], self._task.names)
+            found |= dict.fromkeys((*specs, *self._only(requirement, wheels)), words_of(requirement))
+        return found
+
+    def _only(self, requirement: Requirement, wheels: _Wheels) -> tuple[str, ...]:
+        """Name the one package that meets a requirement which versions alone cannot express (`==2.8.0+cu128`)."""
+        if is_exact(requirement.specifier):
+            return ()
+        project = project_name(requirement.name)
+        for candidate, record in wheels.get(project, ()):
+            if requirement.specifier.contains(candidate.version, prereleases=True):
+                return (f"{record.name} =={record.version} {record.build}",)
+        return (f"{self._task.names.conda_name(project)} {NEVER}",)
+
+    async def _elsewhere(self, name: CondaName) -> tuple[Offer, ...]:
+        """Ask the channels, then the recipes."""
+        if not without_extras([name]) or self._task.names.project(name) in self._required:
+            return ()
+        found = await self._channel(name)
+        if found:
+            return tuple(Offer(record=record, origin=record) for record in found)
+        return self._recipes.get(name, ())
+
+    async def _channel(self, name: CondaName) -> Sequence[RepoDataRecord]:
+        if self._task.channels is None:
+            return ()
+        limit = self._task.exclude_newer
+        found = await self._task.channels.records(name)
+        return [r for r in found if limit is None or r.timestamp is None or r.timestamp <= limit]
+
+
+_Bases = list[tuple[Candidate, "Record"]]
+_Wheels = dict["ProjectName", _Bases]
+
+
+def _by_name(offers: Iterable[Offer]) -> dict[str, tuple[Offer, ...]]:
+    ordered = sorted(offers, key=lambda offer: key_of(offer.record))
+    return {name: tuple(group) for name, group in groupby(ordered, key=lambda offer: key_of(offer.record)[0])}

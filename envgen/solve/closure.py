@@ -1,0 +1,256 @@
+"""The wheels that a solve may need: few of each project, and those that they in turn require.
+
+A solver that asks by name alone would want every version of everything. So the specifiers that are seen on a project
+decide what is offered of it: for each of them the newest wheel that it allows, and for each two the newest that both
+allow. What is offered follows from the set of specifiers alone, and grows with it: the result is a least fixpoint, the
+same in whatever order the index answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from itertools import combinations, islice
+from typing import TYPE_CHECKING
+
+from packaging.utils import parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from envgen.errors import ArtifactError
+from envgen.metadata import active_requirements
+from envgen.names import project_name
+from envgen.solve.listing import Listing, Rejection
+from envgen.versions import InexpressibleError, conda_version
+from envgen.wheels import match_specs, wheel_depends
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    from envgen.metadata import WheelMetadata
+    from envgen.names import NameTable, ProjectName
+    from envgen.platforms import Target
+    from envgen.solve.listing import Rules
+    from envgen.solve.task import IndexFile, Preference, WheelSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One wheel that the solver may choose.
+
+    Attributes:
+        project: whose.
+        version: of the file, local part included.
+        file: as the index lists it.
+        metadata: what it says of itself.
+        depends: MatchSpecs of that, without extras of its own; those of other projects in the solver's names.
+    """
+
+    project: ProjectName
+    version: Version
+    file: IndexFile
+    metadata: WheelMetadata
+    depends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is the same for every project of a solve.
+
+    Attributes:
+        wheels: the index.
+        target: what is solved for.
+        rules: of the target, for listings.
+        names: which project is which conda package.
+        python: full version of Python, where it is known before the solve.
+        required: project -> what the spec itself demands of it.
+        preferred: project -> what an old lock holds of it.
+        index_owns: tells whether a project's wheels may be offered at all, or a channel has it.
+    """
+
+    wheels: WheelSource
+    target: Target
+    rules: Rules
+    names: NameTable
+    python: str | None
+    required: Mapping[ProjectName, tuple[SpecifierSet, ...]]
+    preferred: Mapping[ProjectName, Preference]
+    index_owns: Callable[[ProjectName], Awaitable[bool]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Project:
+    """What is known of one project so far.
+
+    Attributes:
+        listing: what the index has of it; None while it was not asked, or is not to be asked.
+        specifiers: text -> specifiers that somebody has on it.
+        extras: that somebody asks for.
+        added: versions that are offered for another reason.
+        older: how many versions besides the newest are offered for each specifier; None while the one of an old
+            lock is offered alone where it serves.
+        candidates: what is offered, by version.
+        expanded: pairs of version and extra whose requirements were followed; the extra `""` is the wheel itself.
+        refused: pairs of version and extra that cannot be had, and why.
+    """
+
+    listing: Listing | None = None
+    specifiers: dict[str, SpecifierSet] = field(default_factory=dict)
+    extras: set[str] = field(default_factory=set)
+    added: set[Version] = field(default_factory=set)
+    older: int | None = None
+    candidates: dict[Version, Candidate] = field(default_factory=dict)
+    expanded: set[tuple[Version, str]] = field(default_factory=set)
+    refused: dict[tuple[Version, str], str] = field(default_factory=dict)
+
+
+class Closure:
+    """The offered wheels. `ask` and `widen` say what is wanted, `collect` fetches it and all that follows from it."""
+
+    def __init__(self, context: Context) -> None:
+        self.projects: dict[ProjectName, Project] = {}
+        self._context = context
+        self._changed: set[ProjectName] = set()
+        self._requirements: dict[tuple[ProjectName, Version, str], tuple[Requirement, ...]] = {}
+
+    def ask(self, project: ProjectName, specifiers: SpecifierSet, extras: Iterable[str] = ()) -> None:
+        """Want what `specifiers` allow of a project, with extras of it."""
+        known = self.projects.setdefault(project, Project())
+        fresh = set(extras) - known.extras
+        if fresh or str(specifiers) not in known.specifiers:
+            known.specifiers[str(specifiers)] = specifiers
+            known.extras |= fresh
+            self._changed.add(project)
+
+    def add(self, project: ProjectName, version: Version) -> bool:
+        """Want one version of a project; tell whether that is new."""
+        known = self.projects[project]
+        if version in known.candidates or version in known.added:
+            return False
+        known.added.add(version)
+        self._changed.add(project)
+        return True
+
+    def widen(self, project: ProjectName, older: int) -> bool:
+        """Want `older` more versions for each specifier on a project; tell whether there are any."""
+        known = self.projects[project]
+        before = self._wanted(project, known)
+        known.older = older
+        self._changed.add(project)
+        return not self._wanted(project, known) <= before | known.candidates.keys()
+
+    async def collect(self) -> None:
+        """Fetch what is wanted until nothing is missing.
+
+        Raises:
+            NetworkError: the index fails.
+        """
+        running: dict[asyncio.Task[None], ProjectName] = {}
+        try:
+            while self._changed or running:
+                ready = self._changed - set(running.values())
+                self._changed -= ready
+                running |= {asyncio.create_task(self._settle(project)): project for project in sorted(ready)}
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del running[task]
+                    task.result()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def requirements(self, candidate: Candidate, extra: str = "") -> tuple[Requirement, ...]:
+        """Return what a wheel requires on the target: of itself, or what an extra adds to that."""
+        key = (candidate.project, candidate.version, extra)
+        if key not in self._requirements:
+            extras = (extra,) if extra else ()
+            found = active_requirements(candidate.metadata, self._context.target, extras, self._context.python)
+            own = self.requirements(candidate) if extra else ()
+            self._requirements[key] = tuple(requirement for requirement in found if requirement not in own)
+        return self._requirements[key]
+
+    async def _settle(self, project: ProjectName) -> None:
+        """Offer what the specifiers on a project want, and ask for what that requires."""
+        if not await self._context.index_owns(project):
+            return
+        known = self.projects[project]
+        if known.listing is None:
+            known.listing = await self._listing(project)
+        while missing := self._wanted(project, known) - known.candidates.keys():
+            await asyncio.gather(*(self._load(project, known, version) for version in sorted(missing)))
+        for candidate in known.candidates.values():
+            for extra in {"", *known.extras}:
+                self._expand(known, candidate, extra)
+
+    async def _listing(self, project: ProjectName) -> Listing:
+        page = await self._context.wheels.page(project)
+        kept = self._context.preferred.get(project)
+        required = self._context.required.get(project, ())
+        return Listing(page, self._context.rules, required=required, kept=kept.sha256 if kept else None)
+
+    def _wanted(self, project: ProjectName, known: Project) -> set[Version]:
+        listing = known.listing
+        if listing is None:
+            return set()
+        found = {version for version in known.added if version not in listing.unusable}
+        kept = self._kept(project)
+        allowed = [listing.allowing(specifiers) for specifiers in known.specifiers.values()]
+        for each in allowed:
+            if known.older is not None:
+                found.update(islice(listing.matching(each), 1 + known.older))
+            elif kept is not None and kept in listing.matching(each):
+                found.add(kept)
+            elif (version := listing.newest(each)) is not None:
+                found.add(version)
+        both = (listing.newest(one & other) for one, other in combinations(allowed, 2))
+        return found | {version for version in both if version is not None}
+
+    def _kept(self, project: ProjectName) -> Version | None:
+        preference = self._context.preferred.get(project)
+        try:
+            return Version(preference.version) if preference else None
+        except InvalidVersion:  # the old lock had it from a channel
+            return None
+
+    async def _load(self, project: ProjectName, known: Project, version: Version) -> None:
+        listing = known.listing
+        file = listing.file(version, pinned=True) if listing else None
+        if listing is None or file is None or isinstance(file, Rejection):
+            known.added.discard(version)
+            return
+        try:
+            metadata = await self._context.wheels.metadata(file)
+            known.candidates[version] = self._candidate(project, version, file, metadata)
+        except (ArtifactError, InexpressibleError) as error:
+            listing.refuse(version, str(error))
+
+    def _candidate(self, project: ProjectName, version: Version, file: IndexFile, metadata: WheelMetadata) -> Candidate:
+        """Refuse what cannot be said in conda's words, and METADATA of something else."""
+        if (metadata.name, metadata.version.public) != (project, version.public):
+            raise ArtifactError(f"METADATA of `{file.filename}` says {metadata.name} {metadata.version}")
+        context = self._context
+        conda_version(version)
+        tags = parse_wheel_filename(file.filename)[3]
+        depends = wheel_depends(
+            metadata, wheel_tags=tags, target=context.target, names=context.names, python_full=context.python
+        )
+        return Candidate(project=project, version=version, file=file, metadata=metadata, depends=depends)
+
+    def _expand(self, known: Project, candidate: Candidate, extra: str) -> None:
+        """Ask for what a wheel requires; an extra that cannot be had is left for explanations."""
+        key = (candidate.version, extra)
+        if key in known.expanded:
+            return
+        known.expanded.add(key)
+        try:
+            requirements = self.requirements(candidate, extra)
+            match_specs(requirements, self._context.names)
+        except InexpressibleError as error:
+            known.refused[key] = str(error)
+            return
+        for requirement in requirements:
+            extras = sorted(project_name(name) for name in requirement.extras)
+            self.ask(project_name(requirement.name), requirement.specifier, extras)

@@ -1,0 +1,228 @@
+"""Which requirements of the offered packages cannot be met together: facts of our own, not the solver's prose."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from rattler import MatchSpec
+
+from envgen.solve.closure import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from envgen.names import ProjectName
+    from envgen.solve.encode import Offer
+    from envgen.solve.request import Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Edge:
+    """One requirement: who has it, on which name.
+
+    Attributes:
+        line: of the spec, if that has it.
+        offer: else the package that has it.
+        name: of what is required, as the solver knows it.
+        spec: the MatchSpec.
+        words: as its author wrote it.
+    """
+
+    line: Line | None = None
+    offer: Offer | None = None
+    name: str
+    spec: str
+    words: str
+
+    @property
+    def source(self) -> str:
+        """Name of the package that has it, or the text of the line."""
+        return self.offer.name if self.offer else self.line.text if self.line else ""
+
+
+class Graph:
+    """What can be reached from some lines of the spec through offered packages, nearest first.
+
+    Attributes:
+        lines: the requirements of the spec.
+        edges: offer -> its requirements, for every offer that can be reached.
+        parents: offer -> the requirement through which it was reached first.
+        by_name: name -> offers of it that can be reached, newest first.
+    """
+
+    def __init__(self, offers: Mapping[str, Sequence[Offer]], lines: Iterable[Line]) -> None:
+        self.lines = [edge for line in lines for edge in _edges_of_line(line)]
+        self.edges: dict[Offer, list[Edge]] = {}
+        self.parents: dict[Offer, Edge] = {}
+        self.by_name: dict[str, list[Offer]] = {}
+        self._offers = offers
+        self._met: dict[tuple[str, str], frozenset[Offer]] = {}
+        queue = deque(self.lines)
+        while queue:
+            edge = queue.popleft()
+            for offer in self._offers.get(edge.name, ()):
+                if offer in self.meeting(edge) and offer not in self.parents:
+                    self.parents[offer] = edge
+                    self.by_name.setdefault(edge.name, []).append(offer)
+                    self.edges[offer] = _edges_of_offer(offer)
+                    queue.extend(self.edges[offer])
+
+    def meeting(self, edge: Edge) -> frozenset[Offer]:
+        """Return the offers that meet a requirement."""
+        key = (edge.name, edge.spec)
+        if key not in self._met:
+            spec = _parsed(edge.spec)
+            self._met[key] = frozenset(o for o in self._offers.get(edge.name, ()) if spec.matches(o.record))
+        return self._met[key]
+
+    def chain(self, edge: Edge) -> list[Edge]:
+        """List the requirements that lead from the spec to this one, this one last."""
+        found = [edge]
+        while found[0].offer is not None:
+            found.insert(0, self.parents[found[0].offer])
+        return found
+
+
+class Propagation:
+    """What follows from the lines of the spec without a guess.
+
+    A name that the spec, or every version of a needed package, requires is needed too; of its offers remain those that
+    some version of each such package allows. An offer that requires what nothing remaining meets goes as well. Where
+    nothing remains of a needed name, that is a conflict, and `why` says how it came about.
+
+    Attributes:
+        graph: what is judged.
+        alive: name -> offers that remain.
+        why: offer that does not remain -> the requirement that excludes it: its own, or one on its name.
+        wiped: a needed name of which nothing remains, if there is one.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.alive = {name: dict.fromkeys(offers) for name, offers in graph.by_name.items()}
+        self.why: dict[Offer, Edge] = {}
+        needed = dict.fromkeys(edge.name for edge in graph.lines)
+        changed = True
+        while changed and not self._wiped(needed):
+            changed = self._narrow([[edge] for edge in graph.lines])
+            for name in list(needed):
+                bound = self._bound(name)
+                needed |= dict.fromkeys(edges[0].name for edges in bound)
+                changed |= self._narrow(bound)
+            changed |= self._drop()
+        self.wiped = self._wiped(needed)
+
+    def culprits(self) -> list[set[str]]:
+        """List names other versions of which may undo the conflict, nearest to the wiped one first.
+
+        An offer that goes for its own requirement calls for another version of itself; so does what excludes the
+        offers that would have met it, and what excludes those, and so on.
+        """
+        rings: list[set[str]] = []
+        seen: set[Offer] = set()
+        gone = list(self.graph.by_name.get(self.wiped or "", ()))
+        while gone := [offer for offer in gone if offer in self.why and offer not in seen]:
+            seen.update(gone)
+            reasons = [self.why[offer] for offer in gone]
+            rings.append({edge.source for edge in reasons})
+            gone = [
+                other
+                for offer, edge in zip(gone, reasons, strict=True)
+                for other in (self.graph.meeting(edge) if edge.offer is offer else self._versions(edge.source))
+            ]
+        return rings
+
+    def _versions(self, name: str) -> list[Offer]:
+        return self.graph.by_name.get(name, [])
+
+    def _wiped(self, needed: Iterable[str]) -> str | None:
+        return next((name for name in needed if not self.alive.get(name)), None)
+
+    def _bound(self, name: str) -> list[list[Edge]]:
+        """Group what remaining versions of a package require by name, where every one of them requires it."""
+        alive = self.alive.get(name, {})
+        found: dict[str, list[Edge]] = {}
+        for offer in alive:
+            for edge in self.graph.edges[offer]:
+                found.setdefault(edge.name, []).append(edge)
+        return [edges for edges in found.values() if len({edge.offer for edge in edges}) == len(alive)]
+
+    def _narrow(self, groups: Iterable[list[Edge]]) -> bool:
+        """Leave of each required name what one of the given requirements allows; tell whether something went."""
+        before = len(self.why)
+        for edges in groups:
+            allowed = {offer for edge in edges for offer in self.graph.meeting(edge)}
+            for offer in [o for o in self.alive.get(edges[0].name, ()) if o not in allowed]:
+                self._remove(offer, edges[0])
+        return len(self.why) > before
+
+    def _drop(self) -> bool:
+        """Remove offers one of whose own requirements nothing remaining meets; tell whether something went."""
+        before = len(self.why)
+        for offer in [offer for alive in self.alive.values() for offer in alive]:
+            for edge in self.graph.edges[offer]:
+                if self.graph.meeting(edge).isdisjoint(self.alive.get(edge.name, ())):
+                    self._remove(offer, edge)
+                    break
+        return len(self.why) > before
+
+    def _remove(self, offer: Offer, edge: Edge) -> None:
+        self.alive[offer.name].pop(offer)
+        self.why[offer] = edge
+
+
+def suspects(graph: Graph) -> list[set[ProjectName]]:
+    """List projects whose older wheels may resolve a conflict, the likeliest first.
+
+    Those through which plain consequences of the spec exclude each other; then whatever has a requirement that some
+    other one clashes with, or that nothing meets.
+    """
+    rings = Propagation(graph).culprits()
+    return [_projects(graph, names) for names in (*rings, _clashing(graph))]
+
+
+def _clashing(graph: Graph) -> set[str]:
+    """Name packages that have a requirement which another package's requirement on the name excludes."""
+    by_name: dict[str, dict[frozenset[Offer], set[str]]] = {}
+    for edges in (graph.lines, *graph.edges.values()):
+        for edge in edges:
+            by_name.setdefault(edge.name, {}).setdefault(graph.meeting(edge), set()).add(edge.source)
+    found = set[str]()
+    for sources in by_name.values():
+        found |= sources.get(frozenset(), set())
+        for one, other in combinations(sources, 2):
+            if one.isdisjoint(other):
+                found |= sources[one] | sources[other]
+    return found
+
+
+def _projects(graph: Graph, names: set[str]) -> set[ProjectName]:
+    origins = [offer.origin for name in names for offer in graph.by_name.get(name, ())]
+    return {origin.project for origin in origins if isinstance(origin, Candidate)}
+
+
+def _edges_of_line(line: Line) -> list[Edge]:
+    return [Edge(line=line, name=_name(spec), spec=spec, words=line.text) for spec in line.specs]
+
+
+def _edges_of_offer(offer: Offer) -> list[Edge]:
+    return [
+        Edge(offer=offer, name=_name(spec), spec=spec, words=offer.words.get(spec, spec))
+        for spec in offer.record.depends
+    ]
+
+
+@lru_cache(maxsize=1 << 16)
+def _parsed(spec: str) -> MatchSpec:
+    return MatchSpec(spec)
+
+
+@lru_cache(maxsize=1 << 16)
+def _name(spec: str) -> str:
+    # of a MatchSpec's many forms (`name >=1`, `name>=1`, `channel::name[version=...]`) most have the name first
+    name = _parsed(spec).name
+    return name.normalized if name else spec

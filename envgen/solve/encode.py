@@ -1,0 +1,216 @@
+"""Packages in the solver's words: a record of rattler for whatever a source offers, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from rattler import BuildString, GenericVirtualPackage, PackageName, PackageRecord, RepoDataRecord, Version
+
+from envgen.digest import Sha256
+from envgen.errors import IntegrityError
+from envgen.metadata import locked_requires
+from envgen.names import CondaName
+from envgen.records import ChannelPackage, Record, Wheel
+from envgen.wheels import extra_name, package_id, wheel_constrains, without_extras
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from packaging.requirements import Requirement
+
+    from envgen.names import NameTable
+    from envgen.platforms import Target
+    from envgen.solve.closure import Candidate
+
+_NOWHERE = "https://solver.invalid"
+"""The solver wants URLs; nothing reads these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Offer:
+    """One package as the solver sees it.
+
+    Attributes:
+        record: what the solver is given.
+        origin: what it stands for: a wheel (also for an extra of it), a recipe's package, a channel's record,
+            or something that the target has.
+        words: MatchSpecs of `record.depends` -> the requirement as its author wrote it.
+        extra: of the wheel, for a package that stands for one; else empty.
+    """
+
+    record: RepoDataRecord
+    origin: Candidate | Record | RepoDataRecord | GenericVirtualPackage
+    words: Mapping[str, str] = field(default_factory=dict)
+    extra: str = ""
+
+    @property
+    def name(self) -> CondaName:
+        """The name that the solver knows it by."""
+        return CondaName(self.record.name.normalized)
+
+
+def key_of(record: RepoDataRecord) -> tuple[str, str, str]:
+    """Identify a record by name, version and build."""
+    return record.name.normalized, str(record.version), str(record.build)
+
+
+def encode_record(record: Record) -> Offer:
+    """Offer a recipe's package."""
+    return Offer(record=_encode(record), origin=record)
+
+
+def encode_wheel(candidate: Candidate, record: Record, words: Mapping[str, str], rank: int) -> Offer:
+    """Offer a wheel.
+
+    Args:
+        candidate: the wheel.
+        record: of it, without extras.
+        words: MatchSpecs of its requirements -> as it states them.
+        rank: its place among wheels that differ in the local version alone; more is better.
+    """
+    depends = sorted({*candidate.depends, *words})
+    return Offer(record=_encode(record, depends=depends, number=rank), origin=candidate, words=words)
+
+
+def encode_extra(base: Offer, extra: str, words: Mapping[str, str]) -> Offer:
+    """Offer an extra of the wheel `base`: a package that needs exactly that wheel, and what the extra adds."""
+    name, version, build = key_of(base.record)
+    package = PackageRecord(
+        name=extra_name(CondaName(name), extra),
+        version=version,
+        build=BuildString(build),
+        build_number=base.record.build_number,
+        subdir=base.record.subdir,
+        depends=sorted({f"{name} =={version} {build}", *words}),
+    )
+    return Offer(record=_located(package), origin=base.origin, words=words, extra=extra)
+
+
+def decode_wheel(
+    candidate: Candidate, extras: Collection[str], *, target: Target, names: NameTable, python: str | None
+) -> Record:
+    """Make the record of a chosen wheel, with what the given extras of it require."""
+    file, metadata = candidate.file, candidate.metadata
+    if file.sha256 is None:
+        raise IntegrityError(f"`{file.filename}` was chosen without a sha256")
+    requires = locked_requires(metadata, target, extras, python)
+    version = str(candidate.version)
+    identity = package_id(
+        project=candidate.project, version=version, sha256=file.sha256, requires=requires, target=target, names=names
+    )
+    return Record(
+        name=identity.name,
+        version=identity.version,
+        build=identity.build,
+        build_number=0,
+        subdir=target.platform,
+        depends=without_extras(candidate.depends),
+        constrains=wheel_constrains(candidate.project, names),
+        license=metadata.license,
+        origin=Wheel(
+            project=candidate.project,
+            version=version,
+            filename=file.filename,
+            sha256=file.sha256,
+            size=file.size,
+            requires=requires,
+        ),
+    )
+
+
+def decode_channel(record: RepoDataRecord) -> Record:
+    """Make the record of a package that was chosen from a channel.
+
+    Raises:
+        IntegrityError: the channel gives no digests for it, so that it cannot be locked.
+    """
+    if record.sha256 is None or record.md5 is None:
+        raise IntegrityError(
+            f"the channel gives no {'md5' if record.md5 is None else 'sha256'} for `{record.file_name}`",
+            hint="a lock needs both; index the channel again with a current tool",
+        )
+    name, version, build = key_of(record)
+    return Record(
+        name=CondaName(name),
+        version=version,
+        build=build,
+        build_number=record.build_number,
+        subdir=record.subdir,
+        depends=tuple(record.depends),
+        constrains=tuple(record.constrains),
+        noarch=_noarch(record),
+        license=record.license,
+        origin=ChannelPackage(
+            url=public_url(record.url), md5=record.md5.hex(), sha256=Sha256(record.sha256.hex()), size=record.size
+        ),
+    )
+
+
+def public_url(url: str) -> str:
+    """Drop user, password and `/t/<token>` from the URL of a channel's package."""
+    parts = urlsplit(url)
+    path = parts.path.split("/")
+    if path[1:2] == ["t"] and len(path) > 3:  # noqa: PLR2004  # conda's place for a token: /t/<token>/channel
+        path[1:3] = []
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path="/".join(path)))
+
+
+def virtual_packages(target: Target) -> list[GenericVirtualPackage]:
+    """List what the target has; the microarchitecture is a build string (CEP 30)."""
+    found = []
+    for name, text in sorted(target.virtual_packages().items()):
+        version, build = ("1", text) if name == "__archspec" else (text, "0")
+        found.append(GenericVirtualPackage(PackageName(name), Version(version), BuildString(build)))
+    return found
+
+
+def encode_virtual(target: Target) -> list[Offer]:
+    """Show what the target has as if it were offered; the solver is told of it otherwise."""
+    return [
+        Offer(
+            record=_located(
+                PackageRecord(
+                    name=package.name.normalized,
+                    version=str(package.version),
+                    build=package.build_string,
+                    build_number=0,
+                    subdir=target.platform,
+                )
+            ),
+            origin=package,
+        )
+        for package in virtual_packages(target)
+    ]
+
+
+def words_of(requirement: Requirement) -> str:
+    """Write a requirement for people: without its marker, which holds."""
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    return f"{requirement.name}{extras} {requirement.specifier}".strip()
+
+
+def _noarch(record: RepoDataRecord) -> str | None:
+    if record.noarch.python:
+        return "python"
+    return "generic" if record.noarch.generic else None
+
+
+def _encode(record: Record, *, depends: Sequence[str] | None = None, number: int | None = None) -> RepoDataRecord:
+    package = PackageRecord(
+        name=record.name,
+        version=record.version,
+        build=BuildString(record.build),
+        build_number=record.build_number if number is None else number,
+        subdir=record.subdir,
+        depends=list(record.depends if depends is None else depends),
+        constrains=list(record.constrains),
+    )
+    return _located(package)
+
+
+def _located(package: PackageRecord) -> RepoDataRecord:
+    dist = f"{package.name.normalized}-{package.version}-{package.build}"
+    url = f"{_NOWHERE}/{package.subdir}/{quote(dist)}.conda"
+    return RepoDataRecord(package, file_name=f"{dist}.conda", url=url, channel=_NOWHERE)

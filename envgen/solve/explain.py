@@ -1,0 +1,7 @@
+"""stub"""
+
+from envgen.errors import UnsatisfiableError
+
+
+async def explain(task, catalogue, core, tree):
+    return UnsatisfiableError(tree)

@@ -1,0 +1,250 @@
+"""Which wheels of a project can be chosen for a target, newest first: a pure function of a page and a few rules.
+
+Most of a page is never looked at: versions are ordered once, files are judged when a version is in question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from envgen.metadata import ANY_PATCH
+from envgen.wheels import TagOrder
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from envgen.digest import Sha256
+    from envgen.platforms import Target
+    from envgen.solve.task import IndexFile, IndexPage
+
+    _Test = Callable[[IndexFile], bool]
+
+
+class Reason(StrEnum):
+    """Why no wheel of a version can be chosen."""
+
+    NO_DIGEST = "the index gives no sha256 for it"
+    TOO_NEW = "it was uploaded after `exclude-newer`"
+    NO_UPLOAD_TIME = "the index does not say when it was uploaded, and `exclude-newer` is set"
+    YANKED = "it was withdrawn (yanked)"
+    PYTHON = "it does not run on this Python"
+    PLATFORM = "it has no wheel for the platform"
+    PRERELEASE = "it is a pre-release"
+    SDIST = "it has a source archive only"
+    UNUSABLE = "its metadata cannot be used"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What decides on files besides their project: one object for all projects of a solve.
+
+    Attributes:
+        tags: which wheels run on the target, and which is best.
+        pythons: the full version of Python; where it is not known yet, the first and a last one of its minor.
+        exclude_newer: moment after which uploads are ignored.
+    """
+
+    tags: TagOrder
+    pythons: tuple[str, ...]
+    exclude_newer: dt.datetime | None
+
+    @classmethod
+    def of(cls, target: Target, *, python: str | None, exclude_newer: dt.datetime | None) -> Rules:
+        """Derive the rules of a target."""
+        pythons = (python,) if python else tuple(f"{target.python}.{patch}" for patch in ANY_PATCH)
+        return cls(tags=TagOrder.of(target), pythons=pythons, exclude_newer=exclude_newer)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The versions of one listing that some specifiers allow; `&` gives what both sides allow.
+
+    Attributes:
+        bits: bit i stands for the i-th newest version.
+        prereleases: whether a specifier mentions one.
+        pinned: whether a specifier names a single version.
+    """
+
+    bits: int
+    prereleases: bool
+    pinned: bool
+
+    def __and__(self, other: Allowed) -> Allowed:
+        return Allowed(self.bits & other.bits, self.prereleases or other.prereleases, self.pinned or other.pinned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Why a version has no wheel to choose, and in which words of the files in question."""
+
+    reason: Reason
+    detail: str = ""
+
+
+class Listing:
+    """One project as a target sees it.
+
+    Attributes:
+        exists: whether the index has the project at all.
+        versions: every version that has a wheel of whatever kind, newest first.
+        unusable: versions whose metadata turned out to be of no use, and why.
+
+    Args:
+        page: of the index; None where it has no such project.
+        rules: of the target.
+        required: what the spec itself demands of the project, all of it: nothing else is ever offered.
+        kept: digest of the wheel that an old lock holds: among wheels of one version it wins.
+    """
+
+    def __init__(
+        self,
+        page: IndexPage | None,
+        rules: Rules,
+        *,
+        required: Sequence[SpecifierSet] = (),
+        kept: Sha256 | None = None,
+    ) -> None:
+        self.exists = page is not None
+        self.unusable: dict[Version, str] = {}
+        self._page = page
+        self._rules = rules
+        self._kept = kept
+        self._texts = _ordered(page.versions if page else ())
+        self.versions = tuple(self._texts)
+        self._judged: dict[tuple[Version, bool], IndexFile | Rejection] = {}
+        self._allowing: dict[str, Allowed] = {}
+        self._newest: dict[Allowed, Version | None] = {}
+        self._required = self.allowing(SpecifierSet(",".join(filter(None, map(str, required)))))
+        stable = sum(1 << at for at, version in enumerate(self.versions) if not version.is_prerelease)
+        self._without_prereleases = Allowed(stable, prereleases=False, pinned=False)
+        self._prereleases = not stable or self._required.prereleases
+
+    @property
+    def sdists(self) -> tuple[Version, ...]:
+        """Versions of which there is a source archive and no wheel, newest first."""
+        found = _ordered(self._page.sdists if self._page else ())
+        return tuple(version for version in found if version not in self._texts)
+
+    def allowing(self, specifiers: SpecifierSet) -> Allowed:
+        """Return what specifiers allow, pre-releases too."""
+        text = str(specifiers)
+        if text not in self._allowing:
+            allowed = (specifiers.contains(version, prereleases=True) for version in self.versions)
+            self._allowing[text] = Allowed(
+                sum(1 << at for at, fits in enumerate(allowed) if fits),
+                prereleases=bool(specifiers.prereleases),
+                pinned=any(s.operator in {"==", "==="} and not s.version.endswith(".*") for s in specifiers),
+            )
+        return self._allowing[text]
+
+    def newest(self, allowed: Allowed) -> Version | None:
+        """Find the newest usable version among those that are allowed, see `matching`."""
+        if allowed not in self._newest:
+            self._newest[allowed] = next(self.matching(allowed), None)
+        return self._newest[allowed]
+
+    def matching(self, allowed: Allowed) -> Iterator[Version]:
+        """Yield every version that is allowed, by the spec too, and that has a usable wheel, newest first.
+
+        Pre-releases come only if the spec or, where nothing stable fits, a specifier mentions one, or if the
+        project has nothing else.
+        """
+        wanted = allowed & self._required
+        found = False
+        for version in self._usable(wanted if self._prereleases else wanted & self._without_prereleases):
+            found = True
+            yield version
+        if not found and not self._prereleases and wanted.prereleases:
+            yield from self._usable(wanted)
+
+    def refuse(self, version: Version, why: str) -> None:
+        """Never offer a version again: its metadata is of no use."""
+        self.unusable[version] = why
+        self._newest.clear()
+
+    def file(self, version: Version, *, pinned: bool = False) -> IndexFile | Rejection:
+        """Choose the wheel of a version; yanked ones count only where the version is `pinned`."""
+        key = (version, pinned)
+        if key not in self._judged:
+            self._judged[key] = self._judge(version, pinned=pinned)
+        return self._judged[key]
+
+    def _usable(self, wanted: Allowed) -> Iterator[Version]:
+        for at, version in enumerate(self.versions):
+            if wanted.bits >> at & 1 and version not in self.unusable:
+                if not isinstance(self.file(version, pinned=wanted.pinned), Rejection):
+                    yield version
+
+    def _judge(self, version: Version, *, pinned: bool) -> IndexFile | Rejection:
+        page = self._page
+        if page is None or version not in self._texts:
+            return Rejection(reason=Reason.SDIST)
+        files = [file for text in self._texts[version] for file in page.files(text)]
+        for reason, passes in self._tests(pinned=pinned):
+            left = [file for file in files if passes(file)]
+            if not left:
+                return Rejection(reason=reason, detail=_detail(reason, files))
+            files = left
+        return min(files, key=self._preference)
+
+    def _tests(self, *, pinned: bool) -> Sequence[tuple[Reason, _Test]]:
+        limit = self._rules.exclude_newer
+        return (
+            (Reason.NO_DIGEST, lambda f: f.sha256 is not None),
+            (Reason.NO_UPLOAD_TIME, lambda f: limit is None or f.uploaded is not None),
+            (Reason.TOO_NEW, lambda f: limit is None or f.uploaded is None or f.uploaded <= limit),
+            (Reason.YANKED, lambda f: pinned or not f.yanked),
+            (Reason.PLATFORM, lambda f: self._rules.tags.rank(f.filename) is not None),
+            (Reason.PYTHON, lambda f: _runs_on(f.requires_python, self._rules.pythons)),
+        )
+
+    def _preference(self, file: IndexFile) -> tuple[bool, bool, int, tuple[int, str], str]:
+        number, letters = _build_tag(file.filename)
+        rank = self._rules.tags.rank(file.filename) or 0
+        return (file.sha256 != self._kept, file.yanked, rank, (-number, letters), file.filename)
+
+
+def _ordered(texts: Collection[str]) -> dict[Version, list[str]]:
+    """Map versions, newest first, to the texts that mean them; texts that mean none are left out."""
+    found: dict[Version, list[str]] = {}
+    for text in texts:
+        try:
+            found.setdefault(Version(text), []).append(text)
+        except InvalidVersion:
+            continue  # releases from before PEP 440; nobody can ask for them
+    return {version: found[version] for version in sorted(found, reverse=True)}
+
+
+@lru_cache(maxsize=4096)  # a few hundred texts on all pages together, thousands of files
+def _runs_on(requires_python: str | None, pythons: tuple[str, ...]) -> bool:
+    """Whether a file's Requires-Python holds; one that cannot be read does not."""
+    try:
+        specifiers = SpecifierSet(requires_python or "")
+    except InvalidSpecifier:
+        return False
+    return any(specifiers.contains(python, prereleases=True) for python in pythons)
+
+
+def _build_tag(filename: str) -> tuple[int, str]:
+    try:
+        tag = parse_wheel_filename(filename)[2]
+    except InvalidWheelFilename:
+        return (0, "")
+    return tag or (0, "")
+
+
+def _detail(reason: Reason, files: Sequence[IndexFile]) -> str:
+    """Say what there is instead: platforms, Pythons."""
+    if reason is Reason.PLATFORM:
+        return ", ".join(sorted({file.filename.removesuffix(".whl").rpartition("-")[2] for file in files}))
+    if reason is Reason.PYTHON:
+        return ", ".join(sorted({file.requires_python or "" for file in files}))
+    return ""

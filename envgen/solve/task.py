@@ -1,0 +1,137 @@
+"""What a solve is given: the request, and the sources of candidates as interfaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    from packaging.requirements import Requirement
+    from rattler import RepoDataRecord
+
+    from envgen.digest import Sha256
+    from envgen.metadata import WheelMetadata
+    from envgen.names import CondaName, NameTable, ProjectName
+    from envgen.platforms import Target
+    from envgen.records import Record
+
+
+class IndexFile(Protocol):
+    """A wheel that an index lists."""
+
+    @property
+    def filename(self) -> str:
+        """As listed."""
+
+    @property
+    def sha256(self) -> Sha256 | None:
+        """Digest of the file, where the index gives it."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, where the index gives them."""
+
+    @property
+    def requires_python(self) -> str | None:
+        """As listed, unchecked."""
+
+    @property
+    def uploaded(self) -> dt.datetime | None:
+        """Aware moment of upload, where the index gives it."""
+
+    @property
+    def yanked(self) -> bool:
+        """Withdrawn by its authors (PEP 592)."""
+
+
+class IndexPage(Protocol):
+    """What an index lists for one project."""
+
+    @property
+    def versions(self) -> Sequence[str]:
+        """Texts of versions in the names of wheels, in any order."""
+
+    @property
+    def sdists(self) -> frozenset[str]:
+        """Texts of versions that have a source archive."""
+
+    def files(self, version: str) -> Sequence[IndexFile]:
+        """Wheels of one of `versions`."""
+
+
+class WheelSource(Protocol):
+    """A wheel index."""
+
+    async def page(self, project: ProjectName) -> IndexPage | None:
+        """List a project's files; None if there is no such project.
+
+        Raises:
+            NetworkError: it cannot be told.
+        """
+
+    async def metadata(self, file: Any) -> WheelMetadata:
+        """Read what one of the listed files says of itself.
+
+        Raises:
+            ArtifactError: it says nothing valid.
+            NetworkError: it cannot be read.
+        """
+
+
+class ChannelRecords(Protocol):
+    """The conda channels of a spec, by priority."""
+
+    async def records(self, name: CondaName) -> Sequence[RepoDataRecord]:
+        """Return what the strongest channel that has the name offers for the target's subdir and `noarch`.
+
+        Raises:
+            NetworkError: it cannot be told.
+        """
+
+    async def package_names(self) -> Sequence[str]:
+        """Return every name that a channel has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """What an old lock holds for a name.
+
+    Attributes:
+        version: of the wheel (PEP 440), or else of the conda package.
+        build: of the conda package; None for a wheel.
+        sha256: of the wheel or archive.
+    """
+
+    version: str
+    build: str | None = None
+    sha256: Sha256 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveTask:
+    """One request: find packages for one target.
+
+    Attributes:
+        target: what to solve for; virtual packages come from it alone.
+        dependencies: MatchSpecs, as the spec has them.
+        pypi: requirements for wheels, as the spec has them; markers are evaluated here.
+        names: which project is which conda package.
+        recipes: packages that recipes yield for the target.
+        wheels: the index.
+        channels: None where the spec names no channel.
+        preferred: conda name -> what to keep if it still serves.
+        exclude_newer: whatever was uploaded later is not there.
+    """
+
+    target: Target
+    dependencies: Sequence[str] = ()
+    pypi: Sequence[Requirement] = ()
+    names: NameTable
+    recipes: Sequence[Record] = ()
+    wheels: WheelSource
+    channels: ChannelRecords | None = None
+    preferred: Mapping[CondaName, Preference] = field(default_factory=dict)
+    exclude_newer: dt.datetime | None = None

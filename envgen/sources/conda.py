@@ -1,0 +1,96 @@
+"""Conda channels: records by package name, from the first channel that has the name."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rattler import Channel, ChannelConfig, Gateway, Subdir
+from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidChannelError, InvalidUrlError, IoError
+
+from envgen.errors import NetworkError, UserError
+from envgen.system.credentials import display
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rattler import RepoDataRecord
+
+    from envgen.names import CondaName
+    from envgen.platforms import Platform
+
+
+class ChannelSource:
+    """The channels of one spec for one platform, strictly by priority.
+
+    Repodata is read by rattler, which caches it below `cache_dir`.
+
+    Args:
+        channels: names, URLs or paths, strongest first.
+        platform: its subdir is asked, and `noarch`.
+        cache_dir: where rattler keeps repodata.
+        root: folder that relative paths count from.
+
+    Raises:
+        UserError: a channel is written in a way that cannot be one.
+    """
+
+    def __init__(self, channels: Sequence[str], *, platform: Platform, cache_dir: Path, root: Path) -> None:
+        self._channels = [_channel(text, root) for text in channels]
+        self._subdirs = [Subdir(platform.value), Subdir("noarch")]
+        self._gateway = Gateway(cache_dir=cache_dir)
+        self._asked: dict[str, asyncio.Future[tuple[RepoDataRecord, ...]]] = {}
+
+    async def records(self, name: CondaName) -> tuple[RepoDataRecord, ...]:
+        """Return all records of a name in the strongest channel that has it; empty where none has.
+
+        Raises:
+            NetworkError: a channel cannot be read.
+        """
+        if name not in self._asked:
+            self._asked[name] = asyncio.ensure_future(self._fetch(name))
+        return await asyncio.shield(self._asked[name])
+
+    async def package_names(self) -> tuple[str, ...]:
+        """List every name that some channel has, sorted; for suggestions.
+
+        Raises:
+            NetworkError: a channel cannot be read.
+        """
+        try:
+            found = await self._gateway.names(self._channels, self._subdirs, channel_relations="disabled")
+        except (GatewayError, FetchRepoDataError, IoError) as error:
+            raise _unreachable(self._channels) from error
+        return tuple(sorted(name.normalized for name in found))
+
+    async def _fetch(self, name: CondaName) -> tuple[RepoDataRecord, ...]:
+        for channel in self._channels:
+            if found := await self._query(channel, name):
+                return found
+        return ()
+
+    async def _query(self, channel: Channel, name: CondaName) -> tuple[RepoDataRecord, ...]:
+        try:
+            answer = await self._gateway.query(
+                [channel], self._subdirs, [name], recursive=False, channel_relations="disabled"
+            )
+        except (GatewayError, FetchRepoDataError, IoError) as error:
+            raise _unreachable([channel]) from error
+        return tuple(record for records in answer for record in records)
+
+
+def _unreachable(channels: Sequence[Channel]) -> NetworkError:
+    # rattler's own text may hold the credentials of the URL; the chained error has it for those who look
+    where = ", ".join(display(channel.base_url) for channel in channels)
+    return NetworkError(
+        f"the conda channel at {where} cannot be read",
+        hint="check the channel's address and the network, or leave `channels:` empty: envgen needs none",
+    )
+
+
+def _channel(text: str, root: Path) -> Channel:
+    try:
+        return Channel(text, ChannelConfig(root_dir=str(root)))
+    except (InvalidChannelError, InvalidUrlError) as error:
+        raise UserError(f"{display(text)!r} cannot be a conda channel: {error}") from error

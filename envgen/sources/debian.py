@@ -1,0 +1,203 @@
+"""A Debian archive: signed releases, what they offer, and where a package lies.
+
+Trust runs one way: `InRelease` by its signature, `Packages` by the digest in it, a `.deb` by the digest in that.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import zstandard
+from debian.debian_support import Version
+
+from envgen.debs import Archive
+from envgen.digest import Sha256
+from envgen.errors import ArtifactError, DigestMismatchError, NetworkError, UnsatisfiableError
+from envgen.sources.debian_closure import Closure, close
+from envgen.sources.debian_index import PackageIndex, condense
+from envgen.sources.debian_release import verify_release
+from envgen.system.credentials import display
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection, Iterable, Sequence
+
+    from envgen.debs import Deb
+    from envgen.sources.debian_index import Candidate
+    from envgen.sources.debian_release import Index, Release
+    from envgen.system.http import Http
+    from envgen.system.mirrors import Mirrors
+    from envgen.system.store import Store
+
+_CACHE_KIND = "debian-index-1"
+"""Kind of the condensed indices in the store; the number changes with what `condense` keeps."""
+
+_UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
+"""How indices are packed, best first."""
+
+_MAX_RELEASE = 8 << 20
+"""Bytes of an `InRelease`; Debian's largest has 150 kB."""
+
+_MAX_INDEX = 256 << 20
+"""Bytes of a packed `Packages`; Debian's largest has 9 MB."""
+
+
+class DebianArchive:
+    """Some suites of Debian. Offers of all suites count; the newest version wins, so security updates do."""
+
+    def __init__(
+        self,
+        *,
+        http: Http,
+        store: Store,
+        mirrors: Mirrors,
+        suites: Sequence[str],
+        keys: Sequence[bytes],
+        now: dt.datetime,
+        component: str = "main",
+    ) -> None:
+        """Open the archive; nothing is fetched before it is asked for.
+
+        Args:
+            http: the network.
+            store: keeps condensed indices.
+            mirrors: say where this machine reaches the archive.
+            suites: such as `bookworm`, `bookworm-updates` and `bookworm-security`; which archive holds a suite
+                follows from its name.
+            keys: OpenPGP certificates that may sign releases.
+            now: aware; releases that have expired by then are refused.
+            component: which part of the suites.
+        """
+        self._http = http
+        self._store = store
+        self._mirrors = mirrors
+        self._suites = tuple(suites)
+        self._keys = tuple(keys)
+        self._now = now
+        self._component = component
+        self._loaded: dict[str, tuple[PackageIndex, ...]] = {}
+
+    def closure(
+        self, names: Iterable[str], *, architecture: str, exclude: Collection[str] = (), keep: Collection[Deb] = ()
+    ) -> Closure:
+        """Find packages with all that they need.
+
+        Args:
+            names: packages asked for.
+            architecture: Debian's name of it.
+            exclude: names at which the walk stops.
+            keep: locked packages, which are preferred as long as a suite offers the same bytes.
+
+        Raises:
+            UnsatisfiableError, NetworkError, IntegrityError: see `close` and `verify_release`.
+        """
+        return close(names, offers=self._offers(architecture, keep), exclude=exclude, keep=keep)
+
+    def find(self, deb: Deb, *, architecture: str) -> Deb | None:
+        """Find where the bytes of a locked package are offered now; None where no suite has them any more.
+
+        A package moves from the security archive to the main one with each point release.
+
+        Args:
+            deb: as it is locked.
+            architecture: which index to look into, since a package may be for `all`.
+        """
+        offered = self._offers(architecture, (deb,)).candidates(deb.name)
+        return next((c.deb for c in offered if c.deb.sha256 == deb.sha256), None)
+
+    def locate(self, deb: Deb) -> str:
+        """Say where the mirror of this machine has a package."""
+        return self._mirrors.expand(deb.url)
+
+    def _offers(self, architecture: str, keep: Collection[Deb]) -> _Offers:
+        if architecture not in self._loaded:
+            with ThreadPoolExecutor(max_workers=len(self._suites) or 1) as pool:
+                self._loaded[architecture] = tuple(pool.map(lambda s: self._load(s, architecture), self._suites))
+        return _Offers(self._loaded[architecture], keep=keep)
+
+    def _load(self, suite: str, architecture: str) -> PackageIndex:
+        release = self._release(suite)
+        path = f"{self._component}/binary-{architecture}/Packages"
+        index = next((release.indices[path + end] for end in _UNPACK if path + end in release.indices), None)
+        if index is None:
+            raise UnsatisfiableError(f"Debian suite {suite} has no `{path}`", hint="another suite or platform")
+        condensed = self._store.cached(_CACHE_KIND, index.sha256)
+        if condensed is None:
+            condensed = self._condense(release, index)
+            self._store.put(_CACHE_KIND, index.sha256, condensed)
+        return PackageIndex(zstandard.decompress(condensed), archive=Archive.of_suite(suite))
+
+    def _release(self, suite: str) -> Release:
+        url = self._expand(suite, "InRelease")
+        response = self._http.get(url, limit=_MAX_RELEASE)
+        if response.status == HTTPStatus.NOT_FOUND:
+            raise NetworkError(f"{display(url)} is not there", hint=f"does the mirror carry the suite {suite}?")
+        return verify_release(response.body, suite=suite, keys=self._keys, now=self._now)
+
+    def _condense(self, release: Release, index: Index) -> bytes:
+        packed = self._fetch(release, index)
+        try:
+            text = _UNPACK[f".{index.path.rpartition('.')[2]}"](packed)
+        except (lzma.LZMAError, OSError, EOFError) as e:
+            raise ArtifactError(f"`{index.path}` of {release.suite} cannot be unpacked: {e}") from e
+        return zstandard.compress(condense(text), 3)
+
+    def _fetch(self, release: Release, index: Index) -> bytes:
+        """Download an index by its digest, which a mirror in the middle of an update still has; else by name."""
+        by_digest = f"{index.path.rpartition('/')[0]}/by-hash/SHA256/{index.sha256}"
+        # Some mirrors copy no by-hash folders, whatever the release says.
+        for path in (by_digest, index.path) if release.by_hash else (index.path,):
+            url = self._expand(release.suite, path)
+            response = self._http.get(url, limit=_MAX_INDEX)
+            if response.status != HTTPStatus.NOT_FOUND:
+                return _verified(response.body, index, where=response.url)
+        raise NetworkError(f"{display(url)} is not there", hint="the mirror is incomplete, or is just being updated")
+
+    def _expand(self, suite: str, path: str) -> str:
+        return self._mirrors.expand(f"{Archive.of_suite(suite).placeholder}/dists/{suite}/{path}")
+
+
+def _verified(data: bytes, index: Index, *, where: str) -> bytes:
+    got = Sha256.of(data)
+    if got != index.sha256:
+        raise DigestMismatchError(
+            what=f"`{index.path}`",
+            where=display(where),
+            expected=index.sha256,
+            got=got,
+            hint="the mirror is just being updated, or changes what it serves",
+        )
+    return data
+
+
+class _Offers:
+    """Looks packages up in several indices: what is to be kept first, then by version, newest first."""
+
+    def __init__(self, indices: Sequence[PackageIndex], *, keep: Collection[Deb]) -> None:
+        self._indices = indices
+        self._kept = {deb.sha256: deb for deb in keep}
+        self.candidates = cache(self._candidates)
+        self.providers = cache(self._providers)
+
+    def _candidates(self, name: str) -> Sequence[Candidate]:
+        return self._ranked(c for index in self._indices for c in index.find(name))
+
+    def _providers(self, name: str) -> Sequence[Candidate]:
+        return self._ranked(c for index in self._indices for c in index.providers(name))
+
+    def _ranked(self, found: Iterable[Candidate]) -> Sequence[Candidate]:
+        """Sort; of one package in two suites the one of the suite named first stays first, for sorting is stable."""
+        newest_first = sorted(found, key=lambda c: Version(c.deb.version), reverse=True)
+        return sorted(newest_first, key=self._distance)
+
+    def _distance(self, candidate: Candidate) -> int:
+        """0 for what is locked, 1 for the same bytes in another place, 2 for anything else."""
+        kept = self._kept.get(candidate.deb.sha256)
+        if kept is None:
+            return 2
+        return int((kept.archive, kept.path) != (candidate.deb.archive, candidate.deb.path))

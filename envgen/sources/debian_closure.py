@@ -1,0 +1,152 @@
+"""Which packages some packages need: the closure over `Pre-Depends` and `Depends`.
+
+No SAT: a suite of Debian is consistent in itself, so the best candidate for each name nearly always stands. Where it
+does not (a kept old version beside a new one, two suites), the one that cannot stand is struck out and the walk starts
+again; each round strikes one candidate, so it ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from envgen.errors import UnsatisfiableError
+from envgen.sources.debian_index import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from envgen.debs import Deb
+    from envgen.sources.debian_index import Alternatives, Candidate
+
+
+class Offers(Protocol):
+    """Looks packages up, best first."""
+
+    def candidates(self, name: str) -> Sequence[Candidate]:
+        """List the versions of a package."""
+
+    def providers(self, name: str) -> Sequence[Candidate]:
+        """List the packages that provide a virtual name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """A package that was to be kept, and what had to take its place."""
+
+    old: Deb
+    new: Deb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """Packages that together need nothing else, up to what was excluded.
+
+    Attributes:
+        debs: sorted by name; no two have one name.
+        replaced: what could not be kept, sorted by name.
+    """
+
+    debs: tuple[Deb, ...]
+    replaced: tuple[Replaced, ...]
+
+
+def close(
+    names: Iterable[str], *, offers: Offers, exclude: Collection[str] = (), keep: Collection[Deb] = ()
+) -> Closure:
+    """Find the closure of some packages.
+
+    Args:
+        names: packages asked for.
+        offers: the order of its answers is the order of preference; it puts what is to be kept first.
+        exclude: names at which the walk stops; an alternative that is excluded counts as met.
+        keep: what `offers` was told to prefer, to say what was replaced.
+
+    Raises:
+        UnsatisfiableError: a name that nobody offers, or no versions that go together.
+    """
+    walk = _Walk(offers=offers, exclude=frozenset(exclude))
+    wanted = [(Requirement(name=name),) for name in names]
+    while not walk.run(wanted):
+        pass
+    debs = tuple(sorted((c.deb for c in walk.chosen.values()), key=lambda deb: deb.name))
+    kept = {deb.name: deb for deb in keep}
+    changed = (Replaced(old=kept[d.name], new=d) for d in debs if d.name in kept and kept[d.name].sha256 != d.sha256)
+    return Closure(debs=debs, replaced=tuple(changed))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """One search: what is chosen, who asked for it, and what was struck out in earlier rounds."""
+
+    offers: Offers
+    exclude: frozenset[str]
+    chosen: dict[str, Candidate] = field(default_factory=dict)
+    asker: dict[str, str | None] = field(default_factory=dict)
+    struck: set[str] = field(default_factory=set)
+
+    def run(self, wanted: Sequence[Alternatives]) -> bool:
+        """Walk once; False where a candidate was struck out and the walk must start again."""
+        self.chosen.clear()
+        self.asker.clear()
+        queue: deque[tuple[Alternatives, Candidate | None]] = deque((group, None) for group in wanted)
+        while queue:
+            group, asker = queue.popleft()
+            if self._is_met(group):
+                continue
+            found = self._choose(group)
+            if found is None or found.deb.name in self.chosen:
+                self._strike(group, asker, found)
+                return False
+            self.chosen[found.deb.name] = found
+            self.asker[found.deb.name] = asker.deb.name if asker else None
+            queue.extend((depends, found) for depends in found.depends)
+        return True
+
+    def _is_met(self, group: Alternatives) -> bool:
+        """Tell whether an alternative is excluded or chosen already; an excluded name is never looked up."""
+        return any(
+            wanted.name in self.exclude or any(chosen.satisfies(wanted) for chosen in self.chosen.values())
+            for wanted in group
+        )
+
+    def _choose(self, group: Alternatives) -> Candidate | None:
+        """Find the best candidate of the first alternative that has one; real packages before virtual ones."""
+        for wanted in group:
+            for candidate in self._offered(wanted.name):
+                if candidate.satisfies(wanted) and candidate.deb.sha256 not in self.struck:
+                    return candidate
+        return None
+
+    def _offered(self, name: str) -> Iterator[Candidate]:
+        """Yield what bears the name, then what provides it: looking that up means reading all of the indices."""
+        yield from self.offers.candidates(name)
+        yield from self.offers.providers(name)
+
+    def _strike(self, group: Alternatives, asker: Candidate | None, found: Candidate | None) -> None:
+        """Strike out what stands in the way.
+
+        That is the version chosen before, where another one would do for `group`; else whoever asks for `group`, as
+        long as there is another version of it.
+        """
+        if found is not None:
+            self.struck.add(self.chosen[found.deb.name].deb.sha256)
+            return
+        if asker is not None:
+            others = [c for c in self.offers.candidates(asker.deb.name) if c.deb.sha256 not in self.struck]
+            if len(others) > 1:
+                self.struck.add(asker.deb.sha256)
+                return
+        raise UnsatisfiableError(
+            f"no Debian suite offers `{' | '.join(map(str, group))}`{self._chain(asker)}",
+            hint="check the name, add a suite, or exclude it where the bundle can do without it",
+        )
+
+    def _chain(self, asker: Candidate | None) -> str:
+        chain = []
+        name = asker.deb.name if asker else None
+        while name:
+            chain.append(f"{name} {self.chosen[name].deb.version}")
+            name = self.asker[name]
+        return f", which {' for '.join(chain)} needs" if chain else ""

@@ -1,0 +1,91 @@
+"""Recipes: folders that say how to make a package, found by name."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+from envgen.errors import Fault, SpecError
+from envgen.spec.bundle import Bundle, parse_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+DEBIAN = "debian.yaml"
+"""The file of a recipe that takes programs from Debian."""
+
+BUILD = "recipe.yaml"
+"""The file of a recipe for rattler-build."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A recipe's folder.
+
+    Attributes:
+        name: of the folder.
+        folder: where it is.
+        digest: over the relative path and the bytes of each of its files; the same in every checkout.
+    """
+
+    name: str
+    folder: Path
+    digest: Sha256
+
+    @property
+    def is_debian(self) -> bool:
+        """Whether it takes programs from Debian, rather than building."""
+        return (self.folder / DEBIAN).is_file()
+
+
+def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
+    """Find the recipes in some folders, by name; where two hold one name, the folder named first wins.
+
+    Raises:
+        SpecError: a recipe has both a `debian.yaml` and a `recipe.yaml`.
+    """
+    found: dict[str, Recipe] = {}
+    for path in (path for folder in folders for path in sorted(folder.iterdir()) if path.is_dir()):
+        kinds = [kind for kind in (DEBIAN, BUILD) if (path / kind).is_file()]
+        if len(kinds) > 1:
+            raise SpecError((Fault(where=f"recipes/{path.name}", what=f"there is both {' and '.join(kinds)}"),))
+        if kinds and path.name not in found:
+            found[path.name] = Recipe(name=path.name, folder=path, digest=folder_digest(path))
+    return found
+
+
+def read_bundle(recipe: Recipe) -> Bundle:
+    """Read the `debian.yaml` of a recipe, and the templates beside it.
+
+    Raises:
+        SpecError: all faults of the file, each with its line.
+    """
+    texts = {path: (recipe.folder / path).read_bytes() for path in _files(recipe.folder)}
+    source = f"recipes/{recipe.name}/{DEBIAN}"
+    try:
+        templates = {path: data.decode() for path, data in texts.items()}
+    except UnicodeDecodeError as error:
+        raise SpecError((Fault(where=source, what=f"a file beside it is not UTF-8: {error}"),)) from error
+    return parse_bundle(
+        templates.pop(DEBIAN), source=source, recipe=recipe.name, digest=recipe.digest, templates=templates
+    )
+
+
+def folder_digest(folder: Path) -> Sha256:
+    """Digest the files of a folder by path and bytes; hidden ones, such as editors leave behind, do not count."""
+    state = hashlib.sha256()
+    for path in _files(folder):
+        data = (folder / path).read_bytes()
+        state.update(f"{path}\0{len(data)}\0".encode())
+        state.update(data)
+    return Sha256(state.hexdigest())
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the paths of the files below a folder, sorted."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    names = (path.relative_to(folder) for path in found)
+    yield from sorted(n.as_posix() for n in names if not any(p.startswith(".") or p == "__pycache__" for p in n.parts))

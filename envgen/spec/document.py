@@ -1,0 +1,231 @@
+"""YAML whose values know their line, read so that every fault of a document is found before any is told.
+
+A `Value` is one node; its getters return `None` (or nothing) where the node is of another kind and write the fault
+down, so that a parser goes on and `Document.check` raises all of them at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import yaml
+
+from envgen.errors import Fault, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+T = TypeVar("T")
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG = "tag:yaml.org,2002:"
+_KINDS = {
+    "str": "text",
+    "int": "text",
+    "float": "text",
+    "timestamp": "text",
+    "bool": "true or false",
+    "null": "nothing",
+}
+"""What messages call a scalar's tag. Numbers and dates are taken as they are written, so `3.10` stays `3.10`."""
+
+_BOOLEANS = yaml.constructor.SafeConstructor.bool_values
+
+
+class BadValueError(ValueError):
+    """A text that does not mean what its place asks for; `hint` says what would."""
+
+    def __init__(self, what: str, *, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """Word the hint that names the likeliest meant of `known`, or None where nothing is close."""
+    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+@dataclass(slots=True)
+class Document:
+    """One document and what was found wrong with it so far.
+
+    Attributes:
+        source: what messages call the document: its path relative to the project.
+        faults: in the order found; `check` sorts them by line.
+    """
+
+    source: str
+    faults: list[tuple[int, Fault]] = field(default_factory=list)
+
+    def read(self, text: str) -> Value:
+        """Parse the text of the document, which must be one mapping.
+
+        Raises:
+            SpecError: not YAML, empty, more than one document, or something else than a mapping.
+        """
+        try:
+            node = yaml.compose(text, Loader=_LOADER)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            self.add(line, *_syntax(text, line, error))
+        except yaml.YAMLError as error:
+            self.add(1, f"not YAML: {error}".partition("\n")[0])
+        else:
+            if isinstance(node, yaml.MappingNode):
+                return Value(node=node, document=self, key="", line=_line(node))
+            what = "the file is empty" if node is None else "expected a mapping of sections, such as `name: ...`"
+            self.add(_line(node) if node else 1, what)
+        raise self._error()
+
+    def add(self, line: int, what: str, hint: str | None = None) -> None:
+        """Write a fault down; `line` counts from 1."""
+        self.faults.append((line, Fault(where=f"{self.source}:{line}", what=what, hint=hint)))
+
+    def check(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            SpecError: there is at least one fault.
+        """
+        if self.faults:
+            raise self._error()
+
+    def _error(self) -> SpecError:
+        return SpecError(tuple(fault for _, fault in sorted(self.faults, key=lambda pair: pair[0])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """One value of a document.
+
+    Attributes:
+        node: the YAML node.
+        document: takes the faults.
+        key: what messages call the value: `platforms.linux-64.glibc`; empty for the whole document.
+        line: where the value's key stands, or the value itself in a list, from 1.
+    """
+
+    node: yaml.Node
+    document: Document
+    key: str
+    line: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands there, as after `channels:` with all of its entries commented out."""
+        return bool(self.node.tag == f"{_TAG}null")
+
+    def fault(self, what: str, hint: str | None = None) -> None:
+        """Write down what is wrong with the value."""
+        self.document.add(self.line, what, hint)
+
+    def text(self) -> str | None:
+        """Take a scalar as it is written: numbers and dates are not converted."""
+        if isinstance(self.node, yaml.ScalarNode) and self._kind() == "text":
+            return str(self.node.value).strip()
+        self._unexpected("text", hint=_text_hint(self.node))
+        return None
+
+    def boolean(self) -> bool | None:
+        """Take `true` or `false`."""
+        if self._kind() == "true or false":
+            return bool(_BOOLEANS[str(self.node.value).lower()])
+        self._unexpected("true or false")
+        return None
+
+    def parsed(self, parse: Callable[[str], T]) -> T | None:
+        """Take a text and what `parse` makes of it; a `ValueError` of `parse` becomes the fault."""
+        text = self.text()
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except BadValueError as error:
+            self.fault(f"`{self.key}`: {error}", error.hint)
+        except ValueError as error:
+            self.fault(f"`{self.key}`: {error}")
+        return None
+
+    def items(self) -> tuple[Value, ...]:
+        """Take a list; nothing at all is an empty one."""
+        if isinstance(self.node, yaml.SequenceNode):
+            return tuple(
+                Value(node=node, document=self.document, key=self.key, line=_line(node)) for node in self.node.value
+            )
+        if not self.is_empty:
+            self._unexpected("a list")
+        return ()
+
+    def fields(self, known: Collection[str] | None = None) -> dict[str, Value]:
+        """Take a mapping by its keys; nothing at all is an empty one.
+
+        Args:
+            known: the keys that may stand there; None where any may.
+        """
+        if not isinstance(self.node, yaml.MappingNode):
+            if not self.is_empty:
+                self._unexpected("a mapping")
+            return {}
+        self._own_keys()
+        yaml.constructor.SafeConstructor().flatten_mapping(self.node)  # resolves `<<: *anchor`
+        found: dict[str, Value] = {}
+        for key, node in self.node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.document.add(_line(key), "expected a word as key")
+            elif known is not None and key.value not in known:
+                what = f"unknown key `{self._path(key.value)}`"
+                self.document.add(_line(key), what, nearest(key.value, known))
+            else:
+                found[key.value] = Value(node=node, document=self.document, key=self._path(key.value), line=_line(key))
+        return found
+
+    def _own_keys(self) -> None:
+        """Fault keys that stand twice, before merge keys bring in what they are allowed to override."""
+        first: dict[str, int] = {}
+        for key, _ in self.node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in first:
+                what = f"`{self._path(key.value)}` is there already, in line {first[key.value]}"
+                self.document.add(_line(key), what)
+            first.setdefault(key.value, _line(key))
+
+    def _path(self, key: str) -> str:
+        return f"{self.key}.{key}" if self.key else key
+
+    def _kind(self) -> str:
+        if isinstance(self.node, yaml.MappingNode):
+            return "a mapping"
+        if isinstance(self.node, yaml.SequenceNode):
+            return "a list"
+        return _KINDS.get(self.node.tag.removeprefix(_TAG), f"a value tagged {self.node.tag}")
+
+    def _unexpected(self, expected: str, hint: str | None = None) -> None:
+        got = f"`{self.node.value}`" if isinstance(self.node, yaml.ScalarNode) and self.node.value else self._kind()
+        self.fault(f"`{self.key}`: expected {expected}, got {got}" if self.key else f"expected {expected}", hint)
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _text_hint(node: yaml.Node) -> str | None:
+    if isinstance(node, yaml.MappingNode):
+        return "a colon before a space makes a mapping: put quotes around the text"
+    return "put quotes around it" if isinstance(node, yaml.ScalarNode) and node.value else None
+
+
+def _syntax(text: str, line: int, error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
+    """Word a YAML error, knowing the mistakes that people make most."""
+    lines = text.splitlines()
+    written = lines[line - 1] if line <= len(lines) else ""
+    if any(part.startswith(("<<<<<<<", ">>>>>>>")) for part in lines):
+        return "the file holds merge conflict markers", "settle the conflict first"
+    if "\t" in written[: len(written) - len(written.lstrip())]:
+        return "a tab indents the line", "indent with spaces"
+    if "single document" in (error.context or ""):
+        return "a second document starts here", "one file holds one environment"
+    return f"not YAML: {error.problem or error.context}", None

@@ -1,0 +1,69 @@
+"""How to reach a server: certificates and proxies as the environment variables of other programs say."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from envgen.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+
+
+def tls_context(environment: Mapping[str, str]) -> ssl.SSLContext:
+    """Make a context that verifies servers.
+
+    CA certificates come from the first of `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, `PIP_CERT` and `CURL_CA_BUNDLE` that
+    is set (a file, or a folder of hashed names), and from `SSL_CERT_DIR`; where none is, from the system.
+
+    Raises:
+        UserError: a variable names something that holds no certificates.
+    """
+    variable = next((name for name in _CA_VARIABLES if environment.get(name)), None)
+    path = Path(environment[variable]) if variable else None
+    folder = environment.get("SSL_CERT_DIR") or None
+    if path and path.is_dir():
+        path, folder = None, str(path)
+    try:
+        return ssl.create_default_context(cafile=path, capath=folder)
+    except (OSError, ssl.SSLError) as error:
+        what = f"cannot read CA certificates from `{path}`, which {variable} names: {error.strerror or error}"
+        raise UserError(what, hint=f"set {variable} to a file of certificates in PEM form, or unset it") from error
+
+
+def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
+    """Choose the proxy for a URL: `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, lower or upper case.
+
+    Raises:
+        UserError: the variable names a kind of proxy that is not supported.
+    """
+    parts = urlsplit(url)
+    found = _variable(f"{parts.scheme}_proxy", environment) or _variable("all_proxy", environment)
+    if not found or bypasses(parts.hostname or "", parts.port, _variable("no_proxy", environment)):
+        return None
+    proxy = found if "://" in found else f"http://{found}"
+    if urlsplit(proxy).scheme not in {"http", "https"}:
+        raise UserError(
+            f"a proxy of kind `{urlsplit(proxy).scheme}` is not supported", hint="set HTTPS_PROXY=http://..."
+        )
+    return proxy
+
+
+def _variable(name: str, environment: Mapping[str, str]) -> str:
+    return environment.get(name) or environment.get(name.upper()) or ""
+
+
+def bypasses(host: str, port: int | None, no_proxy: str) -> bool:
+    """Tell whether `no_proxy` (`example.org,.corp,10.0.0.1:8080,*`) names a host or a domain above it."""
+    for entry in filter(None, (part.strip().lower() for part in no_proxy.split(","))):
+        name, _, wanted = entry.rpartition(":") if entry.rpartition(":")[2].isdigit() else (entry, "", "")
+        name = name.removeprefix("*").removeprefix(".")
+        fits = host.lower() == name or host.lower().endswith(f".{name}")
+        if entry == "*" or (fits and (not wanted or str(port) == wanted)):
+            return True
+    return False

@@ -1,0 +1,113 @@
+"""User names and passwords of servers: taken from URLs and netrc, sent to their own server only, never shown."""
+
+from __future__ import annotations
+
+import base64
+import netrc
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from envgen.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PORTS = {"http": 80, "https": 443}
+_SECRET_KEY = re.compile(r"(?i)(^|[-_.])(auth|credential|key|password|secret|sig|signature|token)([-_.]|$)")
+
+Origin = tuple[str, str, int | None]
+"""Scheme, host and port: what a credential belongs to (RFC 6454)."""
+
+
+def display(url: str) -> str:
+    """Render a URL for people: user and password as `***`, values of query parameters that look secret too."""
+    parts = _split(url)
+    if parts is None:
+        return re.sub(r"//[^/]*@", "//***@", url)
+    netloc = "***@" + parts.netloc.rpartition("@")[2] if "@" in parts.netloc else parts.netloc
+    pairs = (pair.partition("=") for pair in parts.query.split("&"))
+    query = "&".join(f"{key}=***" if _SECRET_KEY.search(key) else key + equals + value for key, equals, value in pairs)
+    return urlunsplit(parts._replace(netloc=netloc, query=query))
+
+
+def origin(url: str) -> Origin:
+    """Name the server of a URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The value of an Authorization header; its text is masked."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+def basic(user: str, password: str) -> Secret:
+    """Encode user and password as RFC 7617 says."""
+    return Secret("Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii"))
+
+
+class Credentials:
+    """What is known of each server. A URL's own user and password hold for all of its server from then on."""
+
+    def __init__(self, entries: Mapping[str, Secret]) -> None:
+        self._by_host = dict(entries)
+        self._by_origin: dict[Origin, Secret] = {}
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Credentials:
+        """Read the file that `NETRC` names, else `~/.netrc`; its `default` entry, meant for FTP, is not used.
+
+        Raises:
+            UserError: the file has a fault, or `NETRC` names none.
+        """
+        named, home = environment.get("NETRC"), environment.get("HOME")
+        path = Path(named) if named else Path(home) / ".netrc" if home else None
+        if path is None:
+            return cls({})
+        try:
+            hosts = netrc.netrc(str(path)).hosts
+        except netrc.NetrcParseError as error:
+            # the parser quotes what it does not understand, which may be a password: so not its words, not `from error`
+            raise UserError(f"{path}:{error.lineno}: not in the form of netrc") from None
+        except FileNotFoundError as error:
+            if named:
+                raise UserError(f"`{path}`, which NETRC names, is not there") from error
+            return cls({})
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read `{path}`: {error}") from error
+        return cls({host: basic(login, secret) for host, (login, _, secret) in hosts.items() if host != "default"})
+
+    def take(self, url: str) -> tuple[str, Secret | None]:
+        """Split a URL into one without user and password, and what its server is to be sent."""
+        bare, own = without_login(url)
+        if own:
+            self._by_origin[origin(bare)] = own
+        return bare, self.known(bare)
+
+    def known(self, url: str) -> Secret | None:
+        """Look up what the server of a URL is to be sent."""
+        return self._by_origin.get(origin(url)) or self._by_host.get(urlsplit(url).hostname or "")
+
+
+def without_login(url: str) -> tuple[str, Secret | None]:
+    """Take user and password out of a URL."""
+    parts = urlsplit(url)
+    own, at, host = parts.netloc.rpartition("@")
+    user, _, password = own.partition(":")
+    secret = basic(unquote(user), unquote(password)) if at else None
+    return urlunsplit(parts._replace(netloc=host)), secret

@@ -1,0 +1,269 @@
+"""Files that appear whole or not at all, locks between processes, and trees that go away even when read-only."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+from envgen.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from _typeshed import ReadableBuffer
+
+TEMPORARY = ".tmp-"
+"""Start of every name that is not yet real; whatever bears it may be removed when nobody holds a lock on it."""
+
+_LOCK_POLL = 0.05
+"""Seconds between two tries for a lock."""
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def os_fault(error: OSError, path: Path) -> UserError | None:
+    """Say in words what the file system refused below `path`; None where the error is not of that kind."""
+    if error.errno in _NO_SPACE:
+        return UserError(
+            f"no space left on the disk of `{path}`", hint="free some space; `envgen clean` empties caches"
+        )
+    where = Path(error.filename or path)
+    if error.errno in _NOT_ALLOWED and where.is_relative_to(path):
+        return UserError(
+            f"cannot write `{where}`: {error.strerror}", hint=f"make `{path}` writable, or use another place"
+        )
+    return None
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn "no space" and "not allowed" inside the block into a `UserError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if fault := os_fault(error, path):
+            raise fault from error
+        raise
+
+
+def atomic_write(path: Path, data: bytes | str, *, mode: int = 0o644, sync: bool = True) -> None:
+    """Write a small file so that others see the old one or the new one, never half of it; text becomes UTF-8.
+
+    Args:
+        path: the file; folders above are made.
+        data: all of it.
+        mode: of the file, whatever the umask.
+        sync: wait until the disk has it. Without, a power failure can leave a file of the right name and wrong bytes.
+    """
+    with atomic_path(path, mode=mode, sync=sync) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def atomic_path(path: Path, *, mode: int = 0o644, sync: bool = True) -> Iterator[Path]:
+    """Yield an empty sibling of `path` to write to; it takes `path`'s name when the block ends well.
+
+    Folders above are made. The mode does not depend on the umask.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(mode)
+        if sync:
+            _sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_dir(path: Path) -> Iterator[Path]:
+    """Yield an empty sibling folder; it takes `path`'s name when the block ends well.
+
+    Where `path` is there by then, somebody else was faster and ours is dropped.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        _take_name(temporary, path)
+    finally:
+        if temporary.exists():
+            remove_tree(temporary)
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    if path.exists():  # rename(2) would replace an empty folder
+        return
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+            raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def file_lock(
+    path: Path, *, timeout: float, shared: bool = False, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
+    """Hold a lock between processes (and threads) on `path`, an empty file that is made and left there.
+
+    The kernel drops it when the holder dies, however that happens.
+
+    Args:
+        path: the file; its folder is made.
+        timeout: seconds to wait for another holder; 0 tries once.
+        shared: others may hold it too, if they also share.
+        sleep: waits that many seconds.
+
+    Raises:
+        UserError: somebody else holds it for longer than `timeout`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    handle = _acquire(path, kind, tries=1 + int(timeout / _LOCK_POLL), sleep=sleep)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _acquire(path: Path, kind: int, *, tries: int, sleep: Callable[[float], None]) -> int:
+    for attempt in range(tries):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            if _is_at(handle, path):
+                return handle
+        except BlockingIOError:
+            if attempt + 1 < tries:
+                sleep(_LOCK_POLL)
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+    raise UserError(f"another process holds `{path}`", hint="wait until the other envgen is done, then try again")
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Tell whether the open file still bears its name: whoever cleans up removes lock files while holding them."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all in it, read-only folders too; a link or file of that name is removed as such.
+
+    A path that is not there is fine, also one that somebody else removes meanwhile.
+    """
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        remove_tree(path)
+    except PermissionError:
+        _open_folders(path)
+        shutil.rmtree(path)
+
+
+def _open_folders(path: Path) -> None:
+    path.chmod(0o700)
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            child = Path(folder, name)
+            if not child.is_symlink():
+                child.chmod(0o700)
+
+
+def tree_size(path: Path) -> int:
+    """Sum up the bytes of the regular files below `path`; a file with several names here counts once."""
+    seen: dict[tuple[int, int], int] = {}
+    for status in tree_files(path):
+        seen[status.st_dev, status.st_ino] = status.st_size
+    return sum(seen.values())
+
+
+def tree_files(path: Path) -> Iterator[os.stat_result]:
+    """Yield the status of each regular file at or below `path`, links not followed, in no order."""
+    try:
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode):
+            yield status
+        if not stat.S_ISDIR(status.st_mode):
+            return
+        entries = list(os.scandir(path))
+    except FileNotFoundError:  # gone since it was listed
+        return
+    for entry in entries:
+        yield from tree_files(Path(entry.path))
+
+
+class HashedFile(FileIO):
+    """A new file that digests what is written to it, at no second reading as long as one only appends.
+
+    Emptying it (`seek(0)`, `truncate()`) starts again. Unbuffered: write large pieces.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self._state = hashlib.sha256()
+        self._hashed: int | None = 0
+
+    def write(self, data: ReadableBuffer) -> int:
+        """Write all of `data`, however many calls of the system that takes."""
+        view = memoryview(data).cast("B")
+        if self._hashed is not None:
+            appends = self.tell() == self._hashed
+            self._hashed = self._hashed + len(view) if appends else None
+            self._state.update(view)
+        done = 0
+        while done < len(view):
+            done += super().write(view[done:])
+        return done
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file; at zero the digest starts anew."""
+        length = super().truncate(size)
+        if length == 0:
+            self._state, self._hashed = hashlib.sha256(), 0
+        elif self._hashed != length:
+            self._hashed = None
+        return length
+
+    def sha256(self) -> Sha256:
+        """Digest what the file holds; reads it again if it was not written front to back."""
+        if self._hashed is None:
+            here = self.seek(0, os.SEEK_CUR)
+            self.seek(0)
+            found = Sha256.of_stream(self)
+            self.seek(here)
+            return found
+        return Sha256(self._state.hexdigest())

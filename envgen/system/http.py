@@ -1,0 +1,404 @@
+"""HTTP: one client with retries, resumed downloads, proxies, and credentials that are never shown."""
+
+from __future__ import annotations
+
+import random
+import re
+import ssl
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import unquote, urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
+
+from envgen import __version__
+from envgen.errors import DigestMismatchError, GoneError, NetworkError
+from envgen.events import NullReporter
+from envgen.system.connection import proxy_for, tls_context
+from envgen.system.credentials import Credentials, display, without_login
+from envgen.system.file_url import open_file_url
+from envgen.system.retry import Patience, TransientError
+from envgen.system.transfer import Answer, Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from envgen.digest import Sha256
+    from envgen.events import Reporter
+    from envgen.system.credentials import Secret
+
+__all__ = ["Http", "RangeUnsupportedError", "Response", "display"]
+
+CONNECTIONS = 16
+"""Open connections per server: with more, look-ups and handshakes failed in trials; with fewer the line stood idle."""
+
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 15.0, 60.0
+_REDIRECTS = 10
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+_ABSENT_STATUSES = frozenset({404, 410})
+_LOGIN_STATUSES = frozenset({401, 403, 407})
+
+_REACH_HINT = "check the network and HTTPS_PROXY/NO_PROXY, or name a mirror that this machine reaches"
+_CERTIFICATE_HINT = "where a proxy of your site signs connections, set SSL_CERT_FILE to a file with its CA certificate"
+_LOGIN_HINT = "put the server's user and password into ~/.netrc"
+
+
+class RangeUnsupportedError(NetworkError):
+    """The server ignores range requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer in full.
+
+    Attributes:
+        status: 200, 304 (where an ETag was given), or 404 (410 becomes 404).
+        headers: lower-case names.
+        body: decoded content.
+        url: where it came from after redirects, without credentials; links in the body are relative to it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+class Http:
+    """The one client: thread safe, at most `CONNECTIONS` connections per server; `file:` URLs work too.
+
+    Args:
+        environment: proxies and certificates (see `connection`), logins (`NETRC`, `HOME`).
+        reporter: hears of second tries.
+        sleep: waits that many seconds.
+        jitter: returns a number in [0, 1) that spreads the tries of many clients.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, str],
+        reporter: Reporter | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._environment = environment
+        self._patience = Patience(sleep=sleep, jitter=jitter, note=(reporter or NullReporter()).note)
+        self._lock = threading.Lock()
+        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._known: Credentials | None = None
+
+    def get(
+        self,
+        url: str,
+        *,
+        accept: str | None = None,
+        etag: str | None = None,
+        limit: int = 64 << 20,
+        hint: str | None = None,
+    ) -> Response:
+        """Fetch a document.
+
+        Args:
+            url: what; user and password in it go into a header.
+            accept: content types.
+            etag: of the version at hand; the answer is 304 where it is still the one.
+            limit: most bytes to take.
+            hint: what the user can do where the server cannot be reached.
+
+        Raises:
+            NetworkError: no answer after all tries, a larger one than `limit`, or one that means failure.
+        """
+        headers = {"Accept-Encoding": "gzip"}
+        headers |= {"Accept": accept} if accept else {}
+        headers |= {"If-None-Match": etag} if etag else {}
+
+        def once() -> Response:
+            with self._open(url, headers) as answer:
+                status = HTTPStatus.NOT_FOUND if answer.status in _ABSENT_STATUSES else answer.status
+                return Response(status=status, headers=answer.headers, body=answer.body(limit), url=answer.url)
+
+        return self._patience.persist(once, hint=hint or _REACH_HINT)
+
+    def get_range(self, url: str, start: int, end: int, *, hint: str | None = None) -> bytes:
+        """Fetch the bytes from `start` to `end`, both included.
+
+        Raises:
+            RangeUnsupportedError: the server sends all or nothing.
+            GoneError: the file is not there.
+            NetworkError: no answer after all tries, or one that means failure.
+        """
+        return self._ranged(url, f"bytes={start}-{end}", most=end - start + 1, hint=hint)[0]
+
+    def get_tail(self, url: str, length: int, *, hint: str | None = None) -> tuple[bytes, int]:
+        """Fetch the last `length` bytes of a file, or all of a smaller one.
+
+        Returns:
+            The bytes, and the size of the whole file.
+
+        Raises:
+            RangeUnsupportedError: the server sends all or nothing.
+            GoneError: the file is not there.
+            NetworkError: no answer after all tries, or one that means failure.
+        """
+        return self._ranged(url, f"bytes=-{length}", most=length, hint=hint)
+
+    def download(
+        self,
+        url: str,
+        out: BinaryIO,
+        *,
+        expected: Sha256,
+        size: int | None = None,
+        advance: Callable[[int], None] | None = None,
+        hint: str | None = None,
+    ) -> int:
+        """Copy a file into `out`, an empty seekable one; a broken transfer goes on where it broke.
+
+        Args:
+            url: what.
+            out: takes the bytes.
+            expected: their digest.
+            size: their number, where it is known.
+            advance: is told how many new bytes have come.
+            hint: what the user can do where the server cannot be reached.
+
+        Returns:
+            The number of bytes.
+
+        Raises:
+            GoneError: the file is not there.
+            DigestMismatchError: other bytes came.
+            IntegrityError: more than `size` came.
+            NetworkError: no answer after all tries, or one that means failure.
+        """
+        transfer = Transfer(out, what=display(url), size=size, advance=advance)
+        got = self._complete(url, transfer, hint)
+        if got != expected and transfer.resumed:  # the pieces may be of two versions of the file
+            transfer.restart()
+            got = self._complete(url, transfer, hint)
+        if got != expected:
+            name = unquote(urlsplit(url).path.rpartition("/")[2])
+            raise DigestMismatchError(what=f"`{name}`", where=display(url), expected=expected, got=got)
+        return transfer.done
+
+    def close(self) -> None:
+        """Close idle connections."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.clear()
+
+    def _complete(self, url: str, transfer: Transfer, hint: str | None) -> Sha256:
+        def once() -> None:
+            before = transfer.done
+            try:
+                self._go_on(url, transfer)
+            except TransientError as fault:
+                fault.moved = transfer.done - before
+                raise
+
+        self._patience.persist(once, hint=hint or _REACH_HINT)
+        return transfer.sha256()
+
+    def _go_on(self, url: str, transfer: Transfer) -> None:
+        if transfer.complete:
+            return
+        with self._open(url, {"Accept-Encoding": "identity"} | transfer.request_headers()) as answer:
+            _refuse_absent(answer)
+            transfer.take(answer)
+        if transfer.short:
+            raise TransientError(f"{display(url)} ended after {transfer.done} bytes")
+
+    def _ranged(self, url: str, wanted: str, *, most: int, hint: str | None) -> tuple[bytes, int]:
+        def once() -> tuple[bytes, int]:
+            with self._open(url, {"Accept-Encoding": "identity", "Range": wanted}) as answer:
+                _refuse_absent(answer)
+                return _ranged_body(answer, wanted, most)
+
+        return self._patience.persist(once, hint=hint or _REACH_HINT)
+
+    @contextmanager
+    def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+        """Ask and yield the head of the answer: its status is 2xx, 304, 404, 410 or 416."""
+        if url.startswith("file:"):
+            with open_file_url(url, headers) as answer:
+                yield answer
+            return
+        _refuse_bad_address(url)
+        bare, secret = self._credentials().take(url)
+        with _explained(bare):
+            final, response = self._follow(bare, headers, secret)
+            try:
+                yield _answer(final, response)
+            finally:
+                _put_away(response)
+
+    def _follow(
+        self, url: str, headers: Mapping[str, str], secret: Secret | None
+    ) -> tuple[str, urllib3.BaseHTTPResponse]:
+        """Ask, following redirects; each server is sent its own credentials only."""
+        for _ in range(_REDIRECTS):
+            response = self._ask(url, headers, secret)
+            location = response.headers.get("location")
+            if response.status in _REDIRECT_STATUSES and location:
+                _put_away(response)
+                url = _redirected(url, location)
+                secret = self._credentials().known(url)
+            else:
+                _refuse_failure(response, url)
+                return url, response
+        raise NetworkError(f"{display(url)} is redirected more than {_REDIRECTS} times")
+
+    def _ask(self, url: str, headers: Mapping[str, str], secret: Secret | None) -> urllib3.BaseHTTPResponse:
+        own = {"User-Agent": f"envgen/{__version__}"} | ({"Authorization": secret.value} if secret else {})
+        pool = self._pool(proxy_for(url, self._environment))
+        return pool.request(
+            "GET", url, headers={**headers, **own}, redirect=False, retries=False, preload_content=False
+        )
+
+    def _credentials(self) -> Credentials:
+        with self._lock:
+            self._known = self._known or Credentials.read(self._environment)
+            return self._known
+
+    def _pool(self, proxy: str | None) -> urllib3.PoolManager:
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = _new_pool(proxy, tls_context(self._environment))
+            return self._pools[proxy]
+
+
+def _new_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager:
+    timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT)
+    if not proxy:
+        return urllib3.PoolManager(maxsize=CONNECTIONS, block=True, timeout=timeout, ssl_context=context)
+    bare, login = without_login(proxy)
+    return urllib3.ProxyManager(
+        bare,
+        proxy_headers={"Proxy-Authorization": login.value} if login else None,
+        maxsize=CONNECTIONS,
+        block=True,
+        timeout=timeout,
+        ssl_context=context,
+        proxy_ssl_context=context,
+    )
+
+
+def _answer(url: str, response: urllib3.BaseHTTPResponse) -> Answer:
+    def read(size: int) -> bytes:
+        return response.read(size, decode_content="gzip" in encoding)
+
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    encoding = headers.get("content-encoding", "")
+    return Answer(url=url, status=response.status, headers=headers, read=read)
+
+
+def _put_away(response: urllib3.BaseHTTPResponse) -> None:
+    """Give the connection back where the answer was read to its end, else close it."""
+    if not response.length_remaining and not response.closed:
+        response.read(1)  # lets the library see the end
+    response.close()
+    response.release_conn()
+
+
+def _refuse_bad_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # the port, or a broken IPv6 address
+        good = False
+    if not good:
+        raise NetworkError(f"{display(url)!r} is not an address to fetch from", hint="expected http, https or file")
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        target, _ = without_login(urljoin(url, location))
+    except ValueError as error:
+        raise NetworkError(f"{display(url)} redirects to {display(location)!r}, which is not an address") from error
+    _refuse_bad_address(target)
+    if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
+        raise NetworkError(f"{display(url)} redirects to {display(target)}, which is not encrypted")
+    return target
+
+
+def _refuse_failure(response: urllib3.BaseHTTPResponse, url: str) -> None:
+    status = response.status
+    if status in _ABSENT_STATUSES or status in {304, 416} or 200 <= status < 300:  # noqa: PLR2004  the class of success
+        return
+    _put_away(response)
+    said = f"{display(url)} answers {status} {response.reason or ''}".rstrip()
+    if status in _TRANSIENT_STATUSES:
+        raise TransientError(said, wait=_retry_after(response.headers.get("retry-after", "")))
+    raise NetworkError(said, hint=_LOGIN_HINT if status in _LOGIN_STATUSES else None)
+
+
+def _retry_after(text: str) -> float:
+    """Read seconds; the other form of the header, a date, is left to our own delays."""
+    return float(text) if text.isdigit() else 0.0
+
+
+def _refuse_absent(answer: Answer) -> None:
+    if answer.status in _ABSENT_STATUSES:
+        raise GoneError(f"{display(answer.url)} is not there (status {answer.status})")
+
+
+def _ranged_body(answer: Answer, wanted: str, most: int) -> tuple[bytes, int]:
+    """Take the bytes asked for and the size of the file from the answer to a range request."""
+    shown = answer.headers.get("content-range", "")
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", shown)
+    first = re.match(r"bytes=(\d*)-", wanted)
+    if answer.status != HTTPStatus.PARTIAL_CONTENT or not found or (first and first[1] not in {"", found[1]}):
+        what = f"{display(answer.url)} answers {answer.status} {shown}".rstrip()
+        raise RangeUnsupportedError(f"{what} to a request for {wanted}")
+    return answer.body(most), int(found[2])
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Put the library's faults into our words: those that may pass as `TransientError`."""
+    host = urlsplit(url).hostname
+    try:
+        yield
+    except NameResolutionError as error:
+        raise TransientError(f"cannot reach {host}: its name cannot be resolved") from error
+    except ProxyError as error:
+        said = f"cannot reach {host}: the proxy does not connect ({_cause(error)})"
+        raise TransientError(said, hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY") from error
+    except NewConnectionError as error:  # a ConnectTimeoutError to the library, whatever went wrong
+        raise TransientError(f"cannot reach {host}: {_cause(error)}") from error
+    except ConnectTimeoutError as error:
+        raise TransientError(f"cannot reach {host}: no connection within {_CONNECT_TIMEOUT:.0f} s") from error
+    except ReadTimeoutError as error:
+        raise TransientError(f"{host} sent nothing for {_READ_TIMEOUT:.0f} s") from error
+    except HTTPError as error:
+        if isinstance(_root(error), ssl.SSLCertVerificationError):
+            said = f"the certificate of {host} cannot be verified: {_cause(error)}"
+            raise NetworkError(said, hint=_CERTIFICATE_HINT) from error
+        raise TransientError(f"the connection to {host} broke: {_cause(error)}") from error
+
+
+def _root(error: BaseException) -> BaseException:
+    """Find what a chain of exceptions began with."""
+    inner = error.__cause__ or error.__context__ or next((a for a in error.args if isinstance(a, BaseException)), None)
+    return _root(inner) if inner else error
+
+
+def _cause(error: BaseException) -> str:
+    root = _root(error)
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return root.verify_message
+    return (root.strerror if isinstance(root, OSError) else None) or str(root) or type(root).__name__

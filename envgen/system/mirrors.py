@@ -1,0 +1,177 @@
+"""What the placeholders in locks stand for on this machine.
+
+Each is looked up in the environment, then in envgen's `config.toml`, then in the configuration of the machine's own
+clients: pip's for the wheel index, apt's for Debian.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.errors import Fault, SpecError, UserError
+from envgen.system.apt_sources import debian_archive, read_entries
+from envgen.system.credentials import display
+from envgen.system.pip_config import find_index_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PYPI = "ENVGEN_PYPI"
+CHANNEL = "ENVGEN_CHANNEL"
+DEBIAN = "ENVGEN_DEBIAN"
+DEBIAN_SECURITY = "ENVGEN_DEBIAN_SECURITY"
+
+_KEYS = {PYPI: "pypi", CHANNEL: "channel", DEBIAN: "debian", DEBIAN_SECURITY: "debian-security"}
+_WHAT = {
+    PYPI: "the wheel index",
+    CHANNEL: "the channel of built packages",
+    DEBIAN: "the Debian archive",
+    DEBIAN_SECURITY: "the Debian security archive",
+}
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_URL = re.compile(r"(?i)(https?|file)://\S+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A base URL without a slash at its end, perhaps with a login in it, and the name of what sets it."""
+
+    url: str = field(repr=False)
+    source: str
+
+
+class Mirrors:
+    """The placeholders of one machine.
+
+    Args:
+        environment: variables.
+        home: the user's.
+        root: of the file system, below which apt's and pip's own files are.
+    """
+
+    def __init__(self, *, environment: Mapping[str, str], home: Path, root: Path = Path("/")) -> None:
+        self._environment = environment
+        self._home = home
+        self._root = root
+
+    def find(self, placeholder: str) -> Setting | None:
+        """Look a placeholder (`ENVGEN_PYPI`) up, and who sets it; None where nobody does.
+
+        Raises:
+            KeyError: there is no such placeholder.
+            UserError: a setting is no URL, or a file of settings has faults.
+        """
+        key = _KEYS[placeholder]
+        if own := self._environment.get(placeholder):
+            return _setting(own, placeholder)
+        path = config_path(self._environment, self._home)
+        if own := _read_config(path).get(key):
+            return _setting(own, f"`mirrors.{key}` in `{path}`")
+        return self._of_clients(placeholder)
+
+    def resolve(self, placeholder: str) -> str:
+        """Say what a placeholder (`ENVGEN_PYPI`) stands for: a URL without a slash at its end.
+
+        It may hold a login: show it to people through `display` only.
+
+        Raises:
+            KeyError: there is no such placeholder.
+            UserError: nobody sets it, a setting is no URL, or a file of settings has faults.
+        """
+        if found := self.find(placeholder):
+            return found.url
+        what = f"no address is known for {_WHAT[placeholder]} (`${{{placeholder}}}`)"
+        raise UserError(what, hint=self.hint(placeholder))
+
+    def expand(self, url: str) -> str:
+        """Replace the placeholder that a locked URL begins with; other URLs stay as they are.
+
+        Raises:
+            UserError: as `resolve`, or there is no such placeholder.
+        """
+        found = _PLACEHOLDER.match(url)
+        if not found:
+            return url
+        if found[1] not in _KEYS:
+            raise UserError(f"no such placeholder: `{found[0]}`", hint=f"there are {', '.join(_KEYS)}")
+        return self.resolve(found[1]) + url[found.end() :]
+
+    def hint(self, placeholder: str) -> str:
+        """Say what to set for another address."""
+        path = config_path(self._environment, self._home)
+        return f"set {placeholder}, or `{_KEYS[placeholder]}` under [mirrors] in `{path}`"
+
+    def _of_clients(self, placeholder: str) -> Setting | None:
+        if placeholder == PYPI:
+            if found := find_index_url(self._environment, self._home, self._root):
+                return _setting(*found)
+            from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  takes 250 ms, and most have it loaded by then
+
+            return _setting(PYPI_SIMPLE_ENDPOINT, "pip's default")
+        if placeholder in {DEBIAN, DEBIAN_SECURITY}:
+            entry = debian_archive(read_entries(self._root), security=placeholder == DEBIAN_SECURITY)
+            return _setting(entry.uri, f"`{entry.file}` of apt") if entry else None
+        return None
+
+
+def config_path(environment: Mapping[str, str], home: Path) -> Path:
+    """Say where envgen's settings are."""
+    base = Path(environment.get("XDG_CONFIG_HOME", ""))  # the XDG specification ignores relative ones
+    return (base if base.is_absolute() else home / ".config") / "envgen/config.toml"
+
+
+def parse_config(text: str, where: str) -> dict[str, str]:
+    """Read the `[mirrors]` of a `config.toml`.
+
+    Raises:
+        SpecError: it is no TOML, or has unknown keys or wrong values; all of them are told.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError((Fault(where=where, what=str(error)),)) from error
+    faults = [_unknown(where, key, ["mirrors"]) for key in document if key != "mirrors"]
+    mirrors = document.get("mirrors", {})
+    if not isinstance(mirrors, dict):
+        faults.append(Fault(where=f"{where}: mirrors", what=f"expected a table, got {mirrors!r}"))
+        mirrors = {}
+    for key, value in mirrors.items():
+        if key not in _KEYS.values():
+            faults.append(_unknown(f"{where}: mirrors", key, list(_KEYS.values())))
+        elif not isinstance(value, str):
+            faults.append(Fault(where=f"{where}: mirrors.{key}", what=f"expected a URL, got {value!r}"))
+    if faults:
+        raise SpecError(tuple(faults))
+    return {key: str(value) for key, value in mirrors.items()}
+
+
+def _unknown(where: str, key: str, known: list[str]) -> Fault:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+    return Fault(where=where, what=f"unknown key `{key}`", hint=hint)
+
+
+def _read_config(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read `{path}`: {error}") from error
+    return parse_config(text, str(path))
+
+
+def _setting(value: str, source: str) -> Setting:
+    """Check an address; an absolute path is one too."""
+    text = value.strip().rstrip("/")
+    url = Path(text).as_uri() if text.startswith("/") else text
+    if not _URL.fullmatch(url):
+        raise UserError(
+            f"{source} is not a URL: {display(value)!r}", hint="expected https://..., http://..., file:///... or a path"
+        )
+    return Setting(url=url, source=source)

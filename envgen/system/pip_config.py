@@ -1,0 +1,87 @@
+"""The wheel index that this machine's pip is configured for.
+
+`extra-index-url` and `find-links` are left out on purpose: pip takes the best version from any of them, so that
+whoever may upload to the weakest one replaces a package of the strongest ("dependency confusion").
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.errors import Fault, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SECTIONS = ("install", "global")
+"""Strongest first: `pip install` reads its own section over the general one."""
+
+
+def find_index_url(environment: Mapping[str, str], home: Path, root: Path) -> tuple[str, str] | None:
+    """Find the index and the name of what sets it, as pip does: its variable, then its files.
+
+    Args:
+        environment: variables.
+        home: the user's.
+        root: of the file system.
+
+    Raises:
+        SpecError: a file cannot be parsed.
+    """
+    if url := environment.get("PIP_INDEX_URL"):
+        return url.strip(), "PIP_INDEX_URL"
+    for path in config_files(environment, home, root):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError:  # as pip, which skips what is not there or not for us
+            continue
+        if found := parse_index_url(text, str(path)):
+            return found, f"`{path}`"
+    return None
+
+
+def config_files(environment: Mapping[str, str], home: Path, root: Path) -> Iterator[Path]:
+    """Yield the places of pip's configuration, strongest first (pip: `configuration.py`, `OVERRIDE_ORDER`)."""
+    own = environment.get("PIP_CONFIG_FILE")
+    if own == os.devnull:
+        return
+    if own:
+        yield Path(own)
+    if venv := environment.get("VIRTUAL_ENV"):
+        yield Path(venv) / "pip.conf"
+    if not own or not Path(own).exists():
+        yield Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "pip/pip.conf"
+        yield home / ".pip/pip.conf"
+    yield root / "etc/pip.conf"
+    for folder in (environment.get("XDG_CONFIG_DIRS") or str(root / "etc/xdg")).split(os.pathsep):
+        yield Path(folder) / "pip/pip.conf"
+
+
+def parse_index_url(text: str, where: str) -> str | None:
+    """Read `index-url` from pip's configuration.
+
+    Args:
+        text: such as `[global]`, on the next line `index-url = https://...`.
+        where: name of the file, for errors.
+
+    Raises:
+        SpecError: it cannot be parsed.
+    """
+    parser = _Parser()
+    try:
+        parser.read_string(text, source=where)
+    except configparser.Error as error:
+        raise SpecError((Fault(where=where, what=" ".join(error.message.split())),)) from error
+    for section in _SECTIONS:
+        if url := parser.get(section, "index-url", fallback="").strip():
+            return url
+    return None
+
+
+class _Parser(configparser.RawConfigParser):
+    def optionxform(self, optionstr: str) -> str:
+        """Normalise a key as pip does: `--Index_URL` is `index-url`."""
+        return optionstr.lower().replace("_", "-").removeprefix("--")

@@ -1,0 +1,135 @@
+"""Other programs: run one to its end, or become one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from envgen.errors import EnvgenError, UserError
+from envgen.system.credentials import display
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_TAIL = 4000
+"""Characters of a failed program's last words that an error carries."""
+
+
+class ProcessError(EnvgenError):
+    """A program could not be started, failed, or did not end in time.
+
+    Attributes:
+        status: its exit status, negative for a signal; None where it did not start or took too long.
+        tail: the end of what it said on stderr, or on stdout where it said nothing there.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, tail: str = "", hint: str | None = None) -> None:
+        super().__init__(f"{message}:\n{tail}" if tail else message, hint=hint)
+        self.status = status
+        self.tail = tail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What a program that ended well has written."""
+
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Run a program to its end, without a shell and without a terminal.
+
+    It leads a process group of its own, which goes with it when time is up or this process is interrupted.
+
+    Args:
+        argv: the program and its arguments.
+        cwd: where; here by default.
+        env: its whole environment; ours by default.
+        stdin: what it reads; nothing by default.
+        timeout: seconds.
+
+    Raises:
+        ProcessError: it cannot be started, ends with a status other than 0, or takes longer than `timeout`.
+    """
+    with _started(argv, cwd=cwd, env=env) as process:
+        try:
+            stdout, stderr = process.communicate(stdin or b"", timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            _end(process)
+            raise ProcessError(f"`{shown(argv)}` did not end within {timeout} s", tail=_tail(error.stderr)) from error
+        except BaseException:
+            _end(process)
+            raise
+    if process.returncode:
+        tail = _tail(stderr) or _tail(stdout)
+        raise ProcessError(f"`{shown(argv)}` {_ending(process.returncode)}", status=process.returncode, tail=tail)
+    return Completed(stdout=stdout, stderr=stderr)
+
+
+def replace(argv: Sequence[str | Path], env: Mapping[str, str]) -> NoReturn:
+    """Become another program, looked up in the `PATH` of `env`.
+
+    Raises:
+        UserError: there is no such program, or it cannot be executed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python ignores these, and what is ignored stays so in the new program
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGPIPE, signal.SIGXFSZ)}
+    try:
+        os.execvpe(argv[0], [str(part) for part in argv], dict(env))  # noqa: S606  no shell is what is wanted
+    except OSError as error:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        raise UserError(f"cannot run `{argv[0]}`: {error.strerror}") from error
+
+
+def shown(argv: Sequence[str | Path]) -> str:
+    """Render a command line for people, passwords in URLs masked."""
+    return shlex.join(display(text) if "://" in text else text for text in map(str, argv))
+
+
+def _started(argv: Sequence[str | Path], *, cwd: Path | None, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(
+            [str(part) for part in argv],
+            cwd=cwd,
+            env=dict(env) if env is not None else None,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProcessError(f"cannot start `{shown(argv)}`: {error.strerror}") from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def _ending(status: int) -> str:
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
+
+
+def _tail(output: bytes | None) -> str:
+    return (output or b"").decode(errors="replace").strip()[-_TAIL:]

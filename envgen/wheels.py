@@ -1,0 +1,257 @@
+"""A wheel in conda's words: its name, version and build, what it depends on, and which wheel fits a target best.
+
+Everything here is a pure function of a wheel's file name and METADATA, a target and the name table.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from envgen.metadata import (
+    ANY_PATCH,
+    WheelMetadata,
+    active_requirements,
+    locked_requires,
+    parse_metadata,
+)
+from envgen.names import CondaName, project_name
+from envgen.versions import InexpressibleError, conda_spec, conda_version, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from packaging.requirements import Requirement
+    from packaging.specifiers import Specifier
+    from packaging.tags import Tag
+
+    from envgen.digest import Sha256
+    from envgen.names import NameTable, ProjectName
+    from envgen.platforms import PythonMinor, Target
+
+__all__ = [
+    "PackageId",
+    "TagOrder",
+    "WheelMetadata",
+    "active_requirements",
+    "best_wheel",
+    "extra_name",
+    "locked_requires",
+    "match_specs",
+    "package_id",
+    "parse_metadata",
+    "wheel_constrains",
+    "wheel_depends",
+    "without_extras",
+]
+
+_CUDA_RUNTIME = "nvidia-cuda-runtime"
+_EXTRA = ".extra."
+_NEVER = "<0a0"
+"""A version that no package has, in the spelling that conda-forge uses to forbid one."""
+
+_LEGACY_GLIBC = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
+"""https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/#manylinux"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageId:
+    """What names a conda package."""
+
+    name: CondaName
+    version: str
+    build: str
+
+    @property
+    def dist(self) -> str:
+        """`name-version-build`."""
+        return f"{self.name}-{self.version}-{self.build}"
+
+
+def package_id(
+    *,
+    project: ProjectName,
+    version: str,
+    sha256: Sha256,
+    requires: Mapping[ProjectName, str],
+    target: Target,
+    names: NameTable,
+) -> PackageId:
+    """Name the conda package that a wheel becomes: `pytorch`, `2.8.0`, `py311_cu128_h1234abcd_0`.
+
+    The build holds the flavour, where there is one: the local part of the version, else the CUDA version that the
+    wheel pins the runtime of. The digits are the first of the wheel's sha256, since conda's caches know a package by
+    these three texts alone, whatever platform it is for.
+
+    Args:
+        project: whose wheel it is.
+        version: of the wheel (PEP 440).
+        sha256: of the wheel.
+        requires: as in `records.Wheel`.
+        target: gives the minor version of Python.
+        names: gives the conda name.
+
+    Raises:
+        InexpressibleError: conda has no such version.
+    """
+    parsed = parse_version(version)
+    python = f"py{target.python.major}{target.python.minor}"
+    flavour = parsed.local or _cuda_flavour(requires)
+    build = "_".join(filter(None, (python, flavour, f"h{sha256[:8]}", "0")))
+    return PackageId(name=names.conda_name(project), version=conda_version(parsed), build=build)
+
+
+def wheel_depends(
+    meta: WheelMetadata,
+    *,
+    wheel_tags: Collection[Tag],
+    target: Target,
+    names: NameTable,
+    python_full: str | None = None,
+) -> tuple[str, ...]:
+    """List the MatchSpecs that a wheel depends on, without any extra, its own or another's, sorted.
+
+    Python's minor version and `Requires-Python`; `python_abi` for a wheel that is compiled for one Python (abi3 needs
+    none: no wheel of a later one is chosen); `__glibc`, `__osx` or `__win` from the platform tag; the requirements.
+    The packages that stand for extras are left out, for no environment holds them: a solve adds `match_specs`.
+
+    Args:
+        meta: of the wheel.
+        wheel_tags: all tags in the wheel's file name.
+        target: what the wheel is to run on.
+        names: project names to conda names.
+        python_full: see `active_requirements`.
+
+    Raises:
+        InexpressibleError: the wheel does not run on the target, or conda has no words for what it needs.
+    """
+    fitting = [tag for tag in target.wheel_tags() if tag in wheel_tags]
+    if not fitting:
+        raise InexpressibleError(f"no wheel of `{meta.name}` with these tags runs on {target.platform}")
+    requirements = active_requirements(meta, target, (), python_full)
+    found = {_python_depend(meta.requires_python, target.python), *without_extras(match_specs(requirements, names))}
+    if fitting[0].abi == target.python.tag:
+        found.add(f"python_abi {target.python}.* *_{target.python.tag}")
+    return tuple(sorted(found | _platform_depends({tag.platform for tag in fitting})))
+
+
+def match_specs(requirements: Iterable[Requirement], names: NameTable) -> tuple[str, ...]:
+    """Turn requirements into MatchSpecs under conda's names, sorted; each extra of one becomes an `extra_name`.
+
+    Raises:
+        InexpressibleError: conda has no words for a specifier.
+    """
+    found: set[str] = set()
+    for requirement in requirements:
+        name = names.conda_name(project_name(requirement.name))
+        spec = conda_spec(requirement.specifier)
+        found.update(f"{n} {spec}".rstrip() for n in (name, *(extra_name(name, e) for e in requirement.extras)))
+    return tuple(sorted(found))
+
+
+def extra_name(name: CondaName, extra: str) -> CondaName:
+    """Name the package that stands for an extra while a solve runs: `jsonschema.extra.format`."""
+    return CondaName(f"{name}{_EXTRA}{canonicalize_name(extra)}")
+
+
+def without_extras(depends: Iterable[str]) -> tuple[str, ...]:
+    """Leave out the MatchSpecs that only a solve understands."""
+    return tuple(spec for spec in depends if _EXTRA not in spec.partition(" ")[0])
+
+
+def wheel_constrains(project: ProjectName, names: NameTable) -> tuple[str, ...]:
+    """List the MatchSpecs that keep the same library under another name out of an environment, sorted."""
+    return tuple(f"{name} {_NEVER}" for name in sorted(names.clashes.get(project, ())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagOrder:
+    """Which wheels run on one target, and which is best: made once, then asked about thousands of file names.
+
+    It works on the text of names, 3 µs each, where reading them properly takes 10: most of them are never chosen.
+
+    Attributes:
+        ranks: text of a tag -> its place; 0 is best.
+    """
+
+    ranks: Mapping[str, int]
+
+    @classmethod
+    def of(cls, target: Target) -> TagOrder:
+        """Order the tags of a target."""
+        return cls(ranks={str(tag): rank for rank, tag in enumerate(target.wheel_tags())})
+
+    def rank(self, filename: str) -> int | None:
+        """Find the place of a wheel's best tag, by its file name; None if it does not run on the target."""
+        if not filename.endswith(".whl"):
+            return None
+        parts = filename.removesuffix(".whl").split("-")
+        tags = map("-".join, itertools.product(*(part.split(".") for part in parts[-3:])))
+        return min((self.ranks[tag] for tag in tags if tag in self.ranks), default=None)
+
+    def preference(self, filename: str) -> tuple[int, int, str] | None:
+        """Order wheels of one version, the best first: by tag, then from the highest build tag down.
+
+        Returns:
+            None for what does not run on the target or has no name of a wheel.
+        """
+        rank = self.rank(filename)
+        if rank is None:
+            return None
+        try:
+            number, letters = parse_wheel_filename(filename)[2] or (0, "")
+        except InvalidWheelFilename:
+            return None
+        return rank, -number, letters
+
+
+def best_wheel(filenames: Iterable[str], order: TagOrder) -> str | None:
+    """Choose among the wheels of one version; the first name among equals, None where none runs on the target."""
+    ranked = [(place, name) for name in filenames if (place := order.preference(name)) is not None]
+    return min(ranked)[1] if ranked else None
+
+
+def _cuda_flavour(requires: Mapping[ProjectName, str]) -> str | None:
+    for project, text in sorted(requires.items()):
+        if not project.startswith(_CUDA_RUNTIME):
+            continue
+        for specifier in SpecifierSet(text):
+            if specifier.operator == "==":
+                major, minor, *_ = (*parse_version(specifier.version.removesuffix(".*")).release, 0)
+                return f"cu{major}{minor}"
+    return None
+
+
+def _python_depend(requires_python: SpecifierSet, python: PythonMinor) -> str:
+    """Write Python's minor version with what `Requires-Python` says of its patch releases, which is mostly nothing."""
+    rest = conda_spec(SpecifierSet([s for s in requires_python if not _holds_throughout(s, python)]))
+    return "python " + "|".join(",".join(filter(None, (f"{python}.*", part))) for part in rest.split("|"))
+
+
+def _holds_throughout(specifier: Specifier, python: PythonMinor) -> bool:
+    """Whether a specifier holds for every patch release; all but `!=` hold for a stretch of versions."""
+    if specifier.operator == "!=" and specifier.version.startswith(f"{python}."):
+        return False
+    return all(specifier.contains(f"{python}.{patch}", prereleases=True) for patch in ANY_PATCH)
+
+
+def _platform_depends(platforms: Collection[str]) -> set[str]:
+    """Name the virtual package that the easiest of some platform tags asks for."""
+    if "any" in platforms:
+        return set()
+    if any(platform.startswith("linux_") for platform in platforms):
+        return {"__linux"}
+    if any(platform.startswith("win") for platform in platforms):
+        return {"__win"}
+    major, minor = min(map(_floor, platforms))
+    return {f"{'__osx' if any(p.startswith('macosx_') for p in platforms) else '__glibc'} >={major}.{minor}"}
+
+
+def _floor(platform: str) -> tuple[int, int]:
+    """Read the system's version from a tag: `manylinux_2_28_x86_64`, `manylinux2014_x86_64`, `macosx_11_0_arm64`."""
+    system, major, minor, *_ = (*platform.split("_"), "")
+    return _LEGACY_GLIBC.get(system) or (int(major), int(minor))

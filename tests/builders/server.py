@@ -1,0 +1,231 @@
+"""A loopback HTTP server for tests: files with ETags and ranges, and faults on request."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_LIFETIME = 120.0
+"""Seconds after which a forgotten server stops by itself."""
+
+_PIECE = 64 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """What goes wrong. Counts are per path.
+
+    Attributes:
+        drop_after: close the connection after that many bytes of a body ...
+        drops: ... this many times.
+        unavailable: answer 503 this many times first.
+        retry_after: the header of those answers.
+        missing: paths that answer 404.
+        gone: paths that answer 410.
+        redirect: path -> where it has moved to.
+        pause: seconds between pieces of 64 KiB.
+        ranges: False ignores Range headers.
+        etags: False sends none.
+        authorization: answer 401 unless the Authorization header is this one.
+        altered: paths whose bodies have their last byte flipped.
+        content_types: path -> Content-Type; `application/octet-stream` otherwise.
+        headers: sent with every body.
+    """
+
+    drop_after: int | None = None
+    drops: int = 1
+    unavailable: int = 0
+    retry_after: str | None = None
+    missing: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    redirect: Mapping[str, str] = field(default_factory=dict)
+    pause: float = 0
+    ranges: bool = True
+    etags: bool = True
+    authorization: str | None = None
+    altered: frozenset[str] = frozenset()
+    content_types: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it came in: unquoted path without query, lower-case header names, port of the client."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    client: int
+
+
+class Server:
+    """A running server: its base URL without a trailing slash, and what it was asked."""
+
+    def __init__(self, content: Path | Mapping[str, bytes], faults: Faults, certificate: Path | None) -> None:
+        self.content = content
+        self.faults = faults
+        self.requests: list[Request] = []
+        self._counts: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
+        self.http.daemon_threads = True
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.http.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
+
+    def paths(self) -> list[str]:
+        """List the paths that were asked for, in order."""
+        return [request.path for request in self.requests]
+
+    def spend(self, kind: str, path: str, budget: int) -> bool:
+        """Take one of `budget` faults of a kind on a path; False when they are used up."""
+        with self._lock:
+            used = self._counts.get((kind, path), 0)
+            self._counts[kind, path] = used + 1
+        return used < budget
+
+    def body(self, path: str) -> bytes | None:
+        """Read what lies at a path; a folder serves its `index.html`."""
+        if not isinstance(self.content, Path):
+            found = self.content.get(path)
+        else:
+            file = (self.content / path.lstrip("/")).resolve()
+            file = file / "index.html" if file.is_dir() else file
+            inside = file.is_relative_to(self.content.resolve()) and file.is_file()
+            found = file.read_bytes() if inside else None
+        if found and path in self.faults.altered:
+            return found[:-1] + bytes([found[-1] ^ 1])
+        return found
+
+
+@contextmanager
+def serve(
+    content: Path | Mapping[str, bytes], *, faults: Faults | None = None, certificate: Path | None = None
+) -> Iterator[Server]:
+    """Serve while the block lasts.
+
+    Args:
+        content: a folder, or a mapping of path (`/a/b`, unquoted, no query) to bytes.
+        faults: what goes wrong.
+        certificate: a PEM file with key and certificates makes it a TLS server.
+    """
+    server = Server(content, faults or Faults(), certificate)
+    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    watchdog = threading.Timer(_LIFETIME, server.http.shutdown)
+    watchdog.daemon = True
+    thread.start()
+    watchdog.start()
+    try:
+        yield server
+    finally:
+        watchdog.cancel()
+        server.http.shutdown()
+        server.http.server_close()
+        thread.join(timeout=5)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: Server
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+        """Say nothing."""
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except (ConnectionError, ssl.SSLError):  # the client went away, or does not trust us
+            self.close_connection = True
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.owner.requests.append(
+            Request(method=self.command, path=path, headers=headers, client=self.client_address[1])
+        )
+        if not self._refuse(path):
+            self._answer(path, headers)
+
+    def _refuse(self, path: str) -> bool:
+        faults = self.owner.faults
+        if self.owner.spend("503", path, faults.unavailable):
+            self._empty(503, {"Retry-After": faults.retry_after} if faults.retry_after else {})
+        elif faults.authorization and self.headers.get("Authorization") != faults.authorization:
+            self._empty(401, {"WWW-Authenticate": "Basic"})
+        elif path in faults.redirect:
+            self._empty(302, {"Location": faults.redirect[path]})
+        elif path in faults.gone:
+            self._empty(410, {})
+        elif path in faults.missing or self.owner.body(path) is None:
+            self._empty(404, {})
+        else:
+            return False
+        return True
+
+    def _answer(self, path: str, headers: dict[str, str]) -> None:
+        body = self.owner.body(path) or b""
+        faults = self.owner.faults
+        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        extra = {"Content-Type": faults.content_types.get(path, "application/octet-stream")} | dict(faults.headers)
+        if faults.etags:
+            extra["ETag"] = etag
+            if headers.get("if-none-match") == etag:
+                return self._empty(304, extra)
+        wanted = self._range(headers, len(body), etag) if faults.ranges else None
+        if wanted is None:
+            return self._send(200, body, extra)
+        start, end = wanted
+        if start > end:
+            return self._empty(416, {"Content-Range": f"bytes */{len(body)}"})
+        return self._send(206, body[start : end + 1], extra | {"Content-Range": f"bytes {start}-{end}/{len(body)}"})
+
+    def _range(self, headers: dict[str, str], length: int, etag: str) -> tuple[int, int] | None:
+        text = headers.get("range", "")
+        if not text.startswith("bytes=") or headers.get("if-range", etag) != etag:
+            return None
+        first, _, last = text.removeprefix("bytes=").partition("-")
+        if not first:
+            return max(0, length - int(last)), length - 1
+        return int(first), min(int(last), length - 1) if last else length - 1
+
+    def _empty(self, status: int, headers: Mapping[str, str]) -> None:
+        self._head(status, 0, headers)
+
+    def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status not in {204, 304}:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        faults = self.owner.faults
+        self._head(status, len(body), headers)
+        if self.command == "HEAD":
+            return
+        drop = faults.drop_after is not None and self.owner.spend("drop", self.path, faults.drops)
+        if drop:
+            body = body[: faults.drop_after]
+            self.close_connection = True
+        for at in range(0, len(body), _PIECE):
+            self.wfile.write(body[at : at + _PIECE])
+            if faults.pause:
+                time.sleep(faults.pause)

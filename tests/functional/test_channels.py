@@ -1,0 +1,63 @@
+"""A conda channel beside the wheel index: Python from the channel, the rest from wheels, nothing twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.builders.channel import CondaPackage
+from tests.builders.tree import File
+from tests.functional.test_create import make, needs_311
+from tests.functional.test_lock import packages
+
+if TYPE_CHECKING:
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+
+def spec(registries: Registries, *, dependencies: str = "python", pypi: str = "spam ==1.0, eggs <2") -> str:
+    return (
+        f'python: "3.11"\nplatforms: {{linux-64: {{glibc: "2.36"}}}}\nchannels: [{registries.channel_url}]\n'
+        f"dependencies: [{dependencies}]\npypi: [{pypi}]\n"
+    )
+
+
+@needs_311
+def test_python_comes_from_the_channel(project: Project, cli: Command, registries: Registries) -> None:
+    project.spec("demo", spec(registries))
+    cli("lock").succeeded()
+    python = packages(project)["python"]
+    assert python["manager"] == "conda"
+    assert python["url"] == f"{registries.channel_url}/linux-64/python-3.11.9-0_cpython.conda"
+    assert set(python["hash"]) == {"md5", "sha256"}
+    assert [name for name in project.locks() if "debian" in name] == []
+    make(cli)
+    outcome = cli.process("run", "--", "spam").succeeded()
+    assert outcome.out == "spam with eggs 1.1\n"
+
+
+def test_text_prefix_is_replaced(project: Project, cli: Command, registries: Registries) -> None:
+    placeholder = "/opt/placeholder_placehold_placehold"
+    package = CondaPackage(
+        name="settings",
+        files={"etc/where": File(f"prefix={placeholder}\n".encode())},
+        placeholders={"etc/where": placeholder},
+    )
+    registries.channel.add(package)
+    registries.publish()
+    project.spec("demo", spec(registries, dependencies="python, settings"))
+    cli("lock").succeeded()
+    prefix = make(cli)
+    assert (prefix / "etc/where").read_text() == f"prefix={prefix}\n"
+
+
+def test_two_packages_with_one_path_name_both_owners(project: Project, cli: Command, registries: Registries) -> None:
+    for name in ("left", "right"):
+        registries.channel.add(CondaPackage(name=name, files={"share/both": File(name.encode())}))
+    registries.publish()
+    project.spec("demo", spec(registries, dependencies="python, left, right"))
+    cli("lock").succeeded()
+    outcome = cli("create")
+    assert outcome.code == 5, outcome.err
+    assert "share/both" in outcome.err
+    assert "left" in outcome.err
+    assert "right" in outcome.err

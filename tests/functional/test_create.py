@@ -1,0 +1,195 @@
+"""`envgen create`: an environment that works, holds what its lock says, and changes only what changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.builders.server import Faults
+from tests.functional.test_lock import LOCK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.registries import Registries
+    from tests.command import Command, Outcome, Project
+
+needs_311 = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="the stand-in is Python 3.11 where the tests run on it"
+)
+
+
+def make(cli: Command, *arguments: str) -> Path:
+    """Create the environment `demo` and say where it is."""
+    cli("create", *arguments).succeeded()
+    return cli.directory.parent / "home" / "envs" / "demo"
+
+
+def files(prefix: Path) -> dict[str, tuple[int, int]]:
+    """List the files of an environment: path -> inode and time, which tell whether one was written anew."""
+    found = (p for p in prefix.rglob("*") if p.is_file() and not p.is_symlink() and "__pycache__" not in p.parts)
+    return {str(p.relative_to(prefix)): (p.stat().st_ino, p.stat().st_mtime_ns) for p in found}
+
+
+@needs_311
+def test_created_environment_works(locked: Project, cli: Command) -> None:
+    prefix = make(cli)
+    code = "import eggs, sys; print(eggs.version, sys.prefix)"
+    said = subprocess.run([prefix / "bin/python", "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["1.1", str(prefix)]
+    said = subprocess.run([prefix / "bin/spam", "please"], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["spam", "with", "eggs", "1.1", "please"]
+
+
+def test_every_file_is_in_conda_meta_once_with_its_digest(locked: Project, cli: Command) -> None:
+    import hashlib
+
+    prefix = make(cli)
+    owners: dict[str, str] = {}
+    for path in sorted((prefix / "conda-meta").glob("*.json")):
+        record: dict[str, Any] = json.loads(path.read_text())
+        for entry in record["paths_data"]["paths"]:
+            assert owners.setdefault(entry["_path"], record["name"]) == record["name"]
+            if entry["path_type"] == "hardlink":
+                expected = entry.get("sha256_in_prefix") or entry["sha256"]
+                assert hashlib.sha256((prefix / entry["_path"]).read_bytes()).hexdigest() == expected
+    mine = {str(p.relative_to(prefix)) for p in prefix.rglob("*") if p.is_symlink() or p.is_file()}
+    assert {path for path in mine if not path.startswith("conda-meta/")} == set(owners)
+
+
+def test_environment_is_registered_for_conda(locked: Project, cli: Command) -> None:
+    prefix = make(cli)
+    home = cli.directory.parent / "home"
+    assert str(prefix) in (home / ".conda" / "environments.txt").read_text().splitlines()
+
+
+def test_creating_again_changes_nothing(locked: Project, cli: Command, registries: Registries) -> None:
+    prefix = make(cli)
+    before = files(prefix)
+    registries.server.requests.clear()
+    make(cli)
+    assert files(prefix) == before
+    assert registries.server.requests == []
+
+
+def test_a_new_lock_changes_only_what_it_changes(locked: Project, cli: Command) -> None:
+    prefix = make(cli)
+    before = files(prefix)
+    locked.spec("demo", (locked.root / "environments/demo.yaml").read_text().split("\n", 1)[1].replace("1.0,", "1.1,"))
+    cli("lock").succeeded()
+    make(cli)
+    after = files(prefix)
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    assert changed
+    assert all("spam" in path for path in changed), changed
+
+
+def test_what_the_lock_no_longer_has_goes(locked: Project, cli: Command) -> None:
+    prefix = make(cli)
+    locked.spec("demo", 'python: "3.11"\nplatforms: {linux-64: {glibc: "2.36"}}\ndependencies: [python]\n')
+    cli("lock").succeeded()
+    make(cli)
+    assert not [path for path in files(prefix) if "spam" in path or "eggs" in path]
+    assert not (prefix / "bin/spam").exists()
+
+
+def test_two_prefixes_hold_the_same_bytes(locked: Project, cli: Command, tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    cli("create", "--prefix", str(first)).succeeded()
+    cli("create", "--prefix", str(second), ENVGEN_CACHE=str(tmp_path / "other cache")).succeeded()
+    assert _bytes(first) == _bytes(second)
+
+
+def _bytes(prefix: Path) -> dict[str, bytes]:
+    own = str(prefix).encode()
+    return {path: (prefix / path).read_bytes().replace(own, b"PREFIX") for path in files(prefix)}
+
+
+def test_name_chooses_another_folder(locked: Project, cli: Command) -> None:
+    cli("create", "--name", "other").succeeded()
+    assert (cli.directory.parent / "home" / "envs" / "other" / "conda-meta").is_dir()
+
+
+def test_dry_run_shows_the_plan_and_does_nothing(locked: Project, cli: Command) -> None:
+    outcome = cli("create", "--dry-run").succeeded()
+    assert "spam" in outcome.err
+    assert not (cli.directory.parent / "home" / "envs" / "demo").exists()
+
+
+def test_json_tells_where_the_environment_is(locked: Project, cli: Command) -> None:
+    told = cli("create", "--json").succeeded().json()
+    assert told["prefix"] == str(cli.directory.parent / "home" / "envs" / "demo")
+
+
+def test_frozen_takes_a_stale_lock(locked: Project, cli: Command) -> None:
+    locked.spec("demo", 'python: "3.11"\nplatforms: {linux-64: {glibc: "2.36"}}\ndependencies: [python]\n')
+    assert cli("create").code == 1
+    assert (make(cli, "--frozen") / "bin/spam").exists()
+
+
+def test_nothing_is_fetched_that_is_cached(locked: Project, cli: Command, registries: Registries) -> None:
+    prefix = make(cli)
+    shutil.rmtree(prefix)
+    registries.server.requests.clear()
+    make(cli)
+    assert [path for path in registries.server.paths() if path.endswith((".whl", ".deb"))] == []
+
+
+def _altered(registries: Registries, ending: str) -> frozenset[str]:
+    content = registries.server.content
+    assert isinstance(content, dict)
+    return frozenset(path for path in content if path.endswith(ending))
+
+
+@pytest.mark.parametrize("ending", ["eggs-1.1-py3-none-any.whl", "_amd64.deb"])
+def test_wrong_bytes_stop_everything(ending: str, locked: Project, cli: Command, registries: Registries) -> None:
+    registries.publish(Faults(altered=_altered(registries, ending)))
+    outcome = cli("create", ENVGEN_CACHE=str(cli.directory.parent / "fresh"))
+    assert outcome.code == 5, outcome.err
+    assert "sha256" in outcome.err
+    assert "expected" in outcome.err
+    assert not (cli.directory.parent / "home" / "envs" / "demo" / "bin" / "spam").exists()
+
+
+def test_an_edited_digest_in_the_lock_is_noticed(locked: Project, cli: Command, registries: Registries) -> None:
+    lock = locked.root / "locks" / LOCK
+    digest = registries.index.offers["eggs-1.1-py3-none-any.whl"].sha256
+    lock.write_text(lock.read_text().replace(digest, "0" * 64))
+    outcome = cli("create")
+    assert outcome.code in (1, 4, 5), outcome.err
+    assert "eggs" in outcome.err
+
+
+def test_a_vanished_wheel_is_met_with_the_remedy(locked: Project, cli: Command, registries: Registries) -> None:
+    registries.index.remove("eggs-1.1-py3-none-any.whl")
+    registries.publish()
+    outcome = cli("create")
+    assert outcome.code == 4, outcome.err
+    assert "eggs" in outcome.err
+    assert "envgen lock" in outcome.err
+
+
+@pytest.mark.parametrize("variable", ["ENVGEN_PYPI", "ENVGEN_DEBIAN"])
+@pytest.mark.parametrize("verb", ["lock", "create"])
+def test_a_registry_that_is_down(variable: str, verb: str, demo: Project, cli: Command) -> None:
+    if verb == "create":
+        cli("lock").succeeded()
+    outcome = _without(cli, variable, verb)
+    assert outcome.code == 4, outcome.err
+    assert "127.0.0.1" in outcome.err
+
+
+def _without(cli: Command, variable: str, verb: str) -> Outcome:
+    cli.variables |= {variable: "http://127.0.0.1:9/nobody", "ENVGEN_CACHE": str(cli.directory.parent / "fresh")}
+    return cli(verb)
+
+
+def test_secrets_in_an_address_are_never_shown(demo: Project, cli: Command) -> None:
+    outcome = cli("lock", ENVGEN_PYPI="http://user:hunter2@127.0.0.1:9/simple")
+    assert outcome.code == 4
+    assert "hunter2" not in outcome.err + outcome.out

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from envgen.digest import Sha256
+from envgen.lock.satisfy import stale
+from tests.unit.lock import samples
+
+if TYPE_CHECKING:
+    from envgen.lock.model import Lock
+    from envgen.records import Record
+
+
+def reasons(text: str = samples.SPEC, lock: Lock | None = None, **changed: Any) -> tuple[str, ...]:
+    now: dict[str, Any] = {
+        "recipe_digests": samples.RECIPES,
+        "debian_digest": samples.DEBIAN,
+        "converter": samples.CONVERTER,
+        "names": samples.NAMES,
+    }
+    return stale(samples.spec(text), lock or samples.lock(), **(now | changed))
+
+
+def spec_with(old: str, new: str) -> str:
+    assert old in samples.SPEC
+    return samples.SPEC.replace(old, new)
+
+
+def without(*names: str) -> Lock:
+    return samples.lock(*(r for r in samples.records() if r.name not in names))
+
+
+def with_other(record: Record) -> Lock:
+    return samples.lock(*(record if r.name == record.name else r for r in samples.records()))
+
+
+def test_the_lock_of_a_spec_is_true_for_it() -> None:
+    assert reasons() == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("name: sample", "# a comment\nname: sample"),
+        ("  - torch ==2.8.0 ;", "  - Torch==2.8 ;"),
+        ("  - torch ==2.8.0 ;", "  - torch ;"),
+        ("  - torch ==2.8.0 ;", "  - torch >=2,<3 ;"),
+        ("graphviz >=9", "graphviz"),
+        ("exclude-newer: 2026-11-22", "exclude-newer: 2026-11-23T01:00:00+01:00"),
+        ("  linux-aarch64", "  osx-arm64: {macos: 13.0}\n  linux-aarch64"),
+        ("  - torch", '  - other ==1 ; platform_machine == "aarch64"\n  - torch'),
+        ('python: "3.11"', "python: 3.11"),
+        ("name: sample", "name: sample\ndefault: true"),
+    ],
+)
+def test_what_changes_nothing_leaves_a_lock_true(old: str, new: str) -> None:
+    assert reasons(spec_with(old, new)) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            'python: "3.11"',
+            'python: "3.12"',
+            ["`python` is 3.12, the lock has 3.11"],
+        ),
+        ('cuda: "12.8"', 'cuda: "12.9"', ["cuda of linux-64 is 12.9, the lock is for 12.8"]),
+        (', cuda: "12.8"', "", ["cuda of linux-64 is none, the lock is for 12.8"]),
+        ("x86_64_v3", "x86_64_v2", ["archspec of linux-64 is x86_64_v2, the lock is for x86_64_v3"]),
+        (
+            "channels: [conda-forge, ./channel]",
+            "channels: [./channel, conda-forge]",
+            ["`channels` are ./channel, conda-forge, the lock was made with conda-forge, ./channel"],
+        ),
+        ("names: {mine: yours}", "", ["`names.mine` is not there, in the lock yours"]),
+        (
+            "exclude-newer: 2026-11-22",
+            "exclude-newer: 2026-11-23",
+            [
+                "`exclude-newer` is 2026-11-24T00:00:00+00:00, the lock was made with 2026-11-23T00:00:00+00:00",
+            ],
+        ),
+        (
+            "torch ==2.8.0",
+            "torch ==2.9.0",
+            ['`torch==2.9.0; platform_machine == "x86_64"` under `pypi`: locked is 2.8.0+cu128'],
+        ),
+        ("pypi:", "pypi:\n  - click >=8", ["`click>=8` under `pypi`: no wheel of it is locked"]),
+        ("pypi:", "pypi:\n  - numpy", ["`numpy` under `pypi`: no wheel of it is locked"]),
+        (
+            "jsonschema[format]",
+            "jsonschema[format, format-nongpl]",
+            [
+                "`jsonschema[format,format-nongpl]>=4` under `pypi`: the extra `format-nongpl` is not locked",
+            ],
+        ),
+        (
+            "jsonschema[format]",
+            "jsonschema",
+            ["the extra `format` of `jsonschema` is locked, but the spec no longer asks for it"],
+        ),
+        ("graphviz >=9", "graphviz >=13", ["`graphviz >=13` under `dependencies`: locked is 12.0.0 h1_0"]),
+        (
+            "[graphviz >=9]",
+            "[graphviz >=9, scipy]",
+            ["`scipy` under `dependencies`: locked is none"],
+        ),
+        ("dependencies: [graphviz >=9]", "", ["`graphviz` 12.0.0 is locked, but nothing needs it"]),
+        (
+            "  - jsonschema[format] >=4\n",
+            "",
+            ["`idna` 3.11 is locked, but nothing needs it", "`jsonschema` 4.25.1 is locked, but nothing needs it"],
+        ),
+        (
+            "  linux-64: {glibc",
+            "  osx-64: {}\n  win-64: {}\n  osx-arm64: {macos: 13.0} #",
+            ["linux-64 is no longer among the spec's platforms"],
+        ),
+    ],
+)
+def test_what_the_spec_asks_otherwise(old: str, new: str, expected: list[str]) -> None:
+    assert list(reasons(spec_with(old, new))) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"recipe_digests": {"python": Sha256("c" * 64)}}, ["the recipe `python` changed"]),
+        ({"recipe_digests": {}}, ["there is no recipe `python` any more"]),
+        ({"debian_digest": Sha256("e" * 64)}, ["the Debian lock beside it changed"]),
+        ({"debian_digest": None}, ["the Debian lock beside it is missing"]),
+        ({"converter": 2}, ["wheels are converted by version 2 of the converter, the lock was made with 1"]),
+    ],
+)
+def test_what_packages_are_made_with(changed: dict[str, Any], expected: list[str]) -> None:
+    assert list(reasons(**changed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("lock", "expected"),
+    [
+        (
+            without("sympy"),
+            ["`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked is none"],
+        ),
+        (
+            without("numpy"),
+            ["`torch` 2.8.0+cu128 requires `numpy>=1.26`: locked is none"],
+        ),
+        (
+            with_other(samples.wheel("sympy", "1.13")),
+            ["`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked is 1.13"],
+        ),
+        (
+            with_other(samples.conda("numpy", "1.24.0", "__cuda >=13", channel="https://conda.example.org/forge")),
+            [
+                "`numpy` 1.24.0 depends on `__cuda >=13`: the platform has 12.8 0",
+                "`torch` 2.8.0+cu128 requires `numpy>=1.26`: locked is 1.24.0 h1_0",
+            ],
+        ),
+        (
+            without("python_abi"),
+            ["`numpy` 2.3.5 depends on `python_abi 3.11.* *_cp311`: locked is none"],
+        ),
+        (
+            with_other(samples.built("python", "3.10.9", "__osx >=13")),
+            [
+                "`python` 3.11: locked is 3.10.9 h1_0",
+                "`numpy` 2.3.5 depends on `python >=3.11,<3.12.0a0`: locked is 3.10.9 h1_0",
+                "`python` 3.10.9 depends on `__osx >=13`: the platform has none",
+                "`python_abi` 3.11 depends on `python 3.11.*`: locked is 3.10.9 h1_0",
+            ],
+        ),
+    ],
+)
+def test_what_does_not_hold_among_the_packages(lock: Lock, expected: list[str]) -> None:
+    assert list(reasons(lock=lock)) == expected
+
+
+def test_a_wheel_may_meet_what_a_conda_package_depends_on() -> None:
+    graphviz = samples.conda("graphviz", "12.0.0", "pytorch 2.8.* *cu128*", channel="https://conda.example.org/forge")
+    assert reasons(lock=with_other(graphviz)) == ()
+    other = samples.conda("graphviz", "12.0.0", "pytorch >=2.9", channel="https://conda.example.org/forge")
+    (reason,) = reasons(lock=with_other(other))
+    assert reason.startswith("`graphviz` 12.0.0 depends on `pytorch >=2.9`: locked is 2.8.0 py311_cu128_h")
+
+
+def test_the_lock_of_another_environment() -> None:
+    lock = replace(samples.lock(), environment="other")
+    assert reasons(lock=lock) == ("the lock is for `other`, the spec for `sample`",)
+
+
+def test_markers_are_evaluated_for_the_locked_python() -> None:
+    later = spec_with("pypi:", "pypi:\n  - tomli ; python_full_version >= '3.11.3'")
+    earlier = spec_with("pypi:", "pypi:\n  - tomli ; python_full_version <= '3.11.2'")
+    assert reasons(later) == ()
+    assert reasons(earlier) == ('`tomli; python_full_version <= "3.11.2"` under `pypi`: no wheel of it is locked',)

@@ -1,0 +1,108 @@
+"""Packages of a few files, and what tests of a prefix ask of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from envgen.digest import Sha256
+from envgen.events import NullReporter
+from envgen.platforms import Platform
+from envgen.prefix.link import LinkResult, link
+from envgen.prefix.transaction import PRIVATE
+from envgen.records import BuiltPackage, ChannelPackage
+from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.system.store import Store
+
+SITE = "lib/python3.11/site-packages"
+PYTHON = Draft(name="python", version="3.11.2", files={"bin/python3.11": "elf"})
+ALPHA = Draft(
+    name="alpha",
+    files={
+        f"{SITE}/alpha/__init__.py": "1",
+        f"{SITE}/shared/__init__.py": "",
+        "bin/alpha": f"#!{PLACEHOLDER}/bin/python\n",
+        "lib/liba.so": Link(to="liba.so.1"),
+        "lib/liba.so.1": "elf a",
+    },
+)
+BETA = Draft(name="beta", files={f"{SITE}/beta/__init__.py": "2", f"{SITE}/shared/__init__.py": ""})
+NOARCH = Draft(
+    name="pure",
+    noarch="python",
+    files={"site-packages/pure/__init__.py": "3", "python-scripts/pure-run": f"#!{PLACEHOLDER}/bin/python\n"},
+    depends=("python",),
+    entry_points=("pure = pure:main",),
+)
+
+
+class Listener(NullReporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+CHANNEL = ChannelPackage(
+    url="https://user:secret@channel.invalid/t/token-1/conda-forge/linux-64/alpha-1.0-h1_0.conda",
+    md5="0" * 32,
+    sha256=Sha256("1" * 64),
+    size=123,
+)
+BUILT = BuiltPackage(
+    recipe="alpha",
+    filename="alpha-1.0-h1_0.conda",
+    md5="2" * 32,
+    sha256=Sha256("3" * 64),
+    content=Sha256("4" * 64),
+    size=5,
+)
+MANY = tuple(
+    Draft(name=f"p{number:02}", files={f"{SITE}/p{number:02}/f{i}.py": f"{number} {i}" for i in range(60)})
+    for number in range(16)
+)
+AFTER = (*(replace(draft, version="2.0") for draft in MANY[4:]), replace(ALPHA, name="p99"), BETA)
+
+
+def run(store: Store, prefix: Path, *drafts: Draft, **more: Any) -> LinkResult:
+    packages = [make(store, draft) for draft in drafts]
+    return link(packages, prefix, store=store, platform=Platform.LINUX_64, **more)
+
+
+def record(prefix: Path, name: str) -> dict[str, Any]:
+    (path,) = (prefix / "conda-meta").glob(f"{name}-*.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def tree(prefix: Path) -> dict[str, str]:
+    """Every file of a prefix with what it holds, but for envgen's own."""
+    files = (path for path in prefix.rglob("*") if path.is_symlink() or not path.is_dir())
+    named = {path.relative_to(prefix).as_posix(): path for path in files}
+    return {
+        name: os.readlink(path) if path.is_symlink() else path.read_text()
+        for name, path in sorted(named.items())
+        if name not in PRIVATE
+    }
+
+
+def fresh(store: Store, prefix: Path, *drafts: Draft) -> dict[str, str]:
+    """What a prefix looks like that never held anything else; `prefix` must be empty."""
+    run(store, prefix, *drafts)
+    found = tree(prefix)
+    shutil.rmtree(prefix)
+    return found

@@ -1,0 +1,94 @@
+"""Records say the truth, for each way in which a package can come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import rattler
+
+from envgen.digest import Sha256
+from envgen.platforms import Platform
+from envgen.prefix.audit import audit
+from envgen.prefix.link import link
+from tests.builders.extracted import Draft, make
+from tests.unit.prefix.samples import ALPHA, BUILT, CHANNEL, NOARCH, PYTHON, record, run, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from envgen.system.store import Store
+
+TRUTHS: dict[str, tuple[Draft, dict[str, object]]] = {
+    "wheel": (
+        ALPHA,
+        {
+            "url": f"pkg://pypi/alpha@1.0?checksum=sha256:{Sha256.of(b'alpha-1.0-py3-none-any.whl')}"
+            "&file_name=alpha-1.0-py3-none-any.whl",
+            "channel": "pypi",
+            "sha256": None,
+            "md5": None,
+            "size": None,
+        },
+    ),
+    "channel": (
+        replace(ALPHA, origin=CHANNEL),
+        {
+            "url": "https://channel.invalid/conda-forge/linux-64/alpha-1.0-h1_0.conda",
+            "channel": "https://channel.invalid/conda-forge",
+            "sha256": "1" * 64,
+            "md5": "0" * 32,
+            "size": 123,
+        },
+    ),
+    "built": (
+        replace(ALPHA, origin=BUILT),
+        {
+            "url": "pkg://conda/alpha@1.0?build=h1_0&subdir=linux-64",
+            "channel": "local",
+            "sha256": "3" * 64,
+            "md5": "2" * 32,
+            "size": 5,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("draft", "truth"), TRUTHS.values(), ids=TRUTHS)
+def test_a_record_tells_where_its_package_came_from(
+    store: Store, prefix: Path, draft: Draft, truth: Mapping[str, object]
+) -> None:
+    package = make(store, draft)
+    link([package], prefix, store=store, platform=Platform.LINUX_64, requested={"alpha": "alpha ==1.0"})
+    found = record(prefix, "alpha")
+    assert {key: found.get(key) for key in truth} == truth
+    assert found["extracted_package_dir"] == found["link"]["source"] == str(package.directory)
+    assert found["requested_spec"] == "alpha ==1.0"
+    assert found["fn"] == "alpha-1.0-h1_0.conda"
+    assert (prefix / "conda-meta/alpha-1.0-h1_0.json").stat().st_mode & 0o777 == 0o644
+    read = rattler.PrefixRecord.from_path(prefix / "conda-meta/alpha-1.0-h1_0.json")
+    assert (read.url, read.name.normalized, len(read.files)) == (truth["url"], "alpha", 5)
+
+
+def test_every_file_has_its_digest_in_the_prefix(store: Store, prefix: Path) -> None:
+    run(store, prefix, ALPHA)
+    entries = {entry["_path"]: entry for entry in record(prefix, "alpha")["paths_data"]["paths"]}
+    for path, entry in entries.items():
+        assert entry["sha256_in_prefix"] == Sha256.of((prefix / path).read_bytes())
+
+
+def test_what_the_spec_asks_for_is_told_without_linking_anew(store: Store, prefix: Path) -> None:
+    run(store, prefix, ALPHA, requested={"alpha": "alpha >=1"})
+    result = run(store, prefix, ALPHA, requested={})
+    assert result.unchanged == 1
+    assert "requested_spec" not in record(prefix, "alpha")
+    assert audit(prefix) == ()
+
+
+def test_for_another_prefix_nothing_tells_of_this_machine(store: Store, prefix: Path) -> None:
+    run(store, prefix, PYTHON, ALPHA, NOARCH, alternative_prefix="/opt/env")
+    assert (prefix / "bin/alpha").read_text() == "#!/opt/env/bin/python\n"
+    assert not [name for name, text in tree(prefix).items() if str(prefix.parent) in text]
+    assert audit(prefix) == ()

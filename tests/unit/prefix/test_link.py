@@ -1,0 +1,170 @@
+"""Linking and changing, with packages of a few files."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.errors import ArtifactError, EnvgenError, UserError
+from envgen.platforms import Platform
+from envgen.prefix.audit import audit
+from envgen.prefix.link import LinkResult, link
+from envgen.prefix.transaction import unfinished
+from tests.builders.extracted import PLACEHOLDER, make
+from tests.unit.prefix.samples import ALPHA, BETA, NOARCH, PYTHON, SITE, Listener, fresh, record, run, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.system.store import Store
+
+
+def test_a_fresh_prefix_holds_what_its_records_say(store: Store, prefix: Path) -> None:
+    result = run(store, prefix, PYTHON, ALPHA, BETA, NOARCH)
+    assert result.linked == ("alpha-1.0-h1_0", "beta-1.0-h1_0", "pure-1.0-h1_0", "python-3.11.2-h1_0")
+    assert audit(prefix) == ()
+    assert (prefix / "bin/alpha").read_text().startswith("#!")
+    assert PLACEHOLDER not in (prefix / "bin/alpha").read_text()
+    assert (prefix / "lib/liba.so").readlink().as_posix() == "liba.so.1"
+    assert (prefix / "bin/pure").stat().st_mode & stat.S_IXUSR
+    assert (prefix / "conda-meta/history").read_text() == ""
+    assert not (prefix / "CACHEDIR.TAG").exists()
+
+
+def test_files_are_hard_links_into_the_store(store: Store, prefix: Path) -> None:
+    package = make(store, ALPHA)
+    link([package], prefix, store=store, platform=Platform.LINUX_64)
+    assert (prefix / "lib/liba.so.1").samefile(package.directory / "lib/liba.so.1")
+    assert not list((store.root / "views").iterdir())
+
+
+def test_identical_bytes_have_one_owner(store: Store, prefix: Path) -> None:
+    run(store, prefix, ALPHA, BETA)
+    assert f"{SITE}/shared/__init__.py" in record(prefix, "alpha")["files"]
+    assert f"{SITE}/shared/__init__.py" not in record(prefix, "beta")["files"]
+
+
+def test_different_bytes_are_refused_before_anything_moves(store: Store, prefix: Path) -> None:
+    other = replace(BETA, files={f"{SITE}/shared/__init__.py": "x"})
+    with pytest.raises(ArtifactError, match="`alpha` and `beta` both bring"):
+        run(store, prefix, ALPHA, other)
+    assert tree(prefix) == {}
+
+
+def test_a_path_stays_when_its_owner_goes(store: Store, prefix: Path) -> None:
+    expected = fresh(store, prefix, BETA)
+    run(store, prefix, ALPHA, BETA)
+    result = run(store, prefix, BETA)
+    assert (result.linked, result.unlinked) == (("beta-1.0-h1_0",), ("alpha-1.0-h1_0", "beta-1.0-h1_0"))
+    assert tree(prefix) == expected
+    assert audit(prefix) == ()
+
+
+def test_a_path_moves_to_a_new_first_owner(store: Store, prefix: Path) -> None:
+    expected = fresh(store, prefix, ALPHA, BETA)
+    run(store, prefix, BETA)
+    run(store, prefix, ALPHA, BETA)
+    assert tree(prefix) == expected
+
+
+def test_nothing_to_do_touches_nothing(store: Store, prefix: Path) -> None:
+    run(store, prefix, PYTHON, ALPHA, NOARCH)
+    before = {path: path.lstat() for path in prefix.rglob("*")}
+    result = run(store, prefix, PYTHON, ALPHA, NOARCH)
+    assert result == LinkResult(linked=(), unlinked=(), unchanged=3, recovered=False)
+    assert {path: path.lstat() for path in prefix.rglob("*")} == before
+
+
+def test_only_what_changed_is_linked(store: Store, prefix: Path) -> None:
+    run(store, prefix, PYTHON, ALPHA, BETA, NOARCH)
+    kept = (prefix / "conda-meta/alpha-1.0-h1_0.json").stat()
+    newer = replace(BETA, version="2.0", files={f"{SITE}/beta/new.py": "4"})
+    result = run(store, prefix, PYTHON, ALPHA, newer, NOARCH)
+    assert (result.linked, result.unlinked) == (("beta-2.0-h1_0",), ("beta-1.0-h1_0",))
+    assert (prefix / "conda-meta/alpha-1.0-h1_0.json").stat() == kept
+    assert not (prefix / SITE / "beta/__init__.py").exists()
+    assert audit(prefix) == ()
+
+
+def test_other_bytes_under_the_same_name_version_and_build_are_linked_again(store: Store, prefix: Path) -> None:
+    run(store, prefix, PYTHON, ALPHA)
+    rebuilt = replace(ALPHA, files={f"{SITE}/alpha/__init__.py": "rebuilt"})
+    result = run(store, prefix, PYTHON, rebuilt)
+    assert result.linked == ("alpha-1.0-h1_0",)
+    assert tree(prefix).keys() & {"bin/alpha", "lib/liba.so", "lib/liba.so.1"} == set()
+    assert (prefix / SITE / "alpha/__init__.py").read_text() == "rebuilt"
+
+
+def test_a_removed_package_leaves_no_folder_that_python_would_import(store: Store, prefix: Path) -> None:
+    run(store, prefix, PYTHON, ALPHA, BETA)
+    cache = prefix / SITE / "beta/__pycache__"
+    cache.mkdir()
+    (cache / "__init__.cpython-311.pyc").write_bytes(b"")
+    (cache / "__init__.cpython-311.opt-1.pyc").write_bytes(b"")
+    run(store, prefix, PYTHON, ALPHA)
+    assert not (prefix / SITE / "beta").exists()
+
+
+def test_what_users_put_there_stays(store: Store, prefix: Path) -> None:
+    run(store, prefix, PYTHON, BETA)
+    (prefix / SITE / "beta/mine.py").write_text("mine")
+    (prefix / "conda-meta/state").write_text("{}")
+    run(store, prefix, PYTHON)
+    assert (prefix / SITE / "beta/mine.py").read_text() == "mine"
+    assert (prefix / "conda-meta/state").exists()
+
+
+def test_a_pure_package_moves_with_its_python(store: Store, prefix: Path) -> None:
+    run(store, prefix, PYTHON, NOARCH)
+    newer = replace(PYTHON, version="3.12.1", files={"bin/python3.12": "elf"})
+    result = run(store, prefix, newer, NOARCH)
+    assert result.linked == ("pure-1.0-h1_0", "python-3.12.1-h1_0")
+    assert (prefix / "lib/python3.12/site-packages/pure/__init__.py").exists()
+    assert not (prefix / "lib/python3.11").exists()
+    assert audit(prefix) == ()
+
+
+def test_two_pure_packages_with_one_command_have_one_owner(store: Store, prefix: Path) -> None:
+    other = replace(NOARCH, name="twin", files={}, entry_points=("pure = pure:main", "twin = pure:twin"))
+    run(store, prefix, PYTHON, NOARCH, other)
+    assert record(prefix, "twin")["files"] == ["bin/twin"]
+    assert audit(prefix) == ()
+
+
+def test_files_in_the_way_are_replaced_and_told(store: Store, prefix: Path) -> None:
+    (prefix / "lib").mkdir(parents=True)
+    (prefix / "lib/liba.so.1").write_text("mine")
+    listener = Listener()
+    run(store, prefix, ALPHA, reporter=listener)
+    assert len(listener.warnings) == 1
+    assert "replaced 1 files that no package owned" in listener.warnings[0]
+    assert audit(prefix) == ()
+
+
+def test_a_folder_in_the_way_is_an_error(store: Store, prefix: Path) -> None:
+    (prefix / "lib/liba.so.1").mkdir(parents=True)
+    with pytest.raises(UserError, match="is a folder that no package owns"):
+        run(store, prefix, ALPHA)
+    assert not unfinished(prefix)
+
+
+def test_one_name_twice_is_a_bug(store: Store, prefix: Path) -> None:
+    with pytest.raises(EnvgenError, match="more than one package named alpha"):
+        run(store, prefix, ALPHA, replace(ALPHA, version="2.0"))
+
+
+def test_a_pure_package_needs_a_python(store: Store, prefix: Path) -> None:
+    with pytest.raises(ArtifactError, match="needs a Python"):
+        run(store, prefix, NOARCH)
+
+
+def test_a_path_out_of_the_prefix_is_refused(store: Store, prefix: Path) -> None:
+    package = make(store, replace(ALPHA, files={}))
+    document = {"paths_version": 1, "paths": [{"_path": "../x", "path_type": "hardlink", "sha256": "0" * 64}]}
+    (package.directory / "info/paths.json").write_text(json.dumps(document))
+    with pytest.raises(ArtifactError, match="leaves the prefix"):
+        link([package], prefix, store=store, platform=Platform.LINUX_64)

@@ -1,0 +1,175 @@
+"""The archive as a whole, over loopback: real signatures, real indices."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.errors import DigestMismatchError, NetworkError, SignatureError, UnsatisfiableError
+from envgen.sources.debian import DebianArchive
+from envgen.system.http import Http
+from envgen.system.mirrors import Mirrors
+from envgen.system.store import Store
+from tests.builders.debian import Archive, Deb, Flaws, new_key, public_key
+from tests.builders.server import Server, serve
+from tests.builders.tree import MOMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import envgen.debs
+    from envgen.sources.debian_closure import Closure
+
+KEY = new_key()
+ZLIB = Deb(name="zlib1g", version="1:1.2.13-1", fields={"Depends": "libc6 (>= 2.14)"})
+OLD = Deb(name="python3.11", version="3.11.2-6+deb12u8", fields={"Depends": "zlib1g"})
+NEW = Deb(name="python3.11", version="3.11.2-6+deb12u9", fields={"Depends": "zlib1g"})
+
+
+class World:
+    """A main and a security archive behind one server, and a machine that uses them."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        self.store = Store(folder / "store")
+        self.home = folder
+        self.main = Archive(key=KEY)
+        self.main.add(ZLIB, OLD)
+        self.security = Archive(
+            key=KEY, prefix="/security", suite="bookworm-security", pool="pool/updates", architectures=("amd64",)
+        )
+        self.security.add(NEW)
+        self.publish()
+
+    def publish(self) -> None:
+        self.server.content = self.main.site() | self.security.site()
+
+    def open(
+        self, *, now: dt.datetime = MOMENT, suites: tuple[str, ...] = ("bookworm", "bookworm-security")
+    ) -> DebianArchive:
+        environment = {
+            "ENVGEN_DEBIAN": f"{self.server.url}/debian",
+            "ENVGEN_DEBIAN_SECURITY": f"{self.server.url}/security",
+        }
+        return DebianArchive(
+            http=Http(environment={}, sleep=lambda _: None),
+            store=self.store,
+            mirrors=Mirrors(environment=environment, home=self.home, root=self.home),
+            suites=suites,
+            keys=[public_key(KEY)],
+            now=now,
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with serve({}) as server:
+        yield World(server, tmp_path)
+
+
+def close(archive: DebianArchive, keep: tuple[envgen.debs.Deb, ...] = ()) -> Closure:
+    return archive.closure(["python3.11"], architecture="amd64", exclude={"libc6"}, keep=keep)
+
+
+def versions(archive: DebianArchive) -> dict[str, str]:
+    return {deb.name: deb.version for deb in close(archive).debs}
+
+
+def test_security_update_wins(world: World) -> None:
+    assert versions(world.open()) == {"python3.11": NEW.version, "zlib1g": ZLIB.version}
+
+
+def test_package_is_located_in_its_own_archive(world: World) -> None:
+    archive = world.open()
+    debs = close(archive).debs
+    assert [archive.locate(deb).removeprefix(world.server.url) for deb in debs] == [
+        f"/security/{world.security.path(NEW)}",
+        f"/debian/{world.main.path(ZLIB)}",
+    ]
+
+
+def test_locked_package_is_kept_while_it_is_offered(world: World) -> None:
+    old = close(world.open(suites=("bookworm",))).debs
+    found = close(world.open(), old)
+    assert found.debs == old
+    assert found.replaced == ()
+
+
+def test_vanished_package_is_replaced_and_said(world: World) -> None:
+    old = close(world.open(suites=("bookworm",))).debs
+    world.main.remove("python3.11")
+    world.publish()
+    archive = world.open()
+    found = close(archive, old)
+    assert [(r.old.version, r.new.version) for r in found.replaced] == [(OLD.version, NEW.version)]
+    assert archive.find(old[0], architecture="amd64") is None
+
+
+def test_same_bytes_are_found_where_they_have_moved_to(world: World) -> None:
+    old = close(world.open()).debs[0]
+    world.security.remove("python3.11")
+    world.main.add(NEW)
+    world.publish()
+    archive = world.open()
+    moved = archive.find(old, architecture="amd64")
+    assert moved is not None
+    assert (moved.sha256, moved.path) == (old.sha256, world.main.path(NEW))
+    kept = close(archive, (old,))
+    assert kept.replaced == ()
+
+
+def test_index_is_fetched_once(world: World) -> None:
+    versions(world.open())
+    before = len(world.server.requests)
+    assert versions(world.open()) == {"python3.11": NEW.version, "zlib1g": ZLIB.version}
+    assert all("InRelease" in path for path in world.server.paths()[before:])
+
+
+@pytest.mark.parametrize("by_hash", [True, False])
+def test_index_comes_by_digest_or_by_name(world: World, *, by_hash: bool) -> None:
+    world.main.by_hash = world.security.by_hash = by_hash
+    world.publish()
+    versions(world.open())
+    assert any("by-hash" in path for path in world.server.paths()) is by_hash
+
+
+def test_mirror_that_copies_no_by_hash_folders(world: World) -> None:
+    site = world.main.site() | world.security.site()
+    world.server.content = {path: data for path, data in site.items() if "by-hash" not in path}
+    versions(world.open())
+
+
+def test_mirror_without_the_index(world: World) -> None:
+    site = world.main.site() | world.security.site()
+    world.server.content = {path: data for path, data in site.items() if "binary-" not in path}
+    with pytest.raises(NetworkError, match=r"Packages\.xz is not there"):
+        versions(world.open())
+
+
+def test_tampered_index_is_refused(world: World) -> None:
+    world.main.flaws = Flaws(tampered=True)
+    world.publish()
+    with pytest.raises(DigestMismatchError):
+        versions(world.open())
+
+
+def test_expired_release_is_refused(world: World) -> None:
+    world.security.valid_until = MOMENT + dt.timedelta(days=7)
+    world.publish()
+    versions(world.open())
+    with pytest.raises(SignatureError, match="bookworm-security"):
+        versions(world.open(now=MOMENT + dt.timedelta(days=8)))
+
+
+def test_unknown_suite_is_named(world: World) -> None:
+    with pytest.raises(NetworkError, match="dists/trixie/InRelease") as caught:
+        versions(world.open(suites=("trixie",)))
+    assert "suite trixie" in (caught.value.hint or "")
+
+
+def test_suite_without_the_architecture(world: World) -> None:
+    with pytest.raises(UnsatisfiableError, match="main/binary-arm64/Packages"):
+        world.open().closure(["python3.11"], architecture="arm64")

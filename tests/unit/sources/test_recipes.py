@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envgen.errors import SpecError
+from envgen.sources.recipes import find_recipes, folder_digest, read_bundle
+
+DEBIAN = "name: tool\nversion-from: tool\nsuites: [bookworm]\npackages: [tool]\nfiles: {etc/tool.conf: tool.conf}\n"
+SHIPPED = Path(__file__).parents[3] / "recipes"
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_recipes_are_found_and_the_first_folder_wins(tmp_path: Path) -> None:
+    own = write(tmp_path / "own", {"tool/debian.yaml": DEBIAN, "notes/README": "no recipe", "file": ""})
+    shipped = write(tmp_path / "shipped", {"tool/debian.yaml": "name: other", "runtime/recipe.yaml": "package: {}"})
+    found = find_recipes([own, shipped])
+    assert sorted(found) == ["runtime", "tool"]
+    assert found["tool"].folder == own / "tool"
+    assert found["tool"].is_debian
+    assert not found["runtime"].is_debian
+
+
+def test_recipe_of_two_kinds_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"tool/debian.yaml": DEBIAN, "tool/recipe.yaml": ""})
+    with pytest.raises(SpecError, match=r"recipes/tool: there is both debian\.yaml and recipe\.yaml"):
+        find_recipes([tmp_path])
+
+
+def test_digest_counts_paths_and_bytes_alone(tmp_path: Path) -> None:
+    files = {"debian.yaml": DEBIAN, "sub/tool.conf": "x"}
+    first = folder_digest(write(tmp_path / "a", files))
+    (tmp_path / "a" / "debian.yaml").chmod(0o600)
+    assert folder_digest(write(tmp_path / "a", {".debian.yaml.swp": "editor", "__pycache__/x.pyc": ""})) == first
+    assert folder_digest(write(tmp_path / "b", dict(reversed(files.items())))) == first
+    assert folder_digest(write(tmp_path / "c", {**files, "sub/tool.conf": "y"})) != first
+    assert folder_digest(write(tmp_path / "d", {"debian.yaml": DEBIAN, "tool.conf": "x"})) != first
+
+
+def test_bundle_holds_its_templates(tmp_path: Path) -> None:
+    write(tmp_path, {"tool/debian.yaml": DEBIAN, "tool/tool.conf": "at = ${{ prefix }}\n"})
+    recipe = find_recipes([tmp_path])["tool"]
+    bundle = read_bundle(recipe)
+    assert bundle.files == {"etc/tool.conf": "at = ${{ prefix }}\n"}
+    assert bundle.digest == recipe.digest
+
+
+def test_faults_name_the_file_and_the_line(tmp_path: Path) -> None:
+    write(tmp_path, {"tool/debian.yaml": DEBIAN + "pakages: []\n"})
+    with pytest.raises(SpecError) as caught:
+        read_bundle(find_recipes([tmp_path])["tool"])
+    assert "recipes/tool/debian.yaml:5: `files.etc/tool.conf`: the recipe has no file 'tool.conf'" in str(caught.value)
+    assert "recipes/tool/debian.yaml:6: unknown key `pakages` (did you mean `packages`?)" in str(caught.value)
+
+
+def test_binary_file_beside_a_recipe_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"tool/debian.yaml": DEBIAN})
+    (tmp_path / "tool" / "tool.conf").write_bytes(b"\xff\xfe")
+    with pytest.raises(SpecError, match="not UTF-8"):
+        read_bundle(find_recipes([tmp_path])["tool"])
+
+
+def test_shipped_recipe_of_python_is_sound() -> None:
+    bundle = read_bundle(find_recipes([SHIPPED])["python"])
+    assert bundle.name == "python"
+    assert "libc6" in bundle.exclude
+    assert [output.name for output in bundle.outputs] == ["python_abi"]

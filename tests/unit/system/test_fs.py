@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.digest import Sha256
+from envgen.errors import UserError
+from envgen.system import fs
+from tests.unit.system.nobody import NOBODY, as_nobody
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(params=[0o022, 0o077, 0o000])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    old = os.umask(request.param)
+    yield request.param
+    os.umask(old)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    fs.atomic_write(tmp_path / "a", "text")
+    fs.atomic_write(tmp_path / "b", b"\0", mode=0o444, sync=False)
+    with fs.atomic_dir(tmp_path / "c"):
+        pass
+    assert [mode(tmp_path / name) for name in "abc"] == [0o644, 0o444, 0o755]
+    assert (tmp_path / "a").read_text() == "text"
+    assert (tmp_path / "b").read_bytes() == b"\0"
+
+
+def test_folders_above_are_made(tmp_path: Path) -> None:
+    fs.atomic_write(tmp_path / "x/y/z", "é")
+    assert (tmp_path / "x/y/z").read_bytes() == "é".encode()
+
+
+def write_and_fail(path: Path) -> None:
+    with fs.atomic_path(path) as temporary:
+        temporary.write_text("new")
+        raise KeyError(path)
+
+
+def fill_and_fail(path: Path) -> None:
+    with fs.atomic_dir(path) as temporary:
+        (temporary / "half").touch()
+        raise KeyError(path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    fs.atomic_write(path, "old")
+    with pytest.raises(KeyError):
+        write_and_fail(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
+
+
+def test_a_temporary_file_is_a_sibling_and_bears_the_mark(tmp_path: Path) -> None:
+    with fs.atomic_path(tmp_path / "file") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.name.startswith(fs.TEMPORARY)
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        fill_and_fail(tmp_path / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("theirs", [[], ["theirs"]])
+def test_who_comes_second_drops_his_folder(tmp_path: Path, theirs: list[str]) -> None:
+    path = tmp_path / "folder"
+    with fs.atomic_dir(path) as temporary:
+        (temporary / "ours").touch()
+        path.mkdir()
+        for name in theirs:
+            (path / name).touch()
+    assert [p.name for p in path.iterdir()] == theirs
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_who_loses_the_race_for_a_name_drops_his_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "theirs").touch()
+    monkeypatch.setattr(Path, "exists", lambda self: self != path and os.path.lexists(self))
+    with fs.atomic_dir(path) as temporary:
+        (temporary / "ours").touch()
+    assert [p.name for p in path.iterdir()] == ["theirs"]
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/cache/a/b"),
+            "cannot write `/cache/a/b`: Permission denied",
+        ),
+        (OSError(errno.EROFS, "Read-only file system"), "cannot write `/cache`: Read-only file system"),
+    ],
+)
+def test_refusals_of_the_file_system_are_told(error: OSError, said: str) -> None:
+    with pytest.raises(UserError, match=said) as caught, fs.explained(Path("/cache")):
+        raise error
+    assert caught.value.hint
+    assert "/cache" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "Permission denied", "/elsewhere"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+    ],
+)
+def test_other_faults_pass(error: OSError) -> None:
+    with pytest.raises(type(error)), fs.explained(Path("/cache")):
+        raise error
+
+
+def hold(path: str, *, shared: bool, ready: multiprocessing.synchronize.Event) -> None:
+    with fs.file_lock(Path(path), timeout=5, shared=shared):
+        ready.set()
+        multiprocessing.Event().wait(30)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "gets"), [(False, False, False), (False, True, False), (True, False, False), (True, True, True)]
+)
+def test_locks_hold_between_processes_until_the_holder_dies(
+    tmp_path: Path, *, theirs: bool, ours: bool, gets: bool
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    path = tmp_path / "locks/lock"
+    process = context.Process(target=hold, args=(str(path),), kwargs={"shared": theirs, "ready": ready}, daemon=True)
+    process.start()
+    try:
+        assert ready.wait(20)
+        if gets:
+            with fs.file_lock(path, timeout=0, shared=ours):
+                pass
+        else:
+            with pytest.raises(UserError, match="another process holds"), fs.file_lock(path, timeout=0, shared=ours):
+                pass
+    finally:
+        process.kill()
+        process.join(10)
+    with fs.file_lock(path, timeout=5):
+        pass
+
+
+def test_a_lock_is_tried_for_until_time_is_up(tmp_path: Path) -> None:
+    waits: list[float] = []
+    path = tmp_path / "lock"
+    with (
+        fs.file_lock(path, timeout=0),
+        pytest.raises(UserError),
+        fs.file_lock(path, timeout=1, sleep=waits.append),
+    ):
+        pass
+    assert sum(waits) == pytest.approx(1)
+
+
+def test_a_lock_file_that_was_removed_meanwhile_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lock"
+    flock, removals = fcntl.flock, iter([True, False])
+
+    def remove_first(handle: int, operation: int) -> None:
+        flock(handle, operation)
+        if next(removals):
+            path.unlink()
+
+    monkeypatch.setattr("fcntl.flock", remove_first)
+    with fs.file_lock(path, timeout=1):
+        assert path.exists()
+
+
+def test_read_only_trees_go_away(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "a/b").mkdir(parents=True)
+    (tree / "a/b/file").touch(mode=0o444)
+    (tree / "link").symlink_to(tmp_path)
+    (tree / "a/b").chmod(0o555)
+    (tree / "a").chmod(0o500)
+    fs.remove_tree(tree)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_read_only_trees_go_away_for_others_than_root(shared_folder: Path) -> None:
+    tree = shared_folder / "tree"
+    (tree / "a/b").mkdir(parents=True)
+    (tree / "a/b/file").touch()
+    (tree / "a/c").mkdir()
+    for path in (tree / "a/b/file", tree / "a/b", tree / "a/c", tree / "a", tree):
+        os.chown(path, *NOBODY)
+    for path in (tree / "a/b", tree / "a/c", tree / "a"):
+        path.chmod(0o000)
+    as_nobody(lambda: fs.remove_tree(tree))
+    assert not tree.exists()
+
+
+def test_a_link_goes_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to("target")
+    fs.remove_tree(tmp_path / "link")
+    fs.remove_tree(tmp_path / "not there")
+    assert [p.name for p in tmp_path.iterdir()] == ["target"]
+
+
+def test_sizes_count_hard_links_once_and_follow_no_links(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/one").write_bytes(b"12345")
+    (tmp_path / "a/two").hardlink_to(tmp_path / "a/one")
+    (tmp_path / "a/up").symlink_to("..")
+    (tmp_path / "three").write_bytes(b"123")
+    assert fs.tree_size(tmp_path) == 8
+    assert fs.tree_size(tmp_path / "three") == 3
+    assert fs.tree_size(tmp_path / "not there") == 0
+
+
+class TestHashedFile:
+    def test_appending(self, tmp_path: Path) -> None:
+        with fs.HashedFile(tmp_path / "file") as out:
+            assert out.write(b"abc") == 3
+            out.write(memoryview(b"def"))
+            assert out.sha256() == Sha256.of(b"abcdef")
+
+    def test_starting_again(self, tmp_path: Path) -> None:
+        with fs.HashedFile(tmp_path / "file") as out:
+            out.write(b"wrong")
+            out.seek(0)
+            out.truncate()
+            out.write(b"right")
+            assert out.sha256() == Sha256.of(b"right")
+
+    @pytest.mark.parametrize(("at", "cut", "expected"), [(0, None, b"XYcdef"), (4, None, b"abcdXY"), (3, 3, b"abcXY")])
+    def test_writing_out_of_order(self, tmp_path: Path, at: int, cut: int | None, expected: bytes) -> None:
+        with fs.HashedFile(tmp_path / "file") as out:
+            out.write(b"abcdef")
+            if cut is not None:
+                out.truncate(cut)
+            out.seek(at)
+            out.write(b"XY")
+            assert out.sha256() == Sha256.of(expected)
+            assert out.tell() == at + 2
+        assert (tmp_path / "file").read_bytes() == expected

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.versions import InexpressibleError, conda_spec, conda_version, is_exact, parse_version
+
+CASES: dict[str, Any] = json.loads((Path(__file__).parents[1] / "cases" / "versions.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("version", "expected"), CASES["versions"])
+def test_a_version_is_written_in_condas_words(version: str, expected: str) -> None:
+    assert conda_version(Version(version)) == expected
+
+
+@pytest.mark.parametrize("version", CASES["refused_versions"])
+def test_a_version_that_conda_cannot_order_is_refused(version: str) -> None:
+    with pytest.raises(InexpressibleError, match=version):
+        conda_version(Version(version))
+
+
+@pytest.mark.parametrize(("specifiers", "expected"), CASES["specifiers"])
+def test_specifiers_are_written_in_condas_words(specifiers: str, expected: str) -> None:
+    assert conda_spec(SpecifierSet(specifiers)) == expected
+
+
+@pytest.mark.parametrize("specifiers", CASES["refused_specifiers"])
+def test_a_specifier_without_words_is_refused(specifiers: str) -> None:
+    with pytest.raises(InexpressibleError):
+        conda_spec(SpecifierSet(specifiers))
+
+
+def test_the_text_does_not_depend_on_the_order_of_specifiers() -> None:
+    assert conda_spec(SpecifierSet("<2,>=1,!=1.5")) == conda_spec(SpecifierSet("!=1.5,>=1,<2")) == ">=1,<2dev0,!=1.5"
+
+
+@pytest.mark.parametrize("specifiers", CASES["inexact_specifiers"])
+def test_what_only_a_file_can_meet_is_told(specifiers: str) -> None:
+    assert not is_exact(SpecifierSet(specifiers))
+    assert is_exact(SpecifierSet(">=1,<2"))
+
+
+def test_a_version_from_before_pep_440_is_refused() -> None:
+    with pytest.raises(InexpressibleError, match="`Milestone1` is not a version"):
+        parse_version("Milestone1")
