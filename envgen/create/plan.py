@@ -70,12 +70,14 @@ class Plan:
         fetch: artifacts that the store lacks and that something below needs; each once.
         prepare: packages that the store lacks, to be extracted, converted or built.
         changes: what comes into the prefix, goes from it and stays.
+        unfinished: whether an interrupted run left something to clean up in the prefix.
     """
 
     items: tuple[Item, ...]
     fetch: tuple[Artifact, ...]
     prepare: tuple[Item, ...]
     changes: Changes
+    unfinished: bool = False
 
     @property
     def fetch_size(self) -> int:
@@ -88,7 +90,7 @@ class Plan:
         return all(artifact.size is not None for artifact in self.fetch)
 
     def __bool__(self) -> bool:
-        return bool(self.changes)
+        return bool(self.changes) or self.unfinished
 
     def preparing(self, work: Work) -> tuple[Item, ...]:
         """List the packages that the store lacks and gets in one way."""
@@ -114,6 +116,7 @@ def make_plan(
     has_artifact: Callable[[Sha256], bool],
     has_package: Callable[[str], bool],
     installed: Iterable[Installed],
+    unfinished: bool = False,
 ) -> Plan:
     """Compare a lock with the store and a prefix.
 
@@ -125,13 +128,14 @@ def make_plan(
         has_artifact: whether the store has a file.
         has_package: whether the store has an extracted package.
         installed: what the prefix holds.
+        unfinished: whether the last change of the prefix was interrupted.
     """
     every = tuple(items)
     changes = compare((item.wanted for item in every), installed)
-    prepare = tuple(item for item in every if changes and not has_package(item.wanted.key))
+    prepare = tuple(item for item in every if (changes or unfinished) and not has_package(item.wanted.key))
     needed = {artifact.sha256: artifact for item in prepare for artifact in item.artifacts}
     fetch = tuple(artifact for artifact in needed.values() if not has_artifact(artifact.sha256))
-    return Plan(items=every, fetch=fetch, prepare=prepare, changes=changes)
+    return Plan(items=every, fetch=fetch, prepare=prepare, changes=changes, unfinished=unfinished)
 
 
 def wheel_of(locked: LockedWheel) -> Wheel:

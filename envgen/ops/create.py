@@ -17,11 +17,12 @@ from envgen.lock.model import LockedBuilt, LockedConda
 from envgen.lock.request import active
 from envgen.names import project_name
 from envgen.ops.locks import need_lock, reasons_against
-from envgen.ops.materials import provide
+from envgen.ops.materials import address, provide
 from envgen.ops.places import conda_settings, destination
 from envgen.prefix import inventory
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link import LinkResult, link
+from envgen.prefix.transaction import unfinished
 from envgen.records import BuiltPackage, ChannelPackage
 from envgen.spec.select import select
 from envgen.system.host import detect
@@ -86,10 +87,11 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool) ->
         )
     prefix = destination(context, env=spec.name, place=place)
     plan = make_plan(
-        items_of(pair.lock, context.names, materials=_materials(pair.debian)),
+        items_of(pair.lock, context.names, materials=materials_of(pair.debian)),
         has_artifact=lambda sha: context.store.artifact(sha) is not None,
         has_package=lambda key: context.store.package(key) is not None,
         installed=inventory.read(prefix),
+        unfinished=unfinished(prefix) is not None,
     )
     return Prepared(spec=spec, pair=pair, prefix=prefix, plan=plan)
 
@@ -108,7 +110,7 @@ def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False
     with context.store.in_use():
         provide(context, prepared.plan, prepared.pair)
         result = link(
-            [_link_package(context, item) for item in prepared.plan.items],
+            [_link_package(context, item, prepared.pair) for item in prepared.plan.items],
             prepared.prefix,
             store=context.store,
             platform=prepared.pair.lock.platform,
@@ -130,7 +132,8 @@ def _compile(prepared: Prepared) -> None:
         run(command)
 
 
-def _materials(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
+def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
+    """Say of each recipe which files building it takes."""
     found: dict[str, tuple[Artifact, ...]] = {}
     for package in debian.packages if debian else ():
         artifact = Artifact(filename=package.path.rpartition("/")[2], sha256=package.sha256, size=package.size)
@@ -139,13 +142,13 @@ def _materials(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
     return found
 
 
-def _link_package(context: Context, item: Item) -> LinkPackage:
+def _link_package(context: Context, item: Item, pair: LockPair) -> LinkPackage:
     directory = context.store.package(item.wanted.key)
     if directory is None:
         raise EnvgenError(f"`{item.wanted.key}` is missing in the store after it was prepared")
     package = item.package
     if isinstance(package, LockedConda):
-        origin = ChannelPackage(url=package.url, md5=package.md5, sha256=package.sha256, size=package.size)
+        origin = ChannelPackage(url=address(package, pair), md5=package.md5, sha256=package.sha256, size=package.size)
         # a channel corrects dependencies in its repodata, which the archive does not know of
         depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
         return LinkPackage(record=replace(record_of(directory, origin), depends=depends), directory=directory)

@@ -90,12 +90,12 @@ def _fetch_and_make(job: _Job, item: Item, hands: ThreadPoolExecutor) -> None:
     package = item.package
     match package:
         case LockedBuilt():
-            recipes.rebuild(job.context, package, job.pair)
+            recipes.provide_built(job.context, package, job.pair)
         case LockedWheel():
             _fetch(job, package, lambda: job.index.locate(wheel_of(package)))
             hands.submit(_make, job, item, partial(_convert, job, package)).result()
         case LockedConda():
-            _fetch(job, package, lambda: _address(job, package))
+            _fetch(job, package, lambda: address(package, job.pair))
             hands.submit(_make, job, item, partial(_extract, job, package)).result()
     job.made.advance(1)
 
@@ -104,9 +104,9 @@ def _make(job: _Job, item: Item, fill: Callable[[Path], object]) -> None:
     job.context.store.ensure_package(item.wanted.key, fill)
 
 
-def _address(job: _Job, package: LockedConda) -> str:
+def address(package: LockedConda, pair: LockPair) -> str:
     """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
-    return package.url if "://" in package.url else urljoin(job.pair.path.as_uri(), package.url)
+    return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
 
 
 def _fetch(job: _Job, package: LockedWheel | LockedConda, locate: Callable[[], str]) -> None:
@@ -139,4 +139,7 @@ def _convert(job: _Job, package: LockedWheel, dest: Path) -> None:
 
 
 def _extract(job: _Job, package: LockedConda, dest: Path) -> None:
-    extract_conda(_have(job, package), dest)
+    with job.context.store.view() as folder:
+        archive = folder / package.filename  # the form of an archive is told by its name, which artifacts lack
+        archive.symlink_to(_have(job, package))
+        extract_conda(archive, dest)

@@ -6,21 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import rattler
 
+from envgen.build.archive import extract_conda
 from envgen.build.deb import build_bundle, build_empty
 from envgen.build.deb_plan import describe
-from envgen.errors import DigestMismatchError, LockError, UserError
+from envgen.errors import DigestMismatchError, GoneError, LockError, UserError
 from envgen.ops import data
-from envgen.ops.archives import ensure_built
+from envgen.ops.archives import content_key, ensure_built
 from envgen.records import BuiltPackage, Record
 from envgen.sources.debian import DebianArchive
 from envgen.sources.recipes import find_recipes, read_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from envgen.build.deb_plan import BundlePackage
     from envgen.debs import Deb
@@ -76,6 +77,36 @@ def make(context: Context, recipe: Recipe, *, platform: Platform, keep: Collecti
     return Made(recipe=recipe, bundle=bundle, debs=closure.debs, records=records, replaced=closure.replaced)
 
 
+def provide_built(context: Context, package: LockedBuilt, pair: LockPair) -> None:
+    """Have a locked package in the store: from the channel that publishes such packages, else built again.
+
+    Raises:
+        As `rebuild`, and NetworkError where a channel is set and cannot be reached.
+    """
+    if not _fetch_published(context, package):
+        rebuild(context, package, pair)
+
+
+def _fetch_published(context: Context, package: LockedBuilt) -> bool:
+    """Take a locked package's own archive from `ENVGEN_CHANNEL`; tell whether it is there.
+
+    Another archive of the same name counts as not there: what is built instead has to have the locked content.
+    """
+    if not context.mirrors.find("ENVGEN_CHANNEL"):
+        return False
+    url = context.mirrors.expand(package.url)
+    try:
+        archive = context.store.ensure_artifact(
+            package.sha256, lambda out: context.http.download(url, out, expected=package.sha256, size=package.size)
+        )
+    except (GoneError, DigestMismatchError):
+        context.reporter.note(f"`{package.filename}` is built here: the channel does not have it as it is locked")
+        return False
+    key = content_key(f"{package.name}-{package.version}-{package.build}", package.content)
+    context.store.ensure_package(key, partial(extract_conda, archive))
+    return True
+
+
 def rebuild(context: Context, package: LockedBuilt, pair: LockPair) -> None:
     """Have a locked package in the store, built again from the Debian packages that are locked with it.
 
@@ -103,6 +134,8 @@ def rebuild(context: Context, package: LockedBuilt, pair: LockPair) -> None:
             got=facts.content,
             hint=f"if another version of envgen locked it: `envgen lock --upgrade {package.name}`",
         )
+    if facts.sha256 != package.sha256:
+        context.reporter.note(f"`{package.name}` has the locked content; its archive compresses otherwise here")
 
 
 def needed_recipes(context: Context, dependencies: Iterable[str]) -> dict[str, Recipe]:
@@ -135,7 +168,8 @@ def _build(
     """Have the packages of a bundle in the store."""
 
     def fill(dest: Path) -> None:
-        build_bundle(bundle, _fetch(context, debs, archive), platform=platform, dest=dest, reporter=context.reporter)
+        files = _fetch(context, debs, archive, architecture=platform.debian_arch)
+        build_bundle(bundle, files, platform=platform, dest=dest, reporter=context.reporter)
 
     main, *others = describe(bundle, debs, platform=platform)
     built = [(main, ensure_built(context.store, main.key, fill))]
@@ -149,21 +183,39 @@ def _build_empty(package: BundlePackage, bundle: Bundle, platform: Platform, des
     build_empty(package, bundle, platform=platform, dest=dest)
 
 
-def _fetch(context: Context, debs: Collection[Deb], archive: DebianArchive) -> dict[Deb, Path]:
+def _fetch(context: Context, debs: Collection[Deb], archive: DebianArchive, *, architecture: str) -> dict[Deb, Path]:
     """Have Debian packages in the store, verified."""
     missing = [deb for deb in debs if not context.store.artifact(deb.sha256)]
     total = sum(deb.size for deb in missing)
     with context.reporter.progress("Debian packages", total=total) as bar, ThreadPoolExecutor(_DOWNLOADS) as pool:
 
         def fetch(deb: Deb) -> Path:
-            return context.store.ensure_artifact(
-                deb.sha256,
-                lambda out: context.http.download(
-                    archive.locate(deb), out, expected=deb.sha256, size=deb.size, advance=bar.advance
-                ),
-            )
+            source = partial(_download, context, archive, deb, architecture=architecture, advance=bar.advance)
+            return context.store.ensure_artifact(deb.sha256, source)
 
         return dict(zip(debs, pool.map(fetch, debs), strict=True))
+
+
+def _download(
+    context: Context,
+    archive: DebianArchive,
+    deb: Deb,
+    out: BinaryIO,
+    *,
+    architecture: str,
+    advance: Callable[[int], None],
+) -> None:
+    """Download a Debian package from where it is locked, else from where the same bytes are offered now."""
+    try:
+        context.http.download(archive.locate(deb), out, expected=deb.sha256, size=deb.size, advance=advance)
+    except GoneError as error:
+        moved = archive.find(deb, architecture=architecture)
+        if moved is None or moved.url == deb.url:
+            raise GoneError(
+                f"`{deb.name}` {deb.version} is no longer offered by Debian",
+                hint="`envgen lock` takes its successor, and leaves the rest as it is",
+            ) from error
+        context.http.download(archive.locate(moved), out, expected=deb.sha256, size=deb.size, advance=advance)
 
 
 def _record(recipe: Recipe, package: BundlePackage, facts: Built) -> Record:

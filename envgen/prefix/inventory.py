@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envgen.prefix.conda_meta import HISTORY, load, record_files
+from envgen.prefix.transaction import unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +45,17 @@ def is_environment(prefix: Path) -> bool:
     return (prefix / HISTORY).is_file()
 
 
-def read(prefix: Path, *, without: Collection[str] = ()) -> tuple[Installed, ...]:
+def read(prefix: Path) -> tuple[Installed, ...]:
     """Read what is installed, sorted by name; nothing where there is no prefix.
 
-    Args:
-        prefix: the environment.
-        without: records (`name-version-build`) not to read, because they may be broken.
+    Packages that an interrupted change was touching do not count as installed, whatever their records say.
 
     Raises:
         IntegrityError: a record cannot be read.
     """
-    found = (_installed(load(path)) for path in record_files(prefix) if path.stem not in without)
+    left = unfinished(prefix)
+    doubtful = left.records if left else ()
+    found = (_installed(load(path)) for path in record_files(prefix) if path.stem not in doubtful)
     return tuple(sorted(found, key=lambda installed: installed.name))
 
 

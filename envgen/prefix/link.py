@@ -23,7 +23,7 @@ from envgen.prefix.installer import install
 from envgen.prefix.ownership import Ownership, decide
 from envgen.prefix.provenance import provenance
 from envgen.prefix.removal import remove_paths
-from envgen.prefix.transaction import LOCK, Touched, recover, transaction
+from envgen.prefix.transaction import LOCK, Touched, clean_up, transaction, unfinished
 from envgen.prefix.view import build_view
 from envgen.system.fs import explained, file_lock
 
@@ -99,8 +99,10 @@ def link(
     )
     _refuse_twice(job.packages)
     with explained(prefix), _alone(prefix, job.reporter), store.in_use():
-        recovered = recover(prefix, owned_by_others=lambda broken: _files_without(prefix, broken))
-        changes = compare(map(_wanted, job.packages), inventory.read(prefix))
+        left, installed = unfinished(prefix), inventory.read(prefix)
+        if left:
+            clean_up(prefix, left, kept={path for have in installed for path in have.files})
+        changes = compare(map(_wanted, job.packages), installed)
         if changes:
             changes = _change(job, changes)
         _tell_requests(job, changes)
@@ -108,7 +110,7 @@ def link(
         linked=tuple(p.record.dist for p in _named(job.packages, changes.link)),
         unlinked=tuple(have.dist for have in changes.unlink),
         unchanged=len(changes.unchanged),
-        recovered=recovered,
+        recovered=left is not None,
     )
 
 
@@ -141,11 +143,6 @@ def _refuse_twice(packages: Iterable[LinkPackage]) -> None:
     twice = sorted(name for name, count in Counter(p.record.name for p in packages).items() if count > 1)
     if twice:
         raise EnvgenError(f"more than one package named {', '.join(twice)}")
-
-
-def _files_without(prefix: Path, broken: Collection[str]) -> Iterator[str]:
-    for package in inventory.read(prefix, without=broken):
-        yield from package.files
 
 
 def _wanted(package: LinkPackage) -> Wanted:

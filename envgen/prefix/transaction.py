@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.errors import IntegrityError
-from envgen.prefix.conda_meta import META
+from envgen.prefix.conda_meta import META, record_path
 from envgen.prefix.removal import remove_paths
 from envgen.system.fs import atomic_write, remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 UNFINISHED = ".envgen-unfinished"
@@ -56,37 +56,35 @@ def transaction(prefix: Path, touched: Touched) -> Iterator[None]:
     mark.unlink()
 
 
-def unfinished(prefix: Path) -> bool:
-    """Tell whether a change of the prefix was cut short."""
-    return (prefix / META / UNFINISHED).exists()
-
-
-def recover(prefix: Path, *, owned_by_others: Callable[[Collection[str]], Iterable[str]]) -> bool:
-    """Remove what an interrupted change left; nobody else must be changing the prefix.
-
-    Args:
-        prefix: the environment.
-        owned_by_others: given the records that were being changed, the paths of all other packages.
-
-    Returns:
-        Whether there was anything to clean up.
+def unfinished(prefix: Path) -> Touched | None:
+    """Read what an interrupted change was to touch; None where the last change was finished.
 
     Raises:
         IntegrityError: the mark cannot be read.
     """
-    if not unfinished(prefix):
-        return False
     mark = prefix / META / UNFINISHED
-    touched = _parse(mark.read_bytes(), mark)
-    kept = set(owned_by_others(touched.records))
+    try:
+        raw = mark.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _parse(raw, mark)
+
+
+def clean_up(prefix: Path, touched: Touched, *, kept: Collection[str]) -> None:
+    """Remove what an interrupted change left; nobody else must be changing the prefix.
+
+    Args:
+        prefix: the environment.
+        touched: from `unfinished`.
+        kept: paths of the packages that were not being changed.
+    """
     remove_paths(prefix, (path for path in touched.paths if path not in kept))
     for record in touched.records:
-        (prefix / META / f"{record}.json").unlink(missing_ok=True)
+        record_path(prefix, record).unlink(missing_ok=True)
     for pattern in _PROBES:
         for left in prefix.glob(pattern):
             remove_tree(left)
-    mark.unlink()
-    return True
+    (prefix / META / UNFINISHED).unlink()
 
 
 def _parse(raw: bytes, mark: Path) -> Touched:

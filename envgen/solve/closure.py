@@ -24,7 +24,7 @@ from envgen.versions import InexpressibleError, conda_version
 from envgen.wheels import match_specs, wheel_depends
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
@@ -80,6 +80,25 @@ class Context:
     index_owns: Callable[[ProjectName], Awaitable[bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How far back to go among the versions that a specifier allows.
+
+    Attributes:
+        dense: that many besides the newest are offered.
+        sparse: and those 1, 2, 4, ... places behind the newest, up to this place.
+    """
+
+    dense: int
+    sparse: int
+
+    def of(self, versions: Iterator[Version]) -> set[Version]:
+        """Choose among versions, newest first."""
+        places = {place for place in (1 << power for power in range(self.sparse.bit_length())) if place <= self.sparse}
+        taken = islice(versions, max(self.dense, self.sparse) + 1)
+        return {version for place, version in enumerate(taken) if place <= self.dense or place in places}
+
+
 @dataclass(slots=True, kw_only=True)
 class Project:
     """What is known of one project so far.
@@ -89,8 +108,8 @@ class Project:
         specifiers: text -> specifiers that somebody has on it.
         extras: that somebody asks for.
         added: versions that are offered for another reason.
-        older: how many versions besides the newest are offered for each specifier; None while the one of an old
-            lock is offered alone where it serves.
+        depth: how far back versions are offered for each specifier; None while that of an old lock is offered
+            alone where it serves.
         candidates: what is offered, by version.
         expanded: pairs of version and extra whose requirements were followed; the extra `""` is the wheel itself.
         refused: pairs of version and extra that cannot be had, and why.
@@ -100,7 +119,7 @@ class Project:
     specifiers: dict[str, SpecifierSet] = field(default_factory=dict)
     extras: set[str] = field(default_factory=set)
     added: set[Version] = field(default_factory=set)
-    older: int | None = None
+    depth: Depth | None = None
     candidates: dict[Version, Candidate] = field(default_factory=dict)
     expanded: set[tuple[Version, str]] = field(default_factory=set)
     refused: dict[tuple[Version, str], str] = field(default_factory=dict)
@@ -124,22 +143,21 @@ class Closure:
             known.extras |= fresh
             self._changed.add(project)
 
-    def add(self, project: ProjectName, version: Version) -> bool:
-        """Want one version of a project; tell whether that is new."""
+    def add(self, project: ProjectName, versions: Iterable[Version]) -> bool:
+        """Want some versions of a project; tell whether any is new."""
         known = self.projects[project]
-        if version in known.candidates or version in known.added:
-            return False
-        known.added.add(version)
-        self._changed.add(project)
-        return True
+        fresh = set(versions) - known.candidates.keys() - known.added
+        known.added |= fresh
+        self._changed |= {project} if fresh else set()
+        return bool(fresh)
 
-    def widen(self, project: ProjectName, older: int) -> bool:
-        """Want `older` more versions for each specifier on a project; tell whether there are any."""
+    def widen(self, project: ProjectName, depth: Depth) -> bool:
+        """Want older versions of a project, too; tell whether there are any."""
         known = self.projects[project]
-        before = self._wanted(project, known)
-        known.older = older
-        self._changed.add(project)
-        return not self._wanted(project, known) <= before | known.candidates.keys()
+        known.depth = depth
+        fresh = bool(self._wanted(project, known) - known.candidates.keys())
+        self._changed |= {project} if fresh else set()
+        return fresh
 
     async def collect(self) -> None:
         """Fetch what is wanted until nothing is missing.
@@ -199,9 +217,9 @@ class Closure:
         kept = self._kept(project)
         allowed = [listing.allowing(specifiers) for specifiers in known.specifiers.values()]
         for each in allowed:
-            if known.older is not None:
-                found.update(islice(listing.matching(each), 1 + known.older))
-            elif kept is not None and kept in listing.matching(each):
+            if known.depth:
+                found |= known.depth.of(listing.matching(each))
+            elif known.depth is None and kept is not None and kept in listing.matching(each):
                 found.add(kept)
             elif (version := listing.newest(each)) is not None:
                 found.add(version)

@@ -2,14 +2,15 @@
 
 A problem is made of few wheels (`closure`), so an answer is checked and a failure is not believed at once:
 
-* where everything that was chosen allows a newer wheel that was not offered, that is offered too;
-* where there is no answer, older wheels of the projects that stand in the way are offered, more each time.
+* where there is no answer, older wheels of the projects that stand in the way are probed, further back each time;
+* where everything that was chosen allows newer wheels that were not offered, they are offered too.
 
 Both only add candidates, so it ends; and all of it follows from what the sources hold, not from when they answer.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import rattler
@@ -20,21 +21,30 @@ from rattler.exceptions import GatewayError, SolverError
 from envgen.names import project_name
 from envgen.records import Record, Solution
 from envgen.solve.catalogue import Catalogue
-from envgen.solve.closure import Candidate
+from envgen.solve.closure import Candidate, Depth
 from envgen.solve.conflicts import Graph, suspects
 from envgen.solve.encode import Offer, decode_channel, decode_wheel, virtual_packages
 from envgen.solve.explain import explain
 from envgen.solve.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
+
+    from packaging.version import Version
 
     from envgen.names import CondaName, ProjectName
     from envgen.solve.request import Line
     from envgen.solve.task import SolveTask
 
-_STEPS = (0, 1, 4, 12, 40)
-"""Older versions that are offered of a project in the way, time after time. 0: the newest beside that of the lock."""
+_DEPTHS = (Depth(0, 0), Depth(1, 8), Depth(4, 64), Depth(12, 512), Depth(40, 512), Depth(150, 512))
+"""How far back older wheels of a project in the way are offered, time after time.
+
+What is incompatible with new releases usually begins or ends with some release, so a few probes far back find a
+solution soon, and the gap to it is filled then. The rest finds what works with a few releases in the middle only.
+"""
+
+_GAP = 16
+"""Wheels that are offered at once between a chosen one and the next newer one that was offered."""
 
 _PYTHON = "python"
 
@@ -131,7 +141,7 @@ class _Search:
         if [project for project in sorted(closure.projects) if self._step(project, 1)]:
             return True
         rings = suspects(Graph(self._catalogue.offers, self._request.lines))
-        reach = len(rings) + len(_STEPS)
+        reach = len(rings) + len(_DEPTHS)
         while self._round < reach:
             self._round += 1
             # the nearest ring is a step ahead of the next one: what is far away is less likely to blame
@@ -144,9 +154,9 @@ class _Search:
 
     def _step(self, project: ProjectName, limit: int) -> bool:
         """Offer the next few versions of a project, up to step number `limit`; tell whether there were any."""
-        for step in range(self._steps.get(project, 0), min(limit, len(_STEPS))):
+        for step in range(self._steps.get(project, 0), min(limit, len(_DEPTHS))):
             self._steps[project] = step + 1
-            if self._catalogue.closure.widen(project, _STEPS[step]):
+            if self._catalogue.closure.widen(project, _DEPTHS[step]):
                 return True
         return False
 
@@ -160,9 +170,10 @@ class _Search:
             if listing is None or self._catalogue.is_kept(candidate):
                 continue
             demanded = SpecifierSet(",".join(filter(None, map(str, demands.get(candidate.project, ())))))
-            newest = listing.newest(listing.allowing(demanded))
-            if newest and newest > candidate.version:
-                better |= closure.add(candidate.project, newest)
+            newer = itertools.takewhile(
+                lambda v, c=candidate: v > c.version, listing.matching(listing.allowing(demanded))
+            )
+            better |= closure.add(candidate.project, _gap(list(newer), closure.projects[candidate.project].candidates))
         return better
 
     def _demands(self, chosen: Sequence[Offer]) -> dict[ProjectName, list[SpecifierSet]]:
@@ -173,6 +184,18 @@ class _Search:
                 for requirement in self._catalogue.closure.requirements(offer.origin, offer.extra):
                     demands.setdefault(project_name(requirement.name), []).append(requirement.specifier)
         return demands
+
+
+def _gap(newer: Sequence[Version], offered: Container[Version]) -> Sequence[Version]:
+    """Choose what to offer of the versions that are newer than a chosen one, newest first.
+
+    The newest of all, if it was not offered, since everything allows it; else some of those between the chosen one and
+    the next that was offered, evenly spread.
+    """
+    if newer and newer[0] not in offered:
+        return newer[:1]
+    gap = list(itertools.takewhile(lambda version: version not in offered, reversed(newer)))
+    return gap[:: -(-len(gap) // _GAP)] if gap else ()
 
 
 def _candidates(chosen: Sequence[Offer]) -> dict[CondaName, Candidate]:

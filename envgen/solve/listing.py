@@ -19,7 +19,7 @@ from envgen.wheels import TagOrder
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from envgen.digest import Sha256
     from envgen.platforms import Target

@@ -78,8 +78,8 @@ def verified_content(signed: bytes, *, keys: Sequence[bytes], what: str) -> byte
     Raises:
         SignatureError: no valid signature by one of `keys`.
     """
-    certificates = [cert for key in keys for cert in pysequoia.Cert.split_bytes(key)]
     try:
+        certificates = [cert for key in keys for cert in pysequoia.Cert.split_bytes(key)]
         content = pysequoia.verify(bytes=signed, store=lambda _ids: certificates).bytes
     except RuntimeError as e:  # all that pysequoia raises; its text goes on with a stack trace
         reason = str(e).partition("\n")[0]

@@ -1,13 +1,14 @@
-"""How to reach a server: certificates and proxies as the environment variables of other programs say."""
+"""How to reach a server: addresses, redirects, and certificates and proxies as other programs' variables say."""
 
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from envgen.errors import UserError
+from envgen.errors import NetworkError, UserError
+from envgen.system.credentials import display, without_login
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,3 +68,34 @@ def bypasses(host: str, port: int | None, no_proxy: str) -> bool:
         if entry == "*" or (fits and (not wanted or str(port) == wanted)):
             return True
     return False
+
+
+def check_address(url: str) -> None:
+    """Refuse what is no `http:` or `https:` URL with a host.
+
+    Raises:
+        NetworkError: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # the port, or a broken IPv6 address
+        good = False
+    if not good:
+        raise NetworkError(f"{display(url)!r} is not an address to fetch from", hint="expected http, https or file")
+
+
+def redirected(url: str, location: str) -> str:
+    """Say where a redirect leads, without a login that it may hold.
+
+    Raises:
+        NetworkError: to no server, or from an encrypted connection to a plain one.
+    """
+    try:
+        target, _ = without_login(urljoin(url, location))
+    except ValueError as error:
+        raise NetworkError(f"{display(url)} redirects to {display(location)!r}, which is not an address") from error
+    check_address(target)
+    if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
+        raise NetworkError(f"{display(url)} redirects to {display(target)}, which is not encrypted")
+    return target

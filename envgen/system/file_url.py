@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from envgen.errors import NetworkError
-from envgen.system.transfer import Answer
+from envgen.system.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -31,6 +31,7 @@ _LOCK_POLL = 0.05
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
 
 
 def os_fault(error: OSError, path: Path) -> UserError | None:
@@ -39,6 +40,8 @@ def os_fault(error: OSError, path: Path) -> UserError | None:
         return UserError(
             f"no space left on the disk of `{path}`", hint="free some space; `envgen clean` empties caches"
         )
+    if error.errno in _NO_LOCKS:
+        return UserError(f"the file system of `{path}` has no locks ({error.strerror})", hint="use a local disk")
     where = Path(error.filename or path)
     if error.errno in _NOT_ALLOWED and where.is_relative_to(path):
         return UserError(

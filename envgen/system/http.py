@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import random
-import re
 import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    LocationValueError,
     NameResolutionError,
     NewConnectionError,
     ProxyError,
@@ -24,13 +24,14 @@ from urllib3.exceptions import (
 )
 
 from envgen import __version__
-from envgen.errors import DigestMismatchError, GoneError, NetworkError
+from envgen.errors import DigestMismatchError, NetworkError
 from envgen.events import NullReporter
-from envgen.system.connection import proxy_for, tls_context
+from envgen.system.answer import ABSENT, Answer, RangeUnsupportedError
+from envgen.system.connection import check_address, proxy_for, redirected, tls_context
 from envgen.system.credentials import Credentials, display, without_login
 from envgen.system.file_url import open_file_url
 from envgen.system.retry import Patience, TransientError
-from envgen.system.transfer import Answer, Transfer
+from envgen.system.transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,18 +47,16 @@ CONNECTIONS = 16
 
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 15.0, 60.0
 _REDIRECTS = 10
+_WORTH_READING = 64 << 10
+"""Bytes: reading them is cheaper than a new connection with its TLS handshake."""
+
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-_ABSENT_STATUSES = frozenset({404, 410})
 _LOGIN_STATUSES = frozenset({401, 403, 407})
 
 _REACH_HINT = "check the network and HTTPS_PROXY/NO_PROXY, or name a mirror that this machine reaches"
 _CERTIFICATE_HINT = "where a proxy of your site signs connections, set SSL_CERT_FILE to a file with its CA certificate"
 _LOGIN_HINT = "put the server's user and password into ~/.netrc"
-
-
-class RangeUnsupportedError(NetworkError):
-    """The server ignores range requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +127,7 @@ class Http:
 
         def once() -> Response:
             with self._open(url, headers) as answer:
-                status = HTTPStatus.NOT_FOUND if answer.status in _ABSENT_STATUSES else answer.status
+                status = HTTPStatus.NOT_FOUND if answer.status in ABSENT else answer.status
                 return Response(status=status, headers=answer.headers, body=answer.body(limit), url=answer.url)
 
         return self._patience.persist(once, hint=hint or _REACH_HINT)
@@ -217,7 +216,7 @@ class Http:
         if transfer.complete:
             return
         with self._open(url, {"Accept-Encoding": "identity"} | transfer.request_headers()) as answer:
-            _refuse_absent(answer)
+            answer.refuse_absent()
             transfer.take(answer)
         if transfer.short:
             raise TransientError(f"{display(url)} ended after {transfer.done} bytes")
@@ -225,8 +224,8 @@ class Http:
     def _ranged(self, url: str, wanted: str, *, most: int, hint: str | None) -> tuple[bytes, int]:
         def once() -> tuple[bytes, int]:
             with self._open(url, {"Accept-Encoding": "identity", "Range": wanted}) as answer:
-                _refuse_absent(answer)
-                return _ranged_body(answer, wanted, most)
+                answer.refuse_absent()
+                return answer.part(wanted, most)
 
         return self._patience.persist(once, hint=hint or _REACH_HINT)
 
@@ -237,12 +236,12 @@ class Http:
             with open_file_url(url, headers) as answer:
                 yield answer
             return
-        _refuse_bad_address(url)
+        check_address(url)
         bare, secret = self._credentials().take(url)
         with _explained(bare):
             final, response = self._follow(bare, headers, secret)
             try:
-                yield _answer(final, response)
+                yield _answer(final, response, decode=headers.get("Accept-Encoding") == "gzip")
             finally:
                 _put_away(response)
 
@@ -255,7 +254,7 @@ class Http:
             location = response.headers.get("location")
             if response.status in _REDIRECT_STATUSES and location:
                 _put_away(response)
-                url = _redirected(url, location)
+                url = redirected(url, location)
                 secret = self._credentials().known(url)
             else:
                 _refuse_failure(response, url)
@@ -297,47 +296,26 @@ def _new_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager
     )
 
 
-def _answer(url: str, response: urllib3.BaseHTTPResponse) -> Answer:
+def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> Answer:
     def read(size: int) -> bytes:
-        return response.read(size, decode_content="gzip" in encoding)
+        return response.read(size, decode_content=decode)
 
     headers = {name.lower(): value for name, value in response.headers.items()}
-    encoding = headers.get("content-encoding", "")
     return Answer(url=url, status=response.status, headers=headers, read=read)
 
 
 def _put_away(response: urllib3.BaseHTTPResponse) -> None:
-    """Give the connection back where the answer was read to its end, else close it."""
-    if not response.length_remaining and not response.closed:
-        response.read(1)  # lets the library see the end
+    """Give the connection back if little is left to read, as of the many 404s of an index, else close it."""
+    if not response.closed and (response.length_remaining or 0) <= _WORTH_READING:
+        with suppress(HTTPError):
+            response.read(_WORTH_READING)
     response.close()
     response.release_conn()
 
 
-def _refuse_bad_address(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # the port, or a broken IPv6 address
-        good = False
-    if not good:
-        raise NetworkError(f"{display(url)!r} is not an address to fetch from", hint="expected http, https or file")
-
-
-def _redirected(url: str, location: str) -> str:
-    try:
-        target, _ = without_login(urljoin(url, location))
-    except ValueError as error:
-        raise NetworkError(f"{display(url)} redirects to {display(location)!r}, which is not an address") from error
-    _refuse_bad_address(target)
-    if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
-        raise NetworkError(f"{display(url)} redirects to {display(target)}, which is not encrypted")
-    return target
-
-
 def _refuse_failure(response: urllib3.BaseHTTPResponse, url: str) -> None:
     status = response.status
-    if status in _ABSENT_STATUSES or status in {304, 416} or 200 <= status < 300:  # noqa: PLR2004  the class of success
+    if status in ABSENT or status in {304, 416} or 200 <= status < 300:  # noqa: PLR2004  the class of success
         return
     _put_away(response)
     said = f"{display(url)} answers {status} {response.reason or ''}".rstrip()
@@ -351,28 +329,14 @@ def _retry_after(text: str) -> float:
     return float(text) if text.isdigit() else 0.0
 
 
-def _refuse_absent(answer: Answer) -> None:
-    if answer.status in _ABSENT_STATUSES:
-        raise GoneError(f"{display(answer.url)} is not there (status {answer.status})")
-
-
-def _ranged_body(answer: Answer, wanted: str, most: int) -> tuple[bytes, int]:
-    """Take the bytes asked for and the size of the file from the answer to a range request."""
-    shown = answer.headers.get("content-range", "")
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", shown)
-    first = re.match(r"bytes=(\d*)-", wanted)
-    if answer.status != HTTPStatus.PARTIAL_CONTENT or not found or (first and first[1] not in {"", found[1]}):
-        what = f"{display(answer.url)} answers {answer.status} {shown}".rstrip()
-        raise RangeUnsupportedError(f"{what} to a request for {wanted}")
-    return answer.body(most), int(found[2])
-
-
 @contextmanager
 def _explained(url: str) -> Iterator[None]:
     """Put the library's faults into our words: those that may pass as `TransientError`."""
     host = urlsplit(url).hostname
     try:
         yield
+    except LocationValueError as error:
+        raise NetworkError(f"{display(url)!r} is not an address to fetch from: {error}") from error
     except NameResolutionError as error:
         raise TransientError(f"cannot reach {host}: its name cannot be resolved") from error
     except ProxyError as error:

@@ -226,8 +226,8 @@ class Store:
     def _entries(self, kind: Kind) -> list[Path]:
         """List the paths of a kind, sorted."""
         if kind is Kind.TEMPORARY:
-            leftovers = (self.root / top for top in ("artifacts", "packages", "cache"))
-            return sorted([*self.root.glob("views/*"), *(p for top in leftovers for p in top.rglob(TEMPORARY + "*"))])
+            patterns = ("views/*", *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")))
+            return sorted(path for pattern in patterns for path in self.root.glob(pattern))
         pattern = {Kind.ARTIFACTS: "artifacts/*/*", Kind.PACKAGES: "packages/*", Kind.CACHE: "cache/*/*/*"}[kind]
         return sorted(path for path in self.root.glob(pattern) if not path.name.startswith(TEMPORARY))
 

@@ -206,7 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
         return int(first), min(int(last), length - 1) if last else length - 1
 
     def _empty(self, status: int, headers: Mapping[str, str]) -> None:
-        self._head(status, 0, headers)
+        """Answer without content; as real servers do, with a page that says so where the protocol lets it."""
+        page = b"" if status == 304 or self.command == "HEAD" else b"<html>as the status says</html>"
+        self._head(status, len(page), headers)
+        self.wfile.write(page)
 
     def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import shutil
@@ -167,7 +168,7 @@ def test_a_superseded_deb_is_resolved_again_alone(locked: Project, cli: Command,
     moved = world.supersede(registries)
     outcome = cli("lock").succeeded()
     after = yaml.safe_load(locked.locks()[DEBIAN_LOCK])
-    changed = {new["name"] for old, new in zip(before["package"], after["package"], strict=True) if old != new}
+    changed = {new["name"] for old, new in zip(before["packages"], after["packages"], strict=True) if old != new}
     assert changed == {moved}
     assert moved in outcome.err
     assert versions(locked)["eggs"] == "1.1"
@@ -218,10 +219,8 @@ python: 3.11
 
 
 def test_uploads_after_the_cut_off_do_not_exist(project: Project, cli: Command, registries: Registries) -> None:
-    import datetime as dt
-
     name, wheel = world.eggs("3.0")
-    registries.index.add(name, wheel, uploaded=dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
+    registries.index.add(name, wheel, uploaded=dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC))
     registries.publish()
     head = 'python: "3.11"\nplatforms: {linux-64: {glibc: "2.36"}}\ndependencies: [python]\npypi: [eggs]\n'
     project.spec("demo", head + "exclude-newer: 2026-05-31\n")

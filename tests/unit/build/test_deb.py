@@ -73,9 +73,9 @@ def recipe(text: str = RECIPE) -> Bundle:
 def put(folder: Path, files: Mapping[str, Mapping[str, File | Link]]) -> dict[Deb, Path]:
     """Write `.deb`s and say where they are, the last one first."""
     found: dict[Deb, Path] = {}
-    for name, content in reversed(files.items()):
+    for name, content in reversed(list(files.items())):
         version = "1:3.11.2-6+deb12u9" if name == "tool" else "1.0-1"
-        data = debian.make_deb(debian.Deb(name=name, version=version, files=content))
+        data = debian.make_deb(debian.Deb(name=name, version=version, files=content), compression="none")
         (folder / f"{name}.deb").write_bytes(data)
         deb = Deb(
             name=name,
@@ -105,7 +105,7 @@ def read(package: Path, name: str) -> Any:
 
 def snapshot(package: Path) -> dict[str, Any]:
     return {
-        path.relative_to(package).as_posix(): os.readlink(path)
+        path.relative_to(package).as_posix(): str(path.readlink())
         if path.is_symlink()
         else (path.read_bytes(), path.stat().st_mode)
         for path in sorted(package.rglob("*"))

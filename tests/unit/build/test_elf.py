@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import stat
 from pathlib import Path
 
 import pytest
-import zstandard.backend_c
+from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
 from envgen.build import elf
 from envgen.errors import ArtifactError
 from envgen.system import process
 
-SAMPLE = Path(zstandard.backend_c.__file__)
+SAMPLE = Path(getattr(importlib.util.find_spec("zstandard.backend_c"), "origin", ""))
 
 
 def place(root: Path, path: str, *needed: str) -> Path:
@@ -30,6 +31,7 @@ def place(root: Path, path: str, *needed: str) -> Path:
 def search_path(file: Path) -> dict[str, str]:
     with file.open("rb") as stream:
         dynamic = ELFFile(stream).get_section_by_name(".dynamic")
+        assert isinstance(dynamic, DynamicSection)
         return {
             tag.entry.d_tag: getattr(tag, tag.entry.d_tag.removeprefix("DT_").lower())
             for tag in dynamic.iter_tags()

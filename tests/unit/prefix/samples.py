@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -94,7 +93,7 @@ def tree(prefix: Path) -> dict[str, str]:
     files = (path for path in prefix.rglob("*") if path.is_symlink() or not path.is_dir())
     named = {path.relative_to(prefix).as_posix(): path for path in files}
     return {
-        name: os.readlink(path) if path.is_symlink() else path.read_text()
+        name: str(path.readlink()) if path.is_symlink() else path.read_text()
         for name, path in sorted(named.items())
         if name not in PRIVATE
     }

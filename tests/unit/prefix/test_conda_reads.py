@@ -35,11 +35,11 @@ def prefix(tmp_path: Path) -> Path:
 
 
 def conda_records(prefix: Path) -> dict[str, Any]:
-    return {record.name: record for record in PrefixData(prefix).iter_records()}
+    return {record.name: record for record in PrefixData(prefix).iter_records()}  # type: ignore[no-untyped-call]  # conda has no types
 
 
 def test_conda_takes_it_for_an_environment(prefix: Path) -> None:
-    assert is_conda_environment(prefix)
+    assert is_conda_environment(prefix)  # type: ignore[no-untyped-call]  # conda has no types
 
 
 def test_conda_reads_every_record(prefix: Path) -> None:
@@ -60,7 +60,8 @@ def test_conda_lists_urls(prefix: Path) -> None:
 def test_conda_finds_the_record_to_remove_a_package(prefix: Path) -> None:
     data = PrefixData(prefix)
     for record in conda_records(prefix).values():
-        assert (prefix / "conda-meta" / data._get_json_fn(record)).exists()
+        name = data._get_json_fn(record)  # type: ignore[no-untyped-call]  # conda has no types
+        assert (prefix / "conda-meta" / name).exists()
 
 
 def test_conda_doctor_is_content(prefix: Path) -> None:

@@ -98,6 +98,16 @@ def test_a_killed_run_that_is_followed_by_another_lock_leaves_nothing(store: Sto
     assert not (prefix / "lib/python3.11/site-packages/p05").exists()
 
 
+def test_a_killed_run_that_is_taken_back_leaves_nothing(store: Store, prefix: Path) -> None:
+    expected = fresh(store, prefix, *MANY)
+    run(store, prefix, *MANY)
+    arguments = ["unlinking", str(store.root), str(prefix)]
+    subprocess.run([sys.executable, "-c", textwrap.dedent(INTERRUPTED), *arguments], check=False)
+    assert len(list((prefix / "conda-meta").glob("*.json"))) == len(MANY)  # records are there, files are not
+    run(store, prefix, *MANY)
+    assert tree(prefix) == expected
+
+
 def test_two_at_once_on_one_prefix_do_the_work_once(store: Store, prefix: Path) -> None:
     packages = [make(store, draft) for draft in MANY]
     results: list[LinkResult] = []

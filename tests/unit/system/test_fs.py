@@ -107,6 +107,7 @@ def test_who_loses_the_race_for_a_name_drops_his_folder(tmp_path: Path, monkeypa
     [
         (OSError(errno.ENOSPC, "No space left on device"), "no space left"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
+        (OSError(errno.ENOLCK, "No locks available"), "the file system of `/cache` has no locks"),
         (
             PermissionError(errno.EACCES, "Permission denied", "/cache/a/b"),
             "cannot write `/cache/a/b`: Permission denied",

@@ -90,8 +90,11 @@ class TestGet:
 
     def test_connections_are_used_again(self, rig: Rig) -> None:
         with serve({"/a": b"text", "/b": b"text"}, faults=Faults(redirect={"/c": "/a"})) as server:
-            for path in ("a", "b", "c", "missing", "a"):
+            for path in ("a", "b", "c", "missing"):
                 rig.http.get(f"{server.url}/{path}")
+            with pytest.raises(GoneError):
+                rig.http.get_range(f"{server.url}/missing", 0, 9)
+            rig.http.get(f"{server.url}/a")
         assert len({request.client for request in server.requests}) == 1
 
     def test_many_threads(self, rig: Rig) -> None:
@@ -163,7 +166,9 @@ class TestRetries:
         assert len(server.requests) == 1
         assert "netrc" in str(caught.value.hint)
 
-    @pytest.mark.parametrize("url", ["no url", "ftp://127.0.0.1/x", "http://[/", "http://127.0.0.1:99999/"])
+    @pytest.mark.parametrize(
+        "url", ["no url", "ftp://127.0.0.1/x", "http://[/", "http://127.0.0.1:99999/", "http://a..b/"]
+    )
     def test_what_is_no_address(self, rig: Rig, url: str) -> None:
         with pytest.raises(NetworkError, match="not an address"):
             rig.http.get(url)

@@ -242,6 +242,7 @@ class TestClean:
 
     def test_leftovers_of_the_dead(self, store: Store) -> None:
         add_artifact(store)
+        (add_package(store) / f"{TEMPORARY}e").touch()
         leftovers = [f"artifacts/{SHA[:2]}/{TEMPORARY}a", f"cache/metadata/ab/{TEMPORARY}b"]
         for name in leftovers:
             (store.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -251,13 +252,17 @@ class TestClean:
             (store.root / name / "deep/file").write_bytes(b"123")
         assert {usage.kind: usage.entries for usage in store.usage()} == {
             Kind.ARTIFACTS: 1,
-            Kind.PACKAGES: 0,
+            Kind.PACKAGES: 1,
             Kind.CACHE: 0,
             Kind.TEMPORARY: 4,
         }
         cleaned = store.clean(kinds=[Kind.TEMPORARY], older_than=dt.timedelta(days=30), now=NOW)
         assert cleaned.freed == 12
-        assert names(store) == [f"artifacts/{SHA[:2]}/{SHA}"]
+        assert names(store) == [
+            f"artifacts/{SHA[:2]}/{SHA}",
+            f"packages/{KEY}/{TEMPORARY}e",
+            f"packages/{KEY}/lib/file",
+        ]
 
     def test_does_not_count_what_environments_hold(self, store: Store, tmp_path: Path) -> None:
         package = add_package(store)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.digest import Sha256
-from envgen.errors import IntegrityError, NetworkError
+from envgen.errors import IntegrityError
+from envgen.system.answer import Answer
 from envgen.system.fs import HashedFile
 from envgen.system.retry import TransientError
-from envgen.system.transfer import Answer, Transfer
+from envgen.system.transfer import Transfer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,9 +66,3 @@ def test_the_size_is_kept() -> None:
     assert (transfer.short, transfer.complete) == (True, False)
     with pytest.raises(IntegrityError, match="it has more than the 4 bytes"):
         transfer.take(answer(b"de", status=206, begins=3))
-
-
-def test_bodies_are_bounded() -> None:
-    assert answer(b"abc").body(3) == b"abc"
-    with pytest.raises(NetworkError, match="more than 2 bytes"):
-        answer(b"abc").body(2)

@@ -1,0 +1,80 @@
+"""`build`: archives of everything that is not one already, in a local channel."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from envgen.build.channel import LocalChannel
+from envgen.create.plan import items_of, make_plan
+from envgen.lock.model import LockedConda
+from envgen.ops.create import materials_of
+from envgen.ops.locks import need_lock, platforms_of
+from envgen.ops.materials import provide
+from envgen.spec.select import select
+from envgen.system.host import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envgen.build.channel import Published
+    from envgen.create.plan import Item
+    from envgen.ops.context import Context
+    from envgen.ops.locks import LockPair
+    from envgen.platforms import Platform
+
+
+def build(context: Context, *, env: str | None, platforms: Sequence[Platform], channel: Path) -> tuple[Published, ...]:
+    """Write the archives of wheels and recipes of the locks into a channel, and index it.
+
+    Args:
+        context: the world.
+        env: name of the spec, or None for the project's only or default one.
+        platforms: whose locks; this machine's without.
+        channel: a directory; made where it is not there.
+
+    Returns:
+        What was published, sorted by name for each platform.
+
+    Raises:
+        LockError: a lock is missing or cannot be read.
+        NetworkError, IntegrityError: as sources and builders say.
+    """
+    spec = select(context.root, env)
+    chosen = platforms_of(spec, platforms or (detect().platform,))
+    target = LocalChannel(channel)
+    return tuple(one for platform in chosen for one in _publish(context, need_lock(context, spec, platform), target))
+
+
+def _publish(context: Context, pair: LockPair, channel: LocalChannel) -> list[Published]:
+    every = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
+    items = [item for item in every if not isinstance(item.package, LockedConda)]
+    with context.store.in_use():
+        plan = make_plan(
+            items,
+            has_artifact=lambda sha: context.store.artifact(sha) is not None,
+            has_package=lambda key: context.store.package(key) is not None,
+            installed=(),
+        )
+        provide(context, plan, pair)
+        return _write(context, items, channel)
+
+
+def _write(context: Context, items: Sequence[Item], channel: LocalChannel) -> list[Published]:
+    """Compress on all cores: zstd lets go of the interpreter's lock."""
+    bar = context.reporter.progress(f"writing archives to {channel.root}", total=len(items), unit="packages")
+    with bar as written, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+
+        def add(item: Item) -> Published:
+            published = channel.add(context.store.root / "packages" / item.wanted.key)
+            written.advance(1)
+            return published
+
+        return list(pool.map(add, items))
+
+
+def default_channel(context: Context) -> Path:
+    """Say where archives go by default: into the store, which envgen asks itself when `ENVGEN_CHANNEL` is not set."""
+    return context.store.root / "channel"

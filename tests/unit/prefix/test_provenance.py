@@ -1,0 +1,60 @@
+"""What records say of origins: URLs without secrets, package URLs of what has none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from envgen.names import CondaName
+from envgen.prefix.contents import LinkPackage
+from envgen.prefix.provenance import provenance, wheel_purl, without_secrets
+from envgen.records import Record
+from tests.builders.extracted import wheel
+from tests.unit.prefix.samples import BUILT
+
+URLS = {
+    "https://c.invalid/forge/linux-64/a-1-0.conda": "https://c.invalid/forge/linux-64/a-1-0.conda",
+    "https://u:p@c.invalid:8080/linux-64/a-1-0.conda": "https://c.invalid:8080/linux-64/a-1-0.conda",
+    "https://c.invalid/t/abc-123/forge/linux-64/a-1-0.conda": "https://c.invalid/forge/linux-64/a-1-0.conda",
+    "https://c.invalid/forge/linux-64/a-1-0.conda?token=x#y": "https://c.invalid/forge/linux-64/a-1-0.conda",
+    "file:///srv/channel/linux-64/a-1-0.conda": "file:///srv/channel/linux-64/a-1-0.conda",
+}
+
+
+@pytest.mark.parametrize(("url", "expected"), URLS.items())
+def test_urls_are_told_without_secrets(url: str, expected: str) -> None:
+    assert without_secrets(url) == expected
+
+
+def test_a_local_version_is_escaped() -> None:
+    found = wheel_purl(replace(wheel("torch"), version="2.8.0+cu128", filename="torch-2.8.0+cu128-py3-none-any.whl"))
+    assert found.startswith("pkg://pypi/torch@2.8.0%2Bcu128?checksum=sha256:")
+    assert found.endswith("&file_name=torch-2.8.0%2Bcu128-py3-none-any.whl")
+
+
+def built(url: str | None) -> LinkPackage:
+    record = Record(
+        name=CondaName("python"),
+        version="3.11.2",
+        build="h1_0",
+        build_number=0,
+        subdir="linux-64",
+        depends=(),
+        origin=BUILT,
+    )
+    return LinkPackage(record=record, directory=Path("/store/packages/python-3.11.2-h1_0-0123"), url=url)
+
+
+def test_a_built_package_that_was_fetched_says_from_where() -> None:
+    found = provenance(built("https://u:p@c.invalid/own/linux-64/python-3.11.2-h1_0.conda"), portable=True)
+    assert found.url == "https://c.invalid/own/linux-64/python-3.11.2-h1_0.conda"
+    assert found.channel == "https://c.invalid/own"
+    assert found.source is None
+
+
+def test_a_package_that_was_built_here_is_local() -> None:
+    found = provenance(built(None), portable=False)
+    assert (found.url, found.channel) == ("pkg://conda/python@3.11.2?build=h1_0&subdir=linux-64", "local")
+    assert found.source == Path("/store/packages/python-3.11.2-h1_0-0123")
