@@ -10,6 +10,7 @@ import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from envgen.build import deb_text, elf
 from envgen.build.deb_plan import HOME, BundlePackage, describe, variables_of
@@ -143,8 +144,7 @@ def _report(debs: Iterable[Deb], unpacking: Unpacking, dangling: tuple[str, ...]
 
 def _purl(deb: Deb) -> str:
     """Name a Debian package for scanners: https://github.com/package-url/purl-spec."""
-    version = deb.version.replace("+", "%2B").replace(":", "%3A").replace("~", "~")
-    return f"pkg:deb/debian/{deb.name}@{version}?arch={deb.architecture}"
+    return f"pkg:deb/debian/{quote(deb.name)}@{quote(deb.version)}?arch={deb.architecture}"
 
 
 def _about(bundle: Bundle) -> dict[str, str]:

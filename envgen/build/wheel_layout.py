@@ -86,10 +86,8 @@ class Layout:
             return f"{self.python.site_packages}/{member}"
         path = self._scheme_path(member, *rest.partition("/")[::2])
         if path.partition("/")[0] in ("info", "conda-meta"):
-            raise ArtifactError(
-                f"`{member}` in `{self.what}` would be installed to `{path}`, which conda keeps for itself"
-            )
-        return path
+            raise ArtifactError(f"`{member}` in `{self.what}` would become `{path}`, which conda keeps for itself")
+        return None if _LINK_SCRIPT.fullmatch(path) else path
 
     def is_script(self, member: str) -> bool:
         """Whether a member is a script, whose first line may ask for the environment's Python."""

@@ -1,8 +1,8 @@
 """Packages into a prefix: only what changed, finished by the next run if this one is cut short.
 
 Rattler makes the links, replaces prefixes and writes records. What it does not do is done here: one owner for each
-path, removal before linking (it links a new owner of a path before it unlinks the old one's), compiled Python files
-of removed sources, packages that were replaced under one name, version and build, and records that tell the truth.
+path, packages that were replaced under one name, version and build, and records that tell the truth. Removal is ours
+too: what an interrupted run left has no record to remove it by, and compiled Python files are in none.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from envgen.solve.encode import (
     encode_virtual,
     encode_wheel,
     key_of,
-    words_of,
 )
 from envgen.solve.listing import Rules
 from envgen.versions import conda_version, is_exact
@@ -166,24 +165,24 @@ class Catalogue:
         offers: list[Offer] = []
         for _, group in groupby(bases, key=lambda base: conda_version(base[0].version)):
             for rank, (candidate, record) in enumerate(reversed(list(group))):
-                words = self._words(self.closure.requirements(candidate), wheels)
-                offers.append(encode_wheel(candidate, record, words, rank))
+                asks = self._asks(self.closure.requirements(candidate), wheels)
+                offers.append(encode_wheel(candidate, record, asks, rank))
         self.offers[name] = tuple(offers)
         known = self.closure.projects[project]
         for extra in sorted(known.extras):
             self.offers[extra_name(name, extra)] = tuple(
-                encode_extra(offer, extra, self._words(self.closure.requirements(offer.origin, extra), wheels))
+                encode_extra(offer, extra, self._asks(self.closure.requirements(offer.origin, extra), wheels))
                 for offer in offers
                 if isinstance(offer.origin, Candidate) and (offer.origin.version, extra) not in known.refused
             )
 
-    def _words(self, requirements: Sequence[Requirement], wheels: _Wheels) -> dict[str, str]:
-        """Map MatchSpecs of requirements to the words of the wheel that has them."""
-        found = {}
-        for requirement in requirements:
-            specs = match_specs([requirement], self._task.names)
-            found |= dict.fromkeys((*specs, *self._only(requirement, wheels)), words_of(requirement))
-        return found
+    def _asks(self, requirements: Sequence[Requirement], wheels: _Wheels) -> dict[str, Requirement]:
+        """Map MatchSpecs to the requirements that they come from."""
+        return {
+            spec: requirement
+            for requirement in requirements
+            for spec in (*match_specs([requirement], self._task.names), *self._only(requirement, wheels))
+        }
 
     def _only(self, requirement: Requirement, wheels: _Wheels) -> tuple[str, ...]:
         """Name the one package that meets a requirement which versions alone cannot express (`==2.8.0+cu128`)."""

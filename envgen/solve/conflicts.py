@@ -15,6 +15,8 @@ from envgen.solve.closure import Candidate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from packaging.requirements import Requirement
+
     from envgen.names import ProjectName
     from envgen.solve.encode import Offer
     from envgen.solve.request import Line
@@ -29,14 +31,16 @@ class Edge:
         offer: else the package that has it.
         name: of what is required, as the solver knows it.
         spec: the MatchSpec.
-        words: as its author wrote it.
+        requirement: what it comes from, if a wheel or a line under `pypi:` has it.
+        optional: it holds only if something needs the name (`constrains`).
     """
 
     line: Line | None = None
     offer: Offer | None = None
     name: str
     spec: str
-    words: str
+    requirement: Requirement | None = None
+    optional: bool = False
 
     @property
     def source(self) -> str:
@@ -55,7 +59,7 @@ class Graph:
     """
 
     def __init__(self, offers: Mapping[str, Sequence[Offer]], lines: Iterable[Line]) -> None:
-        self.lines = [edge for line in lines for edge in _edges_of_line(line)]
+        self.lines = [edge for line in lines for edge in edges_of_line(line)]
         self.edges: dict[Offer, list[Edge]] = {}
         self.parents: dict[Offer, Edge] = {}
         self.by_name: dict[str, list[Offer]] = {}
@@ -69,7 +73,7 @@ class Graph:
                     self.parents[offer] = edge
                     self.by_name.setdefault(edge.name, []).append(offer)
                     self.edges[offer] = _edges_of_offer(offer)
-                    queue.extend(self.edges[offer])
+                    queue.extend(edge for edge in self.edges[offer] if not edge.optional)
 
     def meeting(self, edge: Edge) -> frozenset[Offer]:
         """Return the offers that meet a requirement."""
@@ -98,23 +102,26 @@ class Propagation:
         graph: what is judged.
         alive: name -> offers that remain.
         why: offer that does not remain -> the requirement that excludes it: its own, or one on its name.
-        wiped: a needed name of which nothing remains, if there is one.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.alive = {name: dict.fromkeys(offers) for name, offers in graph.by_name.items()}
         self.why: dict[Offer, Edge] = {}
-        needed = dict.fromkeys(edge.name for edge in graph.lines)
+        self._needed = dict.fromkeys(edge.name for edge in graph.lines)
         changed = True
-        while changed and not self._wiped(needed):
+        while changed and self.wiped is None:
             changed = self._narrow([[edge] for edge in graph.lines])
-            for name in list(needed):
+            for name in list(self._needed):
                 bound = self._bound(name)
-                needed |= dict.fromkeys(edges[0].name for edges in bound)
+                self._needed |= dict.fromkeys(edges[0].name for edges in bound)
                 changed |= self._narrow(bound)
             changed |= self._drop()
-        self.wiped = self._wiped(needed)
+
+    @property
+    def wiped(self) -> str | None:
+        """A needed name of which nothing remains, if there is one."""
+        return next((name for name in self._needed if not self.alive.get(name)), None)
 
     def culprits(self) -> list[set[str]]:
         """List names other versions of which may undo the conflict, nearest to the wiped one first.
@@ -139,16 +146,14 @@ class Propagation:
     def _versions(self, name: str) -> list[Offer]:
         return self.graph.by_name.get(name, [])
 
-    def _wiped(self, needed: Iterable[str]) -> str | None:
-        return next((name for name in needed if not self.alive.get(name)), None)
-
     def _bound(self, name: str) -> list[list[Edge]]:
         """Group what remaining versions of a package require by name, where every one of them requires it."""
         alive = self.alive.get(name, {})
         found: dict[str, list[Edge]] = {}
         for offer in alive:
             for edge in self.graph.edges[offer]:
-                found.setdefault(edge.name, []).append(edge)
+                if not edge.optional:
+                    found.setdefault(edge.name, []).append(edge)
         return [edges for edges in found.values() if len({edge.offer for edge in edges}) == len(alive)]
 
     def _narrow(self, groups: Iterable[list[Edge]]) -> bool:
@@ -165,6 +170,8 @@ class Propagation:
         before = len(self.why)
         for offer in [offer for alive in self.alive.values() for offer in alive]:
             for edge in self.graph.edges[offer]:
+                if edge.optional and edge.name not in self._needed:
+                    continue
                 if self.graph.meeting(edge).isdisjoint(self.alive.get(edge.name, ())):
                     self._remove(offer, edge)
                     break
@@ -205,14 +212,16 @@ def _projects(graph: Graph, names: set[str]) -> set[ProjectName]:
     return {origin.project for origin in origins if isinstance(origin, Candidate)}
 
 
-def _edges_of_line(line: Line) -> list[Edge]:
-    return [Edge(line=line, name=_name(spec), spec=spec, words=line.text) for spec in line.specs]
+def edges_of_line(line: Line) -> list[Edge]:
+    """List what a line of the spec requires."""
+    return [Edge(line=line, name=_name(spec), spec=spec, requirement=line.requirement) for spec in line.specs]
 
 
 def _edges_of_offer(offer: Offer) -> list[Edge]:
+    depends = offer.record.depends
     return [
-        Edge(offer=offer, name=_name(spec), spec=spec, words=offer.words.get(spec, spec))
-        for spec in offer.record.depends
+        *(Edge(offer=offer, name=_name(spec), spec=spec, requirement=offer.asks.get(spec)) for spec in depends),
+        *(Edge(offer=offer, name=_name(spec), spec=spec, optional=True) for spec in offer.record.constrains),
     ]
 
 

@@ -36,13 +36,13 @@ class Offer:
         record: what the solver is given.
         origin: what it stands for: a wheel (also for an extra of it), a recipe's package, a channel's record,
             or something that the target has.
-        words: MatchSpecs of `record.depends` -> the requirement as its author wrote it.
+        asks: MatchSpecs of `record.depends` -> the requirement of the wheel that they come from.
         extra: of the wheel, for a package that stands for one; else empty.
     """
 
     record: RepoDataRecord
     origin: Candidate | Record | RepoDataRecord | GenericVirtualPackage
-    words: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, Requirement] = field(default_factory=dict)
     extra: str = ""
 
     @property
@@ -61,20 +61,20 @@ def encode_record(record: Record) -> Offer:
     return Offer(record=_encode(record), origin=record)
 
 
-def encode_wheel(candidate: Candidate, record: Record, words: Mapping[str, str], rank: int) -> Offer:
+def encode_wheel(candidate: Candidate, record: Record, asks: Mapping[str, Requirement], rank: int) -> Offer:
     """Offer a wheel.
 
     Args:
         candidate: the wheel.
         record: of it, without extras.
-        words: MatchSpecs of its requirements -> as it states them.
+        asks: MatchSpecs -> its requirement that they come from.
         rank: its place among wheels that differ in the local version alone; more is better.
     """
-    depends = sorted({*candidate.depends, *words})
-    return Offer(record=_encode(record, depends=depends, number=rank), origin=candidate, words=words)
+    depends = sorted({*candidate.depends, *asks})
+    return Offer(record=_encode(record, depends=depends, number=rank), origin=candidate, asks=asks)
 
 
-def encode_extra(base: Offer, extra: str, words: Mapping[str, str]) -> Offer:
+def encode_extra(base: Offer, extra: str, asks: Mapping[str, Requirement]) -> Offer:
     """Offer an extra of the wheel `base`: a package that needs exactly that wheel, and what the extra adds."""
     name, version, build = key_of(base.record)
     package = PackageRecord(
@@ -83,9 +83,9 @@ def encode_extra(base: Offer, extra: str, words: Mapping[str, str]) -> Offer:
         build=BuildString(build),
         build_number=base.record.build_number,
         subdir=base.record.subdir,
-        depends=sorted({f"{name} =={version} {build}", *words}),
+        depends=sorted({f"{name} =={version} {build}", *asks}),
     )
-    return Offer(record=_located(package), origin=base.origin, words=words, extra=extra)
+    return Offer(record=_located(package), origin=base.origin, asks=asks, extra=extra)
 
 
 def decode_wheel(
@@ -183,12 +183,6 @@ def encode_virtual(target: Target) -> list[Offer]:
         )
         for package in virtual_packages(target)
     ]
-
-
-def words_of(requirement: Requirement) -> str:
-    """Write a requirement for people: without its marker, which holds."""
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    return f"{requirement.name}{extras} {requirement.specifier}".strip()
 
 
 def _noarch(record: RepoDataRecord) -> str | None:

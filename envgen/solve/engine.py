@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from rattler.channel import ChannelPriority
 from rattler.exceptions import GatewayError, SolverError
 
-from envgen.names import project_name
+from envgen.names import CondaName, project_name
 from envgen.records import Record, Solution
 from envgen.solve.catalogue import Catalogue
 from envgen.solve.closure import Candidate, Depth
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from envgen.names import CondaName, ProjectName
+    from envgen.names import ProjectName
     from envgen.solve.request import Line
     from envgen.solve.task import SolveTask
 
@@ -46,7 +46,7 @@ solution soon, and the gap to it is filled then. The rest finds what works with 
 _GAP = 16
 """Wheels that are offered at once between a chosen one and the next newer one that was offered."""
 
-_PYTHON = "python"
+_PYTHON = CondaName("python")
 
 
 async def solve(task: SolveTask) -> Solution:
@@ -96,7 +96,7 @@ class _Search:
             except SolverError as error:
                 if not self._widen():
                     core = await self._core()
-                    raise await explain(self._task, self._catalogue, core, str(error)) from error
+                    raise await explain(self._task, self._catalogue, self._request.lines, core, str(error)) from error
                 continue
             if not self._improve(chosen):
                 return chosen
@@ -170,10 +170,8 @@ class _Search:
             if listing is None or self._catalogue.is_kept(candidate):
                 continue
             demanded = SpecifierSet(",".join(filter(None, map(str, demands.get(candidate.project, ())))))
-            newer = itertools.takewhile(
-                lambda v, c=candidate: v > c.version, listing.matching(listing.allowing(demanded))
-            )
-            better |= closure.add(candidate.project, _gap(list(newer), closure.projects[candidate.project].candidates))
+            newer = _newer(candidate.version, listing.matching(listing.allowing(demanded)))
+            better |= closure.add(candidate.project, _gap(newer, closure.projects[candidate.project].candidates))
         return better
 
     def _demands(self, chosen: Sequence[Offer]) -> dict[ProjectName, list[SpecifierSet]]:
@@ -184,6 +182,10 @@ class _Search:
                 for requirement in self._catalogue.closure.requirements(offer.origin, offer.extra):
                     demands.setdefault(project_name(requirement.name), []).append(requirement.specifier)
         return demands
+
+
+def _newer(chosen: Version, versions: Iterable[Version]) -> list[Version]:
+    return list(itertools.takewhile(lambda version: version > chosen, versions))
 
 
 def _gap(newer: Sequence[Version], offered: Container[Version]) -> Sequence[Version]:

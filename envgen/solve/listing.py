@@ -36,6 +36,7 @@ class Reason(StrEnum):
     NO_UPLOAD_TIME = "the index does not say when it was uploaded, and `exclude-newer` is set"
     YANKED = "it was withdrawn (yanked)"
     PYTHON = "it does not run on this Python"
+    INTERPRETER = "it has no wheel for this Python"
     PLATFORM = "it has no wheel for the platform"
     PRERELEASE = "it is a pre-release"
     SDIST = "it has a source archive only"
@@ -48,11 +49,13 @@ class Rules:
 
     Attributes:
         tags: which wheels run on the target, and which is best.
+        platforms: platform tags of the target.
         pythons: the full version of Python; where it is not known yet, the first and a last one of its minor.
         exclude_newer: moment after which uploads are ignored.
     """
 
     tags: TagOrder
+    platforms: frozenset[str]
     pythons: tuple[str, ...]
     exclude_newer: dt.datetime | None
 
@@ -60,7 +63,12 @@ class Rules:
     def of(cls, target: Target, *, python: str | None, exclude_newer: dt.datetime | None) -> Rules:
         """Derive the rules of a target."""
         pythons = (python,) if python else tuple(f"{target.python}.{patch}" for patch in ANY_PATCH)
-        return cls(tags=TagOrder.of(target), pythons=pythons, exclude_newer=exclude_newer)
+        return cls(
+            tags=TagOrder.of(target),
+            platforms=frozenset(tag.platform for tag in target.wheel_tags()),
+            pythons=pythons,
+            exclude_newer=exclude_newer,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,12 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """Why a version has no wheel to choose, and in which words of the files in question."""
+    """Why no wheel of a version can be chosen.
+
+    Attributes:
+        reason: which test its last files failed.
+        detail: what those files say of it: platform tags, Requires-Python, moments, or what is wrong.
+    """
 
     reason: Reason
     detail: str = ""
@@ -177,11 +190,27 @@ class Listing:
             self._judged[key] = self._judge(version, pinned=pinned)
         return self._judged[key]
 
+    def blocked(self, allowed: Allowed) -> dict[Version, Rejection]:
+        """Say of every version that is allowed, by the spec too, why it cannot be chosen; newest first."""
+        wanted = allowed & self._required
+        found: dict[Version, Rejection] = {}
+        for version in self._allowed(wanted):
+            judged = self.file(version, pinned=wanted.pinned)
+            if isinstance(judged, Rejection):
+                found[version] = judged
+            elif version in self.unusable:
+                found[version] = Rejection(reason=Reason.UNUSABLE, detail=self.unusable[version])
+            elif version.is_prerelease and not self._prereleases:
+                found[version] = Rejection(reason=Reason.PRERELEASE)
+        return found
+
     def _usable(self, wanted: Allowed) -> Iterator[Version]:
-        for at, version in enumerate(self.versions):
-            if wanted.bits >> at & 1 and version not in self.unusable:
-                if not isinstance(self.file(version, pinned=wanted.pinned), Rejection):
-                    yield version
+        for version in self._allowed(wanted):
+            if version not in self.unusable and not isinstance(self.file(version, pinned=wanted.pinned), Rejection):
+                yield version
+
+    def _allowed(self, wanted: Allowed) -> Iterator[Version]:
+        return (version for at, version in enumerate(self.versions) if wanted.bits >> at & 1)
 
     def _judge(self, version: Version, *, pinned: bool) -> IndexFile | Rejection:
         page = self._page
@@ -202,8 +231,9 @@ class Listing:
             (Reason.NO_UPLOAD_TIME, lambda f: limit is None or f.uploaded is not None),
             (Reason.TOO_NEW, lambda f: limit is None or f.uploaded is None or f.uploaded <= limit),
             (Reason.YANKED, lambda f: pinned or not f.yanked),
-            (Reason.PLATFORM, lambda f: self._rules.tags.rank(f.filename) is not None),
+            (Reason.PLATFORM, lambda f: not self._rules.platforms.isdisjoint(_tags(f)[-1].split("."))),
             (Reason.PYTHON, lambda f: _runs_on(f.requires_python, self._rules.pythons)),
+            (Reason.INTERPRETER, lambda f: self._rules.tags.rank(f.filename) is not None),
         )
 
     def _preference(self, file: IndexFile) -> tuple[bool, bool, int, tuple[int, str], str]:
@@ -233,6 +263,11 @@ def _runs_on(requires_python: str | None, pythons: tuple[str, ...]) -> bool:
     return any(specifiers.contains(python, prereleases=True) for python in pythons)
 
 
+def _tags(file: IndexFile) -> list[str]:
+    """Split off the tags of a wheel: interpreters, ABIs, platforms."""
+    return file.filename.removesuffix(".whl").split("-")[-3:]
+
+
 def _build_tag(filename: str) -> tuple[int, str]:
     try:
         tag = parse_wheel_filename(filename)[2]
@@ -244,7 +279,11 @@ def _build_tag(filename: str) -> tuple[int, str]:
 def _detail(reason: Reason, files: Sequence[IndexFile]) -> str:
     """Say what there is instead: platforms, Pythons."""
     if reason is Reason.PLATFORM:
-        return ", ".join(sorted({file.filename.removesuffix(".whl").rpartition("-")[2] for file in files}))
+        return ", ".join(sorted({_tags(file)[-1] for file in files}))
+    if reason is Reason.INTERPRETER:
+        return ", ".join(sorted({_tags(file)[0] for file in files}))
     if reason is Reason.PYTHON:
         return ", ".join(sorted({file.requires_python or "" for file in files}))
+    if reason is Reason.TOO_NEW:
+        return min(file.uploaded.date().isoformat() for file in files if file.uploaded)
     return ""

@@ -15,6 +15,10 @@ import warnings
 import zipfile
 from typing import TYPE_CHECKING
 
+from envgen.digest import Sha256
+from envgen.names import project_name
+from envgen.records import Wheel
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -138,6 +142,25 @@ def record_hash(content: bytes) -> str:
     """Digest content as RECORD does: `sha256=` and URL-safe base64 without padding."""
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
     return f"sha256={digest.rstrip(b'=').decode()}"
+
+
+def locked_wheel(
+    raw: bytes,
+    name: str,
+    version: str = "1.0",
+    *,
+    tag: str = "py3-none-any",
+    requires: Mapping[str, str] | None = None,
+) -> Wheel:
+    """Say of a wheel what a lock would: its digest and what it requires."""
+    return Wheel(
+        project=project_name(name),
+        version=version,
+        filename=wheel_filename(name, version, tag),
+        sha256=Sha256.of(raw),
+        size=len(raw),
+        requires={project_name(project): text for project, text in (requires or {}).items()},
+    )
 
 
 def _escape(name: str) -> str:

@@ -100,15 +100,16 @@ def test_what_the_lock_no_longer_has_goes(locked: Project, cli: Command) -> None
 
 
 def test_two_prefixes_hold_the_same_bytes(locked: Project, cli: Command, tmp_path: Path) -> None:
-    first, second = tmp_path / "one", tmp_path / "two"
-    cli("create", "--prefix", str(first)).succeeded()
-    cli("create", "--prefix", str(second), ENVGEN_CACHE=str(tmp_path / "other cache")).succeeded()
-    assert _texts(first) == _texts(second)
+    for place in ("one", "two"):
+        prefix, cache = tmp_path / place / "prefix", tmp_path / place / "cache"
+        cli("create", "--prefix", str(prefix), ENVGEN_CACHE=str(cache)).succeeded()
+    assert _texts(tmp_path / "one") == _texts(tmp_path / "two")
 
 
-def _texts(prefix: Path) -> dict[str, str]:
-    """Read an environment without what must differ: its own path, and digests of files that hold it."""
-    found = {path: (prefix / path).read_text().replace(str(prefix), "PREFIX") for path in files(prefix)}
+def _texts(place: Path) -> dict[str, str]:
+    """Read an environment without what must differ: where it is, and digests of files that hold that."""
+    prefix = place / "prefix"
+    found = {path: (prefix / path).read_text().replace(str(place), "PLACE") for path in files(prefix)}
     return {path: re.sub(r'"sha256_in_prefix": "\w+"', "", text) for path, text in found.items()}
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import rattler
 
 from tests.functional.test_create import make, needs_311
+from tests.functional.test_lock import packages
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.command import Command, Project
 
 
@@ -60,16 +63,61 @@ def test_list_tells_what_is_locked(locked: Project, cli: Command) -> None:
     assert "eggs" in outcome.out
 
 
-def test_build_writes_archives_and_their_digests(locked: Project, cli: Command, tmp_path: Path) -> None:
-    first = cli("build", "--json").succeeded()
-    assert "spam" in first.out
-    second = cli("build", "--json", ENVGEN_CACHE=str(tmp_path / "fresh")).succeeded()
-    assert second.json() == first.json()
+def test_build_writes_the_same_archives_everywhere(locked: Project, cli: Command, tmp_path: Path) -> None:
+    first = cli("build", "--json").succeeded().json()
+    assert {Path(p["file"]).name.partition("-")[0] for p in first["packages"]} == {
+        "eggs",
+        "spam",
+        "python",
+        "python_abi",
+    }
+    for package in first["packages"]:
+        archive = (Path(first["channel"]) / package["file"]).read_bytes()
+        assert (hashlib.sha256(archive).hexdigest(), len(archive)) == (package["sha256"], package["bytes"])
+    assert packages(locked)["python"]["hash"]["sha256"] in {p["sha256"] for p in first["packages"]}
+    second = cli("build", "--json", ENVGEN_CACHE=str(tmp_path / "fresh")).succeeded().json()
+    assert second["packages"] == first["packages"]
 
 
-def test_clean_shows_the_cache_and_removes_it(locked: Project, cli: Command) -> None:
+def test_another_conda_client_solves_from_the_built_channel(locked: Project, cli: Command, tmp_path: Path) -> None:
+    cli("build", "--channel", "published").succeeded()
+    channel = rattler.Channel((locked.root / "published").as_uri())
+    solved = rattler.solve(
+        sources=[channel],
+        specs=["spam"],
+        gateway=rattler.Gateway(cache_dir=tmp_path / "repodata"),
+        platforms=["linux-64", "noarch"],
+        virtual_packages=[
+            rattler.GenericVirtualPackage(rattler.PackageName(name), rattler.Version(version), rattler.BuildString("0"))
+            for name, version in (("__glibc", "2.36"), ("__unix", "0"), ("__linux", "0"))
+        ],
+    )
+    names = {record.name.normalized for record in asyncio.run(solved)}
+    assert names == {"eggs", "spam", "python", "python_abi"}
+
+
+def test_clean_shows_the_cache_and_removes_nothing_unasked(locked: Project, cli: Command) -> None:
     make(cli)
-    cache = cli.directory.parent / "home" / "cache"
+    shown = cli("clean", "--json").succeeded().json()
+    assert shown["root"] == cli.variables["ENVGEN_CACHE"]
+    sizes = {kind["kind"]: kind["bytes"] for kind in shown["kinds"]}
+    assert sizes["packages"] > 0
+    assert cli("clean", "--json").succeeded().json() == shown
+
+
+def test_clean_removes_by_kind_and_age(locked: Project, cli: Command) -> None:
+    make(cli)
+    cache = Path(cli.variables["ENVGEN_CACHE"])
+    cli("clean", "--older-than", "1d").succeeded()
     assert any((cache / "packages").iterdir())
-    cli("clean").succeeded()
-    assert any((cache / "packages").iterdir())
+    cli("clean", "--kind", "packages").succeeded()
+    assert not any((cache / "packages").iterdir())
+    assert any((cache / "artifacts").rglob("*"))
+
+
+@needs_311
+def test_environment_outlives_the_cache(locked: Project, cli: Command) -> None:
+    make(cli)
+    cli("clean", "--all").succeeded()
+    assert cli.process("run", "--", "spam").succeeded().out == "spam with eggs 1.1\n"
+    make(cli)

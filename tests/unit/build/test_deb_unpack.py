@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import stat
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from envgen.debs import Archive
 from envgen.debs import Deb as Locked
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
-from tests.builders.debian import Deb, make_deb
+from tests.builders.debian import Deb, _ar_member, make_deb
 from tests.builders.tree import File, Link
 
 if TYPE_CHECKING:
@@ -155,4 +156,16 @@ def test_unsafe_content_is_refused(tmp_path: Path, files: Files, says: str) -> N
 @pytest.mark.parametrize("data", [b"", b"!<arch>\n", b"not an archive at all", make_deb(Deb(name="x"))[:-60]])
 def test_broken_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(ArtifactError, match="`x` cannot be unpacked"):
+        Unpacking(root=tmp_path, licenses=tmp_path).add(locked("x"), io.BytesIO(data))
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_device_is_refused(tmp_path: Path, kind: bytes) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        member = tarfile.TarInfo("./dev/x")
+        member.type = kind
+        tar.addfile(member)
+    data = b"!<arch>\n" + _ar_member("debian-binary", b"2.0\n") + _ar_member("data.tar", out.getvalue())
+    with pytest.raises(ArtifactError, match="`x` holds `dev/x`, which is neither a file nor a link"):
         Unpacking(root=tmp_path, licenses=tmp_path).add(locked("x"), io.BytesIO(data))

@@ -47,9 +47,10 @@ def test_flawed_release_is_refused(data: bytes, says: str) -> None:
     assert caught.value.hint
 
 
-def test_without_keys_nothing_is_believed() -> None:
+@pytest.mark.parametrize("keys", [[], [b""], [b"no key at all"], [public_key(new_key())]])
+def test_without_the_right_key_nothing_is_believed(keys: list[bytes]) -> None:
     with pytest.raises(SignatureError, match="no signature"):
-        verify_release(signed(), suite="bookworm", keys=[], now=MOMENT)
+        verify_release(signed(), suite="bookworm", keys=keys, now=MOMENT)
 
 
 def test_text_around_the_signed_part_is_not_read() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from envgen.system.fs import remove_tree
 from tests.unit.system.nobody import NOBODY
+from tests.unit.system.rig import Rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,3 +24,10 @@ def shared_folder() -> Iterator[Path]:
     os.chown(folder, *NOBODY)
     yield folder
     remove_tree(folder)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    rig = Rig()
+    yield rig
+    rig.http.close()

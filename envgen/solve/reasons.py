@@ -1,0 +1,155 @@
+"""Why nothing meets a requirement, and what its author can do about it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+
+from envgen.names import CondaName, project_name
+from envgen.solve.encode import key_of
+from envgen.solve.listing import Reason
+from envgen.wheels import without_extras
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from packaging.version import Version
+
+    from envgen.names import ProjectName
+    from envgen.platforms import Target
+    from envgen.solve.catalogue import Catalogue
+    from envgen.solve.conflicts import Edge
+    from envgen.solve.listing import Listing, Rejection
+    from envgen.solve.task import SolveTask
+
+_SHOWN = 3
+"""Versions or platforms that a message lists before it says how many more there are."""
+
+_VIRTUAL = {"__cuda": ("CUDA", "cuda"), "__glibc": ("glibc", "glibc"), "__osx": ("macOS", "macos")}
+"""What a virtual package is called, and its key under `platforms:` in the spec."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why nothing meets a requirement: a clause for the message, and a remedy."""
+
+    text: str
+    hint: str | None = None
+
+
+async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
+    """Say why no offer meets a requirement."""
+    if edge.name.startswith("__"):
+        return _of_virtual(edge, task.target)
+    project = project_name(edge.requirement.name) if edge.requirement else task.names.project(CondaName(edge.name))
+    known = catalogue.closure.projects.get(project)
+    if known is not None and known.listing is not None:
+        if not without_extras([edge.name]) and known.candidates:
+            return _of_extra(edge, project, known.refused)
+        specifiers = edge.requirement.specifier if edge.requirement else SpecifierSet()
+        if not known.listing.exists:
+            return _of_unknown(project, task, catalogue)
+        return _of_project(edge, project, known.listing, specifiers, task.target)
+    if offers := catalogue.offers.get(edge.name):
+        versions = list(dict.fromkeys(key_of(offer.record)[1] for offer in reversed(offers)))
+        return Cause(text=f"none of the {len(offers)} packages on offer meets it; there are {_few(versions)}")
+    return await _of_missing(edge, task)
+
+
+def _of_virtual(edge: Edge, target: Target) -> Cause:
+    what, key = _VIRTUAL.get(edge.name, (edge.name, None))
+    has = target.virtual_packages().get(edge.name)
+    text = (
+        f"the spec says {what} {has} for {target.platform}" if has else f"the spec has no {what} for {target.platform}"
+    )
+    hint = f"if the machines have it, say so under `platforms: {target.platform}: {key}:`" if key else None
+    return Cause(text=text, hint=hint)
+
+
+def _of_extra(edge: Edge, project: ProjectName, refused: Mapping[tuple[Version, str], str]) -> Cause:
+    why = next((text for (_, extra), text in refused.items() if edge.name.endswith(f".{extra}")), None)
+    return Cause(text=why or f"no wheel of `{project}` that meets it can be had with these extras")
+
+
+async def _of_missing(edge: Edge, task: SolveTask) -> Cause:
+    """Explain a name that no channel or recipe has."""
+    where = "no recipe" if task.channels is None else "neither a channel of the spec nor a recipe"
+    names = {*(await task.channels.package_names() if task.channels else ()), *(r.name for r in task.recipes)}
+    hint = _nearest(edge.name, names)
+    if hint is None and edge.line is not None and edge.line.requirement is None:
+        hint = f"if `{edge.name}` is a project of the wheel index, ask for it under `pypi:`"
+    return Cause(text=f"{where} offers `{edge.name}`", hint=hint)
+
+
+def _of_unknown(project: ProjectName, task: SolveTask, catalogue: Catalogue) -> Cause:
+    met = (name for name, known in catalogue.closure.projects.items() if known.listing and known.listing.exists)
+    hint = _nearest(project, {*task.names.renamed, *task.names.same, *met})
+    return Cause(text=f"the wheel index has no project `{project}`", hint=hint or "check the spelling")
+
+
+def _of_project(edge: Edge, project: ProjectName, listing: Listing, specifiers: SpecifierSet, target: Target) -> Cause:
+    """Explain a project of the index none of whose wheels meets the requirement."""
+    blocked = listing.blocked(listing.allowing(specifiers))
+    if blocked:
+        return _of_blocked(edge, project, blocked, target)
+    sources = [v for v in listing.sdists if specifiers.contains(v, prereleases=True)]
+    if sources:
+        return Cause(
+            text=f"there is no wheel of `{project}` {_few(sources)}, only a source archive",
+            hint=f"`recipes/{project}/recipe.yaml` can build it",
+        )
+    if not listing.versions:
+        return Cause(text=f"the wheel index has no files of `{project}`")
+    return Cause(text=f"there is no such version of `{project}`; there are {_few(listing.versions)}")
+
+
+def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Rejection], target: Target) -> Cause:
+    """Explain versions that fit but cannot be chosen: by the reason of the newest, and how many share it."""
+    newest = next(iter(blocked))
+    reason, detail = blocked[newest].reason, blocked[newest].detail
+    versions = [version for version, rejection in blocked.items() if rejection.reason is reason]
+    which = f"`{project}` {_few(versions)}"
+    python = f"no wheel of {which} runs on Python {target.python}"
+    causes = {
+        Reason.PLATFORM: (
+            f"no wheel of {which} runs on {target.platform}; those of {newest} are for {_few(detail.split(', '))}",
+            _platform_hint(edge, project, detail),
+        ),
+        Reason.PYTHON: (f"{python}: {newest} needs {detail}", "ask for another version, or change `python:`"),
+        Reason.INTERPRETER: (f"{python}: {newest} has {_few(detail.split(', '))}", None),
+        Reason.YANKED: (f"{which} was withdrawn (yanked)", f"`{project} =={newest}` takes it nevertheless"),
+        Reason.TOO_NEW: (
+            f"{which} was uploaded after `exclude-newer`",
+            f"set `exclude-newer` to {detail} or later, or ask for an older version",
+        ),
+        Reason.PRERELEASE: (
+            f"only pre-releases meet it: {_few(versions)}",
+            f"`{project} >={newest}` under `pypi:` allows them",
+        ),
+        Reason.UNUSABLE: (f"the metadata of {which} cannot be used: {detail}", None),
+    }
+    text, hint = causes.get(reason, (f"{which} cannot be used: {reason.value}", None))
+    return Cause(text=text, hint=hint)
+
+
+def _platform_hint(edge: Edge, project: ProjectName, detail: str) -> str:
+    """Suggest a marker where a line of the spec asks for what only other machines have, else a recipe."""
+    machines = [machine for machine in ("x86_64", "aarch64", "arm64", "amd64") if machine in detail]
+    if edge.line is None or edge.requirement is None or not machines:
+        return f"`recipes/{project}/recipe.yaml` can provide it"
+    wanted = "AMD64" if machines[0] == "amd64" else machines[0]
+    return f'if it is not needed there: `{edge.requirement.name} ... ; platform_machine == "{wanted}"`; else a recipe'
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    found = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.75)
+    return f"did you mean `{found[0]}`?" if found else None
+
+
+def _few(items: Sequence[object]) -> str:
+    """List the first few of some items, and count the others."""
+    shown = ", ".join(map(str, items[:_SHOWN]))
+    return shown if len(items) <= _SHOWN else f"{shown} and {len(items) - _SHOWN} more"
