@@ -24,6 +24,7 @@ VOCABULARY_MODULES = frozenset(
         "digest",
         "errors",
         "events",
+        "licenses",
         "metadata",
         "names",
         "platforms",

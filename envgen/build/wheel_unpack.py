@@ -24,7 +24,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -139,8 +139,8 @@ def unpack(
     """
     record = parse_record(wheel.require_info("RECORD"), what=wheel.what)
     check_listing(record, wheel.members, dist_info=wheel.layout.dist_info, what=wheel.what)
-    files = _placed(wheel, record)
     scripts = entry_point_scripts(wheel.read_info("entry_points.txt") or b"", what=wheel.what)
+    files = _placed(wheel, record, scripts)
     _make_folders(dest, [*(f.path for f in files), *scripts, wheel.layout.installed_info("RECORD")])
     written = list(spread(partial(_install, wheel, dest, advance), files))
     for file in files:
@@ -152,12 +152,12 @@ def unpack(
     return tuple(written)
 
 
-def _placed(wheel: OpenWheel, record: dict[str, RecordEntry]) -> list[_File]:
-    """Give each member its path, and refuse two with one."""
+def _placed(wheel: OpenWheel, record: Mapping[str, RecordEntry], scripts: Collection[str]) -> list[_File]:
+    """Give each member its path, and refuse two with one; an entry point wins over a script, as with pip."""
     paths: dict[str, str] = {}
     for name in wheel.members:
         path = wheel.layout.place(name)
-        if path is None:
+        if path is None or path in scripts:
             continue
         if path in paths:
             raise ArtifactError(f"`{name}` and `{paths[path]}` in `{wheel.what}` both go to `{path}`")
@@ -169,7 +169,7 @@ def _placed(wheel: OpenWheel, record: dict[str, RecordEntry]) -> list[_File]:
     ]
 
 
-def _aliases(listed: dict[str, RecordEntry]) -> dict[str, str]:
+def _aliases(listed: Mapping[str, RecordEntry]) -> dict[str, str]:
     """Find the copies of one library in one folder under its several names: path -> the one that stays a file.
 
     Zip files hold no links, so `libccl.so`, `libccl.so.1` and `libccl.so.1.0` (216 MB each) came as three files. The

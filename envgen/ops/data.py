@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from envgen.licenses import LicenseTable
 from envgen.names import NameTable
 
 _DATA = Path(str(files("envgen"))) / "data"
@@ -13,6 +14,11 @@ _DATA = Path(str(files("envgen"))) / "data"
 def name_table() -> NameTable:
     """Read the shipped table of names."""
     return NameTable.from_toml((_DATA / "names.toml").read_text(encoding="utf-8"))
+
+
+def license_table() -> LicenseTable:
+    """Read the shipped table of licences."""
+    return LicenseTable.from_toml((_DATA / "licenses.toml").read_text(encoding="utf-8"))
 
 
 def debian_keys() -> tuple[bytes, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.create import locate
@@ -11,8 +13,6 @@ from envgen.prefix.inventory import is_environment
 from envgen.spec.select import select
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envgen.create.condarc import Condarc
     from envgen.ops.context import Context
 
@@ -49,7 +49,7 @@ def destination(context: Context, *, env: str, place: Place) -> Path:
         UserError, HostError: it cannot go there.
     """
     if place.prefix:
-        prefix = (context.directory / place.prefix.expanduser()).absolute()
+        prefix = _absolute(context, place.prefix)
     else:
         prefix = locate.place(place.name or env, conda_settings(context).envs_dirs)
     locate.check(prefix)
@@ -63,7 +63,7 @@ def find_environment(context: Context, *, env: str | None, place: Place) -> Path
         UserError: there is none.
     """
     if place.prefix:
-        prefix = (context.directory / place.prefix.expanduser()).absolute()
+        prefix = _absolute(context, place.prefix)
         if not is_environment(prefix):
             raise UserError(f"`{prefix}` is no environment", hint=f"make it: `envgen create --prefix {place.prefix}`")
         return prefix
@@ -71,3 +71,8 @@ def find_environment(context: Context, *, env: str | None, place: Place) -> Path
     if found := locate.find(name, conda_settings(context).envs_dirs):
         return found
     raise UserError(f"there is no environment `{name}` on this machine", hint="make it: `envgen create`")
+
+
+def _absolute(context: Context, prefix: Path) -> Path:
+    """Write a prefix as conda does, which compares them as text: absolute, without `..`, links left as they are."""
+    return Path(os.path.normpath(context.directory / prefix.expanduser()))

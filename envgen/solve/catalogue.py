@@ -200,6 +200,7 @@ class Catalogue:
             return ()
         found = await self._channel(name)
         if found:
+            found = sorted(found, key=lambda r: (r.version, r.build_number, str(r.build)), reverse=True)
             return tuple(Offer(record=record, origin=record) for record in found)
         return self._recipes.get(name, ())
 

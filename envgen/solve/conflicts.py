@@ -13,7 +13,7 @@ from rattler import MatchSpec
 from envgen.solve.closure import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
@@ -82,6 +82,10 @@ class Graph:
             spec = _parsed(edge.spec)
             self._met[key] = frozenset(o for o in self._offers.get(edge.name, ()) if spec.matches(o.record))
         return self._met[key]
+
+    def requirers(self, names: Container[str]) -> set[str]:
+        """Name the packages that require one of some names."""
+        return {edge.source for edges in self.edges.values() for edge in edges if edge.name in names}
 
     def chain(self, edge: Edge) -> list[Edge]:
         """List the requirements that lead from the spec to this one, this one last."""
@@ -186,10 +190,15 @@ def suspects(graph: Graph) -> list[set[ProjectName]]:
     """List projects whose older wheels may resolve a conflict, the likeliest first.
 
     Those through which plain consequences of the spec exclude each other; then whatever has a requirement that some
-    other one clashes with, or that nothing meets.
+    other one clashes with, or that nothing meets; then who requires the former, and so on upward.
     """
     rings = Propagation(graph).culprits()
-    return [_projects(graph, names) for names in (*rings, _clashing(graph))]
+    seen = set[str]().union(*rings)
+    rings.append(_clashing(graph))
+    while ring := graph.requirers(seen) - seen:
+        rings.append(ring)
+        seen |= ring
+    return [_projects(graph, names) for names in rings]
 
 
 def _clashing(graph: Graph) -> set[str]:

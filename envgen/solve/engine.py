@@ -46,6 +46,9 @@ solution soon, and the gap to it is filled then. The rest finds what works with 
 _GAP = 16
 """Wheels that are offered at once between a chosen one and the next newer one that was offered."""
 
+_ENOUGH = 4000
+"""Wheels after which the search ends: reading that many takes a minute, and what is not found by then is not there."""
+
 _PYTHON = CondaName("python")
 
 
@@ -140,6 +143,8 @@ class _Search:
         closure = self._catalogue.closure
         if [project for project in sorted(closure.projects) if self._step(project, 1)]:
             return True
+        if sum(len(known.candidates) for known in closure.projects.values()) > _ENOUGH:
+            return False
         rings = suspects(Graph(self._catalogue.offers, self._request.lines))
         reach = len(rings) + len(_DEPTHS)
         while self._round < reach:

@@ -73,6 +73,7 @@ def make_wheel(
     modes: Mapping[str, int] | None = None,
     record: Callable[[Rows], Rows] | None = None,
     unrecorded: Sequence[tuple[str, bytes]] = (),
+    wheel_version: str = "1.0",
     compression: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
     """Make a wheel.
@@ -80,7 +81,8 @@ def make_wheel(
     Args:
         name: project name, as METADATA shows it.
         version: PEP 440.
-        files: path in site-packages -> content. A path below `{dist-info}/` goes to the dist-info folder.
+        files: path in site-packages -> content. A path below `{dist-info}/` goes to the dist-info folder,
+            where it may replace METADATA or WHEEL.
         data: path below `<name>-<version>.data/`, such as `scripts/run` or `data/lib/libx.so`.
         requires: `Requires-Dist` lines.
         requires_python: `Requires-Python`.
@@ -92,6 +94,7 @@ def make_wheel(
         modes: member name -> Unix mode; `FILE` otherwise.
         record: changes the rows of RECORD (path, hash, size) before they are written.
         unrecorded: members put last, which RECORD does not list; a name may come twice.
+        wheel_version: what WHEEL says of the format.
         compression: as `zipfile` has it.
     """
     stem = f"{_escape(name)}-{version}"
@@ -112,7 +115,7 @@ def make_wheel(
     if entry_points:
         lines = [f"{script} = {target}\n" for script, target in entry_points.items()]
         members[f"{info}/entry_points.txt"] = "".join(["[console_scripts]\n", *lines]).encode()
-    members |= {f"{info}/METADATA": metadata, f"{info}/WHEEL": _wheel_file(tag)}
+    members = {f"{info}/METADATA": metadata, f"{info}/WHEEL": _wheel_file(tag, wheel_version), **members}
     rows = [(path, record_hash(content), str(len(content))) for path, content in members.items()]
     rows.append((f"{info}/RECORD", "", ""))
     members[f"{info}/RECORD"] = _render_rows(record(rows) if record else rows)
@@ -171,11 +174,11 @@ def _bytes(content: str | bytes) -> bytes:
     return content.encode() if isinstance(content, str) else content
 
 
-def _wheel_file(tag: str) -> bytes:
+def _wheel_file(tag: str, version: str) -> bytes:
     python, abi, platforms = tag.split("-")
     tags = [f"Tag: {p}-{abi}-{o}\n" for p in python.split(".") for o in platforms.split(".")]
     purelib = "true" if abi == "none" and platforms == "any" else "false"
-    return f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {purelib}\n{''.join(tags)}".encode()
+    return f"Wheel-Version: {version}\nGenerator: tests\nRoot-Is-Purelib: {purelib}\n{''.join(tags)}".encode()
 
 
 def _render_rows(rows: Rows) -> bytes:

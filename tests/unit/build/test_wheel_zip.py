@@ -128,7 +128,7 @@ def test_refuses_a_name_that_zipfile_would_cut(read: Read) -> None:
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR])
 def test_refuses_what_is_no_file(read: Read, kind: int) -> None:
-    with pytest.raises(ArtifactError, match="`a` in `a.whl`: is a"):
+    with pytest.raises(ArtifactError, match=r"`a` in `a\.whl`: is a"):
         read(make_zip([("a", b"target")], modes={"a": kind | 0o777}))
 
 
@@ -161,7 +161,7 @@ def _patched(raw: bytes, offset: int, patch: bytes) -> bytes:
     ],
 )
 def test_refuses_a_local_header_that_disagrees(read: Read, offset: int, patch: bytes) -> None:
-    with pytest.raises(ArtifactError, match="`a` in `a.whl`: has a local header that disagrees"):
+    with pytest.raises(ArtifactError, match=r"`a` in `a\.whl`: has a local header that disagrees"):
         read(_patched(make_zip([("a", b"x" * 100)]), offset, patch))
 
 
@@ -186,7 +186,7 @@ def test_refuses_an_encrypted_member(read: Read) -> None:
 
 def test_refuses_a_wrong_crc(read: Read) -> None:
     raw = make_zip([("a", b"some text")], compression=zipfile.ZIP_STORED)
-    with pytest.raises(ArtifactError, match="`a` in `a.whl`: has CRC [0-9a-f]{8}, expected [0-9a-f]{8}"):
+    with pytest.raises(ArtifactError, match=r"`a` in `a\.whl`: has CRC [0-9a-f]{8}, expected [0-9a-f]{8}"):
         read(raw.replace(b"some text", b"same text"))
 
 
@@ -199,7 +199,7 @@ def test_refuses_another_size_than_declared(read: Read, declared: int, message: 
 
 def test_refuses_a_damaged_stream(read: Read) -> None:
     raw = make_zip([("a", b"x" * 100)])
-    with pytest.raises(ArtifactError, match="`a` in `a.whl`: cannot be inflated"):
+    with pytest.raises(ArtifactError, match=r"`a` in `a\.whl`: cannot be inflated"):
         read(_patched(raw, LOCAL_NAME + 1, b"\xff\xff\xff"))
 
 
@@ -223,7 +223,7 @@ def test_refuses_members_that_overlap(read: Read) -> None:
 
 def test_refuses_a_bomb_before_inflating(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wheel_zip, "_RATIO_FLOOR", 1_000_000)
-    with pytest.raises(ArtifactError, match="`b` in `a.whl`: brings the content to 2000000 bytes"):
+    with pytest.raises(ArtifactError, match=r"`b` in `a\.whl`: brings the content to 2000000 bytes"):
         read(make_zip([("a", bytes(1_000_000)), ("b", bytes(1_000_000))]))
 
 

@@ -1,0 +1,46 @@
+"""`conda-lock.yml` (CEP 37) for tools that do not know our placeholders: all platforms in one file, every URL real."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from envgen.export.material import Exported
+from envgen.export.yaml_text import dump
+from envgen.lock.document import content_hash, document, entry
+from envgen.lock.model import LOCAL_CHANNEL
+
+if TYPE_CHECKING:
+    from envgen.export.material import Material
+    from envgen.lock.model import Lock
+
+
+def render(material: Material) -> Exported:
+    """Write the locks of all platforms."""
+    entries = {str(lock.platform): _entries(lock, material) for lock in material.locks}
+    content = {
+        "version": 1,
+        "metadata": {
+            "content_hash": {platform: content_hash(of_one) for platform, of_one in entries.items()},
+            "channels": _channels(material),
+            "platforms": list(entries),
+            "sources": [material.locks[0].source],
+        },
+        "package": [package for of_one in entries.values() for package in of_one],
+    }
+    return Exported(text=dump(content, head=f"# Made by `envgen export` from {material.locks[0].source}.\n"))
+
+
+def _entries(lock: Lock, material: Material) -> list[dict[str, Any]]:
+    return [{**entry(package, lock.platform), "url": material.url(package)} for package in lock.packages]
+
+
+def _channels(material: Material) -> list[dict[str, Any]]:
+    """Take the channels that the locks name, the local one by its address."""
+    found: dict[str, dict[str, Any]] = {}
+    for lock in material.locks:
+        for channel in document(lock)["metadata"]["channels"]:
+            is_local = channel["url"] == LOCAL_CHANNEL
+            url = material.channel if is_local else channel["url"]
+            if url and not (is_local and not lock.built):
+                found[url] = {"url": url, "used_env_vars": []}
+    return list(found.values())

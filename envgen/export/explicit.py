@@ -1,0 +1,55 @@
+"""`@EXPLICIT`: what `conda create --file` takes (CEP 23): one archive a line, in an order that can be installed.
+
+Conda has no words for a wheel. Where a channel holds the archive that a wheel was converted to (`envgen build` makes
+it), that archive stands in the file. The rest stands as `# pip` lines, which conda passes over and `conda-lock install`
+reads: its own rendering has the same lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envgen.export.material import Exported, condas
+
+if TYPE_CHECKING:
+    from envgen.export.material import Archive, Material
+    from envgen.lock.model import LockedPackage, LockedWheel
+
+
+def render(material: Material) -> Exported:
+    """Write the packages of one lock."""
+    lock = material.lock
+    left = [wheel for wheel in lock.wheels if wheel.sha256 not in material.archives]
+    converted = [material.archives[wheel.sha256] for wheel in lock.wheels if wheel.sha256 in material.archives]
+    lines = (
+        "# This file may be used to create an environment using:",
+        f"# $ conda create --name {lock.environment} --file <this file>",
+        f"# platform: {lock.platform}",
+        "@EXPLICIT",
+        *(f"{material.url(package)}#{_md5(package)}" for package in condas(lock)),
+        *map(_archive, converted),
+        *(_pip(wheel, material) for wheel in left),
+    )
+    return Exported(text="".join(f"{line}\n" for line in lines), notes=_notes(left))
+
+
+def _md5(package: LockedPackage) -> str:
+    return str(getattr(package, "md5", ""))
+
+
+def _archive(archive: Archive) -> str:
+    digest = archive.md5 or (f"sha256:{archive.sha256}" if archive.sha256 else "")
+    return f"{archive.url}#{digest}" if digest else archive.url
+
+
+def _pip(wheel: LockedWheel, material: Material) -> str:
+    return f"# pip {wheel.project} @ {material.url(wheel)} --hash=sha256:{wheel.sha256}"
+
+
+def _notes(left: list[LockedWheel]) -> tuple[str, ...]:
+    if not left:
+        return ()
+    return (
+        f"`conda create` passes over {len(left)} wheels, which stand in it as comments for `conda-lock install`; publish"
+        " them as conda packages with `envgen build` and set ENVGEN_CHANNEL to have them installed by conda",
+    )

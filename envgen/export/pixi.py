@@ -1,0 +1,85 @@
+"""`pixi.lock`: rattler's lock format, version 6, which every pixi since 0.39 reads.
+
+https://github.com/conda/rattler/tree/main/crates/rattler_lock. Py-rattler itself writes version 7 only, and wheels
+without digests; so this is a writer of our own, and py-rattler reads it back in the tests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from envgen.export.material import Exported
+from envgen.export.yaml_text import dump
+from envgen.lock.model import LockedWheel, sort_key
+
+if TYPE_CHECKING:
+    from envgen.export.material import Material
+    from envgen.lock.model import Lock, LockedBuilt, LockedConda, LockedPackage
+
+_FORMAT = 6
+
+
+def render(material: Material) -> Exported:
+    """Write the locks of all platforms as the environment `default`."""
+    environment = {
+        "channels": [{"url": url} for url in _channels(material)],
+        **({"indexes": [material.index]} if material.index else {}),
+        "packages": {str(lock.platform): [_reference(p, material) for p in lock.packages] for lock in material.locks},
+    }
+    document = {"version": _FORMAT, "environments": {"default": environment}, "packages": _packages(material)}
+    note = "pixi wants a `pixi.toml` that names the same channels and platforms beside it, and never changes with --frozen"
+    return Exported(text=dump(document), notes=(note,))
+
+
+def _channels(material: Material) -> list[str]:
+    """List channels; a local channel first, for its packages are no other's."""
+    named = [channel for lock in material.locks for channel in lock.channels]
+    local = [material.channel] if material.channel and any(lock.built for lock in material.locks) else []
+    return list(dict.fromkeys(f"{channel.rstrip('/')}/" for channel in (*local, *named)))
+
+
+def _packages(material: Material) -> list[dict[str, Any]]:
+    """Describe every package once, whichever platforms have it."""
+    found: dict[str, dict[str, Any]] = {}
+    for lock in material.locks:
+        for package in sorted(lock.packages, key=sort_key):
+            found.setdefault(material.url(package), _package(package, lock, material))
+    return list(found.values())
+
+
+def _reference(package: LockedPackage, material: Material) -> dict[str, str]:
+    return {"pypi" if isinstance(package, LockedWheel) else "conda": material.url(package)}
+
+
+def _package(package: LockedPackage, lock: Lock, material: Material) -> dict[str, Any]:
+    if isinstance(package, LockedWheel):
+        return {
+            "pypi": material.url(package),
+            "name": str(package.project),
+            "version": package.version,
+            "sha256": str(package.sha256),
+            **_unless_empty("requires_dist", [f"{name}{text}" for name, text in sorted(package.requires.items())]),
+            "requires_python": f"=={lock.target.python}.*",
+        }
+    return _conda(package, material)
+
+
+def _conda(package: LockedConda | LockedBuilt, material: Material) -> dict[str, Any]:
+    """Describe a conda package; the kind of a `noarch` one is for rattler to derive, as locks do not hold it."""
+    found = material.licenses.get(package.sha256)
+    return {
+        "conda": material.url(package),
+        "name": str(package.name),
+        "version": package.version,
+        "build": package.build,
+        "subdir": package.subdir,
+        "sha256": str(package.sha256),
+        "md5": package.md5,
+        **_unless_empty("depends", [f"{name} {rest}".rstrip() for name, rest in sorted(package.dependencies.items())]),
+        **({"license": found.words} if found else {}),
+        **({} if package.size is None else {"size": package.size}),
+    }
+
+
+def _unless_empty(key: str, values: list[str]) -> dict[str, list[str]]:
+    return {key: values} if values else {}

@@ -1,0 +1,76 @@
+"""`pylock.toml` (PEP 751): the wheels of one lock, each with its address.
+
+https://packaging.python.org/en/latest/specifications/pylock-toml/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+
+from envgen.export.material import Exported, not_wheels
+
+if TYPE_CHECKING:
+    from envgen.export.material import Material
+    from envgen.lock.model import LockedWheel
+    from envgen.platforms import Target
+
+
+def render(material: Material) -> Exported:
+    """Write the wheels of one lock."""
+    lock = material.lock
+    document = tomlkit.document()
+    document.add("lock-version", tomlkit.item("1.0"))
+    document.add("environments", _strings([_marker(lock.target)]))
+    document.add("requires-python", tomlkit.item(f"=={lock.target.python}.*"))
+    document.add("created-by", tomlkit.item(material.tool[0]))
+    packages = tomlkit.aot()
+    known = {wheel.project for wheel in lock.wheels}
+    for wheel in lock.wheels:
+        packages.append(_package(wheel, material, known))
+    document.add("packages", packages)
+    return Exported(text=tomlkit.dumps(document), notes=not_wheels(lock))
+
+
+def _package(wheel: LockedWheel, material: Material, known: set[Any]) -> tomlkit.items.Table:
+    table = tomlkit.table()
+    table.add("name", str(wheel.project))
+    table.add("version", wheel.version)
+    if requires := [project for project in sorted(wheel.requires) if project in known]:
+        table.add("dependencies", _tables([{"name": str(project)} for project in requires]))
+    file = {
+        "name": wheel.filename,
+        "url": material.url(wheel),
+        **({} if wheel.size is None else {"size": wheel.size}),
+        "hashes": {"sha256": str(wheel.sha256)},
+    }
+    table.add("wheels", _tables([file]))
+    return table
+
+
+def _marker(target: Target) -> str:
+    """Say on which machines the lock holds."""
+    facts = target.marker_environment()
+    keys = ("implementation_name", "platform_machine", "sys_platform")
+    return " and ".join(f"{key} == '{facts[key]}'" for key in keys)
+
+
+def _tables(values: list[dict[str, Any]]) -> tomlkit.items.Array:
+    array = tomlkit.array().multiline(multiline=True)
+    for value in values:
+        array.append(_inline(value))
+    return array
+
+
+def _strings(values: list[str]) -> tomlkit.items.Array:
+    array = tomlkit.array().multiline(multiline=True)
+    array.extend(values)
+    return array
+
+
+def _inline(value: dict[str, Any]) -> tomlkit.items.InlineTable:
+    table = tomlkit.inline_table()
+    for key, item in value.items():
+        table.append(key, _inline(item) if isinstance(item, dict) else item)
+    return table

@@ -1,0 +1,30 @@
+"""`requirements.txt` of pip and uv: every wheel with its digest.
+
+It is complete, so that `uv pip sync` and `pip install --no-deps --require-hashes` install exactly what is locked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envgen.export.material import Exported, not_wheels
+
+if TYPE_CHECKING:
+    from envgen.export.material import Material
+    from envgen.lock.model import LockedWheel
+
+
+def render(material: Material) -> Exported:
+    """Write the wheels of one lock."""
+    lock = material.lock
+    head = (
+        f"# {lock.environment} for {lock.platform} and Python {lock.target.python}. Made by `envgen export`.",
+        "#     uv pip sync requirements.txt",
+        "#     pip install --no-deps --require-hashes -r requirements.txt",
+    )
+    lines = (*head, *map(_requirement, lock.wheels))
+    return Exported(text="".join(f"{line}\n" for line in lines), notes=not_wheels(lock))
+
+
+def _requirement(wheel: LockedWheel) -> str:
+    return f"{wheel.project}=={wheel.version} \\\n    --hash=sha256:{wheel.sha256}"

@@ -1,0 +1,134 @@
+"""What goes into a layer: files, links and folders of an image, and where the bytes of a file are.
+
+Paths are relative to the image's root, with forward slashes and none at either end (`opt/env/bin/python`). Times and
+extended attributes have no place here: every layer has one modification time and no attributes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAIN = 0o644
+EXECUTABLE = 0o755
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Literal:
+    """Bytes in memory: for what envgen itself writes, not for what it copies."""
+
+    data: bytes
+
+    @property
+    def sha256(self) -> Sha256:
+        """Digest of the bytes."""
+        return Sha256.of(self.data)
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnDisk:
+    """A file on this machine, outside the image.
+
+    Attributes:
+        file: where it is; the layer writer opens it once, and refuses it if `size` or `sha256` are not true.
+        sha256: of its bytes.
+        size: bytes.
+    """
+
+    file: Path
+    sha256: Sha256
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InWheel:
+    """A member of a wheel in the store, whose own DEFLATE stream can be copied into a gzip layer.
+
+    Attributes:
+        wheel: the wheel file.
+        name: of the member, for messages.
+        start: offset of the member's data in the wheel.
+        packed: bytes of the data in the wheel.
+        deflated: whether the data are a DEFLATE stream; stored otherwise.
+        crc: CRC-32 of the content.
+        sha256: of the content.
+        size: bytes of the content.
+    """
+
+    wheel: Path
+    name: str
+    start: int
+    packed: int
+    deflated: bool
+    crc: int
+    sha256: Sha256
+    size: int
+
+
+Source = Literal | OnDisk | InWheel
+"""Where the bytes of a file are; each has `sha256` and `size` of the content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A regular file.
+
+    Attributes:
+        path: in the image.
+        source: its bytes.
+        mode: permissions, `PLAIN` or `EXECUTABLE` but for few.
+        uid: owner.
+        gid: group.
+    """
+
+    path: str
+    source: Source
+    mode: int = PLAIN
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A symbolic link; `target` is its text as it stands, relative or absolute."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """A folder that must be there although it is empty, or that is not 0755 and root's.
+
+    All other folders follow from the paths of files and links.
+    """
+
+    path: str
+    mode: int = EXECUTABLE
+    uid: int = 0
+    gid: int = 0
+
+
+Entry = File | Link | Directory
+
+
+def file(path: str, data: bytes | str, *, mode: int = PLAIN, uid: int = 0, gid: int = 0) -> File:
+    """Make a file of bytes in memory; text becomes UTF-8."""
+    raw = data.encode() if isinstance(data, str) else data
+    return File(path=path, source=Literal(data=raw), mode=mode, uid=uid, gid=gid)
+
+
+def parents(path: str) -> list[str]:
+    """List the folders above a path, outermost first; not the root."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]

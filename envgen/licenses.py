@@ -1,0 +1,166 @@
+"""Licences: the many spellings of one, and whether a policy lets a package in.
+
+A licence is an SPDX expression wherever a package's own words can be taken for one. What SPDX does not list is a
+`LicenseRef-...` of the shipped table, which also says what such a licence allows; everything else is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+from envgen.errors import Fault, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_TOKEN = re.compile(r"\(|\)|[^\s()]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a licence that SPDX does not list says about passing software on, in a line for people."""
+
+    name: str
+    redistribution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseTable:
+    """What ships about licences.
+
+    Attributes:
+        spellings: words of packages, lower case -> SPDX expression or `LicenseRef-...`.
+        terms: `LicenseRef-...` -> what it says.
+    """
+
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    terms: Mapping[str, Terms] = field(default_factory=dict)
+
+    @classmethod
+    def from_toml(cls, text: str) -> LicenseTable:
+        """Read a table from TOML: `[spellings]` and `[terms.<licence>]`.
+
+        Raises:
+            SpecError: the text is no such table.
+        """
+        try:
+            document = tomllib.loads(text)
+            return cls(
+                spellings={spelling.lower(): found for spelling, found in document["spellings"].items()},
+                terms={license_: Terms(**facts) for license_, facts in document["terms"].items()},
+            )
+        except (tomllib.TOMLDecodeError, KeyError, AttributeError, TypeError) as error:
+            raise SpecError((Fault(where="licence table", what=str(error)),)) from error
+
+    def expression(self, words: str | None) -> str | None:
+        """Take a package's words for an SPDX expression; None where they are not known to mean one."""
+        if not words or not words.strip():
+            return None
+        plain = " ".join(words.split())
+        if found := self.spellings.get(plain.lower()):
+            return found
+        try:
+            return canonicalize_license_expression(plain)
+        except InvalidLicenseExpression:
+            return None
+
+
+class Judgement(StrEnum):
+    """What a policy says about a package."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicensePolicy:
+    """What a project accepts.
+
+    Attributes:
+        allow: licences, `*` stands for any text; None allows all that is not denied.
+        deny: licences, likewise; stronger than `allow`.
+        packages: project or conda name -> its licence, where its own metadata does not say it.
+    """
+
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    def judge(self, expression: str | None) -> Judgement:
+        """Say whether a package under a licence may be used: one side of an OR is enough, an AND needs both.
+
+        Without `allow` an unknown licence passes as `UNKNOWN`; with it what is not known is not allowed either, and
+        the caller decides what `UNKNOWN` means.
+        """
+        if expression is None:
+            return Judgement.UNKNOWN
+        return Judgement.ALLOWED if evaluate(expression, self._accepts) else Judgement.DENIED
+
+    def _accepts(self, license_: str) -> bool:
+        if any(_matches(license_, pattern) for pattern in self.deny):
+            return False
+        return self.allow is None or any(_matches(license_, pattern) for pattern in self.allow)
+
+
+def licenses_in(expression: str) -> tuple[str, ...]:
+    """List the licences of an SPDX expression, each once, in its order; an exception stays with its licence."""
+    found: list[str] = []
+
+    def note(license_: str) -> bool:
+        found.append(license_)
+        return True
+
+    evaluate(expression, note)
+    return tuple(dict.fromkeys(found))
+
+
+def evaluate(expression: str, accepts: Callable[[str], bool]) -> bool:
+    """Evaluate an SPDX expression whose licences are true or false; every licence is asked about.
+
+    `AND` binds stronger than `OR`; `GPL-2.0-only WITH Classpath-exception-2.0` is one licence. The expression is
+    valid: `LicenseTable.expression` made it.
+    """
+    tokens = _TOKEN.findall(expression)[::-1]
+
+    def alternatives() -> bool:
+        value = conjunction()
+        while tokens and tokens[-1].upper() == "OR":
+            tokens.pop()
+            other = conjunction()
+            value = value or other
+        return value
+
+    def conjunction() -> bool:
+        value = one()
+        while tokens and tokens[-1].upper() == "AND":
+            tokens.pop()
+            other = one()
+            value = value and other
+        return value
+
+    def one() -> bool:
+        token = tokens.pop()
+        if token == "(":
+            value = alternatives()
+            tokens.pop()
+            return value
+        if tokens and tokens[-1].upper() == "WITH":
+            tokens.pop()
+            token = f"{token} WITH {tokens.pop()}"
+        return accepts(token)
+
+    return alternatives()
+
+
+def _matches(license_: str, pattern: str) -> bool:
+    """Compare without regard to case; a licence with an exception is also matched by its own name."""
+    plain = license_.partition(" WITH ")[0]
+    return any(fnmatchcase(text.lower(), pattern.lower()) for text in (license_, plain))
