@@ -147,15 +147,15 @@ def evaluate(expression: str, accepts: Callable[[str], bool]) -> bool:
         return value
 
     def one() -> bool:
-        token = tokens.pop()
-        if token == "(":
+        word = tokens.pop()
+        if word == "(":
             value = alternatives()
             tokens.pop()
             return value
         if tokens and tokens[-1].upper() == "WITH":
             tokens.pop()
-            token = f"{token} WITH {tokens.pop()}"
-        return accepts(token)
+            word = f"{word} WITH {tokens.pop()}"
+        return accepts(word)
 
     return alternatives()
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from envgen.records import Wheel
 
 SHEBANG = f"#!{PLACEHOLDER}/bin/python".encode()
-"""First line of scripts. Linking puts the prefix in; where that makes the line longer than the kernel takes (127 bytes
-before Linux 5.1, 255 since), conda's tools write `#!/usr/bin/env python` instead."""
+"""First line of scripts. Linking puts the prefix in; where the line gets longer than kernels took before Linux 5.1 (127
+bytes), rattler writes a `/bin/sh` line that starts the same Python, and conda `#!/usr/bin/env python`."""
 
 _WRITTEN_ANEW = frozenset({*UNHASHED, "INSTALLER", "REQUESTED", "direct_url.json"})
 """Files of dist-info that an installer writes; what a wheel carries under these names is not true here."""

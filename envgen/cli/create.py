@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envgen.create.plan import Item, Plan
     from envgen.ops.create import Prepared
 
-_SHOWN = 12
+_SHOWN = 5
 """Packages that a plan lists by name; the rest are counted."""
 
 _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "to build"}

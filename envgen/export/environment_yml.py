@@ -9,25 +9,29 @@ from envgen.export.yaml_text import dump
 
 if TYPE_CHECKING:
     from envgen.export.material import Material
+    from envgen.lock.model import Lock
 
 
 def render(material: Material) -> Exported:
     """Write the packages of one lock."""
     lock = material.lock
     local = [material.channel] if material.channel and lock.built else []
-    dependencies: list[Any] = [f"{p.name}={p.version}={_build(p)}" for p in sorted(condas(lock), key=lambda p: p.name)]
-    has_pip = any(package.name == "pip" for package in condas(lock))
-    if lock.wheels:
-        dependencies.append({"pip": [f"{w.project}=={w.version} --hash=sha256:{w.sha256}" for w in lock.wheels]})
-    document = {"name": lock.environment, "channels": [*local, *lock.channels, "nodefaults"], "dependencies": dependencies}
+    document = {
+        "name": lock.environment,
+        "channels": [*local, *lock.channels, "nodefaults"],
+        "dependencies": _dependencies(lock),
+    }
     head = f"# {lock.environment} for {lock.platform}. Made by `envgen export`.\n"
-    notes = ("conda adds a package `pip` of its own to it, which some channel must have",) if _lacks(has_pip, lock) else ()
-    return Exported(text=dump(document, head=head), notes=notes)
+    return Exported(text=dump(document, head=head), notes=_notes(lock))
 
 
-def _build(package: Any) -> str:
-    return str(package.build)
+def _dependencies(lock: Lock) -> list[Any]:
+    exact = [f"{p.name}={p.version}={p.build}" for p in sorted(condas(lock), key=lambda p: p.name)]
+    wheels = [f"{wheel.project}=={wheel.version} --hash=sha256:{wheel.sha256}" for wheel in lock.wheels]
+    return [*exact, {"pip": wheels}] if wheels else [*exact]
 
 
-def _lacks(has_pip: bool, lock: Any) -> bool:
-    return bool(lock.wheels) and not has_pip
+def _notes(lock: Lock) -> tuple[str, ...]:
+    if not lock.wheels or any(package.name == "pip" for package in condas(lock)):
+        return ()
+    return ("conda installs the wheels with a conda package `pip`, which one of its channels must have",)

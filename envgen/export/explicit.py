@@ -13,7 +13,7 @@ from envgen.export.material import Exported, condas
 
 if TYPE_CHECKING:
     from envgen.export.material import Archive, Material
-    from envgen.lock.model import LockedPackage, LockedWheel
+    from envgen.lock.model import LockedWheel
 
 
 def render(material: Material) -> Exported:
@@ -26,15 +26,11 @@ def render(material: Material) -> Exported:
         f"# $ conda create --name {lock.environment} --file <this file>",
         f"# platform: {lock.platform}",
         "@EXPLICIT",
-        *(f"{material.url(package)}#{_md5(package)}" for package in condas(lock)),
+        *(f"{material.url(package)}#{package.md5}" for package in condas(lock)),
         *map(_archive, converted),
         *(_pip(wheel, material) for wheel in left),
     )
     return Exported(text="".join(f"{line}\n" for line in lines), notes=_notes(left))
-
-
-def _md5(package: LockedPackage) -> str:
-    return str(getattr(package, "md5", ""))
 
 
 def _archive(archive: Archive) -> str:
@@ -49,7 +45,5 @@ def _pip(wheel: LockedWheel, material: Material) -> str:
 def _notes(left: list[LockedWheel]) -> tuple[str, ...]:
     if not left:
         return ()
-    return (
-        f"`conda create` passes over {len(left)} wheels, which stand in it as comments for `conda-lock install`; publish"
-        " them as conda packages with `envgen build` and set ENVGEN_CHANNEL to have them installed by conda",
-    )
+    comments = f"`conda create` passes over {len(left)} wheels, which stand in it as comments for `conda-lock install`"
+    return (f"{comments}; `envgen build` makes conda packages of them: publish these and set ENVGEN_CHANNEL",)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError
-from envgen.lock.model import LockedWheel
+from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from envgen.digest import Sha256
     from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock, LockedPackage
+    from envgen.names import NameTable
     from envgen.platforms import Platform
 
 
@@ -52,6 +53,7 @@ class Material:
 
     Attributes:
         locks: of one environment, one for each platform.
+        names: the name table with the spec's own names on top.
         debian: the Debian locks beside them.
         urls: sha256 of a wheel or archive -> its address, for all whose address in the lock is a placeholder or a path.
         channel: address of the channel that `${ENVGEN_CHANNEL}` stands for.
@@ -63,6 +65,7 @@ class Material:
     """
 
     locks: tuple[Lock, ...]
+    names: NameTable
     debian: Mapping[Platform, DebianLock] = field(default_factory=dict)
     urls: Mapping[Sha256, str] = field(default_factory=dict)
     channel: str | None = None
@@ -103,10 +106,10 @@ class Exported:
     notes: tuple[str, ...] = ()
 
 
-def condas(lock: Lock) -> tuple[LockedPackage, ...]:
+def condas(lock: Lock) -> tuple[LockedConda | LockedBuilt, ...]:
     """List the packages that are conda's, each after those that it depends on; ties and cycles go by name."""
-    by_name = {package.name: package for package in lock.packages if not isinstance(package, LockedWheel)}
-    found: dict[str, LockedPackage] = {}
+    by_name = {str(package.name): package for package in lock.packages if not isinstance(package, LockedWheel)}
+    found: dict[str, LockedConda | LockedBuilt] = {}
     entered: set[str] = set()
 
     def visit(name: str) -> None:

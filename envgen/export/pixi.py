@@ -27,7 +27,9 @@ def render(material: Material) -> Exported:
         "packages": {str(lock.platform): [_reference(p, material) for p in lock.packages] for lock in material.locks},
     }
     document = {"version": _FORMAT, "environments": {"default": environment}, "packages": _packages(material)}
-    note = "pixi wants a `pixi.toml` that names the same channels and platforms beside it, and never changes with --frozen"
+    note = (
+        "pixi wants a `pixi.toml` that names the same channels and platforms beside it, and never changes with --frozen"
+    )
     return Exported(text=dump(document), notes=(note,))
 
 

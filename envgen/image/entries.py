@@ -14,6 +14,8 @@ from envgen.digest import Sha256
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from envgen.build.wheel_zip import Member
+
 PLAIN = 0o644
 EXECUTABLE = 0o755
 
@@ -56,23 +58,18 @@ class InWheel:
 
     Attributes:
         wheel: the wheel file.
-        name: of the member, for messages.
-        start: offset of the member's data in the wheel.
-        packed: bytes of the data in the wheel.
-        deflated: whether the data are a DEFLATE stream; stored otherwise.
-        crc: CRC-32 of the content.
+        member: where in it, and what its zip directory says of the content.
         sha256: of the content.
-        size: bytes of the content.
     """
 
     wheel: Path
-    name: str
-    start: int
-    packed: int
-    deflated: bool
-    crc: int
+    member: Member
     sha256: Sha256
-    size: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return self.member.size
 
 
 Source = Literal | OnDisk | InWheel

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin
 
 from envgen.build.archive import extract_conda
@@ -19,7 +19,7 @@ from envgen.ops import recipes
 from envgen.sources.pypi import WheelIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from envgen.create.plan import Item, Plan
@@ -56,10 +56,14 @@ def provide(context: Context, plan: Plan, pair: LockPair) -> None:
     if not plan.prepare:
         return
     with _job(context, plan, pair) as job, ThreadPoolExecutor(_DOWNLOADS) as lines, _makers() as hands:
-        order = sorted(plan.prepare, key=lambda item: -sum(a.size or 0 for a in item.artifacts))
-        running: list[Future[None]] = [lines.submit(_fetch_and_make, job, item, hands) for item in order]
+        fetched = {lines.submit(_fetch, job, item): item for item in sorted(plan.prepare, key=_size, reverse=True)}
+        made: list[Future[None]] = []
         try:
-            for done in as_completed(running):
+            for done in as_completed(fetched):
+                done.result()
+                made.append(hands.submit(_make, job, fetched[done]))
+                _raise_failures(made)
+            for done in as_completed(made):
                 done.result()
         except BaseException:
             lines.shutdown(wait=False, cancel_futures=True)
@@ -67,12 +71,23 @@ def provide(context: Context, plan: Plan, pair: LockPair) -> None:
             raise
 
 
+def _size(item: Item) -> int:
+    return sum(artifact.size or 0 for artifact in item.artifacts)
+
+
+def _raise_failures(running: list[Future[None]]) -> None:
+    """Raise the error of a piece of work that has failed already, rather than after everything else."""
+    for one in running:
+        if one.done():
+            one.result()
+
+
 @contextmanager
 def _job(context: Context, plan: Plan, pair: LockPair) -> Iterator[_Job]:
     index = WheelIndex(http=context.http, store=context.store, base_url=context.mirrors.resolve("ENVGEN_PYPI"))
     report = context.reporter
     downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
-    packages = report.progress("preparing", total=len(plan.prepare), unit="packages")
+    packages = report.progress("unpacking", total=sum(map(_size, plan.prepare)) if plan.sizes_known else None)
     try:
         with downloads as fetched, packages as made:
             names = context.names.overridden(pair.lock.names)
@@ -83,39 +98,37 @@ def _job(context: Context, plan: Plan, pair: LockPair) -> Iterator[_Job]:
 
 def _makers() -> ThreadPoolExecutor:
     """Inflating and hashing let go of the interpreter's lock, so one thread a core keeps the machine busy."""
-    return ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1)
+    return ThreadPoolExecutor(os.cpu_count() or 1)
 
 
-def _fetch_and_make(job: _Job, item: Item, hands: ThreadPoolExecutor) -> None:
+def _fetch(job: _Job, item: Item) -> None:
+    """Have what a package is made from in the store; what a recipe takes is fetched when it is built."""
+    package = item.package
+    if isinstance(package, LockedBuilt):
+        return
+
+    def download(out: BinaryIO) -> None:
+        url = job.index.locate(wheel_of(package)) if isinstance(package, LockedWheel) else address(package, job.pair)
+        job.context.http.download(url, out, expected=package.sha256, size=package.size, advance=job.fetched.advance)
+
+    job.context.store.ensure_artifact(package.sha256, download)
+
+
+def _make(job: _Job, item: Item) -> None:
     package = item.package
     match package:
         case LockedBuilt():
             recipes.provide_built(job.context, package, job.pair)
+            job.made.advance(_size(item))
         case LockedWheel():
-            _fetch(job, package, lambda: job.index.locate(wheel_of(package)))
-            hands.submit(_make, job, item, partial(_convert, job, package)).result()
+            job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))
         case LockedConda():
-            _fetch(job, package, lambda: address(package, job.pair))
-            hands.submit(_make, job, item, partial(_extract, job, package)).result()
-    job.made.advance(1)
-
-
-def _make(job: _Job, item: Item, fill: Callable[[Path], object]) -> None:
-    job.context.store.ensure_package(item.wanted.key, fill)
+            job.context.store.ensure_package(item.wanted.key, partial(_extract, job, package))
 
 
 def address(package: LockedConda, pair: LockPair) -> str:
     """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
     return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
-
-
-def _fetch(job: _Job, package: LockedWheel | LockedConda, locate: Callable[[], str]) -> None:
-    job.context.store.ensure_artifact(
-        package.sha256,
-        lambda out: job.context.http.download(
-            locate(), out, expected=package.sha256, size=package.size, advance=job.fetched.advance
-        ),
-    )
 
 
 def _have(job: _Job, package: LockedWheel | LockedConda) -> Path:
@@ -135,6 +148,7 @@ def _convert(job: _Job, package: LockedWheel, dest: Path) -> None:
         dest=dest,
         extras=lock.extras.get(package.project, ()),
         python_full=lock.marker_python,
+        advance=job.made.advance,
     )
 
 

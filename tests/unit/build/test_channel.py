@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rattler import RepoData
+from rattler import Channel, ChannelConfig, SparseRepoData
 
 from envgen.build.archive import content_digest
 from envgen.build.channel import LocalChannel
@@ -57,8 +57,11 @@ def test_every_channel_has_noarch(tmp_path: Path) -> None:
 
 
 def test_rattler_reads_it(tmp_path: Path) -> None:
-    LocalChannel(tmp_path / "c").add(_package(tmp_path, "spam"))
-    assert RepoData(tmp_path / "c" / "linux-64" / "repodata.json")
+    LocalChannel(tmp_path).add(_package(tmp_path / "p", "spam"))
+    channel = Channel(tmp_path.as_uri(), ChannelConfig())
+    with SparseRepoData(channel, "linux-64", tmp_path / "linux-64" / "repodata.json") as repodata:
+        (record,) = repodata.load_records("spam")
+    assert (record.file_name, record.depends) == ("spam-1.0-h1_0.conda", ["b"])
 
 
 def test_order_does_not_matter(tmp_path: Path) -> None:

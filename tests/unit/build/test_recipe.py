@@ -81,7 +81,7 @@ def test_a_failing_script_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_malformed_recipe_is_the_users_fault(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown field `nam`|unknown field 'nam'"):
+    with pytest.raises(UserError, match="unknown field 'nam'"):
         _build(_recipe(tmp_path, GOOD, package={"nam": "demo"}), tmp_path / "out")
 
 

@@ -213,4 +213,4 @@ def versions(solution: Solution) -> dict[str, str]:
 def names_of(**same: str) -> NameTable:
     """Make a name table: project -> conda name, each pair the same project in both worlds."""
     renamed = {project_name(p): CondaName(c) for p, c in same.items()}
-    return NameTable(renamed={p: c for p, c in renamed.items() if p != c}, same=frozenset(renamed))
+    return NameTable(renamed={p: c for p, c in renamed.items() if str(p) != str(c)}, same=frozenset(renamed))

@@ -1,0 +1,94 @@
+"""What an SBOM lists: every package of a lock with its package URL, and which of them depends on which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from envgen.export.purl import debian_purl, package_purl
+from envgen.lock.graph import Kind, debian_node, graph_of, kind, node_of
+from envgen.lock.model import LockedConda, LockedWheel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.digest import Sha256
+    from envgen.export.material import License, Material
+    from envgen.lock.debian_lock import DebianPackage
+    from envgen.lock.model import LockedPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One package of an SBOM.
+
+    Attributes:
+        purl: its package URL, and what other parts call it.
+        name: project, conda name or Debian's name.
+        version: as locked.
+        kind: where it comes from.
+        sha256: of the file; of the archive for what a recipe makes.
+        md5: of the archive, for conda packages.
+        filename: of the file.
+        license: where it is known.
+        url: public address, where the lock has one.
+        needs: package URLs of what it depends on, sorted.
+    """
+
+    purl: str
+    name: str
+    version: str
+    kind: Kind
+    sha256: Sha256
+    md5: str | None = None
+    filename: str
+    license: License | None = None
+    url: str | None = None
+    needs: tuple[str, ...] = ()
+
+
+def parts_of(material: Material) -> tuple[Part, ...]:
+    """List the parts of one lock and of the Debian lock beside it, sorted by package URL."""
+    lock = material.lock
+    debian = material.debian.get(lock.platform)
+    graph = graph_of(lock, names=material.names, debian=debian)
+    bare = {node_of(package): _part(package, material) for package in lock.packages}
+    for package in debian.packages if debian else ():
+        bare[debian_node(package)] = _debian_part(package, debian.suites if debian else ())
+    found = (
+        replace(part, needs=tuple(sorted({bare[need.node].purl for need in graph.needs.get(node, ())})))
+        for node, part in bare.items()
+    )
+    return tuple(sorted(found, key=lambda part: part.purl))
+
+
+def top_of(parts: Sequence[Part]) -> tuple[str, ...]:
+    """List the package URLs that no other part depends on: what the environment as a whole depends on."""
+    needed = {purl for part in parts for purl in part.needs}
+    return tuple(part.purl for part in parts if part.purl not in needed)
+
+
+def _part(package: LockedPackage, material: Material) -> Part:
+    is_public = isinstance(package, LockedConda) and "://" in package.url
+    return Part(
+        purl=package_purl(package),
+        name=str(package.name),
+        version=package.version,
+        kind=kind(package),
+        sha256=package.sha256,
+        md5=None if isinstance(package, LockedWheel) else package.md5,
+        filename=package.filename,
+        license=material.licenses.get(package.sha256),
+        url=package.url if is_public else None,
+    )
+
+
+def _debian_part(package: DebianPackage, suites: Sequence[str]) -> Part:
+    return Part(
+        purl=debian_purl(package, suites),
+        name=package.name,
+        version=package.version,
+        kind=Kind.DEBIAN,
+        sha256=package.sha256,
+        filename=package.path.rpartition("/")[2],
+    )

@@ -1,0 +1,69 @@
+"""Headers of a layer's tar: a pure function of the entries, whatever machine writes them.
+
+Format: ustar, with PAX headers for names and sizes that do not fit (POSIX.1-2001), by `tarfile`.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from typing import TYPE_CHECKING
+
+from envgen.errors import EnvgenError
+from envgen.image.entries import Directory, Entry, File, Link, parents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MTIME = 315_532_800
+"""Modification time of everything in an image: 1980-01-01T00:00:00Z, the first that zip files can hold.
+
+With 0, building a wheel from files of the image fails: "ZIP does not support timestamps before 1980".
+"""
+
+END = bytes(1024)
+"""Two blocks of zeros end a tar."""
+
+_BLOCK = 512
+_LINK_MODE = 0o777
+
+
+def arrange(entries: Iterable[Entry], special: Mapping[str, Directory]) -> list[Entry]:
+    """Sort the entries of a layer, and put every folder above them in, once.
+
+    Args:
+        entries: in any order.
+        special: folders of the whole image that are not 0755 and root's: path -> folder. A folder has the same
+            metadata in every layer, since an upper layer's replace a lower one's.
+
+    Raises:
+        EnvgenError: a path is there twice, or is a folder and something else.
+    """
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.path in found:
+            raise EnvgenError(f"`{entry.path}` would be twice in one layer")
+        found[entry.path] = entry
+    for path in {above for path in found for above in parents(path)}:
+        folder = found.setdefault(path, special.get(path) or Directory(path=path))
+        if not isinstance(folder, Directory):
+            raise EnvgenError(f"`{path}` would be a folder and something else in one layer")
+    return sorted(found.values(), key=lambda entry: entry.path)
+
+
+def header(entry: Entry) -> bytes:
+    """Write the header blocks of an entry."""
+    info = tarfile.TarInfo(entry.path)
+    info.mtime = MTIME
+    match entry:
+        case File():
+            info.size, info.mode, info.uid, info.gid = entry.source.size, entry.mode, entry.uid, entry.gid
+        case Link():
+            info.type, info.mode, info.linkname = tarfile.SYMTYPE, _LINK_MODE, entry.target
+        case Directory():
+            info.type, info.mode, info.uid, info.gid = tarfile.DIRTYPE, entry.mode, entry.uid, entry.gid
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def padding(size: int) -> bytes:
+    """Return the zeros that fill the last block of a file of `size` bytes."""
+    return bytes(-size % _BLOCK)

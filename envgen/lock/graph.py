@@ -1,0 +1,302 @@
+"""What needs what in a lock: across wheels, conda packages, recipes and Debian packages, from the spec's words down."""
+
+from __future__ import annotations
+
+import difflib
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from envgen.errors import UserError
+from envgen.lock.debian_lock import IMAGE
+from envgen.lock.model import LockedBuilt, LockedWheel
+from envgen.names import CondaName, project_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from envgen.lock.debian_lock import DebianLock, DebianPackage
+    from envgen.lock.model import Lock, LockedPackage
+    from envgen.names import NameTable
+
+_NEAREST = 3
+"""Names that are offered for one that is not there."""
+
+
+class Kind(StrEnum):
+    """Where a package comes from."""
+
+    CHANNEL = "channel"
+    RECIPE = "recipe"
+    WHEEL = "wheel"
+    DEBIAN = "Debian"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Node:
+    """A locked package.
+
+    Attributes:
+        name: project, conda name or Debian's name.
+        kind: where it comes from.
+        version: as locked.
+    """
+
+    name: str
+    kind: Kind
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Need:
+    """One end of a requirement.
+
+    Attributes:
+        node: the package at that end.
+        words: the requirement in the words of whoever has it: `sympy>=1.13.3`.
+    """
+
+    node: Node
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """What the spec itself asks for.
+
+    Attributes:
+        node: the package that meets it.
+        words: as the spec has it.
+        section: of the spec.
+    """
+
+    node: Node
+    words: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A way from the spec to a package: `steps` are the requirements after the root's own."""
+
+    root: Root
+    steps: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """The packages of a lock.
+
+    Attributes:
+        nodes: sorted.
+        needs: node -> what it requires, sorted.
+        roots: in the spec's order.
+    """
+
+    nodes: tuple[Node, ...]
+    needs: Mapping[Node, tuple[Need, ...]]
+    roots: tuple[Root, ...]
+
+    def inverted(self) -> Mapping[Node, tuple[Need, ...]]:
+        """Map each node to who requires it, with the same words."""
+        found: dict[Node, list[Need]] = {}
+        for node in self.nodes:
+            for need in self.needs.get(node, ()):
+                found.setdefault(need.node, []).append(Need(node=node, words=need.words))
+        return {node: tuple(sorted(needs)) for node, needs in found.items()}
+
+    def find(self, name: str) -> tuple[Node, ...]:
+        """Find the packages of a name, however it is spelled; a wheel's project and a conda package may share one.
+
+        Raises:
+            UserError: there is none; the hint names the nearest.
+        """
+        wanted = project_name(name)
+        found = tuple(node for node in self.nodes if project_name(node.name) == wanted)
+        if not found:
+            raise UserError(f"`{name}` is not locked", hint=nearest_hint(name, {node.name for node in self.nodes}))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A requirement of a spec: the conda name that it is about, its words, and the spec's section."""
+
+    name: CondaName
+    words: str
+    section: str
+
+
+def nearest_hint(name: str, known: Collection[str]) -> str:
+    """Word the hint for a name that is not there."""
+    close = difflib.get_close_matches(name.lower(), sorted(known), n=_NEAREST, cutoff=0.6)
+    inside = sorted(word for word in known if name.lower() in word)
+    offered = list(dict.fromkeys([*close, *inside]))[:_NEAREST]
+    if not offered:
+        return "`envgen list` shows what is locked"
+    return f"did you mean {' or '.join(f'`{word}`' for word in offered)}?"
+
+
+def graph_of(
+    lock: Lock,
+    *,
+    names: NameTable,
+    wishes: Sequence[Wish] = (),
+    debian: DebianLock | None = None,
+    listed: Mapping[str, Collection[str]] | None = None,
+) -> Graph:
+    """Make the graph of a lock.
+
+    Args:
+        lock: the lock.
+        names: the name table with the spec's own names on top.
+        wishes: what the spec asks for on the lock's platform.
+        debian: the Debian lock beside it.
+        listed: recipe -> Debian packages that it lists itself; the others come along with those.
+    """
+    builder = _Builder.of(lock, names, debian, listed or {})
+    needs = {node_of(package): tuple(sorted(builder.needs(package))) for package in lock.packages}
+    found = (builder.root(wish) for wish in wishes)
+    image = [Root(node=node, words=words, section="image") for node, words in builder.debs(IMAGE)]
+    return Graph(
+        nodes=tuple(sorted({*needs, *map(debian_node, builder.debian)})),
+        needs=needs,
+        roots=(*(root for root in found if root), *image),
+    )
+
+
+def chains(graph: Graph, node: Node) -> tuple[Chain, ...]:
+    """Find the shortest way to a package from each root that leads to it; among equals the first by name."""
+    found = (_shortest(graph, root, node) for root in graph.roots)
+    return tuple(chain for chain in found if chain)
+
+
+def unrooted(graph: Graph) -> tuple[Node, ...]:
+    """List what nothing requires and no root names: wheels need Python and its ABI without saying so in a lock."""
+    needed = {need.node for needs in graph.needs.values() for need in needs} | {root.node for root in graph.roots}
+    return tuple(node for node in graph.nodes if node not in needed)
+
+
+def walk(needs: Mapping[Node, tuple[Need, ...]], start: Node) -> Iterator[tuple[int, Need, bool]]:
+    """Walk a tree of requirements below a package, depth first.
+
+    Yields:
+        Depth below `start` (from 1), the requirement, and whether its own requirements stand elsewhere already.
+    """
+    seen = {start}
+    stack = [(1, need) for need in reversed(needs.get(start, ()))]
+    while stack:
+        depth, need = stack.pop()
+        below = needs.get(need.node, ())
+        again = need.node in seen and bool(below)
+        yield depth, need, again
+        if need.node not in seen:
+            seen.add(need.node)
+            stack += [(depth + 1, deeper) for deeper in reversed(below)]
+
+
+def _shortest(graph: Graph, root: Root, node: Node) -> Chain | None:
+    came: dict[Node, tuple[Node, Need] | None] = {root.node: None}
+    waiting = deque([root.node])
+    while waiting and node not in came:
+        here = waiting.popleft()
+        for need in graph.needs.get(here, ()):
+            if need.node not in came:
+                came[need.node] = (here, need)
+                waiting.append(need.node)
+    if node not in came:
+        return None
+    steps: list[Need] = []
+    while (step := came[node]) is not None:
+        node, need = step
+        steps.append(need)
+    return Chain(root=root, steps=tuple(reversed(steps)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Builder:
+    """Looks names up while a graph is made.
+
+    Attributes:
+        names: the name table.
+        by_name: conda name -> package, wheels under the name that they are converted to.
+        debian: the packages of the Debian lock.
+        listed: recipe -> Debian packages that it lists itself.
+        mains: recipe -> the package that holds its files.
+    """
+
+    names: NameTable
+    by_name: Mapping[CondaName, LockedPackage]
+    debian: Sequence[DebianPackage]
+    listed: Mapping[str, Collection[str]]
+    mains: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls, lock: Lock, names: NameTable, debian: DebianLock | None, listed: Mapping[str, Collection[str]]
+    ) -> _Builder:
+        return cls(
+            names=names,
+            by_name={names.conda_name(p.project) if isinstance(p, LockedWheel) else p.name: p for p in lock.packages},
+            debian=debian.packages if debian else (),
+            listed=listed,
+            mains=_mains(lock),
+        )
+
+    def root(self, wish: Wish) -> Root | None:
+        """Find the package that a wish is about; None where the lock is stale."""
+        package = self.by_name.get(wish.name)
+        return Root(node=node_of(package), words=wish.words, section=wish.section) if package else None
+
+    def needs(self, package: LockedPackage) -> Iterator[Need]:
+        if isinstance(package, LockedWheel):
+            for project, text in package.requires.items():
+                yield from self._need(self.names.conda_name(project), f"{project}{text}")
+            return
+        for name, rest in package.dependencies.items():
+            yield from self._need(CondaName(name), f"{name} {rest}".rstrip())
+        if isinstance(package, LockedBuilt) and self.mains[package.recipe] == package.name:
+            for node, words in self.debs(package.recipe):
+                yield Need(node=node, words=words)
+
+    def _need(self, name: CondaName, words: str) -> Iterator[Need]:
+        if found := self.by_name.get(name):
+            yield Need(node=node_of(found), words=words)
+
+    def debs(self, user: str) -> Iterator[tuple[Node, str]]:
+        """Yield the Debian packages of a recipe or of the image, with words for why."""
+        for package in self.debian:
+            if user in package.used_by:
+                yield debian_node(package), self._why(user, package.name)
+
+    def _why(self, user: str, name: str) -> str:
+        if user == IMAGE:
+            return f"{name} in the base of the image"
+        where = f"recipes/{user}/debian.yaml"
+        return f"{name} in {where}" if name in self.listed.get(user, ()) else f"{name}, which packages in {where} need"
+
+
+def node_of(package: LockedPackage) -> Node:
+    """Name the node of a package."""
+    return Node(name=str(package.name), kind=kind(package), version=package.version)
+
+
+def debian_node(package: DebianPackage) -> Node:
+    """Name the node of a Debian package."""
+    return Node(name=package.name, kind=Kind.DEBIAN, version=package.version)
+
+
+def kind(package: LockedPackage) -> Kind:
+    """Say where a package comes from."""
+    if isinstance(package, LockedWheel):
+        return Kind.WHEEL
+    return Kind.RECIPE if isinstance(package, LockedBuilt) else Kind.CHANNEL
+
+
+def _mains(lock: Lock) -> dict[str, str]:
+    """Choose for each recipe the package that holds its files: of the recipe's name, else the largest."""
+    found: dict[str, str] = {}
+    for package in sorted(lock.built, key=lambda p: (p.name == p.recipe, p.size or 0)):
+        found[package.recipe] = package.name
+    return found

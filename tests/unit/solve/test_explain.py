@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.errors import UnsatisfiableError
+from envgen.names import CondaName, NameTable, project_name
+from tests.unit.solve.fakes import FakeIndex, FakePage, conda_record, names_of, solved, target, task
+
+if TYPE_CHECKING:
+    from envgen.solve.task import SolveTask
+
+PYTHON = conda_record("python", "3.11.9")
+
+
+@pytest.fixture
+def index() -> FakeIndex:
+    return FakeIndex()
+
+
+def told(request: SolveTask) -> tuple[str, str]:
+    """Solve what cannot be solved: the message above the solver's own words, and the hint."""
+    with pytest.raises(UnsatisfiableError) as caught:
+        solved(request)
+    assert caught.value.exit_code == 3
+    return str(caught.value).partition("\n\nthe solver says:\n")[0], caught.value.hint or ""
+
+
+def test_a_project_that_does_not_exist(index: FakeIndex) -> None:
+    names = names_of(requests="requests")
+    message, hint = told(task(index, "reqests >=2", names=names))
+    assert message.splitlines() == [
+        "no set of packages for linux-64 meets the spec:",
+        "  `reqests>=2` in the spec",
+        "  but the wheel index has no project `reqests`",
+    ]
+    assert hint == "did you mean `requests`?"
+
+
+def test_the_chain_to_a_version_that_does_not_exist(index: FakeIndex) -> None:
+    index.add("torch", "2.8.0", "ham")
+    index.add("ham", "1.0", "eggs[x] >=7 ; python_version > '3'")
+    index.add("eggs", "6.0")
+    names = NameTable(renamed={project_name("torch"): CondaName("pytorch")})
+    message, hint = told(task(index, "torch", names=names))
+    assert message.splitlines()[1:] == [
+        "  `torch` in the spec",
+        "  └─ torch 2.8.0 requires `ham`",
+        "    └─ ham 1.0 requires `eggs[x]>=7`",
+        "  but there is no such version of `eggs`; there are 6.0",
+    ]
+    assert hint == "loosen or drop `torch`"
+
+
+def test_two_packages_that_want_different_versions_of_a_third(index: FakeIndex) -> None:
+    index.add("spam", "1.0", "base >=2")
+    index.add("ham", "1.0", "base <2")
+    index.add("base", "1.0")
+    index.add("base", "2.0")
+    message, hint = told(task(index, "spam", "ham ==1.0"))
+    assert message.splitlines() == [
+        "no set of packages for linux-64 meets the spec: `base` cannot be one version for all of:",
+        "  `spam` in the spec",
+        "  └─ spam 1.0 requires `base>=2`",
+        "",
+        "  `ham==1.0` in the spec",
+        "  └─ ham 1.0 requires `base<2`",
+    ]
+    assert hint == "loosen or drop `spam` or `ham==1.0`"
+
+
+def test_a_line_of_the_spec_against_what_a_wheel_wants(index: FakeIndex) -> None:
+    index.add("spam", "1.0", "base >=2")
+    index.add("base", "1.0")
+    index.add("base", "2.0")
+    message, hint = told(task(index, "spam", "base <2"))
+    assert message.splitlines()[1:] == [
+        "  `spam` in the spec",
+        "  └─ spam 1.0 requires `base>=2`",
+        "",
+        "  `base<2` in the spec",
+    ]
+    assert hint == "loosen or drop `spam` or `base<2`"
+
+
+def test_two_lines_of_the_spec(index: FakeIndex) -> None:
+    index.add("base", "1.0")
+    index.add("base", "2.0")
+    message, _ = told(task(index, "base <2", "base >=2"))
+    assert "`base` cannot be one version for all of" in message
+    assert "`base<2` in the spec" in message
+    assert "`base>=2` in the spec" in message
+
+
+def test_no_wheel_for_the_platform(index: FakeIndex) -> None:
+    index.add("ipex", "2.8.0", tag="cp311-cp311-manylinux_2_28_x86_64")
+    message, hint = told(task(index, "ipex ==2.8.0", on=target("linux-aarch64")))
+    clause = "but no wheel of `ipex` 2.8.0 runs on linux-aarch64; those of 2.8.0 are for manylinux_2_28_x86_64"
+    assert clause in message
+    assert 'platform_machine == "x86_64"' in hint
+
+
+@pytest.mark.parametrize(
+    ("facts", "asked", "clause", "remedy"),
+    [
+        ({"yanked": True}, "spam", "`spam` 1.0 was withdrawn (yanked)", "`spam ==1.0`"),
+        ({"requires_python": ">=3.12"}, "spam", "runs on Python 3.11: 1.0 needs >=3.12", "`python:`"),
+        ({"tag": "cp39-cp39-manylinux_2_17_x86_64"}, "spam", "runs on Python 3.11: 1.0 has cp39", "loosen"),
+        ({"uploaded": dt.datetime(2026, 6, 7, tzinfo=dt.UTC)}, "spam", "after `exclude-newer`", "2026-06-07"),
+        ({"digest": False}, "spam", "the index gives no sha256 for it", "loosen"),
+    ],
+)
+def test_a_wheel_that_is_there_but_may_not_be_chosen(
+    index: FakeIndex, facts: dict[str, object], asked: str, clause: str, remedy: str
+) -> None:
+    index.add("spam", "1.0", **facts)  # type: ignore[arg-type]  # facts are keywords of many types
+    message, hint = told(task(index, asked, exclude_newer=dt.datetime(2026, 5, 1, tzinfo=dt.UTC)))
+    assert clause in message
+    assert remedy in hint
+
+
+def test_a_prerelease_that_nobody_asked_for(index: FakeIndex) -> None:
+    index.add("spam", "1.0")
+    index.add("spam", "2.0rc1")
+    message, hint = told(task(index, "spam >1.5"))
+    assert "but only pre-releases meet it: 2.0rc1" in message
+    assert hint == "`spam >=2.0rc1` under `pypi:` allows them"
+
+
+def test_a_source_archive_only(index: FakeIndex) -> None:
+    index.add("ham", "1.0", "spam")
+    index.pages["spam"] = FakePage(sdists=frozenset({"1.0"}))
+    message, hint = told(task(index, "ham"))
+    assert "but there is no wheel of `spam` 1.0, only a source archive" in message
+    assert "recipes/spam/recipe.yaml" in hint
+
+
+def test_metadata_that_breaks_the_standard(index: FakeIndex) -> None:
+    index.add("spam", "1.0", "ham (>=1.1.0<1.2)")
+    message, _ = told(task(index, "spam"))
+    assert "the metadata of `spam` 1.0 cannot be used" in message
+    assert "ham (>=1.1.0<1.2)" in message
+
+
+def test_a_name_that_neither_channel_nor_recipe_has(index: FakeIndex) -> None:
+    channel = [PYTHON, conda_record("jupyterlab")]
+    message, hint = told(task(index, dependencies=["jupyterlabb"], channel=channel))
+    assert "neither a channel of the spec nor a recipe offers `jupyterlabb`" in message
+    assert hint == "did you mean `jupyterlab`?"
+    message, hint = told(task(index, dependencies=["torch"]))
+    assert "no recipe offers `torch`" in message
+    assert hint == "if `torch` is a project of the wheel index, ask for it under `pypi:`"
+
+
+def test_what_the_target_lacks(index: FakeIndex) -> None:
+    channel = [PYTHON, conda_record("pytorch", "2.8.0", "__cuda >=12.9", build="cuda")]
+    message, hint = told(task(index, dependencies=["pytorch * *cuda*"], channel=channel))
+    assert "but the spec has no CUDA for linux-64" in message
+    assert hint == "if the machines have it, say so under `platforms: linux-64: cuda:`"
+    message, _ = told(task(index, dependencies=["pytorch"], channel=channel, on=target(cuda="12.4")))
+    assert "but the spec says CUDA 12.4 for linux-64" in message
+
+
+def test_versions_of_a_channel(index: FakeIndex) -> None:
+    message, _ = told(task(index, dependencies=["numpy >2"], channel=[PYTHON, conda_record("numpy", "1.9")]))
+    assert "but none of the 1 packages on offer meets it; there are 1.9" in message
+
+
+def test_what_a_conda_package_excludes(index: FakeIndex) -> None:
+    channel = [
+        PYTHON,
+        conda_record("spam", "1.0", "python_abi 3.12.*"),
+        conda_record("python_abi", "3.12", "python 3.12.*"),
+    ]
+    message, _ = told(task(index, dependencies=["spam"], channel=channel, recipes=()))
+    assert "`spam` in the spec" in message
+    assert "└─ python_abi 3.12 requires `python 3.12.*`" in message
+
+
+def test_the_solvers_own_words_have_the_projects_names(index: FakeIndex) -> None:
+    index.add("torch", "2.8.0", "nothing; extra == 'x'", extras=["x"])
+    names = NameTable(renamed={project_name("torch"): CondaName("pytorch")})
+    with pytest.raises(UnsatisfiableError) as caught:
+        solved(task(index, "torch[x]", names=names))
+    assert "torch[x]" in str(caught.value)
+    assert "pytorch" not in str(caught.value)
+    assert ".extra." not in str(caught.value)

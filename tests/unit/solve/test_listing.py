@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.digest import Sha256
+from envgen.platforms import Platform, PythonMinor, Target
+from envgen.solve.listing import Listing, Reason, Rejection, Rules
+from tests.unit.solve.fakes import UPLOADED, FakeFile, FakePage
+
+CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[2] / "cases/wheel_choice.yaml").read_text())
+
+
+def page(*filenames: str, **facts: Any) -> FakePage:
+    found = FakePage()
+    for filename in filenames:
+        file = FakeFile(**{"filename": filename, "raw": b"", "sha256": Sha256.of(filename.encode()), **facts})
+        found.wheels.setdefault(filename.split("-")[1], []).append(file)
+    return found
+
+
+def rules(platform: str = "linux-64", *, python: str | None = "3.11.2", newest: dt.datetime | None = None) -> Rules:
+    parsed = Platform(platform)
+    on = Target(
+        platform=parsed,
+        python=PythonMinor(3, 11),
+        glibc=(2, 28) if parsed.is_linux else None,
+        macos=(12, 0) if "osx" in platform else None,
+    )
+    return Rules.of(on, python=python, exclude_newer=newest)
+
+
+def verdict(listing: Listing, version: str = "1", *, pinned: bool = False) -> str:
+    found = listing.file(Version(version), pinned=pinned)
+    return found.reason.value if isinstance(found, Rejection) else found.filename
+
+
+@pytest.mark.parametrize(
+    ("files", "platform", "expected"),
+    [
+        pytest.param(case["files"], platform, expected, id=f"{case['name']} ({platform})")
+        for case in CASES
+        for platform, expected in case["best"].items()
+    ],
+)
+def test_best_wheel(files: list[str], platform: str, expected: str) -> None:
+    assert verdict(Listing(page(*files), rules(platform))) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"requires_python": ">=3.12"}, Reason.PYTHON),
+        ({"requires_python": "not a specifier"}, Reason.PYTHON),
+        ({"yanked": True}, Reason.YANKED),
+        ({"sha256": None}, Reason.NO_DIGEST),
+        ({"uploaded": None}, Reason.NO_UPLOAD_TIME),
+        ({"uploaded": UPLOADED + dt.timedelta(days=99)}, Reason.TOO_NEW),
+    ],
+)
+def test_refused_for_a_reason(facts: dict[str, Any], expected: Reason) -> None:
+    listing = Listing(page("spam-1-py3-none-any.whl", **facts), rules(newest=UPLOADED))
+    assert verdict(listing) == expected.value
+
+
+def test_uploaded_at_the_very_moment_counts() -> None:
+    assert verdict(Listing(page("spam-1-py3-none-any.whl"), rules(newest=UPLOADED))) == "spam-1-py3-none-any.whl"
+
+
+def test_yanked_serves_where_pinned() -> None:
+    listing = Listing(page("spam-1-py3-none-any.whl", yanked=True), rules())
+    assert verdict(listing, pinned=True) == "spam-1-py3-none-any.whl"
+    assert listing.newest(listing.allowing(SpecifierSet("===1"))) == Version("1")
+    assert listing.newest(listing.allowing(SpecifierSet(">=1"))) is None
+
+
+def test_the_locked_file_wins_over_a_better_tag() -> None:
+    files = ("spam-1-py3-none-any.whl", "spam-1-cp311-cp311-manylinux_2_17_x86_64.whl")
+    kept = Sha256.of(files[0].encode())
+    assert verdict(Listing(page(*files), rules(), kept=kept)) == files[0]
+
+
+def test_an_unknown_patch_release_of_python_is_given_the_benefit() -> None:
+    some = page("spam-1-py3-none-any.whl", requires_python=">=3.11.4")
+    assert verdict(Listing(some, rules(python=None))) == "spam-1-py3-none-any.whl"
+    assert verdict(Listing(some, rules(python="3.11.2"))) == Reason.PYTHON.value
+
+
+def test_names_that_are_no_versions_are_passed_over() -> None:
+    some = page("spam-2-py3-none-any.whl", "spam-2004d-py3-none-any.whl", "spam-final-py3-none-any.whl")
+    assert Listing(some, rules()).versions == (Version("2"),)
+
+
+def test_both_of_two_specifiers() -> None:
+    listing = Listing(page(*(f"spam-{v}-py3-none-any.whl" for v in ("1", "2", "3rc1", "3", "1!0"))), rules())
+    both = listing.allowing(SpecifierSet("<3")) & listing.allowing(SpecifierSet("!=2"))
+    assert listing.newest(both) == Version("1")
+    assert listing.newest(listing.allowing(SpecifierSet(""))) == Version("1!0")
+    assert listing.newest(listing.allowing(SpecifierSet("~=3.0rc1"))) == Version("3")
+    assert listing.newest(listing.allowing(SpecifierSet("==3rc1"))) == Version("3rc1")
+
+
+def test_no_page_offers_nothing() -> None:
+    listing = Listing(None, rules())
+    assert not listing.exists
+    assert listing.newest(listing.allowing(SpecifierSet(""))) is None
+    assert verdict(listing) == Reason.SDIST.value

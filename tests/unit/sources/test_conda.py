@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.errors import NetworkError, UserError
+from envgen.names import CondaName
+from envgen.platforms import Platform
+from envgen.sources.conda import ChannelSource
+from tests.builders.channel import Channel, CondaPackage
+from tests.builders.server import serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def source(*channels: str, folder: Path) -> ChannelSource:
+    return ChannelSource(channels, platform=Platform.LINUX_64, cache_dir=folder / "cache", root=folder)
+
+
+def names(found: ChannelSource, name: str) -> list[str]:
+    async def ask() -> list[str]:
+        records = await found.records(CondaName(name))
+        assert await found.records(CondaName(name)) == records
+        return sorted(record.file_name for record in records)
+
+    return asyncio.run(ask())
+
+
+def channel(prefix: str, *packages: CondaPackage) -> Channel:
+    found = Channel(prefix)
+    found.add(*packages)
+    return found
+
+
+def test_the_strongest_channel_that_has_a_name_offers_it(tmp_path: Path) -> None:
+    strong = channel("/strong", CondaPackage(name="spam", version="1.0"))
+    weak = channel(
+        "/weak",
+        CondaPackage(name="spam", version="2.0"),
+        CondaPackage(name="ham", version="1.0", subdir="noarch", noarch="generic"),
+        CondaPackage(name="ham", version="2.0"),
+        CondaPackage(name="ham", version="3.0", subdir="linux-aarch64"),
+    )
+    with serve({**strong.site(), **weak.site()}) as server:
+        both = (f"{server.url}/strong", f"{server.url}/weak")
+        assert names(source(*both, folder=tmp_path), "spam") == ["spam-1.0-0.conda"]
+        assert names(source(*both, folder=tmp_path), "ham") == ["ham-1.0-0.conda", "ham-2.0-0.conda"]
+        assert names(source(*both, folder=tmp_path), "eggs") == []
+        assert asyncio.run(source(*both, folder=tmp_path).package_names()) == ("ham", "spam")
+
+
+def test_a_folder_beside_the_spec_is_a_channel(tmp_path: Path) -> None:
+    for path, body in channel("/mine", CondaPackage(name="spam")).site().items():
+        file = tmp_path / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+    assert names(source("./mine", folder=tmp_path), "spam") == ["spam-1.0-0.conda"]
+
+
+def test_a_channel_that_cannot_be_read(tmp_path: Path) -> None:
+    found = source("http://user:secret@127.0.0.1:9/good", folder=tmp_path)
+    with pytest.raises(NetworkError, match=r"conda channel at http://\*\*\*@127.0.0.1:9/good/ cannot be read"):
+        asyncio.run(found.records(CondaName("spam")))
+    with pytest.raises(NetworkError, match="cannot be read"):
+        asyncio.run(found.package_names())
+
+
+def test_what_cannot_be_a_channel(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be a conda channel"):
+        source("ht!tp://", folder=tmp_path)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envgen.errors import ArtifactError
+from envgen.sources.pypi_metadata import RangeFile, metadata_of
+from tests.builders.wheels import make_wheel, make_zip
+
+
+def noise(size: int) -> bytes:
+    """Make bytes that do not compress, the same each time."""
+    return random.Random(size).randbytes(size)  # noqa: S311  # no secret
+
+
+class Remote:
+    """A file behind range requests that are counted."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.asked: list[tuple[int, int]] = []
+
+    def fetch(self, start: int, end: int) -> bytes:
+        assert 0 <= start <= end < len(self.data)
+        self.asked.append((start, end))
+        return self.data[start : end + 1]
+
+    def open(self, tail: int = 1 << 16) -> RangeFile:
+        return RangeFile(self.fetch, size=len(self.data), tail=self.data[-tail:])
+
+
+@given(size=st.integers(1, 300_000), moves=st.lists(st.tuples(st.integers(0, 300_000), st.integers(0, 100_000))))
+def test_reads_what_is_there(size: int, moves: list[tuple[int, int]]) -> None:
+    remote = Remote(noise(size))
+    stream = remote.open()
+    for position, length in moves:
+        stream.seek(position)
+        assert stream.read(length) == remote.data[position : position + length]
+    stream.seek(0)
+    assert stream.read() == remote.data
+    fetched = sum(end + 1 - start for start, end in remote.asked)
+    assert fetched <= max(0, size - (1 << 16)), "nothing is fetched twice"
+
+
+def test_a_small_wheel_takes_no_further_request() -> None:
+    remote = Remote(make_wheel("spam", "1.0", requires=["ham"]))
+    assert b"Requires-Dist: ham" in metadata_of(remote.open(), "spam-1.0-py3-none-any.whl")
+    assert remote.asked == []
+
+
+def test_a_directory_larger_than_the_tail_takes_a_second_one() -> None:
+    files = {f"spam/module_with_quite_a_long_name_{n:05}.py": b"" for n in range(2000)}
+    remote = Remote(make_wheel("spam", "1.0", files=files, requires=["ham"], data={"data/lib/big.so": bytes(1 << 20)}))
+    assert b"Requires-Dist: ham" in metadata_of(remote.open(), "spam-1.0-py3-none-any.whl")
+    assert 1 <= len(remote.asked) <= 2
+
+
+def test_metadata_at_the_beginning_takes_a_request_of_its_own() -> None:
+    remote = Remote(make_zip([("spam-1.0.dist-info/METADATA", b"Name: spam"), ("spam/blob", noise(500_000))]))
+    assert metadata_of(remote.open(), "spam-1.0-py3-none-any.whl") == b"Name: spam"
+    assert remote.asked == [(0, remote.asked[0][1])]
+    assert remote.asked[0][1] < 1 << 16
+
+
+def test_a_range_of_another_length_is_noticed() -> None:
+    stream = RangeFile(lambda start, end: b"short", size=200_000, tail=bytes(1 << 16))
+    with pytest.raises(zipfile.BadZipFile, match="came as 5 bytes"):
+        stream.read(10)
+
+
+def test_vendored_dist_infos_do_not_count() -> None:
+    members = [
+        ("spam/_vendor/ham-1.0.dist-info/METADATA", b"Name: ham"),
+        ("other-1.0.dist-info/METADATA", b"Name: other"),
+        ("Spam_x-1.0.dist-info/METADATA", b"Name: spam-x"),
+    ]
+    assert metadata_of(io.BytesIO(make_zip(members)), "spam_x-1.0-py3-none-any.whl") == b"Name: spam-x"
+
+
+@pytest.mark.parametrize("members", [[], [("a.dist-info/METADATA", b""), ("b.dist-info/METADATA", b"")]])
+def test_no_metadata_or_none_that_counts(members: list[tuple[str, bytes]]) -> None:
+    with pytest.raises(ArtifactError, match="has 0 METADATA files"):
+        metadata_of(io.BytesIO(make_zip(members)), "spam-1.0-py3-none-any.whl")
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    data = make_zip([("spam-1.0.dist-info/METADATA", bytes(9 << 20))])
+    with pytest.raises(ArtifactError, match="expected at most"):
+        metadata_of(io.BytesIO(data), "spam-1.0-py3-none-any.whl")
