@@ -42,6 +42,7 @@ __all__ = [
     "extra_name",
     "locked_requires",
     "match_specs",
+    "needed_glibc",
     "package_id",
     "parse_metadata",
     "wheel_constrains",
@@ -213,6 +214,11 @@ def best_wheel(filenames: Iterable[str], order: TagOrder) -> str | None:
     """Choose among the wheels of one version; the first name among equals, None where none runs on the target."""
     ranked = [(place, name) for name in filenames if (place := order.preference(name)) is not None]
     return min(ranked)[1] if ranked else None
+
+
+def needed_glibc(platforms: Iterable[str]) -> tuple[int, int] | None:
+    """Read from platform tags the oldest glibc that the easiest of them runs on; None where none is manylinux."""
+    return min((_floor(platform) for platform in platforms if platform.startswith("manylinux")), default=None)
 
 
 def _cuda_flavour(requires: Mapping[ProjectName, str]) -> str | None:

@@ -9,6 +9,7 @@ import rattler
 from packaging.utils import parse_wheel_filename
 
 from envgen.lock.model import LockedWheel
+from envgen.wheels import needed_glibc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,29 +17,12 @@ if TYPE_CHECKING:
     from envgen.lock.model import Lock
     from envgen.system.host import HostFacts
 
-_MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_\w+")
-_LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-"""https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/#manylinux"""
-
 _LEVELS = ("x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4")
 
 
 def unfit(lock: Lock, host: HostFacts) -> tuple[str, ...]:
     """Say what a machine lacks for a lock, in words; nothing if it fits."""
     return (*_platform(lock, host), *_glibc(lock, host), *_archspec(lock, host))
-
-
-def needed_glibc(filename: str) -> tuple[int, int] | None:
-    """Read from a wheel's name the oldest glibc that it runs on; None where it does not say."""
-    tags = parse_wheel_filename(filename)[3]
-    found = [version for tag in tags if (version := _tagged(tag.platform))]
-    return min(found, default=None)
-
-
-def _tagged(platform: str) -> tuple[int, int] | None:
-    if match := _MANYLINUX.fullmatch(platform):
-        return int(match[1]), int(match[2])
-    return _LEGACY.get(platform.partition("_")[0])
 
 
 def _platform(lock: Lock, host: HostFacts) -> Iterator[str]:
@@ -60,7 +44,8 @@ def _glibc(lock: Lock, host: HostFacts) -> Iterator[str]:
 def _glibc_needs(lock: Lock) -> Iterator[tuple[str, tuple[int, int]]]:
     for package in lock.packages:
         if isinstance(package, LockedWheel):
-            if needed := needed_glibc(package.filename):
+            tags = parse_wheel_filename(package.filename)[3]
+            if needed := needed_glibc(tag.platform for tag in tags):
                 yield package.name, needed
         elif match := re.match(r">=(\d+)\.(\d+)", package.dependencies.get("__glibc", "")):
             yield package.name, (int(match[1]), int(match[2]))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from envgen.build.wheel import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.lock.conda_lock import from_solution
-from envgen.lock.debian_lock import DebianLock, debian_file_name, render_debian_lock
+from envgen.lock.debian_lock import IMAGE, DebianLock, debian_file_name, render_debian_lock
 from envgen.lock.diff import Changes, diff
 from envgen.lock.model import Lock, LockedConda, LockedWheel
 from envgen.lock.render import render_lock
 from envgen.names import CondaName, project_name
+from envgen.ops.image_base import resolve_base
 from envgen.ops.locks import LockPair, find_lock, lock_path, platforms_of, reasons_against
 from envgen.ops.recipes import Made, make, needed_recipes
 from envgen.solve.engine import solve
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from envgen.debs import Deb
     from envgen.names import NameTable
     from envgen.ops.context import Context
+    from envgen.ops.image_base import Base
     from envgen.platforms import Platform
     from envgen.records import Solution
+    from envgen.sources.debian_closure import Replaced
     from envgen.spec.model import EnvSpec
 
 
@@ -111,7 +114,7 @@ def check(context: Context, *, env: str | None, platforms: Sequence[Platform] = 
 
 def _verdict(context: Context, spec: EnvSpec, platform: Platform) -> Verdict:
     pair = find_lock(context, spec, platform)
-    reasons = ("it is missing",) if pair is None else reasons_against(context, spec, pair)
+    reasons = ("it is missing",) if pair is None else reasons_against(context, spec, pair, image=True)
     return Verdict(platform=platform, path=context.relative(lock_path(context, spec, platform)), reasons=reasons)
 
 
@@ -161,9 +164,10 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     context, spec = bench.context, bench.spec
     channels = _channels(context, spec, platform)
     made = await _make_recipes(bench, platform, old, channels)
+    base = await _resolve_base(bench, platform, old)
     task = SolveTask(
         target=spec.targets[platform],
-        dependencies=(f"python {spec.python}.*", *spec.dependencies),
+        dependencies=spec.dependencies,
         pypi=spec.pypi,
         names=bench.names,
         recipes=[record for one in made for record in one.records],
@@ -175,7 +179,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     solution = await solve(task)
     if old:
         await _tell_vanished(bench, old.lock, solution)
-    return _assemble(bench, platform, solution, made)
+    return _assemble(bench, platform, solution, made, base)
 
 
 def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
@@ -197,12 +201,23 @@ async def _make_recipes(
         await asyncio.to_thread(make, bench.context, recipe, platform=platform, keep=keep.get(name, ()))
         for name, recipe in wanted.items()
     ]
-    for replaced in (replaced for one in found for replaced in one.replaced):
-        old_deb, new_deb = replaced.old, replaced.new
-        bench.context.reporter.note(
-            f"{platform}: Debian no longer offers {old_deb.name} {old_deb.version}, locked is now {new_deb.version}"
-        )
+    _tell_replaced(bench, platform, [replaced for one in found for replaced in one.replaced])
     return found
+
+
+async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> Base | None:
+    """Find the packages below the environment in an image, if there is to be one."""
+    keep = _kept_debs(old, bench.upgrade).get(IMAGE, ())
+    base = await asyncio.to_thread(resolve_base, bench.context, bench.spec, platform, keep=keep)
+    _tell_replaced(bench, platform, base.replaced if base else ())
+    return base
+
+
+def _tell_replaced(bench: _Workbench, platform: Platform, replaced: Sequence[Replaced]) -> None:
+    for one in replaced:
+        bench.context.reporter.note(
+            f"{platform}: Debian no longer offers {one.old.name} {one.old.version}, locked is now {one.new.version}"
+        )
 
 
 def _kept_debs(old: LockPair | None, upgrade: Upgrade) -> dict[str, list[Deb]]:
@@ -240,11 +255,13 @@ async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> No
             )
 
 
-def _assemble(bench: _Workbench, platform: Platform, solution: Solution, made: Sequence[Made]) -> _New:
+def _assemble(
+    bench: _Workbench, platform: Platform, solution: Solution, made: Sequence[Made], base: Base | None
+) -> _New:
     """Render both files; the conda-lock holds the digest of the other one."""
     names = {record.name for record in solution.records}
     used = [one for one in made if any(record.name in names for record in one.records)]
-    debian = _debian_lock(bench.spec.name, platform, used) if used else None
+    debian = _debian_lock(bench.spec.name, platform, used, base) if used or base else None
     debian_text = render_debian_lock(debian) if debian else None
     lock = from_solution(
         solution,
@@ -257,12 +274,14 @@ def _assemble(bench: _Workbench, platform: Platform, solution: Solution, made: S
     return _New(lock=lock, debian=debian, text=render_lock(lock), debian_text=debian_text)
 
 
-def _debian_lock(environment: str, platform: Platform, used: Sequence[Made]) -> DebianLock:
+def _debian_lock(environment: str, platform: Platform, used: Sequence[Made], base: Base | None) -> DebianLock:
+    of_image = base.request.suites if base else ()
     return DebianLock.of_uses(
         environment=environment,
         platform=platform,
-        suites=[suite for one in used for suite in one.bundle.suites],
-        uses={one.recipe.name: one.debs for one in used},
+        suites=[*of_image, *(suite for one in used for suite in one.bundle.suites)],
+        uses={one.recipe.name: one.debs for one in used} | ({IMAGE: base.debs} if base else {}),
+        base=base.request if base else None,
     )
 
 

@@ -56,9 +56,22 @@ async def explain(
         head += "; these lines of it conflict"
         body = [f"`{line.text}`" for line in core]
         hint = _loosen([], core)
+    if partly := _tried_in_part(catalogue):
+        body += ["", f"of {partly} the newest releases were tried, and some older ones"]
     told = _translated(_shortened(tree), catalogue.offers)
     indented = "\n".join(f"  {line}".rstrip() for line in body)
     return UnsatisfiableError(f"{head}:\n{indented}\n\nthe solver says:\n{told}", hint=hint)
+
+
+def _tried_in_part(catalogue: Catalogue) -> str:
+    """Name projects in the way that have older wheels which the search did not look at: no proof, then."""
+    found = []
+    for project, known in sorted(catalogue.closure.projects.items()):
+        if known.listing is not None and known.depth is not None and known.depth.dense:
+            asked = [known.listing.allowing(specifiers) for specifiers in known.specifiers.values()]
+            if any(version not in known.candidates for each in asked for version in known.listing.matching(each)):
+                found.append(f"`{project}`")
+    return ", ".join(found)
 
 
 def _at_odds(found: Propagation) -> list[Edge]:

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from envgen.names import CondaName, project_name
 from envgen.solve.encode import key_of
 from envgen.solve.listing import Reason
-from envgen.wheels import without_extras
+from envgen.wheels import needed_glibc, without_extras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -114,10 +114,7 @@ def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Reje
     which = f"`{project}` {_few(versions)}"
     python = f"no wheel of {which} runs on Python {target.python}"
     causes = {
-        Reason.PLATFORM: (
-            f"no wheel of {which} runs on {target.platform}; those of {newest} are for {_few(detail.split(', '))}",
-            _platform_hint(edge, project, detail),
-        ),
+        Reason.PLATFORM: _of_platform(edge, project, target, which=which, newest=newest, detail=detail),
         Reason.PYTHON: (f"{python}: {newest} needs {detail}", "ask for another version, or change `python:`"),
         Reason.INTERPRETER: (f"{python}: {newest} has {_few(detail.split(', '))}", None),
         Reason.YANKED: (f"{which} was withdrawn (yanked)", f"`{project} =={newest}` takes it nevertheless"),
@@ -133,6 +130,23 @@ def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Reje
     }
     text, hint = causes.get(reason, (f"{which} cannot be used: {reason.value}", None))
     return Cause(text=text, hint=hint)
+
+
+def _of_platform(
+    edge: Edge, project: ProjectName, target: Target, *, which: str, newest: Version, detail: str
+) -> tuple[str, str]:
+    """Tell machines that the wheels were not made for from a C library that is too old for them."""
+    tags = detail.split(", ")
+    single = (tag for several in tags for tag in several.split("."))
+    glibc = needed_glibc(tag for tag in single if tag.endswith(f"_{target.platform.machine}"))
+    if glibc and target.glibc and glibc > target.glibc:
+        needed, stated = (".".join(map(str, version)) for version in (glibc, target.glibc))
+        return (
+            f"no wheel of {which} runs with glibc {stated}: those of {newest} need {needed}",
+            f'`{target.platform}: {{glibc: "{needed}"}}` under `platforms:` if the machines have it',
+        )
+    text = f"no wheel of {which} runs on {target.platform}; those of {newest} are for {_few(tags)}"
+    return text, _platform_hint(edge, project, detail)
 
 
 def _platform_hint(edge: Edge, project: ProjectName, detail: str) -> str:

@@ -99,6 +99,11 @@ class MetadataReader:
             raise ArtifactError(f"`{file.filename}` is not a zip file: {error}") from error
 
 
+def cached_metadata(store: Store, sha: Sha256) -> bytes | None:
+    """Return the METADATA of a wheel if it was read before, on this machine."""
+    return store.cached(_KIND, sha)
+
+
 class RangeFile(io.RawIOBase):
     """A remote file of known size as a seekable stream; fetches what is read, in whole blocks, once.
 

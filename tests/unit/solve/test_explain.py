@@ -94,6 +94,13 @@ def test_two_lines_of_the_spec(index: FakeIndex) -> None:
     assert "`base>=2` in the spec" in message
 
 
+def test_a_c_library_that_is_too_old_for_every_wheel(index: FakeIndex) -> None:
+    index.add("base", "2.0", tag="cp311-cp311-manylinux_2_99_x86_64.manylinux_2_98_x86_64")
+    message, hint = told(task(index, "base"))
+    assert "no wheel of `base` 2.0 runs with glibc 2.36: those of 2.0 need 2.98" in message
+    assert '`linux-64: {glibc: "2.98"}` under `platforms:`' in hint
+
+
 def test_no_wheel_for_the_platform(index: FakeIndex) -> None:
     index.add("ipex", "2.8.0", tag="cp311-cp311-manylinux_2_28_x86_64")
     message, hint = told(task(index, "ipex ==2.8.0", on=target("linux-aarch64")))
@@ -187,3 +194,12 @@ def test_the_solvers_own_words_have_the_projects_names(index: FakeIndex) -> None
     assert "torch[x]" in str(caught.value)
     assert "pytorch" not in str(caught.value)
     assert ".extra." not in str(caught.value)
+
+
+def test_a_search_that_was_given_up_says_so(index: FakeIndex) -> None:
+    for n in range(400):
+        index.add("spam", f"1.{n}", "base <2")
+    index.add("base", "1.0")
+    index.add("base", "2.0")
+    message, _ = told(task(index, "spam", "base >=2"))
+    assert "of `spam` the newest releases were tried, and some older ones" in message
