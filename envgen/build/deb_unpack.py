@@ -26,12 +26,15 @@ _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 """Folders that Debian has merged into `/usr`: packages may still name them."""
 
 _DECOMPRESS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
-    "data.tar": lambda raw: raw,
-    "data.tar.gz": lambda raw: cast("BinaryIO", gzip.GzipFile(fileobj=raw)),
-    "data.tar.xz": lambda raw: cast("BinaryIO", lzma.LZMAFile(raw)),  # noqa: SIM115  the stream below is the caller's
-    "data.tar.zst": lambda raw: zstandard.ZstdDecompressor().stream_reader(raw),
+    ".tar": lambda raw: raw,
+    ".tar.gz": lambda raw: cast("BinaryIO", gzip.GzipFile(fileobj=raw)),
+    ".tar.xz": lambda raw: cast("BinaryIO", lzma.LZMAFile(raw)),  # noqa: SIM115  the stream below is the caller's
+    ".tar.zst": lambda raw: zstandard.ZstdDecompressor().stream_reader(raw),
 }
-"""How the payload of a `.deb` is packed, deb(5)."""
+"""How the parts of a `.deb` are packed, deb(5)."""
+
+_UNREADABLE = (ArError, tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError)
+"""What reading a broken `.deb` raises."""
 
 
 @dataclass(slots=True)
@@ -78,10 +81,10 @@ class Unpacking:
                 with other content.
         """
         try:
-            with tarfile.open(fileobj=_payload(stream), mode="r|") as tar:
+            with tarfile.open(fileobj=_part(stream, "data"), mode="r|") as tar:
                 for member in tar:
                     self._add_member(deb, tar, member)
-        except (ArError, tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError) as e:
+        except _UNREADABLE as e:
             raise ArtifactError(f"`{deb.name}` cannot be unpacked: {e}") from e
 
     def drop_dangling(self) -> tuple[str, ...]:
@@ -181,11 +184,26 @@ def merged(path: str) -> str:
     return f"usr/{path}" if path.partition("/")[0] in _MERGED else path
 
 
-def _payload(stream: BinaryIO) -> BinaryIO:
-    member = next((m for m in ArFile(fileobj=stream) if m.name in _DECOMPRESS), None)
+def read_control(deb: Deb, stream: BinaryIO) -> dict[str, bytes]:
+    """Read what a `.deb` says about itself: `control`, `md5sums` and the like, by name.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    try:
+        with tarfile.open(fileobj=_part(stream, "control"), mode="r|") as tar:
+            return {m.name.removeprefix("./"): _content(tar, m).read() for m in tar if m.isreg()}
+    except _UNREADABLE as e:
+        raise ArtifactError(f"`{deb.name}` cannot be unpacked: {e}") from e
+
+
+def _part(stream: BinaryIO, part: str) -> BinaryIO:
+    """Open the tar of a part, `data` or `control`."""
+    names = {f"{part}{ending}": decompress for ending, decompress in _DECOMPRESS.items()}
+    member = next((m for m in ArFile(fileobj=stream) if m.name in names), None)
     if member is None:
-        raise ArError("it has no `data.tar` that can be read")
-    return _DECOMPRESS[member.name](cast("BinaryIO", member))
+        raise ArError(f"it has no `{part}.tar` that can be read")
+    return names[member.name](cast("BinaryIO", member))
 
 
 def _inside(deb: Deb, name: str) -> str:

@@ -40,6 +40,10 @@ _SMALL = 64 << 20
 """Bytes of a metadata file that are read at once; the largest real one, torch's RECORD, has 1.5 MB."""
 
 
+_OWN = ("RECORD", "INSTALLER")
+"""Files of dist-info that are written here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenWheel:
     """A wheel whose zip directory was found safe.
@@ -141,12 +145,13 @@ def unpack(
     check_listing(record, wheel.members, dist_info=wheel.layout.dist_info, what=wheel.what)
     scripts = entry_point_scripts(wheel.read_info("entry_points.txt") or b"", what=wheel.what)
     files = _placed(wheel, record, scripts)
-    _make_folders(dest, [*(f.path for f in files), *scripts, wheel.layout.installed_info("RECORD")])
+    for folder in sorted(_folders([*(f.path for f in files), *scripts, wheel.layout.installed_info("RECORD")])):
+        (dest / folder).mkdir()
     written = list(spread(partial(_install, wheel, dest, advance), files))
     for file in files:
         if file.alias_of:  # both are in one folder
             (dest / file.path).symlink_to(posixpath.basename(file.alias_of))
-    written += [_write(dest, path, content, executable=True) for path, content in scripts.items()]
+    written += [_write(dest, path, content, script=True) for path, content in scripts.items()]
     written.append(_write(dest, wheel.layout.installed_info("INSTALLER"), b"conda\n"))
     written.append(_write_record(wheel, dest, written))
     return tuple(written)
@@ -154,19 +159,33 @@ def unpack(
 
 def _placed(wheel: OpenWheel, record: Mapping[str, RecordEntry], scripts: Collection[str]) -> list[_File]:
     """Give each member its path, and refuse two with one; an entry point wins over a script, as with pip."""
+    own = {wheel.layout.installed_info(name): name for name in _OWN}
     paths: dict[str, str] = {}
     for name in wheel.members:
         path = wheel.layout.place(name)
         if path is None or path in scripts:
             continue
-        if path in paths:
-            raise ArtifactError(f"`{name}` and `{paths[path]}` in `{wheel.what}` both go to `{path}`")
+        if other := paths.get(path) or own.get(path):
+            raise ArtifactError(f"`{name}` and `{other}` in `{wheel.what}` both go to `{path}`")
         paths[path] = name
+    for path in sorted(paths.keys() & _folders([*paths, *scripts])):
+        raise ArtifactError(f"`{paths[path]}` in `{wheel.what}` goes to `{path}`, which is a folder")
     aliases = _aliases({path: record[name] for path, name in paths.items()})
     return [
         _File(member=wheel.members[name], path=path, listed=record[name], alias_of=aliases.get(path))
         for path, name in paths.items()
     ]
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Name every folder above some paths."""
+    found: set[str] = set()
+    for path in paths:
+        above = path.rpartition("/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+    return found
 
 
 def _aliases(listed: Mapping[str, RecordEntry]) -> dict[str, str]:
@@ -184,11 +203,6 @@ def _aliases(listed: Mapping[str, RecordEntry]) -> dict[str, str]:
         real = max(paths, key=lambda path: (len(path), path))
         found |= {path: real for path in paths if path != real}
     return found
-
-
-def _make_folders(dest: Path, paths: Iterable[str]) -> None:
-    for folder in sorted({path.rpartition("/")[0] for path in paths}):
-        (dest / folder).mkdir(parents=True, exist_ok=True)
 
 
 class _Digest:
@@ -244,9 +258,9 @@ def _pour(content: Iterable[bytes], target: Path, *, executable: bool) -> None:
         out.writelines(content)
 
 
-def _write(dest: Path, path: str, content: bytes, *, executable: bool = False) -> Installed:
-    _pour((content,), dest / path, executable=executable)
-    return Installed(path=path, sha256=Sha256.of(content), size=len(content), relocated=executable)
+def _write(dest: Path, path: str, content: bytes, *, script: bool = False) -> Installed:
+    _pour((content,), dest / path, executable=script)
+    return Installed(path=path, sha256=Sha256.of(content), size=len(content), relocated=script)
 
 
 def _write_record(wheel: OpenWheel, dest: Path, written: Iterable[Installed]) -> Installed:

@@ -33,6 +33,9 @@ _MAX_RATIO = 200
 _RATIO_FLOOR = 64 << 20
 """Bounds of a whole wheel's content. The largest real one holds 2 GB at 3:1, the densest of a stack of 135 has 8:1."""
 
+_MAX_NAME, _MAX_PATH = 255, 2048
+"""Bytes: of one name, as Linux has it; of a path, half of what Linux has, since the prefix comes before it."""
+
 _FORBIDDEN = frozenset(map(chr, range(32))) | {"\\", "\x7f"}
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENCRYPTED, _DEFERRED, _UTF8 = 0x1, 0x8, 0x800
@@ -92,7 +95,12 @@ def read_members(archive: BinaryIO, *, what: str) -> tuple[Member, ...]:
 
 
 def inflate(
-    descriptor: int, member: Member, *, what: str, advance: Callable[[int], None] | None = None
+    descriptor: int,
+    member: Member,
+    *,
+    what: str,
+    advance: Callable[[int], None] | None = None,
+    packed: Callable[[bytes], object] | None = None,
 ) -> Iterator[bytes]:
     """Yield the content of a member, a few MB at most at a time; safe in several threads on one descriptor.
 
@@ -101,13 +109,14 @@ def inflate(
         member: from `read_members`.
         what: name of the zip file for messages.
         advance: told how many bytes of the zip were read.
+        packed: given the data as they stand in the zip, piece by piece, for whoever copies them.
 
     Raises:
         ArtifactError: the data end early, are no DEFLATE stream, or have another size or CRC than declared.
     """
     try:
-        packed = _read(descriptor, member, advance or _ignore)
-        yield from _proven(member, _inflated(member, packed) if member.deflated else packed)
+        data = _read(descriptor, member, advance or _ignore, packed or _ignore)
+        yield from _proven(member, _inflated(member, data) if member.deflated else data)
     except _InflateError as e:
         raise ArtifactError(f"`{member.name}` in `{what}`: cannot be inflated: {e}") from e
     except _Refusal as e:
@@ -131,6 +140,8 @@ def _check_name(info: zipfile.ZipInfo) -> None:
         raise _Refusal(name, "is an absolute path")
     if not {"", ".", ".."}.isdisjoint(parts):
         raise _Refusal(name, "has an empty, `.` or `..` part")
+    if len(name.encode()) > _MAX_PATH or max(len(part.encode()) for part in parts) > _MAX_NAME:
+        raise _Refusal(f"{name[:50]}...", "has a name too long for a file system")
     if not _FORBIDDEN.isdisjoint(name):
         raise _Refusal(repr(name)[1:-1], "has a backslash or a control character")
 
@@ -242,17 +253,20 @@ def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
         raise _Refusal(member.name, f"has CRC {crc:08x}, expected {member.crc:08x}")
 
 
-def _ignore(amount: int) -> None:
-    """Take a step of progress that nobody asked for."""
+def _ignore(_told: object) -> None:
+    """Take what nobody asked for."""
 
 
-def _read(descriptor: int, member: Member, advance: Callable[[int], None]) -> Iterator[bytes]:
+def _read(
+    descriptor: int, member: Member, advance: Callable[[int], None], copy: Callable[[bytes], object]
+) -> Iterator[bytes]:
     position, left = member.start, member.packed
     while left:
         data = os.pread(descriptor, min(_READ, left), position)
         if not data:
             raise _Refusal(member.name, "is cut off")
         position, left = position + len(data), left - len(data)
+        copy(data)
         yield data
         advance(len(data))
 
@@ -264,8 +278,8 @@ def _inflated(member: Member, packed: Iterable[bytes]) -> Iterator[bytes]:
         while pending and not stream.eof:
             yield stream.decompress(pending, _INFLATED)
             pending = stream.unconsumed_tail
-        if stream.unused_data:
-            break
+        if stream.unused_data or pending:  # `pending`: the stream ended with the piece before
+            raise _Refusal(member.name, "has a DEFLATE stream that does not end where its data end")
     while not stream.eof and (rest := stream.decompress(b"", _INFLATED)):
         yield rest
     if not stream.eof or stream.unused_data:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.console import human_size
 from envgen.cli.options import json_option
+from envgen.cli.sizes import human_size
 from envgen.ops import clean as ops
 from envgen.system.store import Kind
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import rich.box
-import rich.console
-from rich import progress as bars
-from rich.table import Table
-
 from envgen.ops.context import Context, open_context
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import rich.console
+    from rich import progress as bars
 
 
 class Console:
@@ -28,7 +27,7 @@ class Console:
         self.environment = environment
         self.directory = directory
         self._now = now
-        self._talk = rich.console.Console(stderr=True, highlight=False)
+        self._talk = functools.cache(_standard_error)
         self._reporter = TerminalReporter(self._talk)
 
     def context(self) -> Context:
@@ -39,7 +38,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Tell the person something: standard error."""
-        self._talk.print(text, markup=False, soft_wrap=True)
+        self._talk().print(text, markup=False, soft_wrap=True)
 
     def data(self, text: str) -> None:
         """Write a result: standard output."""
@@ -51,6 +50,10 @@ class Console:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """Write a table as a result; columns named in `right` are aligned to the right."""
+        import rich.box  # noqa: PLC0415  see `_standard_error`
+        import rich.console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
         table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -62,9 +65,13 @@ class Console:
 
 
 class TerminalReporter:
-    """Draws the progress of operations on a terminal; says only notes and warnings elsewhere."""
+    """Draws the progress of operations on a terminal; says only notes and warnings elsewhere.
 
-    def __init__(self, talk: rich.console.Console) -> None:
+    Args:
+        talk: opens standard error, always the same.
+    """
+
+    def __init__(self, talk: Callable[[], rich.console.Console]) -> None:
         self._talk = talk
         self._bars: bars.Progress | None = None
         self._open = 0
@@ -83,25 +90,20 @@ class TerminalReporter:
 
     def note(self, text: str) -> None:
         """Say something in passing."""
-        self._talk.print(text, markup=False, soft_wrap=True)
+        self._talk().print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Say something that should be looked at."""
-        self._talk.print(f"[yellow bold]warning[/]: {rich.markup.escape(text)}", soft_wrap=True)
+        from rich.markup import escape  # noqa: PLC0415  see `_standard_error`
+
+        self._talk().print(f"[yellow bold]warning[/]: {escape(text)}", soft_wrap=True)
 
     def _start(self) -> bars.Progress:
         with self._lock:
             if self._bars is None:
-                self._bars = bars.Progress(
-                    bars.SpinnerColumn(),
-                    bars.TextColumn("{task.description}", markup=False),
-                    bars.BarColumn(bar_width=30),
-                    _Amount(),
-                    bars.TimeElapsedColumn(),
-                    console=self._talk,
-                    transient=True,
-                    disable=not self._talk.is_terminal,
-                )
+                from envgen.cli.bars import new_bars  # noqa: PLC0415  see `_standard_error`
+
+                self._bars = new_bars(self._talk())
                 self._bars.start()
             self._open += 1
             return self._bars
@@ -128,22 +130,8 @@ class _Bar:
         self._shown.update(self._task, description=label)
 
 
-class _Amount(bars.ProgressColumn):
-    """`1.2/4.6 GB` for bytes, `12/130 packages` for the rest."""
+def _standard_error() -> rich.console.Console:
+    """Open standard error; rich takes 50 ms to import, which verbs that answer in a few lines can do without."""
+    import rich.console  # noqa: PLC0415
 
-    def render(self, task: bars.Task) -> rich.console.RenderableType:
-        unit = task.fields["unit"]
-        if unit == "bytes":
-            done, total = human_size(int(task.completed)), "?" if task.total is None else human_size(int(task.total))
-            return f"{done} of {total}"
-        return f"{int(task.completed)} of {'?' if task.total is None else int(task.total)} {unit}"
-
-
-def human_size(count: int) -> str:
-    """Write a number of bytes with decimal units, as registries and disks do: `4.6 GB`."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:  # noqa: PLR2004 - the unit's own factor
-            return f"{value:.0f} {unit}" if unit in ("B", "kB") else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
+    return rich.console.Console(stderr=True, highlight=False)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.console import human_size
 from envgen.cli.options import env_argument, json_option, name_option, prefix_option
+from envgen.cli.sizes import human_size
 from envgen.create.plan import Work
 from envgen.ops import create as ops
 from envgen.ops.places import Place

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.console import human_size
 from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.sizes import human_size
 from envgen.ops import inspect as ops
 
 if TYPE_CHECKING:

@@ -25,6 +25,11 @@ _VERBS = {
     "run": "run a command inside an environment",
     "shell-hook": "print what a shell evaluates to activate an environment",
     "list": "list what is locked",
+    "tree": "show what needs what in the locks",
+    "why": "say why a package is locked, in the words of the spec",
+    "diff": "say what differs between two revisions, files or environments",
+    "export": "write a lock in another tool's format, or as an SBOM",
+    "licenses": "list the licences of what is locked, and check them against the spec",
     "build": "write archives of everything that was built or converted into the local channel",
     "clean": "show the cache and remove what is old",
 }

@@ -40,7 +40,7 @@ def _channels(material: Material) -> list[dict[str, Any]]:
     for lock in material.locks:
         for channel in document(lock)["metadata"]["channels"]:
             is_local = channel["url"] == LOCAL_CHANNEL
-            url = material.channel if is_local else channel["url"]
+            url = material.channel if is_local else material.channel_name(channel["url"])
             if url and not (is_local and not lock.built):
                 found[url] = {"url": url, "used_env_vars": []}
     return list(found.values())

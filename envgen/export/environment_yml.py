@@ -18,7 +18,7 @@ def render(material: Material) -> Exported:
     local = [material.channel] if material.channel and lock.built else []
     document = {
         "name": lock.environment,
-        "channels": [*local, *lock.channels, "nodefaults"],
+        "channels": [*local, *map(material.channel_name, lock.channels), "nodefaults"],
         "dependencies": _dependencies(lock),
     }
     head = f"# {lock.environment} for {lock.platform}. Made by `envgen export`.\n"

@@ -56,6 +56,7 @@ class Material:
         names: the name table with the spec's own names on top.
         debian: the Debian locks beside them.
         urls: sha256 of a wheel or archive -> its address, for all whose address in the lock is a placeholder or a path.
+        channels: channel as the spec has it -> its address.
         channel: address of the channel that `${ENVGEN_CHANNEL}` stands for.
         index: address of the wheel index.
         archives: sha256 of a wheel -> the conda archive that it was converted to, where a channel has one.
@@ -68,6 +69,7 @@ class Material:
     names: NameTable
     debian: Mapping[Platform, DebianLock] = field(default_factory=dict)
     urls: Mapping[Sha256, str] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=dict)
     channel: str | None = None
     index: str | None = None
     archives: Mapping[Sha256, Archive] = field(default_factory=dict)
@@ -80,6 +82,10 @@ class Material:
         """The one lock, for formats that hold one platform."""
         (lock,) = self.locks
         return lock
+
+    def channel_name(self, channel: str) -> str:
+        """Say what other tools call a channel of the spec: a path in the project means nothing to them."""
+        return self.channels.get(channel, channel) if channel.startswith(".") else channel
 
     def url(self, package: LockedPackage) -> str:
         """Say where a package is.

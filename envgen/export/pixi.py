@@ -35,7 +35,7 @@ def render(material: Material) -> Exported:
 
 def _channels(material: Material) -> list[str]:
     """List channels; a local channel first, for its packages are no other's."""
-    named = [channel for lock in material.locks for channel in lock.channels]
+    named = [material.channels.get(channel, channel) for lock in material.locks for channel in lock.channels]
     local = [material.channel] if material.channel and any(lock.built for lock in material.locks) else []
     return list(dict.fromkeys(f"{channel.rstrip('/')}/" for channel in (*local, *named)))
 

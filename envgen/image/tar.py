@@ -43,10 +43,10 @@ def arrange(entries: Iterable[Entry], special: Mapping[str, Directory]) -> list[
         if entry.path in found:
             raise EnvgenError(f"`{entry.path}` would be twice in one layer")
         found[entry.path] = entry
-    for path in {above for path in found for above in parents(path)}:
-        folder = found.setdefault(path, special.get(path) or Directory(path=path))
+    for above in {name for path in found for name in parents(path)}:
+        folder = found.setdefault(above, special.get(above) or Directory(path=above))
         if not isinstance(folder, Directory):
-            raise EnvgenError(f"`{path}` would be a folder and something else in one layer")
+            raise EnvgenError(f"`{above}` would be a folder and something else in one layer")
     return sorted(found.values(), key=lambda entry: entry.path)
 
 

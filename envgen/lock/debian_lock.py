@@ -28,13 +28,29 @@ IMAGE = "image"
 """Stands among the users of a package for the base of the image."""
 
 _HEADER = "# Made by `envgen lock`: the Debian packages behind this environment. Do not edit.\n"
-_KEYS = ("version", "environment", "platform", "suites", "packages")
+_KEYS = ("version", "environment", "platform", "suites", "image", "packages")
+_BASE_KEYS = ("suites", "packages", "exclude")
 _PACKAGE_KEYS = ("name", "version", "architecture", "url", "sha256", "size", "used_by")
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian Policy 5.6.1
 _VERSION = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~-]*")  # Debian Policy 5.6.12
 _PATH = re.compile(r"pool/(?:[A-Za-z0-9+._~:%-]+/)+[A-Za-z0-9+._~:%-]+\.deb")
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseRequest:
+    """What the base of an image was locked for; all of it sorted.
+
+    Attributes:
+        suites: of Debian.
+        packages: wanted.
+        exclude: where the closure stopped.
+    """
+
+    suites: tuple[str, ...]
+    packages: tuple[str, ...]
+    exclude: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +72,25 @@ class DebianLock:
         environment: its name.
         platform: what it is locked for.
         suites: of Debian, from which the packages came, sorted.
+        base: what the packages of the image were locked for; None where there are none.
         packages: sorted by name, version and architecture.
     """
 
     environment: str
     platform: Platform
     suites: tuple[str, ...]
+    base: BaseRequest | None = None
     packages: tuple[DebianPackage, ...]
 
     @classmethod
     def of_uses(
-        cls, *, environment: str, platform: Platform, suites: Iterable[str], uses: Mapping[str, Collection[Deb]]
+        cls,
+        *,
+        environment: str,
+        platform: Platform,
+        suites: Iterable[str],
+        uses: Mapping[str, Collection[Deb]],
+        base: BaseRequest | None = None,
     ) -> Self:
         """Put together what recipes and the image use.
 
@@ -75,6 +99,7 @@ class DebianLock:
             platform: what is locked.
             suites: in any order, some perhaps twice.
             uses: name of a recipe, or `IMAGE` -> its packages.
+            base: what those of `IMAGE` are locked for.
         """
         users: dict[Deb, set[str]] = {}
         for user, debs in uses.items():
@@ -85,6 +110,7 @@ class DebianLock:
             environment=environment,
             platform=platform,
             suites=tuple(sorted(set(suites))),
+            base=base,
             packages=tuple(sorted(found, key=_sort_key)),
         )
 
@@ -105,6 +131,7 @@ def render_debian_lock(lock: DebianLock) -> str:
         "environment": lock.environment,
         "platform": str(lock.platform),
         "suites": list(lock.suites),
+        **({"image": {key: list(getattr(lock.base, key)) for key in _BASE_KEYS}} if lock.base else {}),
         "packages": [_entry(package) for package in sorted(lock.packages, key=_sort_key)],
     }
     return _HEADER + str(yaml.dump(content, Dumper=_DUMPER, sort_keys=False, width=1000, default_flow_style=False))
@@ -129,9 +156,21 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
     return DebianLock(
         environment=root.get("environment").text(),
         platform=root.get("platform").parsed(Platform),
-        suites=tuple(node.text() for node in root.get("suites").items()),
+        suites=_texts(root.get("suites")),
+        base=_read_base(root.find("image")),
         packages=tuple(sorted(packages, key=_sort_key)),
     )
+
+
+def _read_base(node: Node | None) -> BaseRequest | None:
+    if node is None:
+        return None
+    _refuse_unknown(node, _BASE_KEYS)
+    return BaseRequest(**{key: _texts(node.get(key)) for key in _BASE_KEYS})
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(item.text() for item in node.items())
 
 
 def _read_package(node: Node) -> DebianPackage:

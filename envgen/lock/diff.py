@@ -94,11 +94,12 @@ def diff(old: Lock | None, new: Lock) -> Changes:
             for key in sorted(after.keys() & before.keys())
             if before[key] != after[key]
         ),
-        settings=tuple(_settings(old, new)) if old else (),
+        settings=tuple(settings(old, new)) if old else (),
     )
 
 
-def _settings(old: Lock, new: Lock) -> Iterator[SettingChange]:
+def settings(old: Lock, new: Lock) -> Iterator[SettingChange]:
+    """Compare what two locks were made by."""
     before, after = _setting_texts(old), _setting_texts(new)
     for what in sorted(before.keys() | after.keys()):
         if before.get(what, "") != after.get(what, ""):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from envgen.errors import UserError
 from envgen.lock.debian_lock import IMAGE
 from envgen.lock.model import LockedBuilt, LockedWheel
 from envgen.names import CondaName, project_name
@@ -54,7 +53,7 @@ class Need:
 
     Attributes:
         node: the package at that end.
-        words: the requirement in the words of whoever has it: `sympy>=1.13.3`.
+        words: the requirement in the words of whoever has it, `sympy>=1.13.3`; of a Debian package, what it is for.
     """
 
     node: Node
@@ -106,17 +105,10 @@ class Graph:
                 found.setdefault(need.node, []).append(Need(node=node, words=need.words))
         return {node: tuple(sorted(needs)) for node, needs in found.items()}
 
-    def find(self, name: str) -> tuple[Node, ...]:
-        """Find the packages of a name, however it is spelled; a wheel's project and a conda package may share one.
-
-        Raises:
-            UserError: there is none; the hint names the nearest.
-        """
+    def named(self, name: str) -> tuple[Node, ...]:
+        """Find the packages of a name, however it is spelled; a wheel's project and a conda package may share one."""
         wanted = project_name(name)
-        found = tuple(node for node in self.nodes if project_name(node.name) == wanted)
-        if not found:
-            raise UserError(f"`{name}` is not locked", hint=nearest_hint(name, {node.name for node in self.nodes}))
-        return found
+        return tuple(node for node in self.nodes if project_name(node.name) == wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,19 +164,18 @@ def chains(graph: Graph, node: Node) -> tuple[Chain, ...]:
     return tuple(chain for chain in found if chain)
 
 
-def unrooted(graph: Graph) -> tuple[Node, ...]:
-    """List what nothing requires and no root names: wheels need Python and its ABI without saying so in a lock."""
-    needed = {need.node for needs in graph.needs.values() for need in needs} | {root.node for root in graph.roots}
-    return tuple(node for node in graph.nodes if node not in needed)
-
-
-def walk(needs: Mapping[Node, tuple[Need, ...]], start: Node) -> Iterator[tuple[int, Need, bool]]:
+def walk(needs: Mapping[Node, tuple[Need, ...]], start: Node, seen: set[Node]) -> Iterator[tuple[int, Need, bool]]:
     """Walk a tree of requirements below a package, depth first.
+
+    Args:
+        needs: the tree, in either direction.
+        start: where to begin.
+        seen: packages whose requirements need not be walked again; those that are walked are added.
 
     Yields:
         Depth below `start` (from 1), the requirement, and whether its own requirements stand elsewhere already.
     """
-    seen = {start}
+    seen.add(start)
     stack = [(1, need) for need in reversed(needs.get(start, ()))]
     while stack:
         depth, need = stack.pop()
@@ -272,9 +263,9 @@ class _Builder:
 
     def _why(self, user: str, name: str) -> str:
         if user == IMAGE:
-            return f"{name} in the base of the image"
+            return "in the base of the image"
         where = f"recipes/{user}/debian.yaml"
-        return f"{name} in {where}" if name in self.listed.get(user, ()) else f"{name}, which packages in {where} need"
+        return f"listed in {where}" if name in self.listed.get(user, ()) else f"needed by what {where} lists"
 
 
 def node_of(package: LockedPackage) -> Node:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import rattler
-
 from envgen.digest import Sha256
 from envgen.metadata import holds
 from envgen.names import ProjectName, project_name
@@ -39,6 +37,8 @@ def request_digest(spec: EnvSpec, target: Target) -> Sha256:
 
 
 def _normalised(spec: EnvSpec, target: Target) -> dict[str, Any]:
+    import rattler  # noqa: PLC0415  takes 70 ms, and who merely reads a lock needs no digest
+
     return {
         "platform": target.platform,
         "python": str(target.python),

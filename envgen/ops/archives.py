@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from envgen.system.store import Store
 
-_FACTS = "built"
+_FACTS = "built-packages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +25,25 @@ class Built:
     """A package that was built.
 
     Attributes:
-        key: of the extracted package in the store; it follows from the content.
+        name: conda name.
+        stem: `name-version-build`.
         content: digest of the uncompressed content.
         sha256: of the archive that `write_conda` makes of it.
         md5: of that archive.
         size: bytes of that archive.
     """
 
-    key: str
+    name: str
+    stem: str
     content: Sha256
     sha256: Sha256
     md5: str
     size: int
+
+    @property
+    def key(self) -> str:
+        """Name of the extracted package in the store."""
+        return content_key(self.stem, self.content)
 
 
 def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
@@ -80,7 +87,7 @@ def _describe(made: Path, folder: Path) -> Built:
     with tempfile.TemporaryFile(dir=folder) as out:
         archive = write_conda(made, out, stem=stem)
     return Built(
-        key=content_key(stem, content), content=content, sha256=archive.sha256, md5=archive.md5, size=archive.size
+        name=index["name"], stem=stem, content=content, sha256=archive.sha256, md5=archive.md5, size=archive.size
     )
 
 

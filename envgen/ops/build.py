@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from envgen.build.channel import LocalChannel
 from envgen.create.plan import items_of, make_plan
 from envgen.lock.model import LockedConda
-from envgen.ops.create import materials_of
 from envgen.ops.locks import need_lock, platforms_of
 from envgen.ops.materials import provide
+from envgen.ops.packages import materials_of
 from envgen.spec.select import select
 from envgen.system.host import detect
 
@@ -68,7 +68,7 @@ def _write(context: Context, items: Sequence[Item], channel: LocalChannel) -> li
     with bar as written, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 
         def add(item: Item) -> Published:
-            published = channel.add(context.store.root / "packages" / item.wanted.key)
+            published = channel.add(context.store.need_package(item.wanted.key))
             written.advance(1)
             return published
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,16 +10,16 @@ from typing import TYPE_CHECKING
 from envgen.events import NullReporter
 from envgen.ops import data
 from envgen.spec.select import find_root
-from envgen.system.http import Http
 from envgen.system.mirrors import Mirrors
 from envgen.system.store import Store, store_root
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from envgen.events import Reporter
     from envgen.names import NameTable
+    from envgen.system.http import Http
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Context:
         now: the moment the process started, aware.
         reporter: receives progress and remarks.
         store: artifacts, packages and small facts on this machine.
-        http: the network.
+        connect: opens the network, once.
         mirrors: what the placeholders of locks stand for on this machine.
         names: the shipped name table.
     """
@@ -45,9 +46,14 @@ class Context:
     now: dt.datetime
     reporter: Reporter
     store: Store
-    http: Http
+    connect: Callable[[], Http]
     mirrors: Mirrors
     names: NameTable
+
+    @property
+    def http(self) -> Http:
+        """The network."""
+        return self.connect()
 
     @property
     def locks(self) -> Path:
@@ -77,7 +83,13 @@ def open_context(
         now=now,
         reporter=told,
         store=Store(store_root(environment, home)),
-        http=Http(environment=environment, reporter=told),
+        connect=functools.cache(lambda: _connect(environment, told)),
         mirrors=Mirrors(environment=environment, home=home),
         names=data.name_table(),
     )
+
+
+def _connect(environment: Mapping[str, str], reporter: Reporter) -> Http:
+    from envgen.system.http import Http  # noqa: PLC0415  its library takes 80 ms, and many verbs never use it
+
+    return Http(environment=environment, reporter=reporter)

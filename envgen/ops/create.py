@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rattler import MatchSpec
 
-from envgen.build.package import record_of
 from envgen.create.fit import unfit
-from envgen.create.plan import Artifact, Item, Plan, items_of, make_plan, wheel_of
+from envgen.create.plan import Plan, items_of, make_plan
 from envgen.create.register import register
-from envgen.errors import EnvgenError, HostError, LockError
-from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.errors import HostError, LockError
 from envgen.lock.request import active
 from envgen.names import project_name
 from envgen.ops.locks import need_lock, reasons_against
-from envgen.ops.materials import address, provide
+from envgen.ops.materials import provide
+from envgen.ops.packages import link_packages, materials_of
 from envgen.ops.places import conda_settings, destination
 from envgen.prefix import inventory
-from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link import LinkResult, link
 from envgen.prefix.transaction import unfinished
-from envgen.records import BuiltPackage, ChannelPackage
 from envgen.spec.select import select
 from envgen.system.host import detect
 from envgen.system.process import ProcessError, run
@@ -31,12 +28,9 @@ from envgen.system.process import ProcessError, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from envgen.lock.debian_lock import DebianLock
-    from envgen.lock.model import LockedWheel
     from envgen.ops.context import Context
     from envgen.ops.locks import LockPair
     from envgen.ops.places import Place
-    from envgen.records import Origin
     from envgen.spec.model import EnvSpec
 
 
@@ -110,7 +104,7 @@ def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False
     with context.store.in_use():
         provide(context, prepared.plan, prepared.pair)
         result = link(
-            [_link_package(context, item, prepared.pair) for item in prepared.plan.items],
+            link_packages(context, prepared.plan.items, prepared.pair),
             prepared.prefix,
             store=context.store,
             platform=prepared.pair.lock.platform,
@@ -130,42 +124,6 @@ def _compile(prepared: Prepared) -> None:
     command: list[str | Path] = [prepared.prefix / "bin/python", "-m", "compileall", "-q", "-j", "0", folder]
     with suppress(ProcessError):
         run(command)
-
-
-def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
-    """Say of each recipe which files building it takes."""
-    found: dict[str, tuple[Artifact, ...]] = {}
-    for package in debian.packages if debian else ():
-        artifact = Artifact(filename=package.path.rpartition("/")[2], sha256=package.sha256, size=package.size)
-        for recipe in package.used_by:
-            found[recipe] = (*found.get(recipe, ()), artifact)
-    return found
-
-
-def _link_package(context: Context, item: Item, pair: LockPair) -> LinkPackage:
-    directory = context.store.package(item.wanted.key)
-    if directory is None:
-        raise EnvgenError(f"`{item.wanted.key}` is missing in the store after it was prepared")
-    package = item.package
-    if isinstance(package, LockedConda):
-        origin = ChannelPackage(url=address(package, pair), md5=package.md5, sha256=package.sha256, size=package.size)
-        # a channel corrects dependencies in its repodata, which the archive does not know of
-        depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
-        return LinkPackage(record=replace(record_of(directory, origin), depends=depends), directory=directory)
-    return LinkPackage(record=record_of(directory, _origin(package)), directory=directory)
-
-
-def _origin(package: LockedBuilt | LockedWheel) -> Origin:
-    if isinstance(package, LockedBuilt):
-        return BuiltPackage(
-            recipe=package.recipe,
-            filename=package.filename,
-            md5=package.md5,
-            sha256=package.sha256,
-            content=package.content,
-            size=package.size or 0,
-        )
-    return wheel_of(package)
 
 
 def _requested(prepared: Prepared, context: Context) -> dict[str, str]:

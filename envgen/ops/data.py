@@ -1,4 +1,4 @@
-"""What ships with envgen: the name table, Debian's archive keys, recipes and the starter spec."""
+"""What ships with envgen: the name table, Debian's archive keys, recipes, the starter spec, the entry of images."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def license_table() -> LicenseTable:
 def debian_keys() -> tuple[bytes, ...]:
     """Read the public keys that sign Debian's archive."""
     return tuple(path.read_bytes() for path in sorted((_DATA / "debian").glob("*.asc")))
+
+
+def image_entry() -> str:
+    """Read the script that images start with."""
+    return (_DATA / "image" / "entry.sh").read_text(encoding="utf-8")
 
 
 def recipe_folders(root: Path) -> tuple[Path, ...]:

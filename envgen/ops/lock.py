@@ -16,7 +16,7 @@ from envgen.lock.render import render_lock
 from envgen.names import CondaName, project_name
 from envgen.ops.image_base import resolve_base
 from envgen.ops.locks import LockPair, find_lock, lock_path, platforms_of, reasons_against
-from envgen.ops.recipes import Made, make, needed_recipes
+from envgen.ops.recipes import Made, known_recipes, make, names_of
 from envgen.solve.engine import solve
 from envgen.solve.task import Preference, SolveTask
 from envgen.sources.conda import ChannelSource
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from envgen.records import Solution
     from envgen.sources.debian_closure import Replaced
     from envgen.spec.model import EnvSpec
+
+
+_PYTHON = "python"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,16 +196,19 @@ async def _make_recipes(
     bench: _Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
 ) -> list[Made]:
     """Make what recipes offer for names that no channel has."""
-    wanted = needed_recipes(bench.context, bench.spec.dependencies)
-    if channels is not None:
-        wanted = {name: recipe for name, recipe in wanted.items() if not await channels.records(CondaName(name))}
-    keep = _kept_debs(old, bench.upgrade)
-    found = [
-        await asyncio.to_thread(make, bench.context, recipe, platform=platform, keep=keep.get(name, ()))
-        for name, recipe in wanted.items()
-    ]
-    _tell_replaced(bench, platform, [replaced for one in found for replaced in one.replaced])
-    return found
+    known, keep = known_recipes(bench.context), _kept_debs(old, bench.upgrade)
+    waiting = [*names_of(bench.spec.dependencies), _PYTHON]
+    found: dict[str, Made] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in known or name in found or (channels and await channels.records(CondaName(name))):
+            continue
+        found[name] = await asyncio.to_thread(
+            make, bench.context, known[name], platform=platform, keep=keep.get(name, ())
+        )
+        waiting += [need for record in found[name].records for need in names_of(record.depends)]
+    _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
+    return [found[name] for name in sorted(found)]
 
 
 async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> Base | None:
@@ -261,7 +267,7 @@ def _assemble(
     """Render both files; the conda-lock holds the digest of the other one."""
     names = {record.name for record in solution.records}
     used = [one for one in made if any(record.name in names for record in one.records)]
-    debian = _debian_lock(bench.spec.name, platform, used, base) if used or base else None
+    debian = _debian_lock(bench.spec.name, platform, used, base) if base or any(one.debs for one in used) else None
     debian_text = render_debian_lock(debian) if debian else None
     lock = from_solution(
         solution,
@@ -279,8 +285,8 @@ def _debian_lock(environment: str, platform: Platform, used: Sequence[Made], bas
     return DebianLock.of_uses(
         environment=environment,
         platform=platform,
-        suites=[*of_image, *(suite for one in used for suite in one.bundle.suites)],
-        uses={one.recipe.name: one.debs for one in used} | ({IMAGE: base.debs} if base else {}),
+        suites=[*of_image, *(suite for one in used for suite in one.suites)],
+        uses={one.recipe.name: one.debs for one in used if one.debs} | ({IMAGE: base.debs} if base else {}),
         base=base.request if base else None,
     )
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.build.wheel import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.errors import LockError, UserError
 from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
+from envgen.lock.image_base import stale_base
 from envgen.lock.model import Lock, file_name
 from envgen.lock.read import read_lock
-from envgen.lock.satisfy import stale
 from envgen.ops import data
 from envgen.sources.recipes import find_recipes
 
@@ -83,10 +82,21 @@ def need_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair:
     return found
 
 
-def reasons_against(context: Context, spec: EnvSpec, pair: LockPair) -> tuple[str, ...]:
-    """Say why a lock is no longer true for its spec; nothing if it is. Offline."""
+def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: bool = False) -> tuple[str, ...]:
+    """Say why a lock is no longer true for its spec; nothing if it is. Offline.
+
+    Args:
+        context: the world.
+        spec: what is wanted.
+        pair: the lock.
+        image: whether the base of the image counts; an environment on disk does without.
+    """
+    # together 150 ms, for a question that verbs which merely show a lock do not ask
+    from envgen.build.wheel import CONVERTER_VERSION  # noqa: PLC0415
+    from envgen.lock.satisfy import stale  # noqa: PLC0415
+
     recipes = find_recipes(data.recipe_folders(context.root))
-    return stale(
+    found = stale(
         spec,
         pair.lock,
         recipe_digests={name: recipe.digest for name, recipe in recipes.items()},
@@ -94,6 +104,7 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair) -> tuple[st
         converter=CONVERTER_VERSION,
         names=context.names.overridden(spec.names),
     )
+    return (*found, *stale_base(spec, pair.lock.platform, pair.debian)) if image else found
 
 
 def platforms_of(spec: EnvSpec, asked: Sequence[Platform]) -> tuple[Platform, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError, UserError
@@ -67,6 +67,7 @@ def link(
     platform: Platform,
     requested: Mapping[str, str] | None = None,
     alternative_prefix: str | None = None,
+    only: Collection[str] | None = None,
     reporter: Reporter | None = None,
 ) -> LinkResult:
     """Make a prefix hold exactly these packages, and whatever else no package ever owned.
@@ -81,6 +82,8 @@ def link(
         requested: name -> what the spec asked for, in its words.
         alternative_prefix: where the environment will live, if elsewhere: written into files instead of `prefix`,
             and the records then do not name the store.
+        only: names of packages to link into an empty prefix; the others just take part in who owns what. None
+            links them all.
         reporter: gets a bar of packages, and a warning about files that were in the way.
 
     Raises:
@@ -95,6 +98,7 @@ def link(
         platform=platform,
         requested=requested or {},
         alternative_prefix=alternative_prefix,
+        only=frozenset(package.record.name for package in packages) if only is None else frozenset(only),
         reporter=reporter or NullReporter(),
     )
     _refuse_twice(job.packages)
@@ -124,6 +128,7 @@ class _Job:
     platform: Platform
     requested: Mapping[str, str]
     alternative_prefix: str | None
+    only: frozenset[str]
     reporter: Reporter
 
 
@@ -160,6 +165,7 @@ def _change(job: _Job, changes: Changes) -> Changes:
     ownership = _decide(job, contents)
     paths = {str(content.package.record.name): _owned(content, ownership) for content in contents}
     changes = with_paths(changes, paths)
+    changes = replace(changes, link=tuple(name for name in changes.link if name in job.only))
     coming = [content for content in contents if content.package.record.name in changes.link]
     going = frozenset(path for have in changes.unlink for path in have.files)
     arriving = frozenset[str]().union(*(paths[name] for name in changes.link))
@@ -167,7 +173,8 @@ def _change(job: _Job, changes: Changes) -> Changes:
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
     with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
         _unlink(job.prefix, changes, going)
-        _link(job, coming, ownership, staying=[have.name for have in changes.unchanged])
+        staying = {have.name for have in changes.unchanged} | ({str(p.record.name) for p in job.packages} - job.only)
+        _link(job, coming, ownership, staying=staying)
     return changes
 
 

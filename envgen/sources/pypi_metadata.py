@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, DigestMismatchError
+from envgen.sources import metadata_cache
 from envgen.system.http import RangeUnsupportedError
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ _BLOCK = 1 << 15
 
 _TAIL = 2 * _BLOCK
 """Bytes of the first range: METADATA and directory of most wheels lie in it."""
-
-_KIND = "wheel-metadata"
 
 _LARGEST = 8 << 20
 """Bytes of METADATA beyond which a wheel is refused: real ones end below one MiB."""
@@ -48,12 +47,11 @@ class MetadataReader:
             ArtifactError: the wheel has no readable METADATA.
             NetworkError: it cannot be had.
         """
-        if (known := self._store.cached(_KIND, sha)) is not None:
-            return known
-        raw = self._beside(file)
-        if raw is None:
-            raw = self._inside(file, sha)
-        self._store.put(_KIND, sha, raw)
+        if (raw := metadata_cache.known(self._store, sha)) is not None:
+            return raw
+        found = self._beside(file)
+        raw = self._inside(file, sha) if found is None else found
+        metadata_cache.keep(self._store, sha, raw)
         return raw
 
     def _beside(self, file: ProjectFile) -> bytes | None:
@@ -97,11 +95,6 @@ class MetadataReader:
                 return metadata_of(stream, file.filename)
         except zipfile.BadZipFile as error:
             raise ArtifactError(f"`{file.filename}` is not a zip file: {error}") from error
-
-
-def cached_metadata(store: Store, sha: Sha256) -> bytes | None:
-    """Return the METADATA of a wheel if it was read before, on this machine."""
-    return store.cached(_KIND, sha)
 
 
 class RangeFile(io.RawIOBase):

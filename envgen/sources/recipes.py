@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from envgen.digest import Sha256
 from envgen.errors import Fault, SpecError
-from envgen.spec.bundle import Bundle, parse_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from envgen.spec.bundle import Bundle
 
 DEBIAN = "debian.yaml"
 """The file of a recipe that takes programs from Debian."""
@@ -69,9 +72,34 @@ def read_bundle(recipe: Recipe) -> Bundle:
         templates = {path: data.decode() for path, data in texts.items()}
     except UnicodeDecodeError as error:
         raise SpecError((Fault(where=source, what=f"a file beside it is not UTF-8: {error}"),)) from error
+    from envgen.spec.bundle import parse_bundle  # noqa: PLC0415  its templates' library takes 50 ms to import
+
     return parse_bundle(
         templates.pop(DEBIAN), source=source, recipe=recipe.name, digest=recipe.digest, templates=templates
     )
+
+
+def stated_license(recipe: Recipe) -> str | None:
+    """Read the licence that a recipe gives its packages, where it gives one in words that hold for all of them."""
+    content = _content(recipe)
+    about = content if recipe.is_debian else content.get("about")
+    found = about.get("license") if isinstance(about, dict) else None
+    return found if isinstance(found, str) and "${{" not in found else None
+
+
+def listed_packages(recipe: Recipe) -> tuple[str, ...]:
+    """Read which Debian packages a recipe lists; the others that it uses come along with these."""
+    found = _content(recipe).get("packages") if recipe.is_debian else ()
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def _content(recipe: Recipe) -> dict[str, Any]:
+    """Read a recipe's file unchecked, for what is merely shown; `read_bundle` is the one that checks."""
+    try:
+        content = yaml.safe_load((recipe.folder / (DEBIAN if recipe.is_debian else BUILD)).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def folder_digest(folder: Path) -> Sha256:

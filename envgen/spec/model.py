@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from envgen.licenses import LicensePolicy
     from envgen.platforms import Platform, PythonMinor, Target
+    from envgen.spec.image import ImageSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class EnvSpec:
         pypi: PEP 508 requirements with markers and extras, from the wheel index.
         names: project -> conda name, on top of the shipped name table.
         exclude_newer: ignore whatever was uploaded after this moment (aware, UTC), or None.
+        image: what is around the environment in an OCI image, or None where no image is made of it.
+        licenses: which licences the project accepts, or None where it does not say.
         default: whether commands without an ENV argument take this one.
         source: path of the file, relative to the project root, with forward slashes.
     """
@@ -39,5 +43,7 @@ class EnvSpec:
     pypi: tuple[Requirement, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     exclude_newer: dt.datetime | None = None
+    image: ImageSpec | None = None
+    licenses: LicensePolicy | None = None
     default: bool = False
     source: str

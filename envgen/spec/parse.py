@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import rattler
-
 from envgen.metadata import holds
 from envgen.names import project_name
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.spec import values
 from envgen.spec.document import BadValueError, Document, Value
+from envgen.spec.image_parse import parse_image
+from envgen.spec.license_parse import parse_policy
 from envgen.spec.model import EnvSpec
 from envgen.versions import InexpressibleError
 
@@ -32,6 +32,8 @@ SECTIONS = (
     "pypi",
     "names",
     "exclude-newer",
+    "image",
+    "licenses",
     "default",
 )
 _REQUIRED = ("name", "python", "platforms")
@@ -66,6 +68,8 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         pypi=_pypi(sections.get("pypi"), targets.values()),
         names=_names(sections.get("names")),
         exclude_newer=value.parsed(values.moment) if (value := _given(sections, "exclude-newer")) else None,
+        image=parse_image(value) if (value := sections.get("image")) else None,
+        licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
         default=bool(value.boolean()) if (value := _given(sections, "default")) else False,
         source=source,
     )
@@ -157,7 +161,7 @@ def _dependencies(section: Value | None) -> tuple[str, ...]:
         text = item.parsed(values.match_spec)
         if text is None:
             continue
-        name = values.match_name(rattler.MatchSpec(text))
+        name = values.match_name(text)
         if name in found:
             item.fault(f"`{name}` is asked for already, in line {found[name][0]}", "join the two: `>=1,<2`")
         found.setdefault(name, (item.line, text))

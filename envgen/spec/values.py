@@ -7,8 +7,6 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import rattler
-import rattler.exceptions
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.platforms import Platform, PythonMinor
@@ -110,13 +108,17 @@ def requirement(text: str) -> Requirement:
 
 def match_spec(text: str) -> str:
     """Check a MatchSpec with rattler's own parser, and return it as written."""
+    if _CONDA_NAME.fullmatch(text) and not text.startswith("__"):
+        return text
     if "://" in text:
         raise BadValueError(f"a direct URL cannot be locked: {text!r}", hint="name the package and add its channel")
+    import rattler.exceptions  # noqa: PLC0415  takes 70 ms, and most specs hold bare names
+
     try:
         found = rattler.MatchSpec(text)
     except rattler.exceptions.InvalidMatchSpecError as error:
         raise BadValueError(f"{error}: {text!r}") from error
-    name = match_name(found)
+    name = match_name(text)
     if name.startswith("__"):
         raise BadValueError(f"`{name}` is a virtual package", hint="say under `platforms` what the machines have")
     if re.search(r"[<>=,;\s]", found.build or "") or not _CONDA_NAME.fullmatch(name):
@@ -124,9 +126,14 @@ def match_spec(text: str) -> str:
     return text
 
 
-def match_name(spec: rattler.MatchSpec) -> str:
-    """Name the package that a MatchSpec is about; rattler lets only exact names pass."""
-    return str(spec.name.normalized) if spec.name else ""
+def match_name(text: str) -> str:
+    """Name the package that a MatchSpec is about; `match_spec` lets only exact names pass."""
+    if _CONDA_NAME.fullmatch(text):
+        return text
+    import rattler  # noqa: PLC0415  as above
+
+    name = rattler.MatchSpec(text).name
+    return str(name.normalized) if name else ""
 
 
 def channel(text: str) -> str:

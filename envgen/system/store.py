@@ -2,6 +2,7 @@
 
     artifacts/<2 hex>/<sha256>      wheels, .deb and .conda files, read-only
     packages/<key>/                 extracted conda packages, read by hard links from environments
+    blobs/<2 hex>/<sha256>          layers of images, read-only
     cache/<kind>/<2>/<key>          small facts for ever, each behind its own digest
     views/<random>/                 short-lived folders of one installation
     locks/                          empty files that processes hold while they work
@@ -23,7 +24,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from envgen.errors import DigestMismatchError, UserError
+from envgen.errors import DigestMismatchError, EnvgenError, UserError
 from envgen.system.fs import (
     TEMPORARY,
     HashedFile,
@@ -55,6 +56,7 @@ class Kind(StrEnum):
 
     ARTIFACTS = "artifacts"
     PACKAGES = "packages"
+    BLOBS = "blobs"
     CACHE = "cache"
     TEMPORARY = "temporary"
 
@@ -138,6 +140,16 @@ class Store:
         """Find an extracted package; it counts as used now."""
         return _used(self._package_path(key))
 
+    def need_package(self, key: str) -> Path:
+        """Find a package that was put here in this very `in_use` block.
+
+        Raises:
+            EnvgenError: it is gone all the same.
+        """
+        if found := self.package(key):
+            return found
+        raise EnvgenError(f"package `{key}` vanished from the store `{self.root}` while it was needed")
+
     @contextmanager
     def new_package(self, key: str) -> Iterator[Path]:
         """Yield an empty folder to extract a package to; it is kept under `key` if the block ends well.
@@ -159,6 +171,25 @@ class Store:
                 with self.new_package(key) as folder:
                     make(folder)
         return self._package_path(key)
+
+    def blob(self, sha: Sha256) -> Path | None:
+        """Find a layer of an image; it counts as used now."""
+        return _used(self._blob_path(sha))
+
+    def add_blob(self, write: Callable[[BinaryIO], Sha256]) -> None:
+        """Keep what `write` writes, under the digest that it returns.
+
+        Raises:
+            UserError: the disk is full or the store not writable.
+        """
+        with self.view() as folder:
+            temporary = folder / "blob"
+            with temporary.open("wb") as out:
+                sha = write(out)
+            temporary.chmod(0o444)
+            path = self._blob_path(sha)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(path)
 
     def cached(self, kind: str, key: str) -> bytes | None:
         """Look a small fact up; one that a power failure spoilt counts as not there."""
@@ -228,7 +259,12 @@ class Store:
         if kind is Kind.TEMPORARY:
             patterns = ("views/*", *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")))
             return sorted(path for pattern in patterns for path in self.root.glob(pattern))
-        pattern = {Kind.ARTIFACTS: "artifacts/*/*", Kind.PACKAGES: "packages/*", Kind.CACHE: "cache/*/*/*"}[kind]
+        pattern = {
+            Kind.ARTIFACTS: "artifacts/*/*",
+            Kind.PACKAGES: "packages/*",
+            Kind.BLOBS: "blobs/*/*",
+            Kind.CACHE: "cache/*/*/*",
+        }[kind]
         return sorted(path for path in self.root.glob(pattern) if not path.name.startswith(TEMPORARY))
 
     def _drop_locks(self) -> None:
@@ -246,6 +282,9 @@ class Store:
 
     def _package_path(self, key: str) -> Path:
         return self.root / "packages" / _safe(key)
+
+    def _blob_path(self, sha: Sha256) -> Path:
+        return self.root / "blobs" / sha[:2] / sha
 
     def _cache_path(self, kind: str, key: str) -> Path:
         return self.root / "cache" / _safe(kind) / _safe(key)[:2] / key

@@ -226,7 +226,10 @@ def _tampered(path: str) -> Callable[[Rows], Rows]:
     ("raw", "message"),
     [
         (make_wheel("spam", files={"a": "1"}, record=_tampered("a")), "`a` in `spam-1.0-py3-none-any.whl` has sha256="),
-        (make_wheel("spam", files={"a": "1"}, record=lambda rows: [r for r in rows if r[0] != "a"]), "`a` is not listed"),
+        (
+            make_wheel("spam", files={"a": "1"}, record=lambda rows: [r for r in rows if r[0] != "a"]),
+            "`a` is not listed",
+        ),
         (
             make_wheel("spam", record=lambda rows: [("gone", record_hash(b""), "0"), *rows]),
             "`gone` is listed but missing",
@@ -234,6 +237,8 @@ def _tampered(path: str) -> Callable[[Rows], Rows]:
         (make_wheel("spam", unrecorded=[("extra.py", b"")]), "`extra.py` is not listed"),
         (make_wheel("spam", unrecorded=[("../evil", b"")]), "`../evil`"),
         (make_wheel("spam", data={"purelib/a": "1"}, files={"a": "1"}), "both go to `lib/python3.11/site-packages/a`"),
+        (make_wheel("spam", data={"purelib/a": "1"}, files={"a/b": "1"}), "which is a folder"),
+        (make_wheel("spam", data={"purelib/spam-1.0.dist-info/INSTALLER": "x"}), "and `INSTALLER` in"),
         (make_wheel("spam", data={"data/info/index.json": "{}"}), "conda keeps for itself"),
         (make_wheel("ham"), "expected spam 1.0"),
         (make_wheel("spam", "1.1"), "expected spam 1.0"),

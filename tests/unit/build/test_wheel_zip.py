@@ -105,6 +105,8 @@ def test_knows_what_is_executable(tmp_path: Path, mode: int, executable: bool) -
         (["a//b"], "has an empty"),
         (["./a"], "has an empty"),
         ([""], "has an empty"),
+        (["a" * 256], "too long"),
+        (["ab/" * 700 + "c"], "too long"),
         (["a\\..\\evil"], "has a backslash"),
         (["a\nb"], "has a backslash or a control character"),
         (["a", "a"], "`a` in `a.whl`: is there twice"),

@@ -44,11 +44,12 @@ def other() -> Lock:
 
 def debian() -> DebianLock:
     """Make the Debian lock beside it: one package of the recipe, one of the image, one of both."""
+    zlib = _deb("zlib1g", "1:1.2.13+dfsg-1")
     return DebianLock.of_uses(
         environment="sample",
         platform=Platform.LINUX_64,
         suites=["bookworm-security", "bookworm"],
-        uses={"python": [_deb("python3.11"), _deb("zlib1g", "1:1.2.13+dfsg-1")], IMAGE: [_deb("zlib1g", "1:1.2.13+dfsg-1")]},
+        uses={"python": [_deb("python3.11"), zlib], IMAGE: [zlib]},
     )
 
 
@@ -66,6 +67,10 @@ def material(*locks: Lock, converted: bool = False) -> Material:
         names=NAMES,
         debian={Platform.LINUX_64: debian()},
         urls={package.sha256: _url(package) for package in packages},
+        channels={
+            "conda-forge": "https://conda.example.org/conda-forge",
+            "./channel": "https://files.example.org/channel",
+        },
         channel=CHANNEL,
         index=INDEX,
         archives={p.sha256: _archive(p) for p in packages if isinstance(p, LockedWheel)} if converted else {},

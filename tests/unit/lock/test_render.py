@@ -5,9 +5,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import conda_lock.content_hash as theirs
 import pytest
 import yaml
-from conda_lock import content_hash as theirs
 from conda_lock.lockfile import parse_conda_lock_file
 
 from envgen.errors import LockError

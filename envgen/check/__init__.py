@@ -1,0 +1,1 @@
+"""Claims against bytes: is what is there what was said?"""

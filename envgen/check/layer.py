@@ -1,0 +1,135 @@
+"""Is a layer of an image what its descriptor says, and a tar that every runtime unpacks to the same?"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import zstandard
+from isal import igzip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_READ = 1 << 20
+_KNOWN_HEADERS = frozenset({"path", "linkpath", "size"})
+"""What PAX headers may say: names and sizes that ustar cannot; times and extended attributes differ by machine."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tree:
+    """What the layers of one image hold, lowest first.
+
+    Attributes:
+        folders: path -> mode, owner and group.
+        others: path of a file or link -> layer it is in.
+        times: every modification time.
+        faults: what is wrong, in words.
+    """
+
+    folders: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
+    times: set[float] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What reading a layer to its end showed: digest and size of the tar without compression."""
+
+    diff_id: str
+    unpacked: int
+
+
+def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
+    """Unpack a layer into nothing, and add what it holds to the tree.
+
+    Args:
+        blob: the file.
+        media_type: as the manifest has it.
+        name: of the layer for messages.
+        tree: of the layers below; faults go there.
+
+    Raises:
+        ValueError, EOFError, zlib.error, zstandard.ZstdError: it cannot be read.
+    """
+    with blob.open("rb") as raw:
+        reader = _Counting(_decompressed(raw, media_type))
+        seen: set[str] = set()
+        with tarfile.open(fileobj=cast("BinaryIO", reader), mode="r|") as archive:
+            for member in archive:
+                tree.faults.extend(f"{name}: `{member.name}`: {fault}" for fault in _faults(member, seen, tree))
+                _add(member, name, tree)
+                seen.add(member.name)
+        while reader.read(_READ):
+            pass
+    return Read(diff_id=reader.state.hexdigest(), unpacked=reader.size)
+
+
+class _Counting:
+    """Digests what is read through it."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self.state = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._read(size)
+        self.state.update(data)
+        self.size += len(data)
+        return data
+
+
+def _decompressed(raw: BinaryIO, media_type: str) -> Callable[[int], bytes]:
+    if media_type == _LAYER:
+        return raw.read
+    if media_type == f"{_LAYER}+gzip":
+        unpacked = igzip.IGzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call]  # as isal's stub has it
+        return cast("Callable[[int], bytes]", unpacked.read)
+    if media_type == f"{_LAYER}+zstd":
+        return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True).read
+    raise ValueError(f"unknown media type {media_type!r}")
+
+
+def _faults(member: tarfile.TarInfo, seen: set[str], tree: Tree) -> Iterator[str]:
+    name = member.name
+    if name.startswith("/") or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        yield "is no plain path below the root"
+    if name in seen:
+        yield "is there twice"
+    if not (member.isreg() or member.issym() or member.isdir()):
+        yield "is neither a file, a link nor a folder"
+    if member.uname or member.gname:
+        yield f"has owners by name: {member.uname!r}, {member.gname!r}"
+    if unknown := member.pax_headers.keys() - _KNOWN_HEADERS:
+        yield f"has the headers {', '.join(sorted(unknown))}"
+    if (folder := name.rpartition("/")[0]) and folder not in seen:
+        yield "comes before its folder"
+    yield from _against_lower(member, tree)
+
+
+def _against_lower(member: tarfile.TarInfo, tree: Tree) -> Iterator[str]:
+    name = member.name
+    if member.isdir():
+        if name in tree.others:
+            yield f"is a folder here and something else in {tree.others[name]}"
+        metadata = (member.mode, member.uid, member.gid)
+        if tree.folders.get(name, metadata) != metadata:
+            yield "has other owners or permissions in a lower layer"
+    elif name in tree.folders:
+        yield "is a folder in a lower layer"
+    elif name in tree.others:
+        yield f"is in {tree.others[name]} too"
+
+
+def _add(member: tarfile.TarInfo, layer: str, tree: Tree) -> None:
+    tree.times.add(member.mtime)
+    if member.isdir():
+        tree.folders[member.name] = (member.mode, member.uid, member.gid)
+    else:
+        tree.others.setdefault(member.name, layer)

@@ -1,0 +1,37 @@
+"""Progress bars on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import progress as bars
+
+from envgen.cli.sizes import human_size
+
+if TYPE_CHECKING:
+    import rich.console
+
+
+def new_bars(talk: rich.console.Console) -> bars.Progress:
+    """Make an empty set of bars, which shows nothing where nobody looks on."""
+    return bars.Progress(
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(bar_width=30),
+        _Amount(),
+        bars.TimeElapsedColumn(),
+        console=talk,
+        transient=True,
+        disable=not talk.is_terminal,
+    )
+
+
+class _Amount(bars.ProgressColumn):
+    """`1.2/4.6 GB` for bytes, `12/130 packages` for the rest."""
+
+    def render(self, task: bars.Task) -> rich.console.RenderableType:
+        unit = task.fields["unit"]
+        if unit == "bytes":
+            done, total = human_size(int(task.completed)), "?" if task.total is None else human_size(int(task.total))
+            return f"{done} of {total}"
+        return f"{int(task.completed)} of {'?' if task.total is None else int(task.total)} {unit}"

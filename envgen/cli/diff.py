@@ -1,0 +1,51 @@
+"""`envgen diff`: what a change does to the locks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from envgen.cli import diff_text
+from envgen.cli.options import json_option, platform_option
+from envgen.errors import UsageError
+from envgen.ops import compare as ops
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+    from envgen.lock.delta import Entry
+    from envgen.platforms import Platform
+
+
+@click.command("diff", epilog="OLD is HEAD without, NEW the working tree: `envgen diff main`, `envgen diff v1..v2`.")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@click.option("--env", metavar="ENV", help="This environment only.")
+@platform_option("This platform only; give it several times for several.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Write Markdown, for a comment on a pull request.")
+@json_option
+@click.pass_obj
+def command(
+    console: Console,
+    old: str | None,
+    new: str | None,
+    env: str | None,
+    platforms: tuple[Platform, ...],
+    as_markdown: bool,
+    as_json: bool,
+) -> None:
+    """Say what differs between two states: git revisions, lock files, or environments on disk."""
+    if as_markdown and as_json:
+        raise UsageError("--markdown and --json are two formats", hint="give one of them")
+    context = console.context()
+
+    def license_of(entry: Entry) -> str | None:
+        return ops.license_of(context, entry)
+
+    comparison = ops.diff(context, old=old, new=new, env=env, platforms=platforms)
+    tables = {number: diff_text.rows(one, license_of) for number, one in enumerate(comparison.differences)}
+    if as_json:
+        console.json(diff_text.as_json(comparison, tables))
+        return
+    write = diff_text.markdown if as_markdown else diff_text.terminal
+    console.data("\n".join(write(comparison, tables)))

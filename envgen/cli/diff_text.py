@@ -1,0 +1,173 @@
+"""A comparison as text for a terminal, as Markdown for a pull request, and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.cli.sizes import human_size
+from envgen.lock.graph import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from envgen.lock.delta import Delta, Entry
+    from envgen.ops.compare import Comparison, Difference
+
+_DIGITS = 12
+"""Of a digest, where a person reads it."""
+
+_FOLDED = 40
+"""Rows of a table that a reader of a pull request is spared at first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One changed package.
+
+    Attributes:
+        sign: `+`, `-` or `~`.
+        name: of the package.
+        kind: where it comes from.
+        before: version and what else tells it apart from `after`; "" if it is new.
+        after: likewise; "" if it is gone.
+        size: difference in bytes, where it is known.
+        license: of the new one, where it is known.
+    """
+
+    sign: str
+    name: str
+    kind: Kind
+    before: str
+    after: str
+    size: int | None
+    license: str
+
+
+def rows(difference: Difference, license_of: Callable[[Entry], str | None]) -> list[Row]:
+    """Lay the packages of a difference out, Debian packages last."""
+    delta = difference.delta
+    found = [
+        *(_row("+", None, entry, license_of(entry)) for entry in delta.added),
+        *(_row("-", entry, None, None) for entry in delta.removed),
+        *(_row("~", c.before, c.after, license_of(c.after)) for c in delta.changed),
+    ]
+    return sorted(found, key=lambda row: (row.kind is Kind.DEBIAN, row.name))
+
+
+def terminal(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterator[str]:
+    """Write lines for a terminal."""
+    if not comparison.differences:
+        yield f"{comparison.before} and {comparison.after} lock the same"
+    for number, difference in enumerate(comparison.differences):
+        yield f"{difference.environment} for {difference.platform}: {_head(difference.delta)}"
+        for what, before, after in _settings(difference.delta):
+            yield f"  ~ {what}: {before} -> {after}"
+        for row in tables[number]:
+            versions = " -> ".join(filter(None, (row.before, row.after)))
+            details = ", ".join(filter(None, (str(row.kind), _signed(row.size), row.license)))
+            yield f"  {row.sign} {row.name} {versions} ({details})"
+
+
+def markdown(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterator[str]:
+    """Write Markdown that forges show in a comment."""
+    yield f"### Locks: `{comparison.before}` → `{comparison.after}`"
+    if not comparison.differences:
+        yield "\nNothing changed."
+    for number, difference in enumerate(comparison.differences):
+        yield f"\n**{difference.environment}** for {difference.platform}: {_head(difference.delta)}\n"
+        for what, before, after in _settings(difference.delta):
+            yield f"* {what}: {_code(before)} → {_code(after)}"
+        table = tables[number]
+        if not table:
+            continue
+        is_folded = len(table) > _FOLDED
+        yield f"\n<details><summary>{len(table)} packages</summary>\n" if is_folded else ""
+        yield "| | package | from | before | after | size | licence |"
+        yield "|---|---|---|---|---|---:|---|"
+        for row in table:
+            cells = (row.sign, f"**{row.name}**", str(row.kind), _code(row.before), _code(row.after), _signed(row.size))
+            yield f"| {' | '.join((*cells, row.license.replace('|', '/')))} |"
+        if is_folded:
+            yield "\n</details>"
+
+
+def as_json(comparison: Comparison, tables: Mapping[int, list[Row]]) -> dict[str, Any]:
+    """Lay the comparison out for `--json`."""
+    return {
+        "before": comparison.before,
+        "after": comparison.after,
+        "differences": [
+            {
+                "environment": difference.environment,
+                "platform": str(difference.platform),
+                "download": {"before": _size(difference.delta, "before"), "after": _size(difference.delta, "after")},
+                "settings": [{"what": w, "before": b, "after": a} for w, b, a in _settings(difference.delta)],
+                "packages": [_facts(row) for row in tables[number]],
+            }
+            for number, difference in enumerate(comparison.differences)
+        ],
+    }
+
+
+def _row(sign: str, before: Entry | None, after: Entry | None, license_: str | None) -> Row:
+    entry = after or before
+    assert entry is not None  # noqa: S101  one of the two is always there
+    size = (after.size if after else 0, before.size if before else 0)
+    old, new = _versions(before, after)
+    return Row(
+        sign=sign,
+        name=entry.name,
+        kind=entry.kind,
+        before=old,
+        after=new,
+        size=None if size[0] is None or size[1] is None else size[0] - size[1],
+        license=license_ or "",
+    )
+
+
+def _versions(before: Entry | None, after: Entry | None) -> tuple[str, str]:
+    """Word both versions; where they are alike, with what differs."""
+    if not before or not after or before.version != after.version:
+        return before.version if before else "", after.version if after else ""
+    if before.build != after.build:
+        return f"{before.version} {before.build}", f"{after.version} {after.build}"
+    return tuple(f"{e.version} sha256 {(e.digest or '')[:_DIGITS]}" for e in (before, after))  # type: ignore[return-value]  # two
+
+
+def _head(delta: Delta) -> str:
+    before, after = _size(delta, "before"), _size(delta, "after")
+    if before is None or after is None or before == after:
+        return delta.summary()
+    return f"{delta.summary()}; download {human_size(before)} → {human_size(after)} ({_signed(after - before)})"
+
+
+def _size(delta: Delta, side: str) -> int | None:
+    state = delta.before if side == "before" else delta.after
+    return 0 if state is None else state.download
+
+
+def _settings(delta: Delta) -> list[tuple[str, str, str]]:
+    return [(s.what, s.before or "none", s.after or "none") for s in delta.settings]
+
+
+def _signed(size: int | None) -> str:
+    if size is None:
+        return ""
+    return f"{'+' if size > 0 else '-' if size < 0 else '±'}{human_size(abs(size))}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    return {
+        "change": {"+": "added", "-": "removed", "~": "changed"}[row.sign],
+        "name": row.name,
+        "from": str(row.kind),
+        "before": row.before or None,
+        "after": row.after or None,
+        "bytes": row.size,
+        "license": row.license or None,
+    }

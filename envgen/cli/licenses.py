@@ -1,0 +1,75 @@
+"""`envgen licenses`: under which licences the locked packages stand, and whether the spec accepts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.errors import UserError
+from envgen.ops import licenses as ops
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+    from envgen.ops.licenses import Report, Verdict
+    from envgen.platforms import Platform
+
+_UNKNOWN = "unknown"
+
+
+@click.command("licenses")
+@env_argument
+@platform_option("This platform only; give it several times for several.")
+@click.option("--offline", is_flag=True, help="Ask no index and no channel for what this machine does not know.")
+@json_option
+@click.pass_obj
+def command(console: Console, env: str | None, platforms: tuple[Platform, ...], offline: bool, as_json: bool) -> None:
+    """List the licences of the locked packages; exit 1 if `licenses:` of the spec does not accept one of them."""
+    report = ops.report(console.context(), env=env, platforms=platforms, offline=offline)
+    if as_json:
+        console.json([_facts(verdict) for verdict in report.verdicts])
+    else:
+        _render(console, report)
+    if report.rejected:
+        listed = "\n".join(f"  - {v.name} {v.version}: {_words(v)}" for v in report.rejected)
+        raise UserError(
+            f"{len(report.rejected)} packages do not fit the spec's `licenses`:\n{listed}",
+            hint="add their licences under `allow`, say what they are under `packages`, or do without them",
+        )
+
+
+def _render(console: Console, report: Report) -> None:
+    rows = [
+        (v.name, v.version, str(v.kind), _words(v), str(v.judgement) if report.policy else "") for v in report.verdicts
+    ]
+    columns = ("name", "version", "from", "licence", "policy")
+    cut = len(columns) if report.policy else len(columns) - 1
+    console.table(columns[:cut], [row[:cut] for row in rows])
+    for name, redistribution in sorted({(t.name, t.redistribution) for v in report.verdicts for t in v.terms}):
+        users = [v.name for v in report.verdicts if any(t.name == name for t in v.terms)]
+        console.say(f"{name} ({len(users)} packages: {', '.join(users)}):\n  {redistribution}")
+    unknown = [v.name for v in report.verdicts if v.license is None]
+    if unknown:
+        console.say(f"licences of {len(unknown)} packages are not known: {', '.join(unknown)}")
+
+
+def _words(verdict: Verdict) -> str:
+    """Word a licence: the expression, else what the package says."""
+    if verdict.license is None:
+        return _UNKNOWN
+    return verdict.license.expression or f"{verdict.license.words!r}"
+
+
+def _facts(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "name": verdict.name,
+        "version": verdict.version,
+        "from": str(verdict.kind),
+        "platforms": [str(platform) for platform in verdict.platforms],
+        "license": verdict.license.expression if verdict.license else None,
+        "words": verdict.license.words if verdict.license else None,
+        "stated-by-spec": verdict.stated_by_spec,
+        "policy": str(verdict.judgement),
+        "terms": [{"name": terms.name, "redistribution": terms.redistribution} for terms in verdict.terms],
+    }

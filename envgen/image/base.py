@@ -1,0 +1,124 @@
+"""The base of an image: Debian packages as files, without running anything of theirs.
+
+What their maintainer scripts would have done and what an image needs of it is done here: links of the merged `/usr`,
+the bundle of certificates, alternatives, the cache of the dynamic loader, and a record of the packages for scanners.
+The base does not depend on user, prefix or services, so all environments share it.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING
+
+from envgen.build.deb_unpack import Unpacking, read_control
+from envgen.digest import Sha256
+from envgen.errors import UserError
+from envgen.image import dpkg, ldcache
+from envgen.image.base_files import DIRECTORIES, TEXTS, alternatives, merged_links
+from envgen.image.entries import EXECUTABLE, PLAIN, Directory, Entry, File, Link, OnDisk, file
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from envgen.debs import Deb
+    from envgen.platforms import Platform
+
+BASE_VERSION = 1
+"""Counts changes of this code that change the bytes it makes."""
+
+_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+_CERTIFICATES = "usr/share/ca-certificates"
+_COPIES = {
+    "etc/nsswitch.conf": "usr/share/libc-bin/nsswitch.conf",
+    "etc/profile": "usr/share/base-files/profile",
+    "root/.bashrc": "usr/share/base-files/dot.bashrc",
+    "root/.profile": "usr/share/base-files/dot.profile",
+}
+"""What scripts copy: path -> where it is in the package."""
+
+
+def base_digest(debs: Collection[Deb], *, drop: Sequence[str], platform: Platform) -> Sha256:
+    """Digest all that determines the files of a base."""
+    inputs = [BASE_VERSION, platform, sorted(deb.sha256 for deb in debs), sorted(drop)]
+    return Sha256.of(json.dumps(inputs).encode())
+
+
+def base_entries(
+    debs: Mapping[Deb, Path], *, drop: Sequence[str], platform: Platform, folder: Path
+) -> tuple[Entry, ...]:
+    """Unpack packages and complete them to a system.
+
+    Args:
+        debs: each package and where its `.deb` lies, verified.
+        drop: patterns of files that are left out.
+        platform: whose packages they are.
+        folder: an empty folder that takes the files; entries point into it.
+
+    Returns:
+        Everything that is in the base, sorted by path; no path is there twice.
+
+    Raises:
+        ArtifactError: a `.deb` that must not be used, or two packages with different files of one name.
+        UserError: packages without which there is no system.
+    """
+    root, licenses = folder / "root", folder / "licenses"
+    unpacking = Unpacking(root=root, licenses=licenses, drop=drop)
+    controls = {}
+    for deb in sorted(debs, key=lambda deb: deb.name):
+        with debs[deb].open("rb") as stream:
+            controls[deb.name] = read_control(deb, stream)
+            stream.seek(0)
+            unpacking.add(deb, stream)
+    found = {path: _entry(path, root / path) for path in unpacking.paths()}
+    found |= {entry.path: entry for entry in _licenses(licenses)}
+    _add(found, _made(found, root, platform=platform))
+    _add(found, dpkg.status(controls, paths=found))
+    return tuple(found[path] for path in sorted(found))
+
+
+def _made(found: Mapping[str, Entry], root: Path, *, platform: Platform) -> Iterator[Entry]:
+    """Make what no package brings; packages' own files come first."""
+    yield from merged_links(found)
+    yield from alternatives(found)
+    yield from (Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items())
+    yield from (file(path, text) for path, text in TEXTS.items())
+    yield Link(path="etc/localtime", target="../usr/share/zoneinfo/Etc/UTC")
+    yield file(_BUNDLE, _bundle(found, root))
+    for path, source in _COPIES.items():
+        if source in found:
+            yield file(path, (root / source).read_bytes())
+    yield file(ldcache.PATH, ldcache.render(ldcache.scan(root, platform=platform)))
+
+
+def _bundle(found: Mapping[str, Entry], root: Path) -> bytes:
+    """Join the certificates, sorted by path."""
+    paths = [path for path in sorted(found) if path.startswith(f"{_CERTIFICATES}/") and path.endswith(".crt")]
+    if not paths:
+        raise UserError("the image's base has no certificates", hint="`ca-certificates` has to be in `image.base`")
+    return b"".join((root / path).read_bytes().rstrip(b"\n") + b"\n" for path in paths)
+
+
+def _licenses(folder: Path) -> Iterator[File]:
+    for path in sorted(folder.glob("*/copyright")):
+        yield _file(f"usr/share/doc/{path.parent.name}/copyright", path)
+
+
+def _entry(path: str, on_disk: Path) -> Entry:
+    if on_disk.is_symlink():
+        return Link(path=path, target=str(on_disk.readlink()))
+    return _file(path, on_disk)
+
+
+def _file(path: str, on_disk: Path) -> File:
+    with on_disk.open("rb") as stream:
+        source = OnDisk(file=on_disk, sha256=Sha256.of_stream(stream), size=on_disk.stat().st_size)
+    executable = on_disk.stat().st_mode & stat.S_IXUSR
+    return File(path=path, source=source, mode=EXECUTABLE if executable else PLAIN)
+
+
+def _add(found: dict[str, Entry], more: Iterator[Entry]) -> None:
+    """Add what is not there yet: the first to have a path keeps it."""
+    for entry in more:
+        found.setdefault(entry.path, entry)

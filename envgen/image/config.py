@@ -1,0 +1,152 @@
+"""The configuration of an image: its variables, user, entrypoint and labels, as the OCI image specification has them.
+
+What activating the environment would do is in the variables, because exec, Kubernetes' `command:`, Apptainer and
+enroot come past every script: a program sees the same environment however it is started.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.image.setup import ENTRY
+from envgen.lock.model import LockedWheel
+from envgen.platforms import Platform
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    from envgen.digest import Sha256
+    from envgen.lock.model import Lock
+    from envgen.spec.image import ImageSpec
+    from envgen.spec.model import EnvSpec
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+_ARCHITECTURE = {Platform.LINUX_64: "amd64", Platform.LINUX_AARCH64: "arm64"}
+"""GOARCH, which happens to be Debian's name."""
+
+_RUNTIME_WHEEL = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?")
+_RUNTIME_PACKAGES = frozenset({"cuda-cudart", "cudatoolkit"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNote:
+    """What a configuration says of a layer.
+
+    Attributes:
+        diff_id: digest of the uncompressed tar.
+        note: what is in it, for `docker history`.
+    """
+
+    diff_id: Sha256
+    note: str
+
+
+def cuda_major(lock: Lock) -> int | None:
+    """Find which CUDA the packages of a lock bring, by its major version; None where they bring none."""
+    for package in lock.packages:
+        name = package.project if isinstance(package, LockedWheel) else package.name
+        runtime = _RUNTIME_WHEEL.fullmatch(name) if isinstance(package, LockedWheel) else name in _RUNTIME_PACKAGES
+        if runtime:
+            return int(package.version.partition(".")[0])
+    return None
+
+
+def environment_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Mapping[str, str]) -> dict[str, str]:
+    """Work out the variables of an image, sorted by name.
+
+    Args:
+        spec: of the environment.
+        image: its section `image`; what it says wins.
+        cuda: major version of CUDA in it.
+        own: variables that packages declare in `etc/conda/env_vars.d`.
+    """
+    found = {
+        **own,
+        "PATH": f"{image.prefix}/bin:{_PATH}",
+        "CONDA_PREFIX": image.prefix,
+        "CONDA_DEFAULT_ENV": spec.name,
+        "CONDA_SHLVL": "1",
+        "HOME": image.user.home,
+        "USER": image.user.name,  # getpass.getuser() of a uid that has no account
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "SSL_CERT_FILE": _CERTIFICATES,
+        **(_nvidia(cuda) if cuda else {}),
+        **image.environment,
+    }
+    return dict(sorted(found.items()))
+
+
+def _nvidia(cuda: int) -> dict[str, str]:
+    """Tell NVIDIA's container toolkit what to bring in: https://docs.nvidia.com/datacenter/cloud-native/.
+
+    Any driver of the major version will do (minor version compatibility); images that ask for the minor one refuse
+    drivers that run them. No `CUDA_VERSION`: it would make the toolkit ask for that version.
+    """
+    return {
+        "NVIDIA_VISIBLE_DEVICES": "all",
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+        "NVIDIA_REQUIRE_CUDA": f"cuda>={cuda}.0",
+    }
+
+
+def labels_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None) -> dict[str, str]:
+    """List the labels of an image; the spec's own win."""
+    found = {"org.opencontainers.image.title": spec.name}
+    if cuda:
+        found["com.nvidia.volumes.needed"] = "nvidia_driver"
+    return dict(sorted({**found, **image.labels}.items()))
+
+
+def annotations_of(labels: Mapping[str, str]) -> dict[str, str]:
+    """List the annotations of a manifest: those labels that OCI has words for."""
+    return {key: value for key, value in labels.items() if key.startswith("org.opencontainers.image.")}
+
+
+def image_config(
+    image: ImageSpec,
+    *,
+    platform: Platform,
+    environment: Mapping[str, str],
+    labels: Mapping[str, str],
+    layers: Sequence[LayerNote],
+    created: dt.datetime | None = None,
+) -> bytes:
+    """Write the configuration: JSON whose bytes are a function of the arguments.
+
+    Args:
+        image: the section of the spec.
+        platform: linux only.
+        environment: variables.
+        labels: of the image.
+        layers: from the bottom up.
+        created: aware, or None: then the image does not say.
+    """
+    moment = {"created": created.isoformat()} if created else {}
+    config = {
+        **moment,
+        "architecture": _ARCHITECTURE[platform],
+        "os": "linux",
+        "config": _run_config(image, environment, labels),
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.diff_id}" for layer in layers]},
+        "history": [{**moment, "created_by": f"envgen: {layer.note}"} for layer in layers],
+    }
+    return json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _run_config(image: ImageSpec, environment: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:
+    ports = {*image.ports, *(str(service.port) for service in image.services if service.port)}
+    return {
+        "User": f"{image.user.uid}:{image.user.uid}",  # by number: Kubernetes' runAsNonRoot looks at nothing else
+        "ExposedPorts": {port if "/" in port else f"{port}/tcp": {} for port in ports},
+        "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
+        "Entrypoint": ["/usr/bin/tini", "--", f"/{ENTRY}"],
+        "WorkingDir": image.user.home,
+        "Labels": dict(labels),
+        "StopSignal": "SIGTERM",
+    }

@@ -1,0 +1,247 @@
+"""The environment of an image: packages linked as `create` links them, and told as entries.
+
+Only packages whose layers are not in the store are linked, into a folder that goes away; prefixes in files are those
+of the image. What linking leaves as the wheel had it is taken from the wheel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.build.wheel_unpack import open_wheel
+from envgen.digest import Sha256
+from envgen.errors import EnvgenError
+from envgen.image.entries import EXECUTABLE, PLAIN, Directory, File, InWheel, Link, Literal, OnDisk
+from envgen.image.plan import Part, Stage
+from envgen.image.pyc import Code, compile_all
+from envgen.prefix.conda_meta import META, load, paths_of, record_path
+from envgen.prefix.contents import Contents, python_layout, read_contents, read_paths
+from envgen.prefix.link import link
+from envgen.prefix.ownership import decide
+from envgen.prefix.provenance import provenance
+from envgen.records import Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from envgen.events import Reporter
+    from envgen.image.entries import Entry, Source
+    from envgen.image.pyc import Compiler
+    from envgen.platforms import Platform
+    from envgen.prefix.contents import LinkPackage
+    from envgen.system.store import Store
+
+FORMAT = 1
+"""Raise it with every change of the entries that a package becomes."""
+
+_RECORD_LINE = 400
+"""Bytes that a path takes in `conda-meta`, about."""
+
+_LINK = "link to "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Packages, and who of them owns what.
+
+    Attributes:
+        contents: of every package, sorted by name.
+        lost: name -> paths that another package owns.
+        prefix: where the environment is in the image, without the leading slash.
+        platform: of the image.
+        compiler: makes the compiled Python files.
+    """
+
+    contents: tuple[Contents, ...]
+    lost: Mapping[str, frozenset[str]]
+    prefix: str
+    platform: Platform
+    compiler: Compiler
+
+    def owned(self, content: Contents) -> tuple[str, ...]:
+        """List the paths that a package has in the environment, relative to the prefix, sorted."""
+        lost = self.lost.get(content.package.record.name, frozenset())
+        return tuple(sorted(item.claim.path for item in content.items if item.claim.path not in lost))
+
+
+def survey(packages: Iterable[LinkPackage], *, prefix: str, platform: Platform, compiler: Compiler) -> Environment:
+    """Read what packages bring, and decide who owns what; nothing moves.
+
+    Raises:
+        ArtifactError: packages that cannot be in one environment, or cannot be read.
+    """
+    every = sorted(packages, key=lambda package: package.record.name)
+    layout = python_layout(every, platform)
+    contents = tuple(read_contents(package, layout) for package in every)
+    ownership = decide((content.claims() for content in contents), fold_case=not platform.is_linux)
+    return Environment(
+        contents=contents,
+        lost=ownership.lost,
+        prefix=prefix.strip("/"),
+        platform=platform,
+        compiler=compiler,
+    )
+
+
+def parts(environment: Environment) -> tuple[Part, ...]:
+    """Say what the packages are to the plan of layers; sorted by name."""
+    return tuple(_part(environment, content) for content in environment.contents)
+
+
+@contextmanager
+def linked(
+    environment: Environment, names: Collection[str], *, store: Store, splice: bool, reporter: Reporter
+) -> Iterator[Linked]:
+    """Link packages into a folder that goes away with the block; their entries are files there.
+
+    Args:
+        environment: all of it.
+        names: packages whose entries will be asked for.
+        store: has the packages, and the wheels that they were made from.
+        splice: whether to take from wheels what is in them.
+        reporter: gets a bar of packages.
+    """
+    with store.view() as folder:
+        prefix = folder / "prefix"
+        link(
+            [content.package for content in environment.contents],
+            prefix,
+            store=store,
+            platform=environment.platform,
+            alternative_prefix=f"/{environment.prefix}",
+            only=with_targets(environment, names),
+            reporter=reporter,
+        )
+        yield Linked(environment=environment, root=prefix, store=store, splice=splice)
+
+
+def with_targets(environment: Environment, names: Collection[str]) -> frozenset[str]:
+    """Add the packages whose files are targets of links: records hold the digests of those files.
+
+    Where a link cannot be followed by its text alone, all packages are taken.
+    """
+    owners = {path: str(c.package.record.name) for c in environment.contents for path in environment.owned(c)}
+    folders = {above for path in owners for above in _folders(path)}
+    links = {
+        item.claim.path: item.claim.content.removeprefix(_LINK)
+        for content in environment.contents
+        for item in content.items
+        if item.claim.content.startswith(_LINK)
+    }
+    found: set[str] = set()
+    pending = set(names)
+    while pending:
+        found |= pending
+        targets = {
+            posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            for path, target in links.items()
+            if owners.get(path) in pending
+        }
+        if any(target not in owners and target not in folders for target in targets):
+            return frozenset(owners.values())
+        pending = {owners[target] for target in targets if target in owners} - found
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """Packages in a folder, to be told as entries; safe in several threads."""
+
+    environment: Environment
+    root: Path
+    store: Store
+    splice: bool
+
+    def entries(self, name: str) -> list[Entry]:
+        """List what a package puts into the image, its record and its compiled Python files included.
+
+        Raises:
+            ArtifactError: its wheel is damaged.
+        """
+        content = next(c for c in self.environment.contents if c.package.record.name == name)
+        record = load(record_path(self.root, content.package.record.dist))
+        members = self._members(content.package)
+        found = {entry.path: entry for entry in (self._entry(path, members) for path in paths_of(record))}
+        # files that a package compiled itself are valid for sources of a certain time, which no image has
+        found |= {file.path: file for file in self._compiled(found.values())}
+        return [*found.values(), self._record(content.package)]
+
+    def _entry(self, path: Mapping[str, Any], members: Mapping[str, InWheel]) -> Entry:
+        name = path["_path"]
+        here, there = self.root / name, f"{self.environment.prefix}/{name}"
+        if path["path_type"] == "softlink":
+            return Link(path=there, target=os.readlink(here))  # noqa: PTH115  thousands of them, Path is slow
+        if path["path_type"] == "directory":
+            return Directory(path=there)
+        status = here.stat()
+        source: Source = OnDisk(file=here, sha256=Sha256(path["sha256_in_prefix"]), size=status.st_size)
+        if name in members and not path.get("prefix_placeholder"):
+            source = members[name]
+        return File(path=there, source=source, mode=EXECUTABLE if status.st_mode & 0o100 else PLAIN)
+
+    def _members(self, package: LinkPackage) -> dict[str, InWheel]:
+        """Find the files of a wheel: path in the environment -> where it is in the wheel."""
+        wheel = package.record.origin
+        if not (self.splice and isinstance(wheel, Wheel)):
+            return {}
+        file = self.store.artifact(wheel.sha256)
+        if file is None:
+            raise EnvgenError(f"`{wheel.filename}` is missing in the store after it was prepared")
+        digests = {entry["_path"]: entry["sha256"] for entry in read_paths(package)["paths"]}
+        with file.open("rb") as archive:
+            opened = open_wheel(archive, wheel, python=self.environment.compiler.minor)
+        places = ((opened.layout.place(member.name), member) for member in opened.members.values())
+        return {
+            path: InWheel(wheel=file, member=member, sha256=Sha256(digests[path])) for path, member in places if path
+        }
+
+    def _record(self, package: LinkPackage) -> File:
+        file = record_path(self.root, package.record.dist)
+        path = f"{self.environment.prefix}/{file.relative_to(self.root).as_posix()}"
+        return File(path=path, source=Literal(data=file.read_bytes()))
+
+    def _compiled(self, entries: Iterable[Entry]) -> list[File]:
+        compiler = self.environment.compiler
+        start = len(self.environment.prefix) + 1
+        sources = [
+            Code(path=file.path, file=self.root / file.path[start:], sha256=file.source.sha256)
+            for file in entries
+            if isinstance(file, File) and compiler.compiles(file.path)
+        ]
+        compiled = compile_all(sources, compiler, store=self.store)
+        return [File(path=path, source=Literal(data=data)) for path, data in compiled.items()]
+
+
+def _part(environment: Environment, content: Contents) -> Part:
+    package = content.package
+    stated = {entry["_path"]: entry.get("size_in_bytes", 0) for entry in read_paths(package)["paths"]}
+    sources = {item.claim.path: item.source for item in content.items}
+    sizes = {f"{environment.prefix}/{path}": stated.get(sources[path], 0) for path in environment.owned(content)}
+    compiler = environment.compiler
+    sizes |= {compiler.target(path): size for path, size in sizes.items() if compiler.compiles(path)}
+    sizes[f"{environment.prefix}/{META}/{package.record.dist}.json"] = _RECORD_LINE * len(stated)
+    name = str(package.record.name)
+    return Part(name=name, stage=Stage.of_package(name), key=_key(environment, package), sizes=sizes)
+
+
+def _key(environment: Environment, package: LinkPackage) -> str:
+    record, where = package.record, provenance(package, portable=True)
+    facts = [
+        FORMAT,
+        [package.key, record.subdir, record.depends, record.constrains, where.url, where.channel],
+        None if isinstance(record.origin, Wheel) else [record.origin.md5, record.origin.sha256, record.origin.size],
+        [environment.prefix, sorted(environment.lost.get(record.name, ()))],
+        environment.compiler.key,
+    ]
+    return Sha256.of(json.dumps(facts).encode())
+
+
+def _folders(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path

@@ -1,0 +1,172 @@
+"""A layer: entries in, a compressed tar and its digests out, in one streaming pass."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from envgen.build.wheel_zip import inflate
+from envgen.digest import Sha256, chunks
+from envgen.errors import IntegrityError
+from envgen.image.compress import Compression, GzipEncoder, encoder
+from envgen.image.entries import File, InWheel, Literal, OnDisk
+from envgen.image.tar import END, arrange, header, padding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from envgen.image.entries import Directory, Entry
+
+FORMAT = 1
+"""Raise it with every change of the bytes that entries become: layers in the store are then made anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer that is written.
+
+    Attributes:
+        digest: of the blob, compressed as it is.
+        size: bytes of the blob.
+        diff_id: digest of the uncompressed tar.
+        unpacked: bytes of the uncompressed tar.
+        compression: of the blob.
+    """
+
+    digest: Sha256
+    size: int
+    diff_id: Sha256
+    unpacked: int
+    compression: Compression
+
+
+def write_layer(
+    entries: Iterable[Entry],
+    out: BinaryIO,
+    *,
+    compression: Compression,
+    special: Mapping[str, Directory],
+    advance: Callable[[int], None] | None = None,
+) -> Layer:
+    """Write a layer. Memory stays at a few MB beside the list of entries.
+
+    Args:
+        entries: in any order; no two of one path.
+        out: takes the blob, front to back.
+        compression: of the blob. As gzip, deflated members of wheels are copied and not compressed again.
+        special: see `tar.arrange`.
+        advance: told the bytes of content that were written.
+
+    Raises:
+        IntegrityError: a source is not what its entry says.
+        ArtifactError: a member of a wheel is damaged.
+    """
+    with _Writer(out, compression, advance) as writer:
+        for entry in arrange(entries, special):
+            writer.add(entry)
+    return writer.layer()
+
+
+class _Digesting:
+    """Passes bytes on, digested and counted."""
+
+    __slots__ = ("_out", "size", "state")
+
+    def __init__(self, out: Callable[[bytes], object] | None) -> None:
+        self._out = out
+        self.state = hashlib.sha256()
+        self.size = 0
+
+    def __call__(self, data: bytes) -> None:
+        self.state.update(data)
+        self.size += len(data)
+        if self._out:
+            self._out(data)
+
+    @property
+    def sha256(self) -> Sha256:
+        return Sha256(self.state.hexdigest())
+
+
+class _Writer:
+    """A layer while it is written."""
+
+    def __init__(self, out: BinaryIO, compression: Compression, advance: Callable[[int], None] | None) -> None:
+        self._compression = compression
+        self._blob = _Digesting(out.write)
+        self._encoder = encoder(compression, self._blob)
+        self._tar = _Digesting(None)
+        self._advance = advance
+        self._wheels: dict[Path, BinaryIO] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._open.close()
+        if kind is None:
+            self._plain(END)
+            self._encoder.close()
+
+    def add(self, entry: Entry) -> None:
+        self._plain(header(entry))
+        if isinstance(entry, File):
+            self._content(entry)
+            self._plain(padding(entry.source.size))
+            if self._advance:
+                self._advance(entry.source.size)
+
+    def layer(self) -> Layer:
+        return Layer(
+            digest=self._blob.sha256,
+            size=self._blob.size,
+            diff_id=self._tar.sha256,
+            unpacked=self._tar.size,
+            compression=self._compression,
+        )
+
+    def _plain(self, data: bytes) -> None:
+        self._tar(data)
+        self._encoder.write(data)
+
+    def _content(self, entry: File) -> None:
+        match entry.source:
+            case Literal():
+                self._plain(entry.source.data)
+            case OnDisk():
+                self._copy(entry.path, entry.source)
+            case InWheel():
+                self._from_wheel(entry.source)
+
+    def _copy(self, path: str, source: OnDisk) -> None:
+        """Copy a file, and prove it: a file of the store is one with those of environments, which people edit."""
+        proof = _Digesting(self._plain)
+        with source.file.open("rb") as stream:
+            for data in chunks(stream):
+                proof(data)
+        if (proof.sha256, proof.size) != (source.sha256, source.size):
+            raise IntegrityError(
+                f"`{source.file}`, which is to become `/{path}`, has sha256 {proof.sha256} and {proof.size} bytes, "
+                f"expected {source.sha256} and {source.size} bytes",
+                hint="somebody changed it: `envgen clean` and make it again",
+            )
+
+    def _from_wheel(self, source: InWheel) -> None:
+        """Inflate a member, which proves its size and CRC, for the digest of the tar; copy it or compress it anew."""
+        member, wheel = source.member, self._wheel(source.wheel)
+        if isinstance(self._encoder, GzipEncoder) and member.deflated:
+            with self._encoder.member(crc=member.crc, size=member.size) as packed:
+                for data in inflate(wheel.fileno(), member, what=source.wheel.name, packed=packed):
+                    self._tar(data)
+        else:
+            for data in inflate(wheel.fileno(), member, what=source.wheel.name):
+                self._plain(data)
+
+    def _wheel(self, path: Path) -> BinaryIO:
+        if path not in self._wheels:
+            self._wheels[path] = self._open.enter_context(path.open("rb"))
+        return self._wheels[path]

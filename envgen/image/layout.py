@@ -1,0 +1,200 @@
+"""An OCI image layout on disk: the old one or the new one, never half of one.
+
+Blobs come first and are named by their digests, so that they harm no layout that is there; `index.json` is then
+replaced in one step; what it does not lead to goes last.
+
+Format: OCI image specification 1.1, `image-layout.md`, `manifest.md` and `image-index.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.digest import Sha256
+from envgen.errors import UserError
+from envgen.system.fs import atomic_path, atomic_write, explained, file_lock, remove_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from envgen.image.layer import Layer
+    from envgen.platforms import Platform
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+REF_NAME = "org.opencontainers.image.ref.name"
+
+MARK = "oci-layout"
+_MARK_TEXT = '{"imageLayoutVersion":"1.0.0"}'
+_BLOBS = "blobs/sha256"
+_LOCK = ".envgen-lock"
+_PATIENCE = 3600.0
+"""Seconds to wait for another process that writes the same layout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image for one platform.
+
+    Attributes:
+        platform: of the machines that run it.
+        config: the configuration, as it is stored.
+        layers: lowest first; their blobs are elsewhere.
+        annotations: of the manifest.
+    """
+
+    platform: Platform
+    config: bytes
+    layers: tuple[Layer, ...]
+    annotations: Mapping[str, str]
+
+    @property
+    def manifest(self) -> bytes:
+        """The manifest, as it is stored."""
+        return canonical(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": descriptor(CONFIG, self.config),
+                "layers": [
+                    {"mediaType": layer.compression.media_type, "digest": f"sha256:{layer.digest}", "size": layer.size}
+                    for layer in self.layers
+                ],
+                "annotations": dict(self.annotations),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A layout that is written.
+
+    Attributes:
+        directory: where it is.
+        name: of the image in it.
+        digest: of the manifest, or of the index where there are several platforms: what a registry calls it by.
+        media_type: of what has that digest.
+        manifests: platform -> digest of its manifest.
+    """
+
+    directory: Path
+    name: str
+    digest: Sha256
+    media_type: str
+    manifests: Mapping[Platform, Sha256]
+
+
+def canonical(value: Any) -> bytes:
+    """Write JSON in the one form that digests are taken of: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def descriptor(media_type: str, data: bytes) -> dict[str, Any]:
+    """Describe a blob, as manifests do."""
+    return {"mediaType": media_type, "digest": f"sha256:{Sha256.of(data)}", "size": len(data)}
+
+
+def platform_of(platform: Platform) -> dict[str, str]:
+    """Name a platform as OCI does, after Go."""
+    return {"architecture": platform.debian_arch, "os": "linux"}
+
+
+def write_layout(images: Sequence[Image], directory: Path, *, name: str, blob: Callable[[Sha256], Path]) -> Layout:
+    """Write a layout with one image, for one platform or several; what was there before goes.
+
+    Blobs are hard links where the file system allows. Two at once wait for each other.
+
+    Args:
+        images: one for each platform, in the order that the index shall have.
+        directory: of the layout; made where it is not there.
+        name: of the image, by which tools find it in the layout.
+        blob: finds the file of a layer.
+
+    Raises:
+        UserError: the folder is something else, cannot be written, or the disk is full.
+    """
+    top, media_type, documents = _documents(images)
+    layout = Layout(
+        directory=directory,
+        name=name,
+        digest=Sha256.of(top),
+        media_type=media_type,
+        manifests={image.platform: Sha256.of(image.manifest) for image in images},
+    )
+    layers = {layer.digest: blob(layer.digest) for image in images for layer in image.layers}
+    with explained(directory):
+        _claim(directory)
+        with file_lock(directory / _LOCK, timeout=_PATIENCE):
+            _write(directory, layers, documents)
+            entry = {**descriptor(media_type, top), "annotations": {REF_NAME: name}}
+            atomic_write(
+                directory / "index.json",
+                canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}),
+            )
+            _prune(directory, {*layers, *map(Sha256.of, documents)})
+    return layout
+
+
+def blob_path(directory: Path, digest: Sha256) -> Path:
+    """Say where a layout has a blob."""
+    return directory / _BLOBS / digest
+
+
+def _documents(images: Sequence[Image]) -> tuple[bytes, str, list[bytes]]:
+    """Write manifests, configurations and the index: the top one, its media type, and all of them."""
+    documents = [text for image in images for text in (image.config, image.manifest)]
+    if len(images) == 1:
+        return images[0].manifest, MANIFEST, documents
+    manifests = [{**descriptor(MANIFEST, i.manifest), "platform": platform_of(i.platform)} for i in images]
+    index = canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
+    return index, INDEX, [*documents, index]
+
+
+def _claim(directory: Path) -> None:
+    """Make the folder a layout, unless it is somebody's folder of other things."""
+    if directory.is_dir():
+        names = {path.name for path in directory.iterdir()} - {_LOCK}
+        if names and MARK not in names:
+            raise UserError(
+                f"`{directory}` is not empty and no OCI layout", hint="name another folder with --output, or empty it"
+            )
+    elif directory.exists():
+        raise UserError(f"`{directory}` is not a folder", hint="name another one with --output")
+    atomic_write(directory / MARK, _MARK_TEXT)
+
+
+def _write(directory: Path, layers: Mapping[Sha256, Path], documents: Iterable[bytes]) -> None:
+    (directory / _BLOBS).mkdir(parents=True, exist_ok=True)
+    for digest, source in layers.items():
+        _link(source, blob_path(directory, digest), digest)
+    for data in documents:
+        atomic_write(blob_path(directory, Sha256.of(data)), data, mode=0o444)
+
+
+def _link(source: Path, target: Path, digest: Sha256) -> None:
+    """Give a blob its name in the layout: a hard link, or a copy on another file system."""
+    if target.exists() and (target.samefile(source) or _is(target, digest)):
+        return
+    with atomic_path(target, mode=0o444) as temporary:
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, temporary)
+
+
+def _is(path: Path, digest: Sha256) -> bool:
+    with path.open("rb") as stream:
+        return Sha256.of_stream(stream) == digest
+
+
+def _prune(directory: Path, kept: set[Sha256]) -> None:
+    for path in (directory / _BLOBS).iterdir():
+        if path.name not in kept:
+            remove_tree(path)

@@ -1,0 +1,77 @@
+"""The Debian packages below an environment in an image: resolved for the lock, fetched for the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.errors import LockError
+from envgen.lock.debian_lock import IMAGE
+from envgen.lock.image_base import base_request
+from envgen.ops.debs import debian_archive, fetch_debs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from envgen.debs import Deb
+    from envgen.lock.debian_lock import BaseRequest
+    from envgen.ops.context import Context
+    from envgen.ops.locks import LockPair
+    from envgen.platforms import Platform
+    from envgen.sources.debian_closure import Replaced
+    from envgen.spec.model import EnvSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A resolved base.
+
+    Attributes:
+        request: what was asked for.
+        debs: the closure, sorted by name.
+        replaced: packages that could not be kept as locked.
+    """
+
+    request: BaseRequest
+    debs: tuple[Deb, ...]
+    replaced: tuple[Replaced, ...]
+
+
+def resolve_base(context: Context, spec: EnvSpec, platform: Platform, *, keep: Collection[Deb] = ()) -> Base | None:
+    """Find the packages of the base with all that they need; None where no image is made for the platform.
+
+    Args:
+        context: the world.
+        spec: whose image it is.
+        platform: to make it for; need not be this machine's.
+        keep: packages that are locked, taken again as long as a suite offers them.
+
+    Raises:
+        UnsatisfiableError: a package does not exist, or does not go with the others.
+        NetworkError, IntegrityError: as the archive says.
+    """
+    if spec.image is None or not platform.is_linux:
+        return None
+    request = base_request(spec.image.base, platform)
+    archive = debian_archive(context, request.suites)
+    closure = archive.closure(request.packages, architecture=platform.debian_arch, exclude=request.exclude, keep=keep)
+    return Base(request=request, debs=closure.debs, replaced=closure.replaced)
+
+
+def fetch_base(context: Context, pair: LockPair) -> dict[Deb, Path]:
+    """Have the locked packages of the base in the store.
+
+    Raises:
+        LockError: no base is locked.
+        GoneError: a locked package is no longer offered.
+        NetworkError, IntegrityError: as the archive says.
+    """
+    debian = pair.debian
+    if debian is None or debian.base is None:
+        raise LockError(
+            f"`{context.relative(pair.path)}` has no base of an image",
+            hint="write `image: {}` into the spec, then lock",
+        )
+    archive = debian_archive(context, debian.base.suites)
+    return fetch_debs(context, debian.used_by(IMAGE), archive, architecture=pair.lock.platform.debian_arch)

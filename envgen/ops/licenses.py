@@ -1,0 +1,191 @@
+"""`licenses`: what the packages of a lock may be used for, and whether the spec's policy accepts it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.build.package import read_index
+from envgen.create.plan import items_of
+from envgen.errors import EnvgenError
+from envgen.export.material import License
+from envgen.licenses import Judgement, LicensePolicy, Terms, licenses_in
+from envgen.lock.graph import Kind, kind
+from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.names import project_name
+from envgen.ops import data
+from envgen.ops.locks import need_lock, platforms_of
+from envgen.ops.wheels import metadata_of
+from envgen.sources.conda import ChannelSource
+from envgen.sources.recipes import find_recipes, stated_license
+from envgen.spec.select import select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from envgen.digest import Sha256
+    from envgen.licenses import LicenseTable
+    from envgen.lock.model import Lock, LockedPackage
+    from envgen.ops.context import Context
+    from envgen.platforms import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The licence of one package and what the policy says about it.
+
+    Attributes:
+        name: project or conda name.
+        version: as locked.
+        kind: where the package comes from.
+        license: where it is known.
+        stated_by_spec: whether the spec says so, rather than the package.
+        judgement: of the policy.
+        terms: of its licences that SPDX does not list.
+        platforms: which locks have it.
+    """
+
+    name: str
+    version: str
+    kind: Kind
+    license: License | None
+    stated_by_spec: bool
+    judgement: Judgement
+    terms: tuple[Terms, ...]
+    platforms: tuple[Platform, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What `licenses` found.
+
+    Attributes:
+        verdicts: sorted by name and version.
+        policy: of the spec, or None.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    policy: LicensePolicy | None
+
+    @property
+    def rejected(self) -> tuple[Verdict, ...]:
+        """Packages that the policy does not let in; an unknown licence counts where it lists what is allowed."""
+        if self.policy is None:
+            return ()
+        bad = {Judgement.DENIED} if self.policy.allow is None else {Judgement.DENIED, Judgement.UNKNOWN}
+        return tuple(verdict for verdict in self.verdicts if verdict.judgement in bad)
+
+
+def report(context: Context, *, env: str | None, platforms: Sequence[Platform], offline: bool) -> Report:
+    """Find the licence of every locked package and hold it against the spec's policy.
+
+    Raises:
+        LockError: a lock is missing or cannot be read.
+        NetworkError: an index or channel cannot be reached.
+    """
+    spec = select(context.root, env)
+    locks = tuple(need_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
+    table = data.license_table()
+    found = licenses_of(context, locks, fetch=not offline)
+    where: dict[Sha256, list[Platform]] = {}
+    packages: dict[Sha256, LockedPackage] = {}
+    for lock in locks:
+        for package in lock.packages:
+            where.setdefault(package.sha256, []).append(lock.platform)
+            packages[package.sha256] = package
+    verdicts = (
+        _verdict(package, found.get(sha), spec.licenses, table, tuple(where[sha])) for sha, package in packages.items()
+    )
+    return Report(
+        verdicts=tuple(sorted(verdicts, key=lambda v: (v.name, v.version, v.platforms))), policy=spec.licenses
+    )
+
+
+def licenses_of(context: Context, locks: Sequence[Lock], *, fetch: bool) -> dict[Sha256, License]:
+    """Find the licences of packages: wheels say theirs in METADATA, archives in `info/index.json`, recipes themselves.
+
+    Args:
+        context: the world.
+        locks: whose packages.
+        fetch: ask index and channels for what this machine does not know yet.
+
+    Raises:
+        NetworkError: an index or channel cannot be reached.
+    """
+    table = data.license_table()
+    wheels = metadata_of(context, (wheel for lock in locks for wheel in lock.wheels), fetch=fetch)
+    words: dict[Sha256, str | None] = {sha: metadata.license for sha, metadata in wheels.items()}
+    for lock in locks:
+        words |= dict(_of_recipes(context, lock))
+        words |= dict(_of_archives(context, lock))
+        missing = [p for p in lock.packages if isinstance(p, LockedConda) and p.sha256 not in words]
+        if missing and fetch:
+            words |= asyncio.run(_of_channels(context, lock, missing))
+    return {sha: License(words=text, expression=table.expression(text)) for sha, text in words.items() if text}
+
+
+def _verdict(
+    package: LockedPackage,
+    found: License | None,
+    policy: LicensePolicy | None,
+    table: LicenseTable,
+    platforms: tuple[Platform, ...],
+) -> Verdict:
+    stated = _stated(policy, package.name)
+    chosen = License(words=stated, expression=table.expression(stated)) if stated else found
+    expression = chosen.expression if chosen else None
+    known = licenses_in(expression) if expression else ()
+    return Verdict(
+        name=str(package.name),
+        version=package.version,
+        kind=kind(package),
+        license=chosen,
+        stated_by_spec=stated is not None,
+        judgement=(policy or LicensePolicy()).judge(expression),
+        terms=tuple(table.terms[license_] for license_ in known if license_ in table.terms),
+        platforms=platforms,
+    )
+
+
+def _stated(policy: LicensePolicy | None, name: str) -> str | None:
+    """Find what the spec says about a package, however its name is spelled there."""
+    said = {project_name(key): text for key, text in (policy.packages if policy else {}).items()}
+    return said.get(project_name(name))
+
+
+def _of_recipes(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
+    """Read what recipes say, as long as they are those that the lock was made from."""
+    recipes = find_recipes(data.recipe_folders(context.root))
+    for package in lock.built:
+        recipe = recipes.get(package.recipe)
+        if recipe and recipe.digest == lock.recipes.get(package.recipe) and (text := stated_license(recipe)):
+            yield package.sha256, text
+
+
+def _of_archives(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
+    """Read what extracted packages in the store say."""
+    for item in items_of(lock, context.names, materials={}):
+        folder = context.store.package(item.wanted.key) if isinstance(item.package, LockedConda | LockedBuilt) else None
+        if folder is None:
+            continue
+        try:
+            index: Mapping[str, object] = read_index(folder)
+        except EnvgenError:
+            continue  # `doctor` looks after damaged packages
+        if text := index.get("license"):
+            yield item.package.sha256, str(text)
+
+
+async def _of_channels(context: Context, lock: Lock, packages: Sequence[LockedConda]) -> dict[Sha256, str | None]:
+    source = ChannelSource(
+        lock.channels, platform=lock.platform, cache_dir=context.store.root / "repodata", root=context.root
+    )
+    by_sha = {str(package.sha256): package.sha256 for package in packages}
+    answers = await asyncio.gather(*(source.records(package.name) for package in packages))
+    return {
+        by_sha[record.sha256.hex()]: record.license
+        for records in answers
+        for record in records
+        if record.sha256 and record.sha256.hex() in by_sha
+    }

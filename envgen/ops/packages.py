@@ -1,0 +1,62 @@
+"""The packages of a lock in the store, ready to be linked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envgen.build.package import record_of
+from envgen.create.plan import Artifact, wheel_of
+from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.ops.materials import address
+from envgen.prefix.contents import LinkPackage
+from envgen.records import BuiltPackage, ChannelPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envgen.create.plan import Item
+    from envgen.lock.debian_lock import DebianLock
+    from envgen.lock.model import LockedWheel
+    from envgen.ops.context import Context
+    from envgen.ops.locks import LockPair
+    from envgen.records import Origin
+
+
+def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
+    """Say of each recipe which files building it takes."""
+    found: dict[str, tuple[Artifact, ...]] = {}
+    for package in debian.packages if debian else ():
+        artifact = Artifact(filename=package.path.rpartition("/")[2], sha256=package.sha256, size=package.size)
+        for recipe in package.used_by:
+            found[recipe] = (*found.get(recipe, ()), artifact)
+    return found
+
+
+def link_packages(context: Context, items: Iterable[Item], pair: LockPair) -> list[LinkPackage]:
+    """Describe packages to the linker; the store must have them."""
+    return [_link_package(context, item, pair) for item in items]
+
+
+def _link_package(context: Context, item: Item, pair: LockPair) -> LinkPackage:
+    directory = context.store.need_package(item.wanted.key)
+    package = item.package
+    if isinstance(package, LockedConda):
+        origin = ChannelPackage(url=address(package, pair), md5=package.md5, sha256=package.sha256, size=package.size)
+        # a channel corrects dependencies in its repodata, which the archive does not know of
+        depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
+        return LinkPackage(record=replace(record_of(directory, origin), depends=depends), directory=directory)
+    return LinkPackage(record=record_of(directory, _origin(package)), directory=directory)
+
+
+def _origin(package: LockedBuilt | LockedWheel) -> Origin:
+    if isinstance(package, LockedBuilt):
+        return BuiltPackage(
+            recipe=package.recipe,
+            filename=package.filename,
+            md5=package.md5,
+            sha256=package.sha256,
+            content=package.content,
+            size=package.size or 0,
+        )
+    return wheel_of(package)

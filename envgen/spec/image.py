@@ -1,0 +1,180 @@
+"""The section `image:` of a spec: what is around the environment in an OCI image, and how it starts.
+
+All of its keys may be left out; `image: {}` is an image with the defaults below.
+
+    image:
+      base:                               # Debian packages, unpacked without running their scripts
+        suites: [bookworm, bookworm-updates, bookworm-security]
+        packages: [git, "libze1 [amd64]"] # beside the default ones; [...] names Debian architectures
+        exclude: [g++]                    # left out, with what only they need
+        drop: [usr/share/perl5/**]        # files left out, beside the default ones
+      prefix: /opt/env                    # where the environment lies: below /opt, /srv or /home
+      user: {name: user, uid: 1000}       # who runs; never root
+      services:                           # what starts where `run` names no command
+        jupyter: {port: 8888}             # with a token always, from JUPYTER_TOKEN or made at start
+        ssh: {port: 2222}                 # with keys only, from SSH_AUTHORIZED_KEYS or a mounted file
+        board: {command: tensorboard --logdir runs --port 6006, port: 6006}
+      ports: [9000, 5353/udp]             # exposed beside those of the services
+      environment: {DATA: "${home}/data"} # variables; `${prefix}`, `${home}` and `${user}` are known
+      labels: {org.opencontainers.image.vendor: Example}
+      layers: {count: 60, size: 2 GB}     # at most so many, none larger before compression
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envgen.platforms import Platform
+
+SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
+"""Debian 12, the newest release whose glibc every wheel index of today serves, with its updates."""
+
+CORE = ("base-files", "bash", "ca-certificates", "coreutils", "libc-bin", "tini")
+"""What the image itself is made with or started by; it cannot be excluded."""
+
+PACKAGES = (
+    *CORE,
+    "dash",  # /bin/sh
+    "debianutils",  # which
+    "diffutils",
+    "findutils",
+    "g++",  # torch.compile and Triton compile at run time
+    "grep",
+    "gzip",
+    "hostname",
+    "libc6-dev",
+    "libze1 [amd64]",  # Level Zero's loader, which oneAPI's SYCL runtime loads
+    "mawk",
+    "ncurses-base",  # descriptions of terminals
+    "netbase",  # names of protocols and services
+    "ocl-icd-libopencl1 [amd64]",  # OpenCL's loader
+    "openssh-client",
+    "openssh-server",
+    "procps",
+    "sed",
+    "tar",
+    "tzdata",
+    "util-linux",
+)
+"""What is in every base unless it is excluded."""
+
+EXCLUDE = (
+    "adduser",
+    "debconf",
+    "dpkg",
+    "init-system-helpers",
+    "libpam-modules",  # SSH lets nobody in by password, and there is no login
+    "libpam-runtime",
+    "lsb-base",
+    "passwd",
+    "perl",
+    "perl-base",
+    "runit-helper",
+    "sysvinit-utils",
+    "ucf",
+)
+"""What packages depend on for their maintainer scripts, or for ways of use that an image has not."""
+
+DROP = (
+    "usr/bin/*lto-dump*",  # 31 MB that show what is in an object file
+    "usr/share/bug/**",
+    "usr/share/doc-base/**",
+    "usr/share/doc/*/**",  # not the copyright files
+    "usr/share/info/**",
+    "usr/share/lintian/**",
+    "usr/share/locale/**",
+    "usr/share/man/**",
+)
+"""Files of Debian's packages that are in no base."""
+
+PREFIX = "/opt/env"
+"""One for every environment: layers of a package are shared by all images with one prefix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasePackage:
+    """A Debian package by name, on all architectures or only on some (Debian's names of them)."""
+
+    name: str
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBase:
+    """The Debian packages below the environment.
+
+    Attributes:
+        suites: of Debian; the newest version in any of them counts.
+        packages: wanted, the default ones first; what is excluded counts as not wanted.
+        exclude: names at which the closure stops.
+        drop: patterns of files that are left out, relative to the root.
+    """
+
+    suites: tuple[str, ...] = SUITES
+    packages: tuple[BasePackage, ...]
+    exclude: tuple[str, ...] = EXCLUDE
+    drop: tuple[str, ...] = DROP
+
+    def wanted(self, platform: Platform) -> tuple[str, ...]:
+        """List the packages wanted on a platform, sorted."""
+        names = {p.name for p in self.packages if not p.only or platform.debian_arch in p.only}
+        return tuple(sorted(names - set(self.exclude)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What runs by default.
+
+    Attributes:
+        name: `jupyter` and `ssh` are known, any other has a command.
+        command: a line of shell; empty for those that are known.
+        port: TCP, or None for a command that listens to nothing.
+    """
+
+    name: str
+    command: str = ""
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUser:
+    """Who runs in the image: an account of its own, whose group has its name and number."""
+
+    name: str = "user"
+    uid: int = 1000
+
+    @property
+    def home(self) -> str:
+        """The home directory, absolute."""
+        return f"/home/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSpec:
+    """The section `image:`.
+
+    Attributes:
+        base: Debian packages.
+        prefix: where the environment lies, absolute and normalised.
+        user: who runs.
+        services: what starts by default, in the order of the spec.
+        ports: exposed beside those of services: `8888` or `5353/udp`.
+        environment: variables, places put in.
+        labels: of the image.
+        layers: at most so many.
+        layer_size: bytes that no layer exceeds, before compression.
+    """
+
+    base: ImageBase
+    prefix: str = PREFIX
+    user: ImageUser = field(default_factory=ImageUser)
+    services: tuple[Service, ...] = ()
+    ports: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    layers: int = 60
+    layer_size: int = 2_000_000_000

@@ -1,0 +1,155 @@
+"""Reading locks: `list`, `tree`, `why`, `diff`, `licenses`."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.conftest import SPEC
+from tests.functional.test_create import make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.command import Command, Project
+
+LOCK = "locks/demo.linux-64.conda-lock.yml"
+
+
+def git(project: Project, *arguments: str) -> str:
+    identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=project.root, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+@pytest.fixture
+def committed(locked: Project, cli: Command) -> Project:
+    """Commit the locks of `demo`, then lock without spam."""
+    git(locked, "init", "--quiet", "--initial-branch=main")
+    git(locked, "add", ".")
+    git(locked, "commit", "--quiet", "--message=one")
+    locked.spec("demo", SPEC.replace("spam ==1.0, eggs <2", "eggs <1.1, ham"))
+    cli("lock").succeeded()
+    return locked
+
+
+def test_tree_begins_with_the_words_of_the_spec(locked: Project, cli: Command) -> None:
+    out = cli("tree").succeeded().out
+    assert "python 3.11.2 (recipe)  [python: 3.11]\n" in out
+    assert "spam 1.0 (wheel)  [pypi: spam==1.0]\n└── eggs 1.1 (wheel)  eggs\n" in out
+    assert "zlib1g 1:1.2.13.dfsg-1 (Debian)  needed by what recipes/python/debian.yaml lists" in out
+    assert "─ python3.11 3.11.2-6+deb12u9 (Debian)  listed in recipes/python/debian.yaml" in out
+
+
+def test_tree_inverted(locked: Project, cli: Command) -> None:
+    assert cli("tree", "--invert", "Eggs").succeeded().out == (
+        "eggs 1.1 (wheel)  [pypi: eggs<2]\n└── spam 1.0 (wheel)  eggs  [pypi: spam==1.0]\n"
+    )
+
+
+def test_why_tells_every_chain(locked: Project, cli: Command) -> None:
+    out = cli("why", "eggs").succeeded().out
+    assert out == "linux-64: eggs 1.1 (wheel)\n  pypi: spam==1.0\n     └ eggs → 1.1\n  pypi: eggs<2\n"
+    (facts,) = cli("why", "zlib1g", "--json").succeeded().json()["linux-64"]
+    assert facts["from"] == "Debian"
+    assert [(c["section"], c["words"]) for c in facts["chains"]] == [("python", "3.11"), ("dependencies", "python")]
+
+
+def test_unknown_name_has_the_nearest(locked: Project, cli: Command) -> None:
+    outcome = cli("why", "egs")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "`egs` is not locked for linux-64" in outcome.err
+    assert "did you mean `eggs`?" in outcome.err
+
+
+def test_diff_with_the_last_commit(committed: Project, cli: Command) -> None:
+    lines = cli("diff").succeeded().out.splitlines()
+    assert lines[0].startswith("demo for linux-64: 1 added, 1 removed, 1 changed; download ")
+    assert any(line.startswith("  + ham 1.0 (wheel, +") for line in lines)
+    assert any(line.startswith("  - spam 1.0 (wheel, -") for line in lines)
+    assert any(line.startswith("  ~ eggs 1.1 -> 1.0 (wheel") for line in lines)
+    (difference,) = cli("diff", "--json").succeeded().json()["differences"]
+    assert {p["name"]: p["change"] for p in difference["packages"]} == {
+        "ham": "added",
+        "spam": "removed",
+        "eggs": "changed",
+    }
+
+
+def test_diff_as_markdown(committed: Project, cli: Command) -> None:
+    out = cli("diff", "main", "--markdown").succeeded().out
+    assert out.startswith("### Locks: `main` → `working tree`\n\n**demo** for linux-64: 1 added, 1 removed, 1 changed")
+    assert "\n| ~ | **eggs** | wheel | `1.1` | `1.0` |" in out
+
+
+def test_diff_of_two_revisions_and_a_range(committed: Project, cli: Command) -> None:
+    git(committed, "commit", "--quiet", "--all", "--message=two")
+    assert cli("diff").succeeded().out == "HEAD and working tree lock the same\n"
+    two = cli("diff", "HEAD~1", "HEAD").succeeded().out
+    assert "+ ham" in two
+    assert cli("diff", "HEAD~1..HEAD").succeeded().out == two
+    assert "- ham" in cli("diff", "HEAD", "HEAD~1").succeeded().out
+
+
+def test_diff_of_files(committed: Project, cli: Command, tmp_path: Path) -> None:
+    old = tmp_path / "old.linux-64.conda-lock.yml"
+    old.write_bytes(git(committed, "show", f"HEAD:{LOCK}").encode())
+    out = cli("diff", str(old), LOCK).succeeded().out
+    assert "+ ham" in out
+    assert "zlib1g" in out  # the Debian lock does not lie beside the copy
+
+
+def test_diff_with_an_environment(locked: Project, cli: Command) -> None:
+    prefix = make(cli)
+    assert cli("diff", str(prefix)).succeeded().out == f"{prefix} and working tree lock the same\n"
+    locked.spec("demo", SPEC.replace("spam ==1.0", "spam ==1.1"))
+    cli("lock").succeeded()
+    assert "~ spam 1.0 -> 1.1 (wheel" in cli("diff", str(prefix)).succeeded().out
+
+
+def test_diff_outside_of_a_repository(locked: Project, cli: Command) -> None:
+    outcome = cli("diff")
+    assert outcome.code == 1
+    assert "is in no git repository" in outcome.err
+
+
+def test_diff_with_a_revision_that_is_not_there(committed: Project, cli: Command) -> None:
+    outcome = cli("diff", "mian")
+    assert outcome.code == 1
+    assert "`mian` is no file, git revision or environment" in outcome.err
+    assert "did you mean `main`?" in outcome.err
+
+
+def test_diff_with_a_damaged_lock(committed: Project, cli: Command) -> None:
+    (committed.root / LOCK).write_text("version: 1\n")
+    outcome = cli("diff")
+    assert outcome.code == 1
+    assert LOCK in outcome.err
+
+
+def test_licenses_without_a_policy(locked: Project, cli: Command) -> None:
+    found = {p["name"]: p for p in cli("licenses", "--json").succeeded().json()}
+    assert found["python"]["license"] == "PSF-2.0"
+    assert found["spam"]["platforms"] == ["linux-64"]
+
+
+def test_license_policy(locked: Project, cli: Command) -> None:
+    policy = "licenses: {allow: [PSF-2.0, MIT], packages: {eggs: MIT}}\n"
+    locked.spec("demo", SPEC + policy)
+    outcome = cli("licenses")
+    assert outcome.code == 1
+    assert "1 packages do not fit" in outcome.err
+    assert "spam 1.0: unknown" in outcome.err
+    locked.spec("demo", SPEC + policy.replace("eggs: MIT", "eggs: MIT, spam: MIT"))
+    cli("licenses").succeeded()
+    cli("lock", "--check").succeeded()
+
+
+def test_bad_policy_names_the_line(demo: Project, cli: Command) -> None:
+    demo.spec("demo", SPEC + "licenses:\n  alow: [MIT]\n  deny: [MTI]\n")
+    outcome = cli("licenses")
+    assert outcome.code == 1
+    assert "demo.yaml:7: unknown key `licenses.alow` (did you mean `allow`?)" in outcome.err
+    assert "demo.yaml:8" in outcome.err

@@ -1,0 +1,71 @@
+"""Recipes of a project: a rattler-build recipe becomes a package of the lock and of the environment."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.conftest import SPEC
+
+if TYPE_CHECKING:
+    from tests.command import Command, Project
+
+RECIPE = """
+package: {name: hello, version: "1.2"}
+build:
+  noarch: generic
+  script:
+    - mkdir -p $PREFIX/share
+    - echo "greets from $PREFIX" > $PREFIX/share/hello.txt
+requirements: {run: [greeting]}
+"""
+NEEDED = """
+package: {name: greeting, version: "3"}
+build:
+  noarch: generic
+  script: [mkdir -p $PREFIX/share, echo hi > $PREFIX/share/greeting.txt]
+"""
+
+
+@pytest.fixture
+def greeted(project: Project) -> Project:
+    """Make a project with two recipes, of which the spec names one."""
+    project.write("recipes/hello/recipe.yaml", RECIPE)
+    project.write("recipes/greeting/recipe.yaml", NEEDED)
+    project.spec("demo", SPEC.replace("[python]", "[hello]"))
+    return project
+
+
+def test_recipe_and_what_it_needs_are_built_locked_and_linked(greeted: Project, cli: Command) -> None:
+    cli("lock").succeeded()
+    packages = {p["name"]: p for p in cli("list", "--json").succeeded().json()["linux-64"]}
+    assert (packages["hello"]["version"], packages["hello"]["from"]) == ("1.2", "recipe")
+    assert packages["greeting"]["from"] == "recipe"
+    cli("create").succeeded()
+    prefix = cli.directory.parent / "home/envs/demo"
+    assert (prefix / "share/hello.txt").read_text() == f"greets from {prefix}\n"
+
+
+def test_recipe_is_built_to_the_same_bytes_from_an_empty_cache(greeted: Project, cli: Command) -> None:
+    cli("lock").succeeded()
+    first = greeted.locks()
+    shutil.rmtree(cli.variables["ENVGEN_CACHE"])
+    cli("lock").succeeded()
+    assert greeted.locks() == first
+
+
+def test_changed_recipe_makes_the_lock_stale(greeted: Project, cli: Command) -> None:
+    cli("lock").succeeded()
+    greeted.write("recipes/hello/recipe.yaml", RECIPE.replace("1.2", "1.3"))
+    outcome = cli("lock", "--check")
+    assert outcome.code == 1
+    assert "the recipe `hello` changed" in outcome.err
+
+
+def test_recipe_whose_script_fails(greeted: Project, cli: Command) -> None:
+    greeted.write("recipes/greeting/recipe.yaml", NEEDED.replace("echo hi", "exit 7; echo hi"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "recipe `greeting` cannot be built" in outcome.err
