@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from tests.builders.registries import Registries
 
-settings.register_profile("envgen", deadline=None, database=None)
+# The same code is tested with the same examples; `pytest --hypothesis-profile=explore` looks for new ones.
+settings.register_profile("envgen", deadline=None, database=None, derandomize=True)
+settings.register_profile("explore", deadline=None, database=None, max_examples=1000)
 settings.load_profile("envgen")
 
 _REAL = ("real", "full", "bench")

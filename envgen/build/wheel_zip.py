@@ -100,7 +100,6 @@ def inflate(
     *,
     what: str,
     advance: Callable[[int], None] | None = None,
-    packed: Callable[[bytes], object] | None = None,
 ) -> Iterator[bytes]:
     """Yield the content of a member, a few MB at most at a time; safe in several threads on one descriptor.
 
@@ -109,16 +108,27 @@ def inflate(
         member: from `read_members`.
         what: name of the zip file for messages.
         advance: told how many bytes of the zip were read.
-        packed: given the data as they stand in the zip, piece by piece, for whoever copies them.
 
     Raises:
         ArtifactError: the data end early, are no DEFLATE stream, or have another size or CRC than declared.
     """
     try:
-        data = _read(descriptor, member, advance or _ignore, packed or _ignore)
+        data = _read(descriptor, member, advance or _ignore)
         yield from _proven(member, _inflated(member, data) if member.deflated else data)
     except _InflateError as e:
         raise ArtifactError(f"`{member.name}` in `{what}`: cannot be inflated: {e}") from e
+    except _Refusal as e:
+        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+
+
+def packed_data(descriptor: int, member: Member, *, what: str) -> Iterator[bytes]:
+    """Yield the data of a member as they stand in the zip, unseen: the caller knows the zip by its digest.
+
+    Raises:
+        ArtifactError: the data end early.
+    """
+    try:
+        yield from _read(descriptor, member, _ignore)
     except _Refusal as e:
         raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
 
@@ -253,20 +263,17 @@ def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
         raise _Refusal(member.name, f"has CRC {crc:08x}, expected {member.crc:08x}")
 
 
-def _ignore(_told: object) -> None:
-    """Take what nobody asked for."""
+def _ignore(amount: int) -> None:
+    """Take a step of progress that nobody asked for."""
 
 
-def _read(
-    descriptor: int, member: Member, advance: Callable[[int], None], copy: Callable[[bytes], object]
-) -> Iterator[bytes]:
+def _read(descriptor: int, member: Member, advance: Callable[[int], None]) -> Iterator[bytes]:
     position, left = member.start, member.packed
     while left:
         data = os.pread(descriptor, min(_READ, left), position)
         if not data:
             raise _Refusal(member.name, "is cut off")
         position, left = position + len(data), left - len(data)
-        copy(data)
         yield data
         advance(len(data))
 

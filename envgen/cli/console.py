@@ -30,11 +30,16 @@ class Console:
         self._talk = functools.cache(_standard_error)
         self._reporter = TerminalReporter(self._talk)
 
-    def context(self) -> Context:
-        """Open what the verbs of `envgen.ops` need."""
+    def context(self, directory: Path | None = None) -> Context:
+        """Open what the verbs of `envgen.ops` need, as if started in `directory` where that is given."""
         return open_context(
-            directory=self.directory, environment=self.environment, now=self._now, reporter=self._reporter
+            directory=directory or self.directory, environment=self.environment, now=self._now, reporter=self._reporter
         )
+
+    @property
+    def today(self) -> dt.date:
+        """The day on which the process started, in UTC."""
+        return self._now.date()
 
     def say(self, text: str) -> None:
         """Tell the person something: standard error."""

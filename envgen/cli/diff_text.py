@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.cli.sizes import human_size
 from envgen.lock.graph import Kind
+from envgen.ops.compare import layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,6 +64,8 @@ def terminal(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterato
         yield f"{difference.environment} for {difference.platform}: {_head(difference.delta)}"
         for what, before, after in _settings(difference.delta):
             yield f"  ~ {what}: {before} -> {after}"
+        if layers := layers_of(difference):
+            yield f"  image layers: {_layers(layers)}"
         for row in tables[number]:
             versions = " -> ".join(filter(None, (row.before, row.after)))
             details = ", ".join(filter(None, (str(row.kind), _signed(row.size), row.license)))
@@ -76,13 +79,16 @@ def markdown(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterato
         yield "\nNothing changed."
     for number, difference in enumerate(comparison.differences):
         yield f"\n**{difference.environment}** for {difference.platform}: {_head(difference.delta)}\n"
-        for what, before, after in _settings(difference.delta):
-            yield f"* {what}: {_code(before)} → {_code(after)}"
+        remarks = [f"* {what}: {_code(before)} → {_code(after)}" for what, before, after in _settings(difference.delta)]
+        if layers := layers_of(difference):
+            remarks.append(f"* layers of the image that change: {_layers(layers)}")
+        yield from (*remarks, "") if remarks else ()
         table = tables[number]
         if not table:
             continue
         is_folded = len(table) > _FOLDED
-        yield f"\n<details><summary>{len(table)} packages</summary>\n" if is_folded else ""
+        if is_folded:
+            yield f"<details><summary>{len(table)} packages</summary>\n"
         yield "| | package | from | before | after | size | licence |"
         yield "|---|---|---|---|---|---:|---|"
         for row in table:
@@ -102,6 +108,7 @@ def as_json(comparison: Comparison, tables: Mapping[int, list[Row]]) -> dict[str
                 "environment": difference.environment,
                 "platform": str(difference.platform),
                 "download": {"before": _size(difference.delta, "before"), "after": _size(difference.delta, "after")},
+                "layers": {stage: list(names) for stage, names in layers_of(difference).items()},
                 "settings": [{"what": w, "before": b, "after": a} for w, b, a in _settings(difference.delta)],
                 "packages": [_facts(row) for row in tables[number]],
             }
@@ -145,6 +152,10 @@ def _head(delta: Delta) -> str:
 def _size(delta: Delta, side: str) -> int | None:
     state = delta.before if side == "before" else delta.after
     return 0 if state is None else state.download
+
+
+def _layers(layers: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{stage} ({', '.join(names)})" for stage, names in layers.items())
 
 
 def _settings(delta: Delta) -> list[tuple[str, str, str]]:

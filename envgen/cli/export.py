@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import platform_option
+from envgen.cli.options import env_argument, platform_option
+from envgen.errors import UserError
 from envgen.export.formats import FORMATS
 from envgen.ops import export as ops
 from envgen.system.fs import atomic_write
@@ -22,7 +23,7 @@ _LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in F
 
 @click.command("export", epilog=f"Formats:\n\n{_LISTED}")
 @click.argument("form", metavar="FORMAT", type=click.Choice(list(FORMATS)))
-@click.argument("env", required=False)
+@env_argument
 @platform_option("The lock of this platform; formats that hold several take all without.")
 @click.option(
     "-o",
@@ -48,4 +49,11 @@ def command(
     if output is None:
         console.data(exported.text)
     else:
-        atomic_write(context.directory / output, exported.text)
+        _write(context.directory / output, exported.text)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        atomic_write(file, text)
+    except OSError as error:
+        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error

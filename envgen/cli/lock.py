@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.options import env_argument, json_option, platform_option
-from envgen.errors import LockError
+from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.errors import LockError, UsageError
 from envgen.ops import lock as ops
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envgen.cli.console import Console
     from envgen.platforms import Platform
 
 _ALL = "*"
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>[A-Za-z0-9.+!_-]+))?")
 
 
 @click.command("lock")
@@ -24,12 +28,14 @@ _ALL = "*"
 @click.option(
     "--upgrade",
     "upgrades",
-    metavar="[NAME]",
+    metavar="[NAME[==VERSION]]",
     multiple=True,
     is_flag=False,
     flag_value=_ALL,
-    help="Take the newest of NAME, or of everything where no NAME follows.",
+    shell_complete=complete_packages,
+    help="Take the newest of NAME, or its VERSION, or the newest of everything where no NAME follows.",
 )
+@click.option("--all", "everything", is_flag=True, help="Every environment of the project.")
 @json_option
 @click.pass_obj
 def command(
@@ -38,17 +44,23 @@ def command(
     platforms: tuple[Platform, ...],
     check: bool,
     upgrades: tuple[str, ...],
+    everything: bool,
     as_json: bool,
 ) -> None:
     """Resolve a spec and write one lock for each platform.
 
     What is locked already stays, unless the spec or --upgrade asks for something else or no source offers it any more.
     """
+    if env and everything:
+        raise UsageError("ENV and --all are two answers", hint="give one of them")
+    context = console.context()
+    envs = ops.environments(context) if everything else (env,)
     if check:
-        _check(console, env, platforms, as_json=as_json)
+        verdicts = [verdict for one in envs for verdict in ops.check(context, env=one, platforms=platforms)]
+        _tell_verdicts(console, verdicts, as_json=as_json)
         return
-    upgrade = ops.Upgrade(everything=_ALL in upgrades, names=frozenset(upgrades) - {_ALL})
-    outcomes = ops.lock(console.context(), env=env, platforms=platforms, upgrade=upgrade)
+    upgrade = _upgrade(upgrades)
+    outcomes = [o for one in envs for o in ops.lock(context, env=one, platforms=platforms, upgrade=upgrade)]
     if as_json:
         console.json([_outcome(outcome) for outcome in outcomes])
         return
@@ -56,8 +68,28 @@ def command(
         _render(console, outcome)
 
 
-def _check(console: Console, env: str | None, platforms: tuple[Platform, ...], *, as_json: bool) -> None:
-    verdicts = ops.check(console.context(), env=env, platforms=platforms)
+def _upgrade(words: tuple[str, ...]) -> ops.Upgrade:
+    """Read what follows `--upgrade`: nothing, `NAME` or `NAME==VERSION`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    pins: dict[str, str] = {}
+    names: set[str] = set()
+    for word in words:
+        match = _PIN.fullmatch(word)
+        if not match and word != _ALL:
+            raise UsageError(
+                f"--upgrade takes a name, or NAME==VERSION, not {word!r}", hint="ranges belong into the spec"
+            )
+        if match and match["version"]:
+            pins[match["name"]] = match["version"]
+        elif match:
+            names.add(match["name"])
+    return ops.Upgrade(everything=_ALL in words, names=frozenset(names), pins=pins)
+
+
+def _tell_verdicts(console: Console, verdicts: Sequence[ops.Verdict], *, as_json: bool) -> None:
     stale = [v for v in verdicts if v.reasons]
     if as_json:
         console.json([{"lock": v.path, "true": not v.reasons, "reasons": list(v.reasons)} for v in verdicts])

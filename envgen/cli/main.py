@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from envgen import __version__
 from envgen.cli.console import Console
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _VERBS = {
+    "init": "write the spec of a new environment",
     "lock": "resolve specs and write locks",
+    "merge-lock": "settle locks that two branches changed (git's merge driver)",
     "create": "make the environment of a lock on this machine",
     "run": "run a command inside an environment",
     "shell-hook": "print what a shell evaluates to activate an environment",
@@ -30,7 +33,9 @@ _VERBS = {
     "diff": "say what differs between two revisions, files or environments",
     "export": "write a lock in another tool's format, or as an SBOM",
     "licenses": "list the licences of what is locked, and check them against the spec",
+    "image": "write an OCI image of an environment",
     "build": "write archives of everything that was built or converted into the local channel",
+    "completion": "print the completion script of a shell",
     "clean": "show the cache and remove what is old",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -48,6 +53,11 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"envgen.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete verbs without importing any."""
+        verbs = [CompletionItem(name, help=text) for name, text in _VERBS.items() if name.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen.errors import UserError
 from envgen.platforms import Platform
+from envgen.spec.select import find_root, spec_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,26 @@ class _PlatformType(click.Choice[str]):
         return Platform(super().convert(value, param, ctx))
 
 
-env_argument = click.argument("env", required=False)
+def _environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
+    """Complete the name of an environment; a fault is no reason to disturb somebody who types."""
+    try:
+        return [path.stem for path in spec_files(find_root(Path.cwd())) if path.stem.startswith(incomplete)]
+    except UserError:
+        return []
+
+
+def complete_packages(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
+    """Complete the name of a locked package, in any environment of the project."""
+    try:
+        locks = sorted((find_root(Path.cwd()) / "locks").glob("*-lock.yml"))
+        lines = [line for path in locks for line in path.read_text(encoding="utf-8").splitlines()]
+    except (UserError, OSError, UnicodeDecodeError):
+        return []
+    found = {line.removeprefix("- name: ").strip("'") for line in lines if line.startswith("- name: ")}
+    return sorted(name for name in found if name.startswith(incomplete))
+
+
+env_argument = click.argument("env", required=False, shell_complete=_environments)
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 prefix_option = click.option(
     "-p", "--prefix", type=click.Path(path_type=Path), help="The environment in this folder, wherever it is."

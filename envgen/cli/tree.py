@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.options import env_argument, platform_option
+from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.lock.debian_lock import IMAGE
 from envgen.lock.graph import walk
 from envgen.ops import graph as ops
 
@@ -24,34 +25,54 @@ _AGAIN = " (*)"
 @click.command("tree", epilog="(*) marks a package whose own requirements stand further up already.")
 @env_argument
 @platform_option("This platform only; give it several times for several.")
-@click.option("--invert", metavar="NAME", help="Show what needs NAME instead, up to the spec.")
+@click.option(
+    "--invert", metavar="NAME", shell_complete=complete_packages, help="Show what needs NAME instead, up to the spec."
+)
 @click.option("--depth", type=click.IntRange(min=1), help="Stop at this depth.")
+@click.option("--image", is_flag=True, help="Show the packages in the base of the image too.")
+@json_option
 @click.pass_obj
 def command(
-    console: Console, env: str | None, platforms: tuple[Platform, ...], invert: str | None, depth: int | None
+    console: Console,
+    env: str | None,
+    platforms: tuple[Platform, ...],
+    invert: str | None,
+    depth: int | None,
+    image: bool,
+    as_json: bool,
 ) -> None:
     """Show what needs what in the locks."""
     graphs = ops.graphs(console.context(), env=env, platforms=platforms)
     named = ops.find(graphs, invert) if invert else dict.fromkeys(graphs, ())
+    if as_json:
+        console.json({str(platform): _facts(graphs[platform], nodes) for platform, nodes in named.items()})
+        return
     for platform, nodes in named.items():
         if len(graphs) > 1:
             console.data(f"{platform}:")
-        lines = _inverted(graphs[platform], nodes) if invert else _below(graphs[platform])
+        lines = _inverted(graphs[platform], nodes) if invert else _below(graphs[platform], image=image)
         console.data("\n".join(text for level, text in lines if depth is None or level <= depth))
 
 
-def _below(graph: Graph) -> Iterator[tuple[int, str]]:
+def _below(graph: Graph, *, image: bool) -> Iterator[tuple[int, str]]:
     shown: set[Node] = set()
     for root in graph.roots:
+        if root.section == IMAGE and not image:
+            continue
         again = _AGAIN if root.node in shown and graph.needs.get(root.node) else ""
         yield 0, f"{_node(root.node)}  [{root.section}: {root.words}]{again}"
         if root.node not in shown:
             yield from ((level, text) for level, text, _ in _lines(graph.needs, root.node, shown))
+    hidden = [root for root in graph.roots if root.section == IMAGE and not image]
+    if hidden:
+        yield 0, f"and {len(hidden)} Debian packages in the base of the image: --image shows them"
 
 
 def _inverted(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[int, str]]:
     above = graph.inverted()
-    words = {root.node: f"  [{root.section}: {root.words}]" for root in graph.roots}
+    words: dict[Node, str] = {}
+    for root in graph.roots:
+        words[root.node] = f"{words.get(root.node, ' ')} [{root.section}: {root.words}]"
     for node in nodes:
         yield 0, _node(node) + words.get(node, "")
         for level, text, need in _lines(above, node, set()):
@@ -79,3 +100,23 @@ def _rails(steps: list[tuple[int, Need, bool]], number: int, depth: int) -> str:
 
 def _node(node: Node) -> str:
     return f"{node.name} {node.version} ({node.kind})"
+
+
+def _facts(graph: Graph, nodes: Sequence[Node]) -> dict[str, Any]:
+    """Lay the graph out flat, or what requires some packages of it."""
+    if nodes:
+        above = graph.inverted()
+        return {"packages": [_package(node, "required-by", above.get(node, ())) for node in nodes]}
+    return {
+        "roots": [{"section": r.section, "words": r.words, "name": r.node.name} for r in graph.roots],
+        "packages": [_package(node, "needs", graph.needs.get(node, ())) for node in graph.nodes],
+    }
+
+
+def _package(node: Node, key: str, needs: Sequence[Need]) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "version": node.version,
+        "from": str(node.kind),
+        key: [{"name": need.node.name, "words": need.words} for need in needs],
+    }

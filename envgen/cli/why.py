@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.options import json_option, platform_option
+from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
 from envgen.lock.graph import Kind, chains
 from envgen.ops import graph as ops
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command("why")
-@click.argument("name")
-@click.argument("env", required=False)
+@click.argument("name", shell_complete=complete_packages)
+@env_argument
 @platform_option("This platform only; give it several times for several.")
 @json_option
 @click.pass_obj

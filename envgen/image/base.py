@@ -79,16 +79,16 @@ def base_entries(
 
 
 def _made(found: Mapping[str, Entry], root: Path, *, platform: Platform) -> Iterator[Entry]:
-    """Make what no package brings; packages' own files come first."""
+    """Make what no package brings, the preferred first where a path is made twice."""
     yield from merged_links(found)
     yield from alternatives(found)
     yield from (Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items())
-    yield from (file(path, text) for path, text in TEXTS.items())
-    yield Link(path="etc/localtime", target="../usr/share/zoneinfo/Etc/UTC")
-    yield file(_BUNDLE, _bundle(found, root))
     for path, source in _COPIES.items():
         if source in found:
             yield file(path, (root / source).read_bytes())
+    yield from (file(path, text) for path, text in TEXTS.items())
+    yield Link(path="etc/localtime", target="../usr/share/zoneinfo/Etc/UTC")
+    yield file(_BUNDLE, _bundle(found, root))
     yield file(ldcache.PATH, ldcache.render(ldcache.scan(root, platform=platform)))
 
 

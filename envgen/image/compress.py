@@ -19,7 +19,8 @@ import zstandard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Write = Callable[[bytes], object]
+    Data = bytes | memoryview
+    Write = Callable[[Data], object]
 
 _PIECE = 4 << 20
 """Bytes that are compressed at once: one gzip member, or one call of zstd. Memory stays flat with it."""
@@ -59,7 +60,7 @@ COMPRESSORS = {
 class Encoder(Protocol):
     """Takes the bytes of a layer in order and writes them compressed."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """Take bytes; how they are cut into calls makes no difference to what comes out."""
 
     def close(self) -> None:
@@ -87,7 +88,7 @@ class GzipEncoder:
         self._out = out
         self._waiting = bytearray()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """Take bytes to compress."""
         self._waiting += data
         while len(self._waiting) >= _PIECE:
@@ -124,7 +125,7 @@ class _ZstdEncoder:
         self._waiting = bytearray()
         self._frame = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True).compressobj()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         self._waiting += data
         while len(self._waiting) >= _PIECE:
             self._out(self._frame.compress(bytes(self._waiting[:_PIECE])))
@@ -141,7 +142,7 @@ class _NoEncoder:
     def __init__(self, out: Write) -> None:
         self._out = out
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         self._out(data)
 
     def close(self) -> None:

@@ -198,7 +198,15 @@ class Linked:
             opened = open_wheel(archive, wheel, python=self.environment.compiler.minor)
         places = ((opened.layout.place(member.name), member) for member in opened.members.values())
         return {
-            path: InWheel(wheel=file, member=member, sha256=Sha256(digests[path])) for path, member in places if path
+            path: InWheel(
+                wheel=file,
+                wheel_sha256=wheel.sha256,
+                member=member,
+                sha256=Sha256(digests[path]),
+                copy=self.root / path,
+            )
+            for path, member in places
+            if path
         }
 
     def _record(self, package: LinkPackage) -> File:
@@ -220,7 +228,7 @@ class Linked:
 
 def _part(environment: Environment, content: Contents) -> Part:
     package = content.package
-    stated = {entry["_path"]: entry.get("size_in_bytes", 0) for entry in read_paths(package)["paths"]}
+    stated = {entry["_path"]: _size(entry) for entry in read_paths(package)["paths"]}
     sources = {item.claim.path: item.source for item in content.items}
     sizes = {f"{environment.prefix}/{path}": stated.get(sources[path], 0) for path in environment.owned(content)}
     compiler = environment.compiler
@@ -228,6 +236,11 @@ def _part(environment: Environment, content: Contents) -> Part:
     sizes[f"{environment.prefix}/{META}/{package.record.dist}.json"] = _RECORD_LINE * len(stated)
     name = str(package.record.name)
     return Part(name=name, stage=Stage.of_package(name), key=_key(environment, package), sizes=sizes)
+
+
+def _size(entry: Mapping[str, Any]) -> int:
+    """Return the bytes of a file; for a link, `paths.json` has those of what it leads to."""
+    return 0 if entry["path_type"] == "softlink" else int(entry.get("size_in_bytes", 0))
 
 
 def _key(environment: Environment, package: LinkPackage) -> str:

@@ -58,13 +58,17 @@ class InWheel:
 
     Attributes:
         wheel: the wheel file.
+        wheel_sha256: of the wheel file.
         member: where in it, and what its zip directory says of the content.
         sha256: of the content.
+        copy: the content as a file, which spares inflating where it is still what the member says.
     """
 
     wheel: Path
+    wheel_sha256: Sha256
     member: Member
     sha256: Sha256
+    copy: Path
 
     @property
     def size(self) -> int:

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
 from envgen.errors import EnvgenError, UserError
+from envgen.image.entries import File
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from envgen.image.entries import Entry
 
 LARGE = 5_000_000
 """Bytes from which a part has a layer of its own, as long as the budget lasts.
@@ -133,6 +136,14 @@ class PlannedLayer:
         """Say what is in it, for people."""
         names = [share.part if share.first is None else f"{share.part} (continued)" for share in self.shares]
         return ", ".join(names)
+
+
+def part_of(name: str, stage: Stage, entries: Iterable[Entry]) -> Part:
+    """Make a part of entries that are there already; all that they say determines it."""
+    every = sorted(entries, key=lambda entry: entry.path)
+    facts = [(e.path, e.source.sha256, e.mode, e.uid, e.gid) if isinstance(e, File) else repr(e) for e in every]
+    sizes = {e.path: e.source.size if isinstance(e, File) else 0 for e in every}
+    return Part(name=name, stage=stage, key=Sha256.of(repr(facts).encode()), sizes=sizes)
 
 
 def group(parts: Iterable[Part], *, budget: int, cap: int) -> tuple[PlannedLayer, ...]:

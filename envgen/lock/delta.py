@@ -31,6 +31,7 @@ class Entry:
         version: in the words of its kind.
         build: build string of a conda package, architecture of a Debian package, "" for a wheel.
         digest: what tells two files of one version apart; None where the state does not know.
+        users: recipes that a Debian package goes into, and `image`; empty for all others.
         size: bytes to download; None where that is not known. What a recipe makes costs what its parts cost.
     """
 
@@ -40,6 +41,7 @@ class Entry:
     build: str
     digest: Sha256 | None
     size: int | None
+    users: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[bool, str]:
@@ -62,10 +64,12 @@ class State:
     Attributes:
         entries: the packages.
         lock: where the state is a lock.
+        has_image: whether the base of an image is locked with it.
     """
 
     entries: tuple[Entry, ...]
     lock: Lock | None = None
+    has_image: bool = False
 
     @property
     def download(self) -> int | None:
@@ -97,6 +101,10 @@ class Delta:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.settings)
 
+    def touched(self) -> tuple[Entry, ...]:
+        """List every package that is not the same in both, as it is in the new state where it is there."""
+        return (*self.added, *self.removed, *(change.after for change in self.changed))
+
     def summary(self) -> str:
         """Count the packages in one line."""
         counts = {"added": len(self.added), "removed": len(self.removed), "changed": len(self.changed)}
@@ -105,7 +113,8 @@ class Delta:
 
 def state_of(lock: Lock, debian: DebianLock | None) -> State:
     """Take the packages of a lock and of the Debian lock beside it."""
-    return State(entries=(*_locked(lock), *_debian(debian)), lock=lock)
+    has_image = debian is not None and debian.base is not None
+    return State(entries=(*_locked(lock), *_debian(debian)), lock=lock, has_image=has_image)
 
 
 def compare(before: State | None, after: State | None) -> Delta:
@@ -170,4 +179,5 @@ def _debian(lock: DebianLock | None) -> Iterable[Entry]:
             build=package.architecture,
             digest=package.sha256,
             size=package.size,
+            users=package.used_by,
         )

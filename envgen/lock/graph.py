@@ -150,7 +150,7 @@ def graph_of(
     builder = _Builder.of(lock, names, debian, listed or {})
     needs = {node_of(package): tuple(sorted(builder.needs(package))) for package in lock.packages}
     found = (builder.root(wish) for wish in wishes)
-    image = [Root(node=node, words=words, section="image") for node, words in builder.debs(IMAGE)]
+    image = [Root(node=node, words=words, section=IMAGE) for node, words in builder.debs(IMAGE)]
     return Graph(
         nodes=tuple(sorted({*needs, *map(debian_node, builder.debian)})),
         needs=needs,

@@ -33,7 +33,7 @@ def load(text: str, *, source: str, renew: str) -> Node:
     if _CONFLICT.search(text):
         raise LockError(
             f"{source}: holds merge conflict markers",
-            hint="take either side (`git checkout --ours` or `--theirs` with its path), then run `envgen lock`",
+            hint="settle what conflicts in the spec and `git add` it, then run `envgen merge-lock`",
         )
     try:
         value = yaml.load(text, Loader=_LOADER)  # noqa: S506  a SafeLoader in C

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
-from envgen.lock.debian_lock import debian_file_name, read_debian_lock
+from envgen.image.plan import Stage
+from envgen.lock.debian_lock import IMAGE, debian_file_name, read_debian_lock
 from envgen.lock.delta import Delta, Entry, State, compare, only, state_of
 from envgen.lock.graph import Kind, nearest_hint
 from envgen.lock.model import file_name
@@ -119,6 +120,28 @@ def diff(
     return Comparison(before=before.label, after=after.label, differences=differences)
 
 
+def layers_of(difference: Difference) -> dict[str, tuple[str, ...]]:
+    """Say which groups of layers change in the image, in its order, and by which packages; nothing without an image.
+
+    A large package has a layer of its own, small ones share some: how they are cut depends on the files in them, which
+    a lock does not know.
+    """
+    after = difference.delta.after
+    if not (after and after.has_image):
+        return {}
+    found: dict[Stage, set[str]] = {}
+    for entry in difference.delta.touched():
+        for stage in _stages(entry):
+            found.setdefault(stage, set()).add(entry.name)
+    return {stage.name.lower(): tuple(sorted(found[stage])) for stage in sorted(found)}
+
+
+def _stages(entry: Entry) -> set[Stage]:
+    if entry.kind is not Kind.DEBIAN:
+        return {Stage.of_package(entry.name)}
+    return {Stage.BASE if user == IMAGE else Stage.of_package(user) for user in entry.users}
+
+
 def license_of(context: Context, entry: Entry) -> str | None:
     """Say the licence of a wheel, where its METADATA was read on this machine before."""
     raw = metadata_cache.known(context.store, entry.digest) if entry.kind is Kind.WHEEL and entry.digest else None
@@ -216,7 +239,7 @@ def _files(path: Path, label: str) -> dict[tuple[str, Platform], Text | State]:
     Raises:
         UserError: its name is not that of a lock.
     """
-    key = _key(path.name)
+    key = key_of(path.name)
     if key is None:
         raise UserError(f"`{label}` is not named like a lock", hint=f"as in `{file_name('my-env', Platform.LINUX_64)}`")
     beside = path.with_name(debian_file_name(*key))
@@ -238,12 +261,12 @@ def _revision(repository: Repository, commit: str, label: str) -> Iterator[tuple
         return repository.read(files[path]).decode(errors="replace") if path in files else None
 
     for path in sorted(files):
-        key = _key(Path(path).name)
+        key = key_of(Path(path).name)
         if key and (lock := text(path)) is not None:
             yield key, Text(where=f"{label}:{path}", lock=lock, debian=text(f"locks/{debian_file_name(*key)}"))
 
 
-def _key(name: str) -> tuple[str, Platform] | None:
+def key_of(name: str) -> tuple[str, Platform] | None:
     """Read environment and platform from the name of a lock."""
     environment, point, platform = name.removesuffix(_SUFFIX).rpartition(".")
     if not (name.endswith(_SUFFIX) and point and platform in set(Platform)):

@@ -15,7 +15,6 @@ from envgen.errors import HostError, LockError
 from envgen.lock.request import active
 from envgen.names import project_name
 from envgen.ops.locks import need_lock, reasons_against
-from envgen.ops.materials import provide
 from envgen.ops.packages import link_packages, materials_of
 from envgen.ops.places import conda_settings, destination
 from envgen.prefix import inventory
@@ -102,7 +101,11 @@ def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False
     if not prepared.plan:
         return LinkResult(linked=(), unlinked=(), unchanged=len(prepared.plan.items), recovered=False)
     with context.store.in_use():
-        provide(context, prepared.plan, prepared.pair)
+        if prepared.plan.prepare:
+            # sources and builders take half a second to import, more than linking a small environment
+            from envgen.ops.materials import provide  # noqa: PLC0415
+
+            provide(context, prepared.plan, prepared.pair)
         result = link(
             link_packages(context, prepared.plan.items, prepared.pair),
             prepared.prefix,

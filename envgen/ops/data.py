@@ -21,6 +21,18 @@ def license_table() -> LicenseTable:
     return LicenseTable.from_toml((_DATA / "licenses.toml").read_text(encoding="utf-8"))
 
 
+def starter_template() -> str:
+    """Read the template of a new spec."""
+    return (_DATA / "starter.yaml.j2").read_text(encoding="utf-8")
+
+
+def shipped_specs() -> dict[str, Path]:
+    """Find the specs that ship, by name; in a source checkout they stand beside the package."""
+    shipped = _DATA / "environments"
+    folder = shipped if shipped.is_dir() else _DATA.parent.parent / "environments"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
 def debian_keys() -> tuple[bytes, ...]:
     """Read the public keys that sign Debian's archive."""
     return tuple(path.read_bytes() for path in sorted((_DATA / "debian").glob("*.asc")))

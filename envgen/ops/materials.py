@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urljoin
 
 from envgen.build.archive import extract_conda
 from envgen.build.wheel import convert
@@ -16,6 +15,7 @@ from envgen.create.plan import wheel_of
 from envgen.errors import EnvgenError
 from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
 from envgen.ops import recipes
+from envgen.ops.packages import address
 from envgen.sources.pypi import WheelIndex
 
 if TYPE_CHECKING:
@@ -124,11 +124,6 @@ def _make(job: _Job, item: Item) -> None:
             job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))
         case LockedConda():
             job.context.store.ensure_package(item.wanted.key, partial(_extract, job, package))
-
-
-def address(package: LockedConda, pair: LockPair) -> str:
-    """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
-    return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
 
 
 def _have(job: _Job, package: LockedWheel | LockedConda) -> Path:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from envgen.build.package import record_of
 from envgen.create.plan import Artifact, wheel_of
 from envgen.lock.model import LockedBuilt, LockedConda
-from envgen.ops.materials import address
 from envgen.prefix.contents import LinkPackage
 from envgen.records import BuiltPackage, ChannelPackage
 
@@ -36,6 +36,11 @@ def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
 def link_packages(context: Context, items: Iterable[Item], pair: LockPair) -> list[LinkPackage]:
     """Describe packages to the linker; the store must have them."""
     return [_link_package(context, item, pair) for item in items]
+
+
+def address(package: LockedConda, pair: LockPair) -> str:
+    """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
+    return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
 
 
 def _link_package(context: Context, item: Item, pair: LockPair) -> LinkPackage:

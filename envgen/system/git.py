@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
@@ -10,10 +12,13 @@ from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _TIMEOUT = 60.0
 """Seconds: a clone that fetches lazily may have to ask its server."""
+
+
+_ERROR = 128
+"""`git merge-file` ends with the number of conflicts, at most 127; from here on it is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,8 @@ class Repository:
         try:
             repository.git("rev-parse", "--git-dir")
         except ProcessError as error:
-            what = f"`{folder}` is in no git repository" if error.status else str(error)
+            is_none = "not a git repository" in error.tail
+            what = f"`{folder}` is in no git repository" if is_none else f"git cannot read the history: {error}"
             raise UserError(what, hint="name two files or environments, or work in a clone") from error
         return repository
 
@@ -64,6 +70,33 @@ class Repository:
         """Read an object."""
         return self._run("cat-file", "blob", thing)
 
+    def blob(self, name: str) -> bytes | None:
+        """Read what a name such as `main:locks/x` or `:2:./locks/x` stands for; None where there is no such thing."""
+        try:
+            return self._run("cat-file", "blob", name)
+        except ProcessError:
+            return None
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Find the commit that two come from; None where they have nothing in common."""
+        try:
+            return self.git("merge-base", one, other).split()[0]
+        except ProcessError:
+            return None
+
+    def three_way(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+        """Merge three versions of a text as git would; None where they conflict."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / name for name in ("ours", "base", "theirs")]
+            for path, content in zip(paths, (ours, base, theirs), strict=True):
+                path.write_bytes(content)
+            try:
+                return self._run("merge-file", "-p", *map(str, paths))
+            except ProcessError as error:
+                if error.status is None or not 0 < error.status < _ERROR:
+                    raise
+                return None
+
     def git(self, *arguments: str) -> str:
         """Run git and return what it printed.
 
@@ -72,7 +105,6 @@ class Repository:
         """
         return self._run(*arguments).decode(errors="surrogateescape")
 
-    def _run(self, *arguments: str, stdin: bytes | None = None) -> bytes:
+    def _run(self, *arguments: str) -> bytes:
         environment = {**self.environment, "LC_ALL": "C"}
-        argv = ["git", *arguments]
-        return run(argv, cwd=self.folder, env=environment, stdin=stdin, timeout=_TIMEOUT).stdout
+        return run(["git", *arguments], cwd=self.folder, env=environment, timeout=_TIMEOUT).stdout

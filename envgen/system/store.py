@@ -176,6 +176,12 @@ class Store:
         """Find a layer of an image; it counts as used now."""
         return _used(self._blob_path(sha))
 
+    def need_blob(self, sha: Sha256) -> Path:
+        """Find a layer of an image that must be there."""
+        if found := self.blob(sha):
+            return found
+        raise EnvgenError(f"the layer {sha} is missing in the store after it was made")
+
     def add_blob(self, write: Callable[[BinaryIO], Sha256]) -> None:
         """Keep what `write` writes, under the digest that it returns.
 

@@ -134,7 +134,7 @@ def test_a_new_release_waits_until_it_is_asked_for(locked: Project, cli: Command
     registries.publish()
     cli("lock").succeeded()
     assert versions(locked)["eggs"] == "1.1"
-    cli("lock", "--upgrade", "bacon").succeeded()
+    cli("lock", "--upgrade", "spam").succeeded()
     assert versions(locked)["eggs"] == "1.1"
     cli("lock", "--upgrade", "eggs").succeeded()
     assert versions(locked)["eggs"] == "1.5"

@@ -49,6 +49,15 @@ def test_tree_inverted(locked: Project, cli: Command) -> None:
     )
 
 
+def test_tree_as_json(locked: Project, cli: Command) -> None:
+    tree = cli("tree", "--json").succeeded().json()["linux-64"]
+    packages = {p["name"]: p for p in tree["packages"]}
+    assert packages["spam"]["needs"] == [{"name": "eggs", "words": "eggs"}]
+    assert {"section": "pypi", "words": "eggs<2", "name": "eggs"} in tree["roots"]
+    above = cli("tree", "--json", "--invert", "eggs").succeeded().json()["linux-64"]["packages"]
+    assert above[0]["required-by"] == [{"name": "spam", "words": "eggs"}]
+
+
 def test_why_tells_every_chain(locked: Project, cli: Command) -> None:
     out = cli("why", "eggs").succeeded().out
     assert out == "linux-64: eggs 1.1 (wheel)\n  pypi: spam==1.0\n     └ eggs → 1.1\n  pypi: eggs<2\n"
@@ -153,3 +162,14 @@ def test_bad_policy_names_the_line(demo: Project, cli: Command) -> None:
     assert outcome.code == 1
     assert "demo.yaml:7: unknown key `licenses.alow` (did you mean `allow`?)" in outcome.err
     assert "demo.yaml:8" in outcome.err
+
+
+HEAVY = ("conda_lock", "jinja2", "pypi_simple", "rattler", "rich", "urllib3", "envgen.solve", "envgen.build")
+"""Imports that together take longer than all the rest of a verb that only reads."""
+
+
+@pytest.mark.parametrize("verb", ["tree", "why eggs", "diff HEAD", "list --json"])
+def test_reading_loads_nothing_heavy(verb: str, committed: Project, cli: Command) -> None:
+    outcome = cli.process(*verb.split(), PYTHONPROFILEIMPORTTIME="1").succeeded()
+    loaded = {line.rpartition("|")[2].strip() for line in outcome.err.splitlines() if line.startswith("import time:")}
+    assert {name for name in loaded if name.startswith(HEAVY)} == set()

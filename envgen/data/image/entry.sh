@@ -3,10 +3,10 @@
 # passes signals on and reaps; exec, Kubernetes' `command:` and Apptainer's `exec` come past both, and lack nothing but
 # what is made below: a home that can be written, where the image's own cannot.
 #
-# Beside this file lies `services`: a line for each, NAME, PORT and COMMAND with tabs between.
+# Beside this file lies `services`: a line for each, NAME, PORT and COMMAND with tabs between, `-` for none.
 set -uo pipefail
 
-readonly grace=15 # tenths of a second from SIGTERM to SIGKILL
+readonly grace=1200000 # microseconds from SIGTERM to SIGKILL; engines and people expect an end within two seconds
 here=$(cd "$(dirname "$0")" && pwd)
 declare -A names=() # process -> service
 
@@ -16,7 +16,7 @@ say() { printf '[%s] %s\n' "$1" "$2"; }
 new_folder() {
     local place
     for place in "${TMPDIR:-/tmp}" /run /dev/shm; do
-        [ -w "$place" ] && mktemp -d "$place/entry.XXXXXXXX" && return
+        [ -w "$place" ] && mktemp -d "$place/entry.XXXXXXXX" && return 0
     done
     echo "entry: nothing can be written: give the container a /tmp (--tmpfs /tmp)" >&2
     return 1
@@ -24,7 +24,7 @@ new_folder() {
 
 # Under another uid than the image's, and where the image is read-only, the home may be nobody's.
 need_home() {
-    [ -n "${HOME:-}" ] && [ "$HOME" != / ] && [ -w "$HOME" ] && return
+    [ -n "${HOME:-}" ] && [ "$HOME" != / ] && [ -w "$HOME" ] && return 0
     folder=${folder:-$(new_folder)} || exit 1
     export HOME=$folder/home
     mkdir -p "$HOME"
@@ -47,7 +47,9 @@ signal() {
 
 is_running() {
     local pid
-    for pid in "${!names[@]}"; do kill -0 -- "-$pid" 2>/dev/null && return; done
+    for pid in "${!names[@]}"; do
+        kill -0 -- "-$pid" 2>/dev/null && return 0 # a bare `return` in a trap gives the status from before the trap
+    done
     return 1
 }
 
@@ -55,11 +57,8 @@ is_running() {
 finish() {
     trap '' TERM INT
     signal TERM
-    local tenth
-    for ((tenth = 0; tenth < grace; tenth++)); do
-        is_running || break
-        sleep 0.1
-    done
+    local until=$((${EPOCHREALTIME/[.,]/} + grace))
+    while is_running && ((${EPOCHREALTIME/[.,]/} < until)); do sleep 0.05; done
     signal KILL
     [ -n "${folder:-}" ] && rm -rf -- "$folder"
     exit "$1"
@@ -83,14 +82,16 @@ start_ssh() {
     local port=$1 account key keys=()
     if ! account=$(id -un 2>/dev/null); then
         say ssh "off: uid $(id -u) has no account; run as the image's own user, or mount an /etc/passwd that has one"
-        return
+        return 0
     fi
+    [ "$account" = root ] && account=$USER # root comes in never, the image's user does where root runs the image
     folder=${folder:-$(new_folder)} || exit 1
+    chmod 711 "$folder" # sshd reads a user's keys as that user
     for key in /etc/ssh/ssh_host_*_key; do [ -r "$key" ] && keys+=("$key"); done # mounted, to outlive the container
     if [ ${#keys[@]} = 0 ]; then
         ssh-keygen -q -t ed25519 -N '' -C '' -f "$folder/host_key" && keys=("$folder/host_key")
     fi
-    (umask 077 && printf '%s\n' "${SSH_AUTHORIZED_KEYS:-}" >"$folder/authorized_keys")
+    printf '%s\n' "${SSH_AUTHORIZED_KEYS:-}" >"$folder/authorized_keys"
     (umask 077 && sshd_config "$port" "${keys[@]}" >"$folder/sshd_config")
     if ! grep -qs '^[^#]' "$folder/authorized_keys" /etc/ssh/authorized_keys ~/.ssh/authorized_keys; then
         say ssh "nobody can come in yet: set SSH_AUTHORIZED_KEYS, or mount /etc/ssh/authorized_keys"
@@ -127,8 +128,9 @@ need_home
 [ -s "$here/services" ] || exec /bin/bash
 
 [ -w . ] || cd "$HOME" || exit 1
-trap 'finish 143' TERM
-trap 'finish 130' INT
+asked=
+trap 'asked=143' TERM
+trap 'asked=130' INT
 while IFS=$'\t' read -r name port command; do
     case $name in
     jupyter) start_jupyter "$port" ;;
@@ -139,6 +141,9 @@ done <"$here/services"
 unset JUPYTER_TOKEN
 
 [ ${#names[@]} = 0 ] && exit 1
+trap 'finish 143' TERM
+trap 'finish 130' INT
+[ -n "$asked" ] && finish "$asked"
 wait -n -p ended "${!names[@]}"
 status=$?
 say "${names[$ended]}" "ended with status $status, so the container ends"

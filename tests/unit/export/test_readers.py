@@ -10,9 +10,14 @@ import pytest
 import rattler
 import yaml
 from conda_lock.lockfile import parse_conda_lock_file
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from dockerfile_parse import DockerfileParser
 from packageurl import PackageURL
 from packaging.pylock import Pylock
 from packaging.requirements import Requirement
+from spdx_tools.spdx.parser.parse_anything import parse_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from envgen.export.formats import FORMATS
 from envgen.platforms import Platform
@@ -110,20 +115,16 @@ def test_notes_say_what_a_format_leaves_out() -> None:
 
 
 def test_cyclonedx_is_valid(tmp_path: Path) -> None:
-    validation = pytest.importorskip("cyclonedx.validation.json")
-    schema = pytest.importorskip("cyclonedx.schema")
     text = written("cyclonedx", tmp_path).read_text(encoding="utf-8")
-    assert validation.JsonStrictValidator(schema.SchemaVersion.V1_6).validate_str(text) is None
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     components = json.loads(text)["components"]
     digests = {c["name"]: c["hashes"][-1]["content"] for c in components if not c["purl"].startswith("pkg:deb")}
     assert digests == {name: digest for name, (_, digest) in ALL.items()}
 
 
 def test_spdx_is_valid(tmp_path: Path) -> None:
-    parser = pytest.importorskip("spdx_tools.spdx.parser.parse_anything")
-    validator = pytest.importorskip("spdx_tools.spdx.validation.document_validator")
-    document = parser.parse_file(str(written("spdx", tmp_path)))
-    assert validator.validate_full_spdx_document(document) == []
+    document = parse_file(str(written("spdx", tmp_path)))
+    assert validate_full_spdx_document(document) == []
     found = {p.name: p.version for p in document.packages if p.name in ALL}
     assert found == {name: version for name, (version, _) in ALL.items()}
 
@@ -150,8 +151,7 @@ def test_debian_package_is_part_of_what_its_recipe_made(tmp_path: Path) -> None:
 
 
 def test_dockerfile_parses(tmp_path: Path) -> None:
-    parse = pytest.importorskip("dockerfile_parse")
-    file = parse.DockerfileParser(path=str(written("dockerfile", tmp_path, samples.lock(), samples.other()).parent))
+    file = DockerfileParser(path=str(written("dockerfile", tmp_path, samples.lock(), samples.other()).parent))
     instructions = [step["instruction"] for step in file.structure]
     assert instructions.count("FROM") == 2
     assert file.cmd == '["python"]'

@@ -90,7 +90,7 @@ def test_merge_conflicts_have_a_hint_of_their_own() -> None:
     text = "version: 1\n<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> theirs\n"
     with pytest.raises(LockError, match="holds merge conflict markers") as caught:
         read_lock(text, source="x.yml")
-    assert "git checkout --ours" in str(caught.value.hint)
+    assert "envgen merge-lock" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""`envgen completion`: what a shell evaluates to complete verbs, options, environments and packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import get_completion_class
+
+from envgen.errors import EnvgenError
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+
+_SHELLS = ("bash", "zsh", "fish")
+_VARIABLE = "_ENVGEN_COMPLETE"
+
+
+@click.command(
+    "completion",
+    epilog='bash, zsh: eval "$(envgen completion bash)" in ~/.bashrc or ~/.zshrc.'
+    " fish: envgen completion fish > ~/.config/fish/completions/envgen.fish.",
+)
+@click.argument("shell", type=click.Choice(_SHELLS))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    """Print the completion script of a SHELL."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise EnvgenError(f"click cannot complete for {shell}")
+    console: Console = ctx.obj
+    console.data(found(ctx.find_root().command, {}, "envgen", _VARIABLE).source())

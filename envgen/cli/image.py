@@ -1,0 +1,194 @@
+"""`envgen image`: locks become an OCI image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.sizes import human_size
+from envgen.image.compress import Compression
+from envgen.image.push import Reference
+from envgen.ops import image as ops
+from envgen.ops import image_out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.cli.console import Console
+    from envgen.image.plan import PlannedLayer
+    from envgen.ops.context import Context
+    from envgen.ops.image import Made, Prepared
+    from envgen.ops.image_parts import Ingredients
+    from envgen.platforms import Platform
+
+_SHOWN = 60
+"""Characters of a layer's content in the table."""
+
+
+@click.command("image")
+@env_argument
+@platform_option("For this platform only; can be given several times. All Linux platforms of the spec by default.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the OCI layout; `dist/ENV.oci` by default.")
+@click.option("--archive", type=click.Path(path_type=Path, dir_okay=False), help="Write the layout as one file, too.")
+@click.option("--load", type=click.Choice(["podman", "docker"]), help="Load it into a container engine.")
+@click.option("--push", metavar="REGISTRY/NAME:TAG", help="Push it; only what the registry lacks travels.")
+@click.option("--compression", type=click.Choice([str(c) for c in Compression]), default="gzip", show_default=True)
+@click.option("--plan", "plan_only", is_flag=True, help="Show the layers and what a push would send; write no image.")
+@click.option(
+    "--frozen", is_flag=True, help="Take locks as they are, without asking whether they are true for the spec."
+)
+@json_option
+@click.pass_obj
+def command(
+    console: Console,
+    env: str | None,
+    platforms: tuple[Platform, ...],
+    output: Path | None,
+    archive: Path | None,
+    load: str | None,
+    push: str | None,
+    compression: str,
+    plan_only: bool,
+    frozen: bool,
+    as_json: bool,
+) -> None:
+    """Write an OCI image of the environment, without a container engine.
+
+    Standard output is the image's digest.
+    """
+    context = console.context()
+    reference = Reference.parse(push) if push else None
+    ingredients = ops.open_image(context, env=env, platforms=platforms, frozen=frozen)
+    if plan_only and any(one.plan.prepare for one in ingredients):
+        _show_downloads(console, ingredients, as_json=as_json)
+        return
+    with ops.prepared(context, ingredients, compression=Compression(compression)) as images:
+        there = image_out.remote(context, reference) if plan_only and reference else None
+        if plan_only and as_json:
+            console.json([_plan_json(image, there) for image in images])
+        elif plan_only or not as_json:
+            _show_plan(console, images, there, whole=plan_only)
+        if plan_only:
+            return
+        made = ops.make(context, images, image_out.directory(context, ingredients, output))
+        result = _result(made)
+    _deliver(context, made, archive=archive, load=load, reference=reference)
+    if as_json:
+        console.json(result)
+    else:
+        console.data(f"sha256:{made.layout.digest}")
+        _show_end(console, made)
+
+
+def _deliver(
+    context: Context, made: Made, *, archive: Path | None, load: str | None, reference: Reference | None
+) -> None:
+    if archive:
+        image_out.archive(context, made.layout, archive)
+    if load:
+        image_out.load(context, made, load)
+    if reference:
+        image_out.push(context, made.layout, reference)
+
+
+def _show_downloads(console: Console, ingredients: Sequence[Ingredients], *, as_json: bool) -> None:
+    """Say what has to come first: layers are planned by the files of packages."""
+    plans = {str(one.platform): one.plan for one in ingredients}
+    if as_json:
+        console.json(
+            [
+                {"platform": name, "download": {"files": len(plan.fetch), "bytes": plan.fetch_size}, "layers": None}
+                for name, plan in plans.items()
+            ]
+        )
+        return
+    for name, plan in plans.items():
+        console.say(
+            f"{name}: {len(plan.prepare)} packages are not in the store, {human_size(plan.fetch_size)} to download; "
+            "layers are planned when they are there (`envgen create`, or `envgen image` without --plan)"
+        )
+
+
+def _show_plan(console: Console, images: Sequence[Prepared], there: frozenset[str] | None, *, whole: bool) -> None:
+    for image in images:
+        size = sum(layer.size for layer in image.layers)
+        console.say(
+            f"{image.ingredients.spec.name} for {image.ingredients.platform}: {len(image.layers)} layers, "
+            f"{human_size(size)} unpacked; {len(image.missing)} to write, "
+            f"{human_size(sum(layer.size for layer in image.missing))}"
+        )
+        if whole:
+            rows = [_row(number, layer, image, there) for number, layer in enumerate(image.layers, 1)]
+            console.table(["#", "unpacked", "blob", "state", "content"], rows, right=["#", "unpacked", "blob"])
+    if there is not None:
+        known = [layer for image in images for layer in image.known.values() if f"sha256:{layer.digest}" not in there]
+        unknown = [layer for image in images for layer in image.missing]
+        console.say(
+            f"a push would send {len(known)} layers of {human_size(sum(layer.size for layer in known))}, and "
+            f"{len(unknown)} that are yet to be written ({human_size(sum(layer.size for layer in unknown))} unpacked)"
+        )
+
+
+def _row(number: int, planned: PlannedLayer, image: Prepared, there: frozenset[str] | None) -> tuple[str, ...]:
+    have = image.known.get(planned.key)
+    title = planned.title if len(planned.title) <= _SHOWN else f"{planned.title[: _SHOWN - 3]}..."
+    state = "to write" if have is None else "cached"
+    if there is not None and have is not None:
+        state = "in the registry" if f"sha256:{have.digest}" in there else "to send"
+    return str(number), human_size(planned.size), human_size(have.size) if have else "", state, title
+
+
+def _show_end(console: Console, made: Made) -> None:
+    sizes = {layer.digest: layer.size for image in made.images for layer in image.layers}
+    console.say(
+        f"{made.layout.directory}: {len(sizes)} layers, {human_size(sum(sizes.values()))}, "
+        f"for {', '.join(str(image.platform) for image in made.images)}"
+    )
+
+
+def _plan_json(image: Prepared, there: frozenset[str] | None) -> dict[str, Any]:
+    return {
+        "environment": image.ingredients.spec.name,
+        "platform": str(image.ingredients.platform),
+        "layers": [_layer_json(layer, image, there) for layer in image.layers],
+    }
+
+
+def _layer_json(planned: PlannedLayer, image: Prepared, there: frozenset[str] | None) -> dict[str, Any]:
+    have = image.known.get(planned.key)
+    return {
+        "parts": [share.part for share in planned.shares],
+        "unpacked": planned.size,
+        "digest": f"sha256:{have.digest}" if have else None,
+        "size": have.size if have else None,
+        "cached": have is not None,
+        "in_registry": None if there is None else have is not None and f"sha256:{have.digest}" in there,
+    }
+
+
+def _result(made: Made) -> dict[str, Any]:
+    return {
+        "environment": made.layout.name,
+        "layout": str(made.layout.directory),
+        "digest": f"sha256:{made.layout.digest}",
+        "media_type": made.layout.media_type,
+        "images": [
+            {
+                "platform": str(image.platform),
+                "digest": f"sha256:{made.layout.manifests[image.platform]}",
+                "layers": [
+                    {
+                        "digest": f"sha256:{layer.digest}",
+                        "diff_id": f"sha256:{layer.diff_id}",
+                        "size": layer.size,
+                        "unpacked": layer.unpacked,
+                    }
+                    for layer in image.layers
+                ],
+            }
+            for image in made.images
+        ],
+    }

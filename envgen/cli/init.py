@@ -1,0 +1,57 @@
+"""`envgen init`: a new environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from envgen.cli.options import platform_option
+from envgen.errors import UsageError
+from envgen.ops import init as ops
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+    from envgen.platforms import Platform
+
+
+@click.command("init", epilog='envgen init train --pypi "torch ==2.8.0" --pypi numpy --cuda 12.8')
+@click.argument("name", required=False)
+@click.option("--python", default="3.11", show_default=True, help="The minor version of Python.")
+@platform_option("Lock this platform; give it several times for several. This machine's without.")
+@click.option("--channel", "channels", multiple=True, help="A conda channel, strongest first.")
+@click.option("--dependency", "dependencies", multiple=True, metavar="MATCHSPEC", help="A conda package.")
+@click.option("--pypi", multiple=True, metavar="REQUIREMENT", help="A wheel, as pip would write it.")
+@click.option("--cuda", metavar="VERSION", help="The newest CUDA that the machines' driver supports.")
+@click.option("--from", "shipped", metavar="SPEC", help="Copy a spec that ships with envgen, such as pt28-accel.")
+@click.pass_obj
+def command(
+    console: Console,
+    name: str | None,
+    python: str,
+    platforms: tuple[Platform, ...],
+    channels: tuple[str, ...],
+    dependencies: tuple[str, ...],
+    pypi: tuple[str, ...],
+    cuda: str | None,
+    shipped: str | None,
+) -> None:
+    """Write the spec of a new environment; NAME is the folder's without."""
+    chosen = name or shipped or console.directory.name
+    if shipped:
+        if channels or dependencies or pypi or cuda or platforms:
+            raise UsageError("--from copies a spec as it is", hint="edit the copy")
+        file = ops.init_from(console.directory, chosen, shipped=shipped)
+    else:
+        wishes = ops.Wishes(
+            name=chosen,
+            python=python,
+            platforms=platforms,
+            channels=channels,
+            dependencies=dependencies,
+            pypi=pypi,
+            cuda=cuda,
+        )
+        file = ops.init(console.directory, wishes, today=console.today)
+    console.say(f"wrote {file.relative_to(console.directory)}; next: `envgen lock`, then `envgen create`")
+    console.say("in a git repository, `envgen merge-lock --install` lets branches merge their locks")

@@ -1,0 +1,256 @@
+"""`image`: locks become an OCI image, without a container engine."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from envgen.errors import UserError
+from envgen.image.base_files import DIRECTORIES
+from envgen.image.blobs import LayerCache
+from envgen.image.compress import Compression
+from envgen.image.config import LayerNote, annotations_of, cuda_major, environment_of, image_config, labels_of
+from envgen.image.content import linked, parts, survey
+from envgen.image.entries import Directory, file, parents
+from envgen.image.layout import Image, write_layout
+from envgen.image.plan import Stage, group, part_of
+from envgen.image.setup import setup_entries
+from envgen.ops import data
+from envgen.ops.image_parts import (
+    Base,
+    compiler,
+    declared_variables,
+    fetch_wheels,
+    gather,
+    open_ingredients,
+    opencl_vendors,
+)
+from envgen.ops.locks import platforms_of
+from envgen.spec.select import select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from envgen.digest import Sha256
+    from envgen.events import Progress
+    from envgen.image.content import Environment, Linked
+    from envgen.image.entries import Entry
+    from envgen.image.layer import Layer
+    from envgen.image.layout import Layout
+    from envgen.image.plan import Part, PlannedLayer
+    from envgen.ops.context import Context
+    from envgen.ops.image_parts import Ingredients
+    from envgen.platforms import Platform
+
+_SETUP = "users, services and entry point"
+_HISTORY = "conda-meta/history"
+_OURS = (Stage.BASE, Stage.RUNTIME)
+"""Stages whose parts are no packages of the environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An image for one platform, planned.
+
+    Attributes:
+        ingredients: what it is made of.
+        environment: its packages.
+        base: its Debian packages.
+        setup: the entries of its last layer.
+        variables: of its configuration.
+        compression: of its layers.
+        layers: lowest first.
+        known: key of a layer -> the layer, for those that the store has.
+    """
+
+    ingredients: Ingredients
+    environment: Environment
+    base: Base
+    setup: tuple[Entry, ...]
+    variables: Mapping[str, str]
+    compression: Compression
+    layers: tuple[PlannedLayer, ...]
+    known: Mapping[Sha256, Layer]
+
+    @property
+    def missing(self) -> tuple[PlannedLayer, ...]:
+        """The layers that have to be written."""
+        return tuple(layer for layer in self.layers if layer.key not in self.known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An image that is written.
+
+    Attributes:
+        layout: where.
+        images: one for each platform.
+    """
+
+    layout: Layout
+    images: tuple[Image, ...]
+
+
+def open_image(
+    context: Context, *, env: str | None, platforms: Sequence[Platform], frozen: bool
+) -> tuple[Ingredients, ...]:
+    """Read the locks of an image and say what the store lacks; nothing moves.
+
+    Args:
+        context: the world.
+        env: name of the spec, or None for the project's only or default one.
+        platforms: of the image; all Linux platforms of the spec without.
+        frozen: take locks as they are, without asking whether they are true for the spec.
+
+    Raises:
+        LockError: a lock is missing, or no longer true.
+        UserError: the spec has no image, or a platform is not Linux.
+    """
+    spec = select(context.root, env)
+    chosen = platforms_of(spec, platforms) if platforms else tuple(p for p in spec.targets if p.is_linux)
+    if not chosen or not all(platform.is_linux for platform in chosen):
+        raise UserError(f"images are made for Linux, not for {', '.join(platforms or spec.targets)}")
+    return tuple(open_ingredients(context, spec, platform, frozen=frozen) for platform in chosen)
+
+
+@contextmanager
+def prepared(
+    context: Context, ingredients: Sequence[Ingredients], *, compression: Compression
+) -> Iterator[tuple[Prepared, ...]]:
+    """Have everything in the store that images are made of, and plan their layers.
+
+    Raises:
+        GoneError: a locked artifact is no longer offered.
+        NetworkError, IntegrityError: as sources and builders say.
+        UserError: the layers do not fit, or paths clash.
+    """
+    with context.store.in_use(), context.store.view() as folder:
+        yield tuple(_prepare(context, one, folder / one.platform, compression) for one in ingredients)
+
+
+def make(context: Context, images: Sequence[Prepared], directory: Path) -> Made:
+    """Write the layers that are missing, then the layout.
+
+    Raises:
+        UserError: the folder is something else, or the disk is full.
+        IntegrityError: what is in the store is damaged.
+    """
+    total = sum(layer.size for image in images for layer in image.missing)
+    with context.reporter.progress("writing layers", total=total) as bar:
+        made = tuple(_image(context, image, bar) for image in images)
+    name = images[0].ingredients.spec.name
+    return Made(layout=write_layout(made, directory, name=name, blob=context.store.need_blob), images=made)
+
+
+def _prepare(context: Context, ingredients: Ingredients, folder: Path, compression: Compression) -> Prepared:
+    packages = gather(context, ingredients)
+    spec, image, lock = ingredients.spec, ingredients.image, ingredients.pair.lock
+    environment = survey(
+        packages,
+        prefix=image.prefix,
+        platform=ingredients.platform,
+        compiler=compiler(context, ingredients, packages),
+    )
+    own = declared_variables(environment)
+    variables = environment_of(spec, image, cuda=cuda_major(lock), own=own)
+    vendors = opencl_vendors(environment)
+    setup = (
+        *setup_entries(image, environment=variables, entry_script=data.image_entry(), opencl=vendors),
+        file(f"{environment.prefix}/{_HISTORY}", b""),
+    )
+    base = Base(context, ingredients, folder)
+    every = (base.part(), *parts(environment), part_of(_SETUP, Stage.RUNTIME, setup))
+    _refuse_clashes(every)
+    layers = group(every, budget=image.layers, cap=image.layer_size)
+    found = Prepared(
+        ingredients=ingredients,
+        environment=environment,
+        base=base,
+        setup=setup,
+        variables=variables,
+        compression=compression,
+        layers=layers,
+        known={},
+    )
+    known = {layer.key: have for layer in layers if (have := _cache(context, found, layer).find(layer))}
+    return replace(found, known=known)
+
+
+def _refuse_clashes(every: Sequence[Part]) -> None:
+    owners: dict[str, str] = {}
+    for part in every:
+        for path in part.sizes:
+            if owners.setdefault(path, part.name) != part.name:
+                raise UserError(
+                    f"`{owners[path]}` and `{part.name}` both bring `/{path}` into the image",
+                    hint="another `prefix` under `image`, or leave one of them out",
+                )
+
+
+def _cache(context: Context, image: Prepared, planned: PlannedLayer) -> LayerCache:
+    """Find a layer's cache. Folders that are not root's count for the environment only where they are above it."""
+    special = {path: Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items()}
+    special |= {entry.path: entry for entry in image.setup if isinstance(entry, Directory)}
+    if planned.stage not in _OURS:
+        above = (*parents(image.environment.prefix), image.environment.prefix)
+        special = {path: folder for path, folder in special.items() if path in above}
+    return LayerCache(store=context.store, compression=image.compression, special=special)
+
+
+def _image(context: Context, image: Prepared, bar: Progress) -> Image:
+    """Write the missing layers of one platform, on all cores, the largest first."""
+    names = {share.part for layer in image.missing if layer.stage not in _OURS for share in layer.shares}
+    splice = image.compression is Compression.GZIP
+    if splice:
+        fetch_wheels(context, image.ingredients, names)
+    with _linked(context, image, names, splice=splice) as entries, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+
+        def write(planned: PlannedLayer) -> Layer:
+            wanted = [e for share in planned.shares for e in entries(planned, share.part) if share.holds(e.path)]
+            return _cache(context, image, planned).make(planned, wanted, advance=bar.advance)
+
+        missing = sorted(image.missing, key=lambda layer: -layer.size)
+        known = {**image.known, **dict(zip([m.key for m in missing], pool.map(write, missing), strict=True))}
+    return _described(image, [known[layer.key] for layer in image.layers])
+
+
+@contextmanager
+def _linked(
+    context: Context, image: Prepared, names: set[str], *, splice: bool
+) -> Iterator[Callable[[PlannedLayer, str], Iterable[Entry]]]:
+    """Yield a function from a layer and the name of a part to the part's entries."""
+    with ExitStack() as stack:
+        found: Linked | None = None
+        if names:
+            job = linked(image.environment, names, store=context.store, splice=splice, reporter=context.reporter)
+            found = stack.enter_context(job)
+
+        def entries(planned: PlannedLayer, part: str) -> Iterable[Entry]:
+            if planned.stage is Stage.BASE:
+                return image.base.entries
+            if planned.stage is Stage.RUNTIME or found is None:
+                return image.setup
+            return found.entries(part)
+
+        yield entries
+
+
+def _described(image: Prepared, layers: Sequence[Layer]) -> Image:
+    """Add the configuration and the annotations."""
+    spec, section, lock = image.ingredients.spec, image.ingredients.image, image.ingredients.pair.lock
+    labels = labels_of(spec, section, cuda=cuda_major(lock))
+    config = image_config(
+        section,
+        platform=lock.platform,
+        environment=image.variables,
+        labels=labels,
+        layers=[
+            LayerNote(diff_id=layer.diff_id, note=planned.title)
+            for layer, planned in zip(layers, image.layers, strict=True)
+        ],
+    )
+    return Image(platform=lock.platform, config=config, layers=tuple(layers), annotations=annotations_of(labels))

@@ -1,0 +1,65 @@
+"""Where images go: a folder, a file, a container engine, a registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envgen.errors import UserError
+from envgen.image import push as registry
+from envgen.image.archive import write_archive
+from envgen.image.layout import write_layout
+from envgen.system.host import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envgen.image.layout import Layout
+    from envgen.image.push import Reference
+    from envgen.ops.context import Context
+    from envgen.ops.image import Made
+    from envgen.ops.image_parts import Ingredients
+
+
+def directory(context: Context, ingredients: Sequence[Ingredients], asked: Path | None) -> Path:
+    """Say where the layout of an image goes: where it was asked for, or `dist/<env>.oci` in the project."""
+    if asked:
+        return context.directory / asked
+    return context.root / "dist" / f"{ingredients[0].spec.name}.oci"
+
+
+def archive(context: Context, layout: Layout, asked: Path) -> None:
+    """Write a layout as one file."""
+    size = sum(path.stat().st_size for path in (layout.directory / "blobs/sha256").iterdir())
+    with context.reporter.progress(f"writing {asked.name}", total=size) as bar:
+        write_archive(layout, context.directory / asked, advance=bar.advance)
+
+
+def load(context: Context, made: Made, engine: str) -> None:
+    """Put the image for this machine's platform into a container engine.
+
+    Raises:
+        UserError: there is none for this platform, or the engine refuses.
+    """
+    host = detect().platform
+    image = next((image for image in made.images if image.platform == host), None)
+    if image is None:
+        platforms = ", ".join(str(image.platform) for image in made.images)
+        raise UserError(f"this machine is {host}, and the image is for {platforms}")
+    with context.store.view() as folder:
+        one = write_layout([image], folder / "layout", name=made.layout.name, blob=context.store.need_blob)
+        file = folder / "image.tar"
+        archive(context, one, file)
+        registry.load(one, file, engine, environment=context.environment)
+
+
+def push(context: Context, layout: Layout, reference: Reference) -> None:
+    """Send an image to a registry."""
+    with context.reporter.progress(f"pushing {reference}", total=None):
+        registry.push(layout, reference, environment=context.environment)
+    context.reporter.note(f"pushed {reference}@sha256:{layout.digest}")
+
+
+def remote(context: Context, reference: Reference) -> frozenset[str]:
+    """List what the registry has under a tag."""
+    return registry.remote_blobs(reference, environment=context.environment)

@@ -1,0 +1,215 @@
+"""What an image is made of on one platform, brought into the store: packages, the Debian base, a Python to compile."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from envgen.build.package import PLACEHOLDER
+from envgen.create.plan import items_of, make_plan
+from envgen.errors import LockError, UserError
+from envgen.image.base import base_digest, base_entries
+from envgen.image.entries import File
+from envgen.image.plan import Part, Stage
+from envgen.image.pyc import Compiler
+from envgen.lock.debian_lock import IMAGE
+from envgen.lock.model import LockedWheel
+from envgen.ops.image_base import fetch_base
+from envgen.ops.locks import find_lock, need_lock, reasons_against
+from envgen.ops.materials import provide
+from envgen.ops.packages import link_packages, materials_of
+from envgen.system.host import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from envgen.create.plan import Item, Plan
+    from envgen.image.content import Environment
+    from envgen.image.entries import Entry
+    from envgen.ops.context import Context
+    from envgen.ops.locks import LockPair
+    from envgen.platforms import Platform
+    from envgen.prefix.contents import LinkPackage
+    from envgen.spec.image import ImageSpec
+    from envgen.spec.model import EnvSpec
+
+_PYTHON = "python"
+_SIZES = "image-base"
+_BASE = "Debian base"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingredients:
+    """What one platform's image is made of.
+
+    Attributes:
+        spec: of the environment.
+        image: its section `image`.
+        pair: the platform's locks.
+        plan: of what the store lacks.
+    """
+
+    spec: EnvSpec
+    image: ImageSpec
+    pair: LockPair
+    plan: Plan
+
+    @property
+    def platform(self) -> Platform:
+        """The platform of the image."""
+        return self.pair.lock.platform
+
+
+def open_ingredients(context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool) -> Ingredients:
+    """Read the locks of a platform and compare them with the store; nothing moves.
+
+    Raises:
+        LockError: there is no lock, or it is no longer true.
+        UserError: the spec has no image.
+    """
+    if spec.image is None:
+        raise UserError(f"`{spec.source}` has no image", hint="write `image: {}` into it, then `envgen lock`")
+    pair = need_lock(context, spec, platform)
+    if not frozen and (reasons := reasons_against(context, spec, pair, image=True)):
+        raise LockError(
+            f"`{context.relative(pair.path)}` is no longer true for `{spec.source}`:\n"
+            + "\n".join(f"  - {reason}" for reason in reasons),
+            hint="run `envgen lock`, or take the lock as it is with --frozen",
+        )
+    items = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
+    return Ingredients(spec=spec, image=spec.image, pair=pair, plan=_plan(context, items))
+
+
+def gather(context: Context, ingredients: Ingredients) -> list[LinkPackage]:
+    """Have every package in the store."""
+    provide(context, ingredients.plan, ingredients.pair)
+    return link_packages(context, ingredients.plan.items, ingredients.pair)
+
+
+def fetch_wheels(context: Context, ingredients: Ingredients, names: Collection[str]) -> None:
+    """Have the wheels of some packages in the store: their streams go into layers, and packages outlive them there."""
+    items = [
+        item for item in ingredients.plan.items if item.wanted.name in names and isinstance(item.package, LockedWheel)
+    ]
+    there = {item.wanted.key for item in items if context.store.artifact(item.package.sha256)}
+    plan = make_plan(
+        items,
+        has_artifact=lambda sha: context.store.artifact(sha) is not None,
+        has_package=there.__contains__,
+        installed=(),
+    )
+    provide(context, plan, ingredients.pair)
+
+
+class Base:
+    """The Debian base of an image; unpacked when somebody asks for its files, and only then.
+
+    Attributes:
+        key: determines its files.
+    """
+
+    def __init__(self, context: Context, ingredients: Ingredients, folder: Path) -> None:
+        self._context, self._ingredients, self._folder = context, ingredients, folder
+        self._entries: tuple[Entry, ...] | None = None
+        self._unpacking = Lock()
+        debian = ingredients.pair.debian
+        debs = debian.used_by(IMAGE) if debian else ()
+        self.key = base_digest(debs, drop=ingredients.image.base.drop, platform=ingredients.platform)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Its files, links and folders."""
+        with self._unpacking:
+            if self._entries is None:
+                self._folder.mkdir()
+                self._entries = base_entries(
+                    fetch_base(self._context, self._ingredients.pair),
+                    drop=self._ingredients.image.base.drop,
+                    platform=self._ingredients.platform,
+                    folder=self._folder,
+                )
+        return self._entries
+
+    def part(self) -> Part:
+        """Say what the base is to the plan of layers. Sizes are remembered, so that it need not be unpacked again."""
+        raw = self._context.store.cached(_SIZES, self.key)
+        if raw is None:
+            sizes = {entry.path: entry.source.size if isinstance(entry, File) else 0 for entry in self.entries}
+            raw = json.dumps(sizes).encode()
+            self._context.store.put(_SIZES, self.key, raw)
+        return Part(name=_BASE, stage=Stage.BASE, key=self.key, sizes=json.loads(raw))
+
+
+def compiler(context: Context, ingredients: Ingredients, packages: Collection[LinkPackage]) -> Compiler:
+    """Find the Python that compiles for an image: its own, or for another architecture the same version of this one's.
+
+    What a version of Python compiles to does not depend on the architecture.
+
+    Raises:
+        UserError: the image has no Python, or this machine has none to compile with.
+    """
+    own = next((package for package in packages if package.record.name == _PYTHON), None)
+    if own is None:
+        raise UserError(f"`{ingredients.spec.name}` has no Python", hint="add `python` to its dependencies")
+    runs = own if ingredients.platform == detect().platform else _sibling(context, ingredients, own)
+    return Compiler(
+        command=(os.path.realpath(runs.directory / "bin/python"),),
+        key=own.key,
+        minor=ingredients.spec.python,
+    )
+
+
+def _sibling(context: Context, ingredients: Ingredients, own: LinkPackage) -> LinkPackage:
+    """Find this machine's Python of the same version, in the lock of the same environment for this machine."""
+    spec, host = ingredients.spec, detect().platform
+    pair = find_lock(context, spec, host) if host in spec.targets else None
+    for item in items_of(pair.lock, context.names, materials=materials_of(pair.debian)) if pair else ():
+        if item.wanted.name == _PYTHON and item.wanted.version == own.record.version and pair:
+            provide(context, _plan(context, [item]), pair)
+            return link_packages(context, [item], pair)[0]
+    raise UserError(
+        f"Python files for {ingredients.platform} are compiled by Python {own.record.version} of this machine, {host}, "
+        f"and `{spec.name}` has none locked",
+        hint=f"add {host} under `platforms` in {spec.source} and run `envgen lock`",
+    )
+
+
+def declared_variables(environment: Environment) -> dict[str, str]:
+    """Read the variables that packages declare for activation (`etc/conda/env_vars.d`), as they are in the image."""
+    found: dict[str, str] = {}
+    for text in _texts(environment, "etc/conda/env_vars.d/"):
+        document = json.loads(text.replace(PLACEHOLDER, f"/{environment.prefix}"))
+        found |= {str(name): str(value) for name, value in document.items()}
+    return found
+
+
+def opencl_vendors(environment: Environment) -> list[str]:
+    """Name the files by which packages announce OpenCL drivers."""
+    folder = "etc/OpenCL/vendors/"
+    every = (path for content in environment.contents for path in environment.owned(content))
+    return [path.removeprefix(folder) for path in every if path.startswith(folder)]
+
+
+def _texts(environment: Environment, folder: str) -> Iterator[str]:
+    """Read files of packages below a folder of the environment, sorted by path."""
+    files = {
+        item.claim.path: content.package.directory / item.source
+        for content in environment.contents
+        for item in content.items
+        if item.claim.path.startswith(folder)
+    }
+    for path in sorted(files):
+        yield files[path].read_text(encoding="utf-8")
+
+
+def _plan(context: Context, items: Collection[Item]) -> Plan:
+    return make_plan(
+        items,
+        has_artifact=lambda sha: context.store.artifact(sha) is not None,
+        has_package=lambda key: context.store.package(key) is not None,
+        installed=(),
+    )

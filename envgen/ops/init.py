@@ -1,0 +1,137 @@
+"""`init`: the first spec of a project."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from envgen.errors import SpecError, UserError
+from envgen.ops import data
+from envgen.spec.document import nearest
+from envgen.spec.parse import parse_spec
+from envgen.spec.select import FOLDER
+from envgen.system.fs import atomic_write
+from envgen.system.host import detect
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envgen.platforms import Platform
+
+_GLIBC = "2.36"
+"""Of Debian 12: what Python from the shipped recipe needs."""
+
+_GLIBC_OF_CHANNELS = "2.28"
+"""What most wheels of today and conda-forge's packages can do with (manylinux_2_28)."""
+
+_MACOS = "13.0"
+_CHANNEL = "conda-forge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a person says about a new environment.
+
+    Attributes:
+        name: of it.
+        python: the minor version.
+        platforms: those to lock; this machine's without.
+        channels: conda channels.
+        dependencies: MatchSpecs.
+        pypi: requirements.
+        cuda: newest CUDA of the machines' driver, or None without a GPU.
+    """
+
+    name: str
+    python: str
+    platforms: Sequence[Platform] = ()
+    channels: Sequence[str] = ()
+    dependencies: Sequence[str] = ()
+    pypi: Sequence[str] = ()
+    cuda: str | None = None
+
+
+def init(directory: Path, wishes: Wishes, *, today: dt.date) -> Path:
+    """Write the spec of a new environment.
+
+    Args:
+        directory: of the project.
+        wishes: what goes in.
+        today: stands in a comment.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: there is such an environment already.
+        SpecError: something that was asked for is not valid.
+    """
+    return _write(directory, wishes.name, _render(wishes, today))
+
+
+def init_from(directory: Path, name: str, *, shipped: str) -> Path:
+    """Copy a spec that ships with envgen under a name.
+
+    Raises:
+        UserError: there is such an environment already, or none of that name ships.
+    """
+    specs = data.shipped_specs()
+    if shipped not in specs:
+        known = ", ".join(f"`{one}`" for one in specs)
+        raise UserError(f"no spec `{shipped}` ships with envgen", hint=nearest(shipped, specs) or f"there is {known}")
+    text = specs[shipped].read_text(encoding="utf-8")
+    return _write(directory, name, text.replace(f"name: {shipped}\n", f"name: {name}\n"))
+
+
+def _write(directory: Path, name: str, text: str) -> Path:
+    source = f"{FOLDER}/{name}.yaml"
+    file = directory / source
+    if file.exists():
+        raise UserError(f"`{source}` is there already", hint="choose another name, or edit it")
+    try:
+        parse_spec(text, source=source)
+    except SpecError as error:
+        raise SpecError(error.faults, hint="nothing was written") from error
+    try:
+        atomic_write(file, text)
+    except OSError as error:
+        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error
+    return file
+
+
+def _render(wishes: Wishes, today: dt.date) -> str:
+    platforms = wishes.platforms or (detect().platform,)
+    needs_channel = not all(platform.is_linux for platform in platforms)
+    channels = list(wishes.channels) or ([_CHANNEL] if needs_channel else [])
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  YAML, whose texts `_quoted` writes
+    return environment.from_string(data.starter_template()).render(
+        name=wishes.name,
+        python=wishes.python,
+        platforms={str(platform): _facts(platform, wishes, channels) for platform in dict.fromkeys(platforms)},
+        channels=json.dumps(channels),
+        dependencies=[_quoted(text) for text in ("python", *wishes.dependencies) if text],
+        pypi=[_quoted(text) for text in wishes.pypi],
+        today=today.isoformat(),
+    )
+
+
+def _facts(platform: Platform, wishes: Wishes, channels: Sequence[str]) -> str:
+    facts = {}
+    if platform.is_linux:
+        facts["glibc"] = _GLIBC_OF_CHANNELS if channels else _GLIBC
+    elif platform.startswith("osx"):
+        facts["macos"] = _MACOS
+    if wishes.cuda and not platform.startswith("osx"):
+        facts["cuda"] = wishes.cuda
+    return "{" + ", ".join(f"{key}: {json.dumps(value)}" for key, value in facts.items()) + "}"
+
+
+def _quoted(text: str) -> str:
+    """Write a text as YAML; plain where that means the same."""
+    is_plain = not any(c in text for c in "#:\"'{}&*!|>%@`[],") and text == text.strip() and text
+    return text if is_plain else json.dumps(text, ensure_ascii=False)

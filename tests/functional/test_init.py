@@ -1,0 +1,115 @@
+"""`envgen init` and `envgen completion`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from envgen.spec.select import select
+from tests.command import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """Make a folder with no project in it."""
+    folder = tmp_path / "my-work"
+    folder.mkdir()
+    return folder
+
+
+def test_init_writes_what_lock_takes(project: Project, cli: Command, registries: Registries) -> None:
+    cli("init", "train", "--platform", "linux-64", "--pypi", "spam ==1.0", "--pypi", "ham[bacon]").succeeded()
+    text = (project.root / "environments/train.yaml").read_text()
+    assert yaml.safe_load(text)["pypi"] == ["spam ==1.0", "ham[bacon]"]
+    cli("lock").succeeded()
+    assert "train.linux-64.conda-lock.yml" in project.locks()
+
+
+def test_init_in_an_empty_folder_takes_its_name(empty: Path, cli: Command) -> None:
+    outcome = cli("init", cwd=empty).succeeded()
+    assert outcome.out == ""
+    assert "wrote environments/my-work.yaml" in outcome.err
+    spec = select(empty)
+    assert spec.name == "my-work"
+    assert spec.dependencies == ("python",)
+    assert spec.channels == ()
+
+
+def test_init_with_everything(empty: Path, cli: Command) -> None:
+    options = ["--python", "3.12", "--platform", "win-64", "--platform", "osx-arm64", "--cuda", "12.8"]
+    cli("init", "x", *options, "--dependency", "numpy >=2,<3", cwd=empty).succeeded()
+    spec = select(empty)
+    assert str(spec.python) == "3.12"
+    assert [(t.platform, t.cuda, t.macos) for t in spec.targets.values()] == [
+        ("win-64", "12.8", None),
+        ("osx-arm64", None, (13, 0)),
+    ]
+    assert spec.channels == ("conda-forge",)
+    assert spec.dependencies == ("python", "numpy >=2,<3")
+
+
+def test_init_from_what_ships(empty: Path, cli: Command) -> None:
+    cli("init", "mine", "--from", "pt28-accel", cwd=empty).succeeded()
+    assert select(empty).name == "mine"
+    outcome = cli("init", "--from", "pt28-acel", cwd=empty)
+    assert outcome.code == 1
+    assert "did you mean `pt28-accel`?" in outcome.err
+
+
+def test_init_overwrites_nothing(demo: Project, cli: Command) -> None:
+    outcome = cli("init", "demo")
+    assert outcome.code == 1
+    assert "`environments/demo.yaml` is there already" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--pypi", "spam = 1.0"], "spam = 1.0"),
+        (["--python", "3"], "3"),
+        (["a/b"], "a/b"),
+        (["--cuda", "new"], "new"),
+    ],
+)
+def test_init_with_what_is_not_valid(arguments: list[str], says: str, empty: Path, cli: Command) -> None:
+    outcome = cli("init", *arguments, cwd=empty)
+    assert outcome.code == 1
+    assert says in outcome.err
+    assert list(empty.iterdir()) == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell: str, cli: Command, project: Project) -> None:
+    assert "_ENVGEN_COMPLETE" in cli("completion", shell).succeeded().out
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("envgen li", {"list", "licenses"}),
+        ("envgen list d", {"demo"}),
+        ("envgen why eg", {"eggs"}),
+        ("envgen lock --upgrade zl", {"zlib1g"}),
+        ("envgen lock --platform linux-a", {"linux-aarch64"}),
+    ],
+)
+def test_completion(words: str, found: set[str], locked: Project, cli: Command) -> None:
+    last = len(words.split()) - 1
+    outcome = cli.process(_ENVGEN_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(last))
+    assert {line.partition(",")[2] for line in outcome.out.splitlines()} == found
+
+
+def test_pre_commit_hook_is_a_command_that_there_is(locked: Project, cli: Command) -> None:
+    (hook,) = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text())
+    assert hook["pass_filenames"] is False
+    program, *arguments = hook["entry"].split()
+    assert program == "envgen"
+    cli(*arguments).succeeded()

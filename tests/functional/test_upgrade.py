@@ -1,0 +1,74 @@
+"""`envgen lock --upgrade NAME==VERSION`, `--all`, and names that are not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional import world
+from tests.functional.conftest import SPEC
+from tests.functional.test_lock import versions
+
+if TYPE_CHECKING:
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+
+@pytest.fixture
+def newer(locked: Project, registries: Registries) -> Project:
+    """Publish newer eggs after eggs 1.1 were locked."""
+    for version in ("1.5", "1.6"):
+        registries.index.add(*world.eggs(version))
+    registries.publish()
+    return locked
+
+
+def test_one_version_is_taken_and_kept(newer: Project, cli: Command) -> None:
+    cli("lock", "--upgrade", "Eggs==1.5").succeeded()
+    assert versions(newer)["eggs"] == "1.5"
+    assert versions(newer)["spam"] == "1.0"
+    cli("lock", "--check").succeeded()
+    cli("lock").succeeded()
+    assert versions(newer)["eggs"] == "1.5"
+
+
+def test_an_older_version_can_be_asked_for(newer: Project, cli: Command) -> None:
+    cli("lock", "--upgrade", "eggs==1.0").succeeded()
+    assert versions(newer)["eggs"] == "1.0"
+
+
+def test_a_version_against_the_spec_is_a_conflict(newer: Project, cli: Command) -> None:
+    before = newer.locks()
+    outcome = cli("lock", "--upgrade", "eggs==2.0")
+    assert outcome.code == 3
+    assert "eggs==2.0" in outcome.err
+    assert newer.locks() == before
+
+
+@pytest.mark.parametrize("word", ["egs", "egs==1.0"])
+def test_a_name_that_is_not_locked(word: str, newer: Project, cli: Command) -> None:
+    outcome = cli("lock", "--upgrade", word)
+    assert outcome.code == 1
+    assert "`egs` cannot be upgraded" in outcome.err
+    assert "did you mean `eggs`?" in outcome.err
+
+
+@pytest.mark.parametrize("word", ["eggs>=1", "eggs==", "=="])
+def test_only_exact_versions(word: str, newer: Project, cli: Command) -> None:
+    assert cli("lock", "--upgrade", word).code == 2
+
+
+def test_debian_packages_have_names_too(locked: Project, cli: Command) -> None:
+    cli("lock", "--upgrade", "zlib1g").succeeded()
+
+
+def test_all_environments(locked: Project, cli: Command) -> None:
+    locked.spec("other", SPEC)
+    outcome = cli("lock", "--check", "--all")
+    assert outcome.code == 1
+    assert "locks/other.linux-64.conda-lock.yml: stale" in outcome.err
+    assert "locks/demo.linux-64.conda-lock.yml: up to date" in outcome.err
+    cli("lock", "--all").succeeded()
+    cli("lock", "--check", "--all").succeeded()
+    assert cli("lock", "demo", "--all").code == 2
