@@ -141,6 +141,8 @@ class Unpacking:
         self._taken[path] = _Taken(owner=deb.name, content=digest)
 
     def _add_link(self, deb: Deb, path: str, target: str) -> None:
+        if target == path:
+            return  # the merge itself: since Debian 13, base-files brings `/bin` as a link to `/usr/bin`
         content = f"-> {target}"
         if known := self._taken.get(path):
             _claim(deb, path, content, known)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_UNREADABLE = (OSError, ValueError, EOFError, zlib.error, zstandard.ZstdError)
+_UNREADABLE = (OSError, ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
         tree: of the layers below; faults go there.
 
     Raises:
-        ValueError, EOFError, zlib.error, zstandard.ZstdError: it cannot be read.
+        ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError: it cannot be read.
     """
     with blob.open("rb") as raw:
         reader = _Counting(_decompressed(raw, media_type))
@@ -65,8 +65,9 @@ def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
                 tree.faults.extend(f"{name}: `{member.name}`: {fault}" for fault in _faults(member, seen, tree))
                 _add(member, name, tree)
                 seen.add(member.name)
-        while reader.read(_READ):
-            pass
+        while rest := reader.read(_READ):
+            if rest.strip(b"\0"):
+                tree.faults.append(f"{name}: has data after the end of its tar")
     return Read(diff_id=reader.state.hexdigest(), unpacked=reader.size)
 
 

@@ -13,7 +13,6 @@ from envgen.ops import compare as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
-    from envgen.lock.delta import Entry
     from envgen.platforms import Platform
 
 
@@ -38,10 +37,7 @@ def command(
     if as_markdown and as_json:
         raise UsageError("--markdown and --json are two formats", hint="give one of them")
     context = console.context()
-
-    def license_of(entry: Entry) -> str | None:
-        return ops.license_of(context, entry)
-
+    license_of = ops.license_reader(context)
     comparison = ops.diff(context, old=old, new=new, env=env, platforms=platforms)
     tables = {number: diff_text.rows(one, license_of) for number, one in enumerate(comparison.differences)}
     if as_json:

@@ -10,7 +10,7 @@ from envgen.lock.graph import Kind
 from envgen.ops.compare import layers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from envgen.lock.delta import Delta, Entry
     from envgen.ops.compare import Comparison, Difference
@@ -20,6 +20,10 @@ _DIGITS = 12
 
 _FOLDED = 40
 """Rows of a table that a reader of a pull request is spared at first."""
+
+
+_NAMED = 8
+"""Packages of a layer that are named; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +159,13 @@ def _size(delta: Delta, side: str) -> int | None:
 
 
 def _layers(layers: Mapping[str, tuple[str, ...]]) -> str:
-    return "; ".join(f"{stage} ({', '.join(names)})" for stage, names in layers.items())
+    return "; ".join(f"{stage} ({_some(names)})" for stage, names in layers.items())
+
+
+def _some(names: Sequence[str]) -> str:
+    """List a few names and count the others."""
+    more = len(names) - _NAMED
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:_NAMED])} and {more} more"
 
 
 def _settings(delta: Delta) -> list[tuple[str, str, str]]:

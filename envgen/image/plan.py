@@ -29,10 +29,14 @@ LARGE = 5_000_000
 Below, layers cost more than they save (nix2container and nixkube came to the same bound)."""
 
 _COHORT = 12_000_000
-"""Bytes that a layer of several small parts has on average at most: a change in one of them moves a third of that."""
+"""Bytes that a layer of several small parts has on average at most: a change in one of them moves a third of that.
 
-_OVERHEAD = 1024
-"""Bytes that the tar adds to a file, at most: header and padding."""
+It grows with the bound between small and large where the budget is short.
+"""
+
+_BLOCK = 512
+_PLAIN_NAME = 100
+"""Characters that a tar's header has room for; a longer name takes two blocks more (PAX)."""
 
 
 _PATTERNS = (
@@ -87,7 +91,7 @@ class Part:
     @property
     def size(self) -> int:
         """Bytes in a tar, about."""
-        return sum(map(_weight, self.sizes.values()))
+        return sum(_weight(path, size) for path, size in self.sizes.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,34 +177,33 @@ def group(parts: Iterable[Part], *, budget: int, cap: int) -> tuple[PlannedLayer
         if large > total:
             raise UserError(
                 f"{total} bytes do not fit into {budget} layers of at most {cap} bytes",
-                hint="raise `layers` or `layer-size` under `image`",
+                hint="raise `count` or `size` under `image.layers`",
             )
         large *= 2
 
 
 def _layers(parts: Sequence[Part], *, large: int, cap: int) -> list[PlannedLayer]:
-    """Group with a given bound between small and large; sorted."""
-    found: list[PlannedLayer] = []
+    """Group with a given bound between small and large: in each stage the large parts first, then what is shared."""
+    own: dict[Stage, list[PlannedLayer]] = defaultdict(list)
     small: dict[Stage, list[Part]] = defaultdict(list)
     for part in parts:
         if part.size > cap or part.size >= large or part.stage in (Stage.PYTHON, Stage.RUNTIME):
-            found.extend(_own_layers(part, cap))
+            own[part.stage].extend(_own_layers(part, cap))
         else:
             small[Stage.BASE if part.stage is Stage.BASE else Stage.REST].append(part)
-    for stage, some in small.items():
-        found.extend(_cohorts(some, stage, cap))
-    return sorted(found, key=lambda layer: (layer.stage, len(layer.shares) > 1, layer.shares[0].part))
+    shared = {stage: list(_cohorts(some, stage, large=large, cap=cap)) for stage, some in small.items()}
+    return [layer for stage in Stage for layer in (*own[stage], *shared.get(stage, ()))]
 
 
 def _own_layers(part: Part, cap: int) -> Iterator[PlannedLayer]:
     """Cut a part where the next file would exceed the cap, in the order of paths."""
     cuts: list[tuple[str | None, int]] = [(None, 0)]
     for path, size in sorted(part.sizes.items()):
-        weight = _weight(size)
+        weight = _weight(path, size)
         if weight > cap:
             raise UserError(
                 f"`/{path}` has {size} bytes, and no layer may have more than {cap}",
-                hint="raise `layer-size` under `image`",
+                hint="raise `size` under `image.layers`",
             )
         first, sum_ = cuts[-1]
         if sum_ + weight > cap:
@@ -213,11 +216,12 @@ def _own_layers(part: Part, cap: int) -> Iterator[PlannedLayer]:
         yield PlannedLayer(stage=part.stage, shares=(share,), size=size)
 
 
-def _cohorts(parts: Sequence[Part], stage: Stage, cap: int) -> Iterator[PlannedLayer]:
+def _cohorts(parts: Sequence[Part], stage: Stage, *, large: int, cap: int) -> Iterator[PlannedLayer]:
     """Share layers by name; twice as many until they are small enough."""
+    average = _COHORT * large // LARGE
     total = sum(part.size for part in parts)
     bits = 0
-    while total > (_COHORT << bits):
+    while total > average << bits:
         bits += 1
     buckets = _buckets(parts, bits)
     while any(size > cap for size, _some in buckets.values()):  # ends: no single part is larger than the cap
@@ -238,5 +242,7 @@ def _buckets(parts: Sequence[Part], bits: int) -> dict[int, tuple[int, list[Part
     return found
 
 
-def _weight(size: int) -> int:
-    return size + _OVERHEAD
+def _weight(path: str, size: int) -> int:
+    """Return the bytes that a file takes in a tar."""
+    headers = 1 if len(path) <= _PLAIN_NAME else 3
+    return _BLOCK * (headers + -(-size // _BLOCK))

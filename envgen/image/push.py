@@ -1,7 +1,8 @@
 """An image goes to a registry or into a container engine, by the programs that do this everywhere.
 
-`skopeo` was taken for registries: it asks which blobs are there and sends the others, tries again after a broken
-connection, knows the logins of docker and podman with their helpers, and leaves every byte as it is. The Python
+`skopeo` was taken for registries: it asks which blobs are there and sends the others, knows the logins of docker and
+podman with their helpers, and leaves every byte as it is. What it does not always do is try again after a broken
+connection; that is done here, and costs little, since what has arrived does not travel again. The Python
 package `oras` was read (0.2.43) and not taken: it holds each blob in memory whole, writes manifests anew, which
 changes their digests, and knows one login only. A client of our own would be one more keeper of passwords.
 """
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.errors import NetworkError, UserError
 from envgen.system.process import ProcessError, run
+from envgen.system.retry import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from envgen.image.layout import Layout
+    from envgen.system.retry import Patience
 
-_RETRIES = 3
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 """Registries that docker talks to without TLS; skopeo wants to be told."""
 
@@ -33,6 +35,7 @@ _REFERENCE = re.compile(
 )
 """Distribution specification, "Pulling manifests": names and tags."""
 
+_LOGGED = re.compile(r'msg="(?P<text>.*)"')
 _REFUSED = ("unauthorized", "authentication required", "denied", "401", "403", "no basic auth")
 _MISSING = ("manifest unknown", "name unknown", "not found", "404", "repository name not known")
 
@@ -67,27 +70,31 @@ class Reference:
         return _LOOPBACK.fullmatch(self.registry) is not None
 
 
-def push(layout: Layout, reference: Reference, *, environment: Mapping[str, str]) -> None:
+def push(layout: Layout, reference: Reference, *, environment: Mapping[str, str], patience: Patience) -> None:
     """Send an image, all platforms of it; blobs that are there already do not travel.
 
     Args:
         layout: with the image.
         reference: where to.
-        environment: of the process: logins are found through `HOME`, `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`.
+        environment: of the process: logins are found through `HOME`, `XDG_RUNTIME_DIR` and `REGISTRY_AUTH_FILE`.
+        patience: how to try again.
 
     Raises:
         UserError: there is no skopeo, or the registry refuses the login.
         NetworkError: it cannot be reached, breaks off, or answers with an error.
     """
     command = [
-        "skopeo", "copy", "--quiet", "--all", "--preserve-digests", f"--retry-times={_RETRIES}",
-        *_tls(reference, "--dest-tls-verify=false"),
-        f"oci:.:{layout.name}", f"docker://{reference}",
+        "skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests",
+        *_tls(reference, "--dest-tls-verify=false"), f"oci:.:{layout.name}", f"docker://{reference}",
     ]  # fmt: skip
-    try:
-        run(command, cwd=layout.directory, env=environment)  # a path may have a colon, which skopeo cuts it at
-    except ProcessError as error:
-        raise _explained(error, reference) from error
+
+    def once() -> None:
+        try:
+            run(command, cwd=layout.directory, env=environment)  # a path may have a colon, which skopeo cuts it at
+        except ProcessError as error:
+            raise _explained(error, reference) from error
+
+    patience.persist(once, hint="what has arrived stays there: try again later")
 
 
 def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> frozenset[str]:
@@ -133,7 +140,10 @@ def _inspect(reference: Reference, which: str, environment: Mapping[str, str]) -
     """Read a manifest by `:tag` or `@digest`; None where there is none."""
     address = f"docker://{reference.registry}/{reference.name}{which}"
     try:
-        done = run(("skopeo", "inspect", "--raw", *_tls(reference, "--tls-verify=false"), address), env=environment)
+        done = run(
+            ("skopeo", "--insecure-policy", "inspect", "--raw", *_tls(reference, "--tls-verify=false"), address),
+            env=environment,
+        )
         found: dict[str, Any] = json.loads(done.stdout)
     except ProcessError as error:
         if any(word in error.tail.lower() for word in _MISSING):
@@ -148,16 +158,23 @@ def _tls(reference: Reference, option: str) -> Sequence[str]:
     return (option,) if reference.is_loopback else ()
 
 
-def _explained(error: ProcessError, reference: Reference) -> UserError | NetworkError:
+def _explained(error: ProcessError, reference: Reference) -> UserError | TransientError:
     if error.status is None:
         return UserError(
             "images are pushed by `skopeo`, which cannot be started here",
             hint="install it (apt, dnf, brew: `skopeo`), or take --archive and push that from another machine",
         )
-    said = error.tail.strip().splitlines()[-1] if error.tail.strip() else "nothing"
+    said = _last_words(error.tail)
     if any(word in error.tail.lower() for word in _REFUSED):
         return UserError(
             f"the registry refuses `{reference}`: {said}",
             hint=f"`docker login {reference.registry}` or `podman login {reference.registry}`, and try again",
         )
-    return NetworkError(f"`{reference}` cannot be pushed: {said}", hint="what has arrived stays there: try again")
+    return TransientError(f"the registry of `{reference}` fails: {said}")
+
+
+def _last_words(tail: str) -> str:
+    """Take the message out of what skopeo logged last: `time="..." level=fatal msg="..."`."""
+    last = tail.strip().splitlines()[-1] if tail.strip() else "nothing"
+    found = _LOGGED.search(last)
+    return found["text"].replace('\\"', "`") if found else last

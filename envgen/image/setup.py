@@ -6,7 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
-from envgen.image.entries import EXECUTABLE, Directory, Link, file
+from envgen.image.entries import EXECUTABLE, Directory, file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +52,7 @@ _HOME_MODE = 0o1777
 
 
 def setup_entries(
-    image: ImageSpec, *, environment: Mapping[str, str], entry_script: str, opencl: Iterable[str] = ()
+    image: ImageSpec, *, environment: Mapping[str, str], entry_script: str, opencl: Mapping[str, str] | None = None
 ) -> tuple[Entry, ...]:
     """Make the entries of the last layer, sorted by path.
 
@@ -60,13 +60,13 @@ def setup_entries(
         image: what the spec says.
         environment: variables of the image, for login shells, which start from none.
         entry_script: starts services or a command.
-        opencl: names of the files in `etc/OpenCL/vendors` of the environment. OpenCL's loader looks in `/etc` alone,
-            where NVIDIA's container toolkit adds its own, so they are linked there.
+        opencl: text of each file in `etc/OpenCL/vendors` of the environment, by name. OpenCL's loader looks in `/etc`
+            alone, where NVIDIA's container toolkit adds its own.
 
     Raises:
         UserError: the user has the name of a group of the system.
     """
-    user, vendors = image.user, "etc/OpenCL/vendors"
+    user = image.user
     entries: list[Entry] = [
         file("etc/group", _group(user)),
         file("etc/passwd", f"{_USERS}{user.name}:*:{user.uid}:{user.uid}::{user.home}:/bin/bash\n"),
@@ -74,7 +74,7 @@ def setup_entries(
         Directory(path=user.home[1:], mode=_HOME_MODE, uid=user.uid, gid=user.uid),
         file(ENTRY, entry_script, mode=EXECUTABLE),
         file(f"{ENTRY.rpartition('/')[0]}/services", "".join(_services(image.services))),
-        *(Link(path=f"{vendors}/{name}", target=f"{image.prefix}/{vendors}/{name}") for name in sorted(opencl)),
+        *(file(f"etc/OpenCL/vendors/{name}", _driver(image, text)) for name, text in (opencl or {}).items()),
     ]
     return tuple(sorted(entries, key=lambda entry: entry.path))
 
@@ -84,6 +84,12 @@ def _group(user: ImageUser) -> str:
     if user.name in names:
         raise UserError(f"`{user.name}` is a group of the system", hint="another name under `image.user`")
     return "".join(f"{name}:*:{gid}:\n" for name, gid in {**names, user.name: user.uid}.items())
+
+
+def _driver(image: ImageSpec, text: str) -> str:
+    """Say where a driver lies. Intel's wheels name a folder of the machine that made them, and nobody corrects it."""
+    folder, _, library = text.strip().rpartition("/")
+    return f"{image.prefix}/lib/{library}\n" if folder else text
 
 
 def _profile(environment: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from envgen.spec.select import select
 from envgen.system.git import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from envgen.ops.context import Context
 
@@ -142,14 +143,19 @@ def _stages(entry: Entry) -> set[Stage]:
     return {Stage.BASE if user == IMAGE else Stage.of_package(user) for user in entry.users}
 
 
-def license_of(context: Context, entry: Entry) -> str | None:
-    """Say the licence of a wheel, where its METADATA was read on this machine before."""
-    raw = metadata_cache.known(context.store, entry.digest) if entry.kind is Kind.WHEEL and entry.digest else None
-    try:
-        words = parse_metadata(raw).license if raw else None
-    except ArtifactError:
-        return None
-    return data.license_table().expression(words) or words
+def license_reader(context: Context) -> Callable[[Entry], str | None]:
+    """Make the function that says the licence of a wheel, where its METADATA was read on this machine before."""
+    table = functools.cache(data.license_table)
+
+    def license_of(entry: Entry) -> str | None:
+        raw = metadata_cache.known(context.store, entry.digest) if entry.kind is Kind.WHEEL and entry.digest else None
+        try:
+            words = parse_metadata(raw).license if raw else None
+        except ArtifactError:
+            return None
+        return (table().expression(words) or words) if words else None
+
+    return license_of
 
 
 def _difference(key: tuple[str, Platform], before: Text | State | None, after: Text | State | None) -> Difference:

@@ -15,7 +15,7 @@ from envgen.lock.model import LockedConda
 from envgen.ops.build import default_channel
 from envgen.ops.licenses import licenses_of
 from envgen.ops.locks import need_lock, platforms_of
-from envgen.ops.materials import address
+from envgen.ops.packages import address
 from envgen.ops.wheels import locate, without_login
 from envgen.spec.select import select
 from envgen.system.host import detect

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
@@ -9,6 +11,7 @@ from envgen.image import push as registry
 from envgen.image.archive import write_archive
 from envgen.image.layout import write_layout
 from envgen.system.host import detect
+from envgen.system.retry import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +59,8 @@ def load(context: Context, made: Made, engine: str) -> None:
 def push(context: Context, layout: Layout, reference: Reference) -> None:
     """Send an image to a registry."""
     with context.reporter.progress(f"pushing {reference}", total=None):
-        registry.push(layout, reference, environment=context.environment)
+        patience = Patience(sleep=time.sleep, jitter=random.random, note=context.reporter.note)
+        registry.push(layout, reference, environment=context.environment, patience=patience)
     context.reporter.note(f"pushed {reference}@sha256:{layout.digest}")
 
 

@@ -181,20 +181,18 @@ def _sibling(context: Context, ingredients: Ingredients, own: LinkPackage) -> Li
 def declared_variables(environment: Environment) -> dict[str, str]:
     """Read the variables that packages declare for activation (`etc/conda/env_vars.d`), as they are in the image."""
     found: dict[str, str] = {}
-    for text in _texts(environment, "etc/conda/env_vars.d/"):
+    for _, text in _texts(environment, "etc/conda/env_vars.d/"):
         document = json.loads(text.replace(PLACEHOLDER, f"/{environment.prefix}"))
         found |= {str(name): str(value) for name, value in document.items()}
     return found
 
 
-def opencl_vendors(environment: Environment) -> list[str]:
-    """Name the files by which packages announce OpenCL drivers."""
-    folder = "etc/OpenCL/vendors/"
-    every = (path for content in environment.contents for path in environment.owned(content))
-    return [path.removeprefix(folder) for path in every if path.startswith(folder)]
+def opencl_vendors(environment: Environment) -> dict[str, str]:
+    """Read the files by which packages announce OpenCL drivers: name -> text."""
+    return {path.rpartition("/")[2]: text for path, text in _texts(environment, "etc/OpenCL/vendors/")}
 
 
-def _texts(environment: Environment, folder: str) -> Iterator[str]:
+def _texts(environment: Environment, folder: str) -> Iterator[tuple[str, str]]:
     """Read files of packages below a folder of the environment, sorted by path."""
     files = {
         item.claim.path: content.package.directory / item.source
@@ -203,7 +201,7 @@ def _texts(environment: Environment, folder: str) -> Iterator[str]:
         if item.claim.path.startswith(folder)
     }
     for path in sorted(files):
-        yield files[path].read_text(encoding="utf-8")
+        yield path, files[path].read_text(encoding="utf-8")
 
 
 def _plan(context: Context, items: Collection[Item]) -> Plan:

@@ -14,7 +14,7 @@ from envgen.sources import metadata_cache
 from envgen.system.http import RangeUnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import BinaryIO
 
     from envgen.sources.pypi_page import ProjectFile
@@ -140,9 +140,8 @@ class RangeFile(io.RawIOBase):
         if start >= end:
             return b""
         first, last = (start + self._pad) // _BLOCK, (end - 1 + self._pad) // _BLOCK
-        missing = [index for index in range(first, last + 1) if index not in self._blocks]
-        if missing:
-            low, high = self._start_of(missing[0]), self._start_of(missing[-1] + 1)
+        for gap in _runs(index for index in range(first, last + 1) if index not in self._blocks):
+            low, high = self._start_of(gap.start), self._start_of(gap.stop)
             self._keep(low, high, self._fetch(low, high - 1))
         self._position = end
         joined = b"".join(self._blocks[index] for index in range(first, last + 1))
@@ -157,6 +156,17 @@ class RangeFile(io.RawIOBase):
         first, after = (start + self._pad) // _BLOCK, (end + self._pad) // _BLOCK
         for block in range(first, after):
             self._blocks[block] = data[self._start_of(block) - start : self._start_of(block + 1) - start]
+
+
+def _runs(indices: Iterable[int]) -> list[range]:
+    """Join increasing numbers into runs without a gap."""
+    runs: list[range] = []
+    for index in indices:
+        if runs and runs[-1].stop == index:
+            runs[-1] = range(runs[-1].start, index + 1)
+        else:
+            runs.append(range(index, index + 1))
+    return runs
 
 
 def metadata_of(stream: io.RawIOBase | BinaryIO, filename: str) -> bytes:

@@ -87,6 +87,13 @@ def test_top_folders_are_merged_into_usr(tmp_path: Path) -> None:
     assert (tmp_path / "root/usr/lib/x/up").read_text() == "u"
 
 
+def test_links_of_the_merge_are_left_out(tmp_path: Path) -> None:
+    unpack(
+        tmp_path, {"bin": Link("usr/bin"), "usr/bin/x": File(b"x")}, {"lib": Link("/usr/lib"), "usr/lib/y": File(b"y")}
+    )
+    assert tree(tmp_path) == {"usr/bin/x": "x", "usr/lib/y": "y"}
+
+
 def test_hard_link_becomes_a_file(tmp_path: Path) -> None:
     unpack(tmp_path, {"usr/bin/a": File(b"a", 0o755), "usr/bin/b": Link("usr/bin/a", hard=True)})
     assert tree(tmp_path) == {"usr/bin/a": "a", "usr/bin/b": "a"}

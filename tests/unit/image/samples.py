@@ -7,6 +7,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zstandard
@@ -16,11 +17,12 @@ from envgen.digest import Sha256
 from envgen.image.compress import Compression
 from envgen.image.entries import EXECUTABLE, Directory, Entry, File, InWheel, Link, OnDisk, file
 from envgen.image.layer import Layer, write_layer
-from tests.builders.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
+
+WHEEL = Path(__file__).parents[2] / "golden/image/spam-1.0-py3-none-any.whl"
+"""A file, since the zlib of the test run's Python decides what a wheel made here would hold."""
 
 LONG = "opt/env/" + "/".join(["a-folder-with-a-long-name"] * 6) + "/späm"
 SPECIAL = {"home/user": Directory(path="home/user", mode=0o1777, uid=1000, gid=1000)}
@@ -45,8 +47,7 @@ def entries(folder: Path) -> list[Entry]:
 def wheel_entries(folder: Path) -> list[Entry]:
     """Make entries of a wheel, some deflated and one stored."""
     wheel = folder / "spam.whl"
-    code = "".join(f"line_{number} = {number * number}\n" for number in range(2000))
-    wheel.write_bytes(make_wheel("spam", files={"spam/code.py": code, "spam/none.py": ""}))
+    wheel.write_bytes(WHEEL.read_bytes())
     with wheel.open("rb") as archive:
         members = read_members(archive, what="spam")
     with zipfile.ZipFile(wheel) as archive:

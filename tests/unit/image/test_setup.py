@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.errors import UserError
-from envgen.image.entries import Directory, File, Link, Literal
+from envgen.image.entries import Directory, Entry, File, Literal
 from envgen.image.setup import ENTRY, setup_entries
 from envgen.spec.image import ImageBase, ImageSpec, ImageUser, Service
 
@@ -20,8 +20,13 @@ VARIABLES = {"PATH": "/opt/env/bin:/usr/bin", "HOME": "/home/user", "ODD": 'a "b
 
 def texts(image: ImageSpec = IMAGE, **variables: str) -> dict[str, str]:
     entries = setup_entries(image, environment={**VARIABLES, **variables}, entry_script="#!/bin/bash\n")
-    files = [entry for entry in entries if isinstance(entry, File)]
-    return {f.path: f.source.data.decode() for f in files if isinstance(f.source, Literal)}
+    return {entry.path: content(entry) for entry in entries if isinstance(entry, File)}
+
+
+def content(entry: Entry) -> str:
+    assert isinstance(entry, File)
+    assert isinstance(entry.source, Literal)
+    return entry.source.data.decode()
 
 
 def test_the_user_has_an_account_and_no_password() -> None:
@@ -54,12 +59,14 @@ def test_services_stand_beside_the_entry() -> None:
     assert texts()["usr/local/lib/envgen/services"] == ""
 
 
-def test_drivers_of_opencl_are_linked_where_its_loader_looks() -> None:
-    entries = setup_entries(IMAGE, environment=VARIABLES, entry_script="", opencl=["b.icd", "a.icd"])
-    assert [entry for entry in entries if isinstance(entry, Link)] == [
-        Link(path="etc/OpenCL/vendors/a.icd", target="/opt/env/etc/OpenCL/vendors/a.icd"),
-        Link(path="etc/OpenCL/vendors/b.icd", target="/opt/env/etc/OpenCL/vendors/b.icd"),
-    ]
+def test_drivers_of_opencl_are_announced_where_its_loader_looks() -> None:
+    opencl = {"intel-cpu.icd": "/build/machine/lib/libintelocl.so", "bare.icd": "libother.so.1\n"}
+    entries = setup_entries(IMAGE, environment=VARIABLES, entry_script="", opencl=opencl)
+    found = {entry.path: content(entry) for entry in entries if entry.path.startswith("etc/OpenCL/")}
+    assert found == {
+        "etc/OpenCL/vendors/bare.icd": "libother.so.1\n",
+        "etc/OpenCL/vendors/intel-cpu.icd": "/opt/env/lib/libintelocl.so\n",
+    }
 
 
 def test_login_shells_get_the_variables(tmp_path: Path) -> None:

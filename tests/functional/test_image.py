@@ -1,0 +1,184 @@
+"""`envgen image`: a valid image, the same anywhere, and little work when little changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from envgen.check.image import Limits, check_layout
+from tests.builders.system import base_debs
+from tests.builders.wheels import make_wheel, wheel_filename
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+SPEC = """\
+python: "3.11"
+platforms: {linux-64: {glibc: "2.36"}, linux-aarch64: {glibc: "2.36"}}
+pypi: [spam ==1.0, eggs <2]
+image: {base: {suites: [bookworm, bookworm-security]}}
+"""
+LIMITS = Limits(layers=60, size=2 * 10**9)
+BASE, PYTHON, REST, SETUP = range(4)
+"""The layers of `SPEC`."""
+
+
+@pytest.fixture
+def imaged(project: Project, registries: Registries, cli: Command) -> Project:
+    """Lock an environment with an image."""
+    for architecture in ("amd64", "arm64"):
+        registries.debian.add(*base_debs(architecture))
+    registries.publish()
+    project.spec("demo", SPEC)
+    cli("lock").succeeded()
+    return project
+
+
+def make(cli: Command, *arguments: str) -> Any:
+    """Make the image, for x86-64 where nothing else is said, and return what `--json` tells."""
+    chosen = arguments if "--platform" in arguments else ("--platform", "linux-64", *arguments)
+    return cli("image", "--json", *chosen).succeeded().json()
+
+
+def digests(told: Any) -> list[str]:
+    return [layer["digest"] for layer in told["images"][0]["layers"]]
+
+
+def plan(cli: Command) -> list[bool]:
+    """Say of each layer whether it is there already."""
+    told = cli("image", "--plan", "--json", "--platform", "linux-64").succeeded().json()
+    return [layer["cached"] for layer in told[0]["layers"]]
+
+
+def test_an_image_of_two_platforms(imaged: Project, cli: Command) -> None:
+    outcome = cli("image").succeeded()
+    layout = imaged.root / "dist/demo.oci"
+    assert check_layout(layout, limits=LIMITS) == ()
+    index = json.loads((layout / "index.json").read_bytes())
+    assert outcome.out.strip() == index["manifests"][0]["digest"]
+    inner = json.loads((layout / "blobs/sha256" / outcome.out.strip()[7:]).read_bytes())
+    assert [entry["platform"]["architecture"] for entry in inner["manifests"]] == ["amd64", "arm64"]
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
+def test_every_compression_is_valid(imaged: Project, cli: Command, compression: str) -> None:
+    told = make(cli, "--compression", compression)
+    assert check_layout(imaged.root / "dist/demo.oci", limits=LIMITS) == ()
+    gzipped = make(cli)
+    assert [layer["diff_id"] for layer in told["images"][0]["layers"]] == [
+        layer["diff_id"] for layer in gzipped["images"][0]["layers"]
+    ]
+
+
+def test_the_same_image_anywhere(imaged: Project, cli: Command, tmp_path: Path) -> None:
+    """Made twice: with another umask, time zone, locale, home, folder and cache."""
+    first = cli.process("image", umask=0o022).succeeded().out
+    shutil.copytree(imaged.root, tmp_path / "elsewhere/project")
+    variables = {"HOME": str(tmp_path), "ENVGEN_CACHE": str(tmp_path / "new-cache"), "TZ": "Asia/Kathmandu"}
+    place = tmp_path / "elsewhere/project"
+    shutil.rmtree(place / "dist")
+    second = cli.process("image", cwd=place, umask=0o077, LC_ALL="C", USER="somebody", **variables).succeeded().out
+    assert second == first
+    trees = [
+        {path.name: path.read_bytes() for path in (folder / "dist/demo.oci").rglob("*") if path.is_file()}
+        for folder in (imaged.root, place)
+    ]
+    assert trees[0] == trees[1]
+
+
+def test_an_image_is_not_made_twice(imaged: Project, cli: Command) -> None:
+    first = make(cli)
+    assert plan(cli) == [True] * 4
+    blobs = {path: path.stat() for path in (imaged.root / "dist/demo.oci/blobs/sha256").iterdir()}
+    assert make(cli) == first
+    after = {path: path.stat() for path in (imaged.root / "dist/demo.oci/blobs/sha256").iterdir()}
+    layers = {digest[7:] for digest in digests(first)}
+    assert {p.name: s.st_ino for p, s in blobs.items() if p.name in layers} == {
+        p.name: s.st_ino for p, s in after.items() if p.name in layers
+    }
+
+
+def test_a_package_that_changes_costs_its_layer(imaged: Project, registries: Registries, cli: Command) -> None:
+    before = digests(make(cli))
+    registries.index.add(wheel_filename("eggs", "1.2"), make_wheel("eggs", "1.2", files={"eggs.py": "version = 3\n"}))
+    registries.publish()
+    cli("lock", "--upgrade", "eggs").succeeded()
+    cli("create").succeeded()
+    assert plan(cli) == [True, True, False, True]
+    after = digests(make(cli))
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, True]
+
+
+def test_environments_share_layers(imaged: Project, cli: Command) -> None:
+    before = digests(make(cli))
+    imaged.spec("other", SPEC.replace("spam ==1.0, ", ""))
+    cli("lock", "other").succeeded()
+    after = digests(make(cli, "other"))
+    assert after[BASE] == before[BASE]
+    assert after[PYTHON] == before[PYTHON]
+    assert after[REST] != before[REST]
+
+
+def test_a_plan_writes_nothing(imaged: Project, cli: Command) -> None:
+    outcome = cli("image", "--plan").succeeded()
+    assert "linux-64: 2 packages are not in the store" in outcome.err
+    cli("create").succeeded()
+    outcome = cli("image", "--plan", "--platform", "linux-64").succeeded()
+    assert "to write" in outcome.out
+    assert "Debian base" in outcome.out
+    assert not (imaged.root / "dist").exists()
+
+
+def test_files_of_wheels_are_wanted_again_where_they_are_gone(imaged: Project, cli: Command) -> None:
+    cli("create").succeeded()
+    for path in (imaged.root.parent / "home/cache/artifacts").glob("*/*"):
+        path.unlink()
+    make(cli)
+    assert check_layout(imaged.root / "dist/demo.oci", limits=LIMITS) == ()
+
+
+def test_output_and_archive(imaged: Project, cli: Command, tmp_path: Path) -> None:
+    told = make(cli, "--output", "here", "--archive", str(tmp_path / "image.tar"))
+    assert told["layout"] == str(imaged.root / "here")
+    assert check_layout(imaged.root / "here", limits=LIMITS) == ()
+    assert (tmp_path / "image.tar").stat().st_size > 10_000
+
+
+def test_a_killed_run_leaves_the_old_image(imaged: Project, cli: Command) -> None:
+    first = make(cli)
+    (imaged.root / "dist/demo.oci/blobs/sha256/.tmp-left").write_text("half a blob")
+    assert make(cli) == first
+    assert check_layout(imaged.root / "dist/demo.oci", limits=LIMITS) == ()
+
+
+REFUSED = [
+    (SPEC.partition("image:")[0], (), 1, "has no image"),
+    (SPEC, ("--platform", "osx-arm64"), 1, "is not made for osx-arm64"),
+    (SPEC.replace("eggs <2", "eggs <1.1"), (), 1, "is no longer true"),
+    (SPEC, ("--push", "torch"), 1, "does not name a place in a registry"),
+    (SPEC, ("--compression", "xz"), 2, "'xz' is not one of"),
+    (SPEC, ("--output", "environments"), 1, "is not empty and no OCI layout"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=[case[-1] for case in REFUSED])
+def test_what_cannot_be_is_refused(imaged: Project, cli: Command, case: tuple[str, tuple[str, ...], int, str]) -> None:
+    spec, arguments, code, message = case
+    imaged.spec("demo", spec)
+    outcome = cli("image", *arguments)
+    assert (outcome.code, message in outcome.err) == (code, True), outcome.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_named(imaged: Project, cli: Command) -> None:
+    (imaged.root / "dist").mkdir(mode=0o555)
+    outcome = cli("image", "--platform", "linux-64")
+    assert outcome.code == 1
+    assert "cannot write" in outcome.err
