@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from envgen.platforms import PythonMinor, Target
 
-_NEEDED = ("name", "version", "requires-dist", "requires-python", "provides-extra")
+_NEEDED = ("name", "version", "requires-dist", "requires-python")
 """Fields that decide where a wheel fits, as METADATA spells them in lower case."""
 
 ANY_PATCH = (0, 99)
@@ -50,7 +50,6 @@ class WheelMetadata:
         version: as in the file, local part included.
         requires: every `Requires-Dist`, whatever its marker, in the file's order.
         requires_python: empty where the file says nothing.
-        provides_extra: normalised.
         license: an SPDX expression, else the words of the file where they fit on a line, else its classifier.
     """
 
@@ -58,7 +57,6 @@ class WheelMetadata:
     version: Version
     requires: tuple[Requirement, ...]
     requires_python: SpecifierSet
-    provides_extra: frozenset[str]
     license: str | None
 
 
@@ -143,7 +141,6 @@ class _FieldReader:
             version=version,
             requires=requires,
             requires_python=requires_python,
-            provides_extra=frozenset(str(canonicalize_name(e)) for e in self.fields.get("provides_extra", ())),
             license=self._license(),
         )
 

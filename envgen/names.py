@@ -86,11 +86,11 @@ class NameTable:
         own = CondaName(project)
         return CondaName(f"{_HOMELESS}{project}") if own in self.renamed.values() else own
 
-    def project(self, name: CondaName) -> ProjectName:
-        """Name the project whose wheels become the conda package `name`."""
+    def project(self, name: CondaName) -> ProjectName | None:
+        """Name the project whose wheels become the conda package `name`; None where no project's do."""
         renamed = next((p for p, c in self.renamed.items() if c == name), None)
-        homeless = ProjectName(name.removeprefix(_HOMELESS))
-        return renamed or (homeless if self.conda_name(homeless) == name else ProjectName(name))
+        likely = (ProjectName(name.removeprefix(_HOMELESS)), project_name(name))
+        return renamed or next((project for project in likely if self.conda_name(project) == name), None)
 
     def overridden(self, renamed: Mapping[str, str]) -> NameTable:
         """Return the table with a spec's own `names:` on top: each such pair is the same project."""

@@ -5,9 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from packaging import tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+X86_64_LEVELS = ("x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4")
+"""The levels of the x86-64 psABI as archspec spells them, each with all that the one before has."""
+
+LEGACY_MANYLINUX = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
+"""https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/#manylinux"""
+
+
+def dotted(version: Iterable[int]) -> str:
+    """Write `(2, 36)` as `2.36`."""
+    return ".".join(map(str, version))
+
+
+def virtual_package(name: str, value: str) -> tuple[str, str]:
+    """Say which version and build string a virtual package has; archspec's value is its build string (CEP 30)."""
+    return ("1", value) if name == "__archspec" else (value, "0")
 
 
 class Platform(StrEnum):
@@ -145,7 +164,7 @@ class Target:
             return tuple(tags.mac_platforms(self.macos or (11, 0), machine))
         newest = (self.glibc or (2, 17))[1]
         oldest = 5 if machine == "x86_64" else 17
-        legacy = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+        legacy = {minor: name for name, (_, minor) in LEGACY_MANYLINUX.items()}
         found: list[str] = []
         for minor in range(newest, oldest - 1, -1):
             found.append(f"manylinux_2_{minor}_{machine}")
@@ -157,11 +176,11 @@ class Target:
         """Name the virtual packages (CEP 30) of the target with their versions; archspec's is a build string."""
         found = {}
         if self.platform.is_linux:
-            found = {"__unix": "0", "__linux": "0", "__glibc": ".".join(map(str, self.glibc or (2, 17)))}
+            found = {"__unix": "0", "__linux": "0", "__glibc": dotted(self.glibc or (2, 17))}
         elif self.platform is Platform.WIN_64:
             found = {"__win": "0"}
         else:
-            found = {"__unix": "0", "__osx": ".".join(map(str, self.macos or (11, 0)))}
+            found = {"__unix": "0", "__osx": dotted(self.macos or (11, 0))}
         if self.cuda:
             found["__cuda"] = self.cuda
         found["__archspec"] = self.archspec or _BASELINE[self.platform]

@@ -80,7 +80,6 @@ class Record:
         depends: MatchSpecs of what it needs.
         constrains: MatchSpecs that hold if the named package is there at all.
         noarch: `python`, `generic` or None.
-        license: as the package states it, where it does.
         origin: where the bytes come from.
     """
 
@@ -92,7 +91,6 @@ class Record:
     depends: tuple[str, ...]
     constrains: tuple[str, ...] = ()
     noarch: str | None = None
-    license: str | None = None
     origin: Origin
 
     @property

@@ -1,4 +1,4 @@
-"""A wheel in conda's words: its name, version and build, what it depends on, and which wheel fits a target best.
+"""A wheel in conda's words: its name, version and build, what it depends on, and how well it fits a target.
 
 Everything here is a pure function of a wheel's file name and METADATA, a target and the name table.
 """
@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from envgen.metadata import (
-    ANY_PATCH,
-    WheelMetadata,
-    active_requirements,
-    locked_requires,
-    parse_metadata,
-)
+from envgen.metadata import ANY_PATCH, active_requirements
 from envgen.names import CondaName, project_name
+from envgen.platforms import LEGACY_MANYLINUX
 from envgen.versions import InexpressibleError, conda_spec, conda_version, parse_version
 
 if TYPE_CHECKING:
@@ -30,33 +25,14 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
 
     from envgen.digest import Sha256
+    from envgen.metadata import WheelMetadata
     from envgen.names import NameTable, ProjectName
     from envgen.platforms import PythonMinor, Target
 
-__all__ = [
-    "PackageId",
-    "TagOrder",
-    "WheelMetadata",
-    "active_requirements",
-    "best_wheel",
-    "extra_name",
-    "locked_requires",
-    "match_specs",
-    "needed_glibc",
-    "package_id",
-    "parse_metadata",
-    "wheel_constrains",
-    "wheel_depends",
-    "without_extras",
-]
-
 _CUDA_RUNTIME = "nvidia-cuda-runtime"
 _EXTRA = ".extra."
-_NEVER = "<0a0"
+NEVER = "<0a0"
 """A version that no package has, in the spelling that conda-forge uses to forbid one."""
-
-_LEGACY_GLIBC = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-"""https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/#manylinux"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +49,27 @@ class PackageId:
         return f"{self.name}-{self.version}-{self.build}"
 
 
-def package_id(
-    *,
-    project: ProjectName,
-    version: str,
-    sha256: Sha256,
-    requires: Mapping[ProjectName, str],
-    target: Target,
-    names: NameTable,
-) -> PackageId:
+class ChosenWheel(Protocol):
+    """What a wheel's conda package is named by: `records.Wheel`, or a lock's entry of one."""
+
+    @property
+    def project(self) -> ProjectName:
+        """Whose wheel it is."""
+
+    @property
+    def version(self) -> str:
+        """Of the file (PEP 440)."""
+
+    @property
+    def sha256(self) -> Sha256:
+        """Of the file."""
+
+    @property
+    def requires(self) -> Mapping[ProjectName, str]:
+        """As `records.Wheel` has it."""
+
+
+def package_id(wheel: ChosenWheel, *, target: Target, names: NameTable) -> PackageId:
     """Name the conda package that a wheel becomes: `pytorch`, `2.8.0`, `py311_cu128_h1234abcd_0`.
 
     The build holds the flavour, where there is one: the local part of the version, else the CUDA version that the
@@ -89,21 +77,18 @@ def package_id(
     these three texts alone, whatever platform it is for.
 
     Args:
-        project: whose wheel it is.
-        version: of the wheel (PEP 440).
-        sha256: of the wheel.
-        requires: as in `records.Wheel`.
+        wheel: any that runs on the target.
         target: gives the minor version of Python.
         names: gives the conda name.
 
     Raises:
         InexpressibleError: conda has no such version.
     """
-    parsed = parse_version(version)
+    parsed = parse_version(wheel.version)
     python = f"py{target.python.major}{target.python.minor}"
-    flavour = parsed.local or _cuda_flavour(requires)
-    build = "_".join(filter(None, (python, flavour, f"h{sha256[:8]}", "0")))
-    return PackageId(name=names.conda_name(project), version=conda_version(parsed), build=build)
+    flavour = parsed.local or _cuda_flavour(wheel.requires)
+    build = "_".join(filter(None, (python, flavour, f"h{wheel.sha256[:8]}", "0")))
+    return PackageId(name=names.conda_name(wheel.project), version=conda_version(parsed), build=build)
 
 
 def wheel_depends(
@@ -166,7 +151,7 @@ def without_extras(depends: Iterable[str]) -> tuple[str, ...]:
 
 def wheel_constrains(project: ProjectName, names: NameTable) -> tuple[str, ...]:
     """List the MatchSpecs that keep the same library under another name out of an environment, sorted."""
-    return tuple(f"{name} {_NEVER}" for name in sorted(names.clashes.get(project, ())))
+    return tuple(f"{name} {NEVER}" for name in sorted(names.clashes.get(project, ())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,12 +193,6 @@ class TagOrder:
         except InvalidWheelFilename:
             return None
         return rank, -number, letters
-
-
-def best_wheel(filenames: Iterable[str], order: TagOrder) -> str | None:
-    """Choose among the wheels of one version; the first name among equals, None where none runs on the target."""
-    ranked = [(place, name) for name in filenames if (place := order.preference(name)) is not None]
-    return min(ranked)[1] if ranked else None
 
 
 def needed_glibc(platforms: Iterable[str]) -> tuple[int, int] | None:
@@ -260,4 +239,4 @@ def _platform_depends(platforms: Collection[str]) -> set[str]:
 def _floor(platform: str) -> tuple[int, int]:
     """Read the system's version from a tag: `manylinux_2_28_x86_64`, `manylinux2014_x86_64`, `macosx_11_0_arm64`."""
     system, major, minor, *_ = (*platform.split("_"), "")
-    return _LEGACY_GLIBC.get(system) or (int(major), int(minor))
+    return LEGACY_MANYLINUX.get(system) or (int(major), int(minor))

@@ -29,6 +29,7 @@ VOCABULARY_MODULES = frozenset(
         "names",
         "platforms",
         "records",
+        "urls",
         "versions",
         "wheels",
     }

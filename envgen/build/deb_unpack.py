@@ -85,6 +85,8 @@ class Unpacking:
                 for member in tar:
                     self._add_member(deb, tar, member)
         except _UNREADABLE as e:
+            if isinstance(e, OSError) and e.errno:  # the system's fault (a full disk), not the package's
+                raise
             raise ArtifactError(f"`{deb.name}` cannot be unpacked: {e}") from e
 
     def drop_dangling(self) -> tuple[str, ...]:

@@ -146,7 +146,6 @@ def record_of(package_dir: Path, origin: Origin) -> Record:
         depends=tuple(index.get("depends", ())),
         constrains=tuple(index.get("constrains", ())),
         noarch=index.get("noarch"),
-        license=index.get("license"),
         origin=origin,
     )
 

@@ -17,9 +17,10 @@ from envgen.build.package import record_of, seal
 from envgen.build.wheel_unpack import OpenWheel, open_wheel, unpack
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
+from envgen.metadata import locked_requires, parse_metadata
 from envgen.platforms import Platform
 from envgen.versions import InexpressibleError, parse_version
-from envgen.wheels import locked_requires, package_id, parse_metadata, wheel_constrains, wheel_depends
+from envgen.wheels import package_id, wheel_constrains, wheel_depends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from envgen.names import NameTable, ProjectName
     from envgen.platforms import Target
     from envgen.records import Record, Wheel
-    from envgen.wheels import PackageId
 
 CONVERTER_VERSION = 1
 """Raise it with every change of the bytes that a wheel becomes: packages in the store are then converted anew."""
@@ -45,7 +45,7 @@ def package_key(wheel: Wheel, *, target: Target, names: NameTable, python_full: 
         [[project, names.conda_name(project)] for project in sorted({wheel.project, *wheel.requires})],
         sorted(wheel_constrains(wheel.project, names)),
     ]
-    return f"{_identify(wheel, target, names).dist}-{Sha256.of(json.dumps(facts).encode())[:16]}"
+    return f"{package_id(wheel, target=target, names=names).dist}-{Sha256.of(json.dumps(facts).encode())[:16]}"
 
 
 def convert(
@@ -100,17 +100,6 @@ def convert(
     return record_of(dest, wheel)
 
 
-def _identify(wheel: Wheel, target: Target, names: NameTable) -> PackageId:
-    return package_id(
-        project=wheel.project,
-        version=wheel.version,
-        sha256=wheel.sha256,
-        requires=wheel.requires,
-        target=target,
-        names=names,
-    )
-
-
 def _check_format(opened: OpenWheel) -> None:
     """Refuse a major version of the format that is not known, as the wheel specification asks."""
     fields = parse_metadata_file(opened.require_info("WHEEL").decode("utf-8", "replace"))
@@ -149,7 +138,7 @@ def _demand(text: str | None) -> str:
 def _index(
     wheel: Wheel, metadata: WheelMetadata, target: Target, names: NameTable, python_full: str | None
 ) -> dict[str, Any]:
-    package = _identify(wheel, target, names)
+    package = package_id(wheel, target=target, names=names)
     tags = parse_wheel_filename(wheel.filename)[3]
     depends = wheel_depends(metadata, wheel_tags=tags, target=target, names=names, python_full=python_full)
     fields = {

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
+_EMPTY = "application/vnd.oci.empty.v1+json"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _UNREADABLE = (OSError, ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError)
 
@@ -64,6 +65,7 @@ class _Check:
         self._directory = directory
         self._limits = limits
         self._used: set[str] = set()
+        self._images: set[str] = set()
         self.faults: list[str] = []
 
     def run(self) -> None:
@@ -85,6 +87,8 @@ class _Check:
             match entry.get("mediaType"):
                 case "application/vnd.oci.image.index.v1+json":
                     self._index(document)
+                case "application/vnd.oci.image.manifest.v1+json" if "artifactType" in document:
+                    self._artifact(document, entry)
                 case "application/vnd.oci.image.manifest.v1+json":
                     self._manifest(document, entry)
                 case other:
@@ -92,6 +96,7 @@ class _Check:
 
     def _manifest(self, manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
         name = str(entry.get("digest"))[:19]
+        self._images.add(str(entry.get("digest")))
         if manifest.get("schemaVersion") != 2 or manifest.get("mediaType") != _MANIFEST:  # noqa: PLR2004
             self.faults.append(f"{name}: is of another format")
         if manifest.get("config", {}).get("mediaType") != _CONFIG:
@@ -104,6 +109,26 @@ class _Check:
             self.faults.append(f"{name}: layers of several media types")
         self.faults.extend(f"{name}: {fault}" for fault in _config_faults(config, layers, entry.get("platform")))
         self._layers(layers, config.get("rootfs", {}).get("diff_ids", []), name)
+
+    def _artifact(self, manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+        """Read what refers to an image: anything but an image, and nothing to run."""
+        name = str(entry.get("digest"))[:19]
+        if manifest.get("schemaVersion") != 2 or manifest.get("mediaType") != _MANIFEST:  # noqa: PLR2004
+            self.faults.append(f"{name}: is of another format")
+        if manifest["artifactType"] != entry.get("artifactType"):
+            self.faults.append(
+                f"{name}: is {manifest['artifactType']!r}, and stands in the index as {entry.get('artifactType')!r}"
+            )
+        config, subject = manifest.get("config", {}), manifest.get("subject", {})
+        if config.get("mediaType") != _EMPTY or self._document(config):
+            self.faults.append(f"{name}: the configuration is not the empty one")
+        if not manifest.get("layers"):
+            self.faults.append(f"{name}: holds nothing")
+        for layer in manifest.get("layers", ()):
+            self._blob(layer)
+        if subject.get("mediaType") != _MANIFEST or str(subject.get("digest")) not in self._images:
+            self.faults.append(f"{name}: refers to {subject.get('digest')}, which is no image of this layout")
+        self._blob(subject)
 
     def _layers(self, layers: list[Mapping[str, Any]], diff_ids: list[str], image: str) -> None:
         tree = Tree()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from envgen.lock.delta import Delta, Entry
     from envgen.ops.compare import Comparison, Difference
+    from envgen.ops.image_made import ImageChange, MadeLayer
 
 _DIGITS = 12
 """Of a digest, where a person reads it."""
@@ -21,6 +22,9 @@ _DIGITS = 12
 _FOLDED = 40
 """Rows of a table that a reader of a pull request is spared at first."""
 
+
+_TITLE = 80
+"""Characters of what a layer holds."""
 
 _NAMED = 8
 """Packages of a layer that are named; the others are counted."""
@@ -70,6 +74,8 @@ def terminal(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterato
             yield f"  ~ {what}: {before} -> {after}"
         if layers := layers_of(difference):
             yield f"  image layers: {_layers(layers)}"
+            yield f"  image: {_image(difference.image)}"
+            yield from (f"    {sign} {layer}" for sign, layer in _blobs(difference.image))
         for row in tables[number]:
             versions = " -> ".join(filter(None, (row.before, row.after)))
             details = ", ".join(filter(None, (str(row.kind), _signed(row.size), row.license)))
@@ -86,6 +92,8 @@ def markdown(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterato
         remarks = [f"* {what}: {_code(before)} → {_code(after)}" for what, before, after in _settings(difference.delta)]
         if layers := layers_of(difference):
             remarks.append(f"* layers of the image that change: {_layers(layers)}")
+            remarks.append(f"* image: {_image(difference.image)}")
+            remarks.extend(f"  * `{sign}` {layer}" for sign, layer in _blobs(difference.image))
         yield from (*remarks, "") if remarks else ()
         table = tables[number]
         if not table:
@@ -113,6 +121,7 @@ def as_json(comparison: Comparison, tables: Mapping[int, list[Row]]) -> dict[str
                 "platform": str(difference.platform),
                 "download": {"before": _size(difference.delta, "before"), "after": _size(difference.delta, "after")},
                 "layers": {stage: list(names) for stage, names in layers_of(difference).items()},
+                "image": _image_facts(difference.image),
                 "settings": [{"what": w, "before": b, "after": a} for w, b, a in _settings(difference.delta)],
                 "packages": [_facts(row) for row in tables[number]],
             }
@@ -160,6 +169,41 @@ def _size(delta: Delta, side: str) -> int | None:
 
 def _layers(layers: Mapping[str, tuple[str, ...]]) -> str:
     return "; ".join(f"{stage} ({_some(names)})" for stage, names in layers.items())
+
+
+def _image(change: ImageChange | None) -> str:
+    """Say in a line what becomes of the image."""
+    if change is None:
+        return "exact layers and sizes are known where `envgen image` has made both here"
+    new = sum(layer.size for layer in change.new)
+    return (
+        f"{human_size(change.before)} → {human_size(change.after)} ({_signed(change.after - change.before)}); "
+        f"layers: {change.kept} kept, {len(change.new)} new ({human_size(new)})"
+    )
+
+
+def _blobs(change: ImageChange | None) -> Iterator[tuple[str, str]]:
+    """Word the layers that go and come."""
+    for sign, layers in (("-", change.gone), ("+", change.new)) if change else ():
+        for layer in layers:
+            title = layer.title if len(layer.title) <= _TITLE else f"{layer.title[: _TITLE - 3]}..."
+            yield sign, f"{layer.digest[:_DIGITS]} {human_size(layer.size)}: {title}"
+
+
+def _image_facts(change: ImageChange | None) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    return {
+        "before": change.before,
+        "after": change.after,
+        "kept": change.kept,
+        "gone": [_layer_facts(layer) for layer in change.gone],
+        "new": [_layer_facts(layer) for layer in change.new],
+    }
+
+
+def _layer_facts(layer: MadeLayer) -> dict[str, Any]:
+    return {"digest": f"sha256:{layer.digest}", "bytes": layer.size, "content": layer.title}
 
 
 def _some(names: Sequence[str]) -> str:

@@ -36,6 +36,9 @@ _SHOWN = 60
 @click.option("--load", type=click.Choice(["podman", "docker"]), help="Load it into a container engine.")
 @click.option("--push", metavar="REGISTRY/NAME:TAG", help="Push it; only what the registry lacks travels.")
 @click.option("--compression", type=click.Choice([str(c) for c in Compression]), default="gzip", show_default=True)
+@click.option(
+    "--sbom/--no-sbom", default=True, show_default=True, help="Put a CycloneDX SBOM beside it, which refers to it."
+)
 @click.option("--plan", "plan_only", is_flag=True, help="Show the layers and what a push would send; write no image.")
 @click.option(
     "--frozen", is_flag=True, help="Take locks as they are, without asking whether they are true for the spec."
@@ -51,6 +54,7 @@ def command(
     load: str | None,
     push: str | None,
     compression: str,
+    sbom: bool,
     plan_only: bool,
     frozen: bool,
     as_json: bool,
@@ -73,7 +77,7 @@ def command(
             _show_plan(console, images, there, whole=plan_only)
         if plan_only:
             return
-        made = ops.make(context, images, image_out.directory(context, ingredients, output))
+        made = ops.make(context, images, image_out.directory(context, ingredients, output), sbom=sbom)
         result = _result(made)
     _deliver(context, made, archive=archive, load=load, reference=reference)
     if as_json:
@@ -170,6 +174,7 @@ def _layer_json(planned: PlannedLayer, image: Prepared, there: frozenset[str] | 
 
 
 def _result(made: Made) -> dict[str, Any]:
+    sboms = {attachment.subject: attachment.entry["digest"] for attachment in made.layout.attachments}
     return {
         "environment": made.layout.name,
         "layout": str(made.layout.directory),
@@ -179,6 +184,7 @@ def _result(made: Made) -> dict[str, Any]:
             {
                 "platform": str(image.platform),
                 "digest": f"sha256:{made.layout.manifests[image.platform]}",
+                "sbom": sboms.get(made.layout.manifests[image.platform]),
                 "layers": [
                     {
                         "digest": f"sha256:{layer.digest}",

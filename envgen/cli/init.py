@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from envgen.cli.options import platform_option
+from envgen.cli.questions import ask
 from envgen.errors import UsageError
 from envgen.ops import init as ops
+from envgen.system.host import detect
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
@@ -24,9 +28,10 @@ if TYPE_CHECKING:
 @click.option("--pypi", multiple=True, metavar="REQUIREMENT", help="A wheel, as pip would write it.")
 @click.option("--cuda", metavar="VERSION", help="The newest CUDA that the machines' driver supports.")
 @click.option("--from", "shipped", metavar="SPEC", help="Copy a spec that ships with envgen, such as pt28-accel.")
-@click.pass_obj
+@click.pass_context
 def command(
-    console: Console,
+    ctx: click.Context,
+    /,
     name: str | None,
     python: str,
     platforms: tuple[Platform, ...],
@@ -36,12 +41,16 @@ def command(
     cuda: str | None,
     shipped: str | None,
 ) -> None:
-    """Write the spec of a new environment; NAME is the folder's without."""
+    """Write the spec of a new environment; NAME is the folder's without. Without options a terminal is asked."""
+    console: Console = ctx.obj
     chosen = name or shipped or console.directory.name
     if shipped:
         if channels or dependencies or pypi or cuda or platforms:
             raise UsageError("--from copies a spec as it is", hint="edit the copy")
         file = ops.init_from(console.directory, chosen, shipped=shipped)
+    elif _has_no_options(ctx) and sys.stdin.isatty():
+        wishes = ask(name=name, folder=console.directory.name, python=python, here=detect().platform)
+        file = ops.init(console.directory, wishes, today=console.today)
     else:
         wishes = ops.Wishes(
             name=chosen,
@@ -55,3 +64,8 @@ def command(
         file = ops.init(console.directory, wishes, today=console.today)
     console.say(f"wrote {file.relative_to(console.directory)}; next: `envgen lock`, then `envgen create`")
     console.say("in a git repository, `envgen merge-lock --install` lets branches merge their locks")
+
+
+def _has_no_options(ctx: click.Context) -> bool:
+    options = (parameter.name for parameter in ctx.command.params if isinstance(parameter, click.Option))
+    return all(ctx.get_parameter_source(name) is ParameterSource.DEFAULT for name in options if name)

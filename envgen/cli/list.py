@@ -8,6 +8,7 @@ import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import human_size
+from envgen.lock.graph import kind
 from envgen.ops import inspect as ops
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _packages(console: Console, locks: tuple[Lock, ...], *, as_json: bool) -> No
         return
     for lock in locks:
         console.say(f"{lock.environment} for {lock.platform}: {len(lock.packages)} packages")
-        rows = [(p.name, p.version, ops.origin(p), human_size(p.size) if p.size else "?") for p in lock.packages]
+        rows = [(p.name, p.version, kind(p), human_size(p.size) if p.size else "?") for p in lock.packages]
         console.table(("name", "version", "from", "size"), rows, right=("size",))
 
 
@@ -66,7 +67,7 @@ def _package(package: Any) -> dict[str, Any]:
     return {
         "name": package.name,
         "version": package.version,
-        "from": ops.origin(package),
+        "from": str(kind(package)),
         "sha256": package.sha256,
         "bytes": package.size,
     }

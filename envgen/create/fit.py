@@ -9,6 +9,7 @@ import rattler
 from packaging.utils import parse_wheel_filename
 
 from envgen.lock.model import LockedWheel
+from envgen.platforms import X86_64_LEVELS, dotted
 from envgen.wheels import needed_glibc
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from envgen.lock.model import Lock
     from envgen.system.host import HostFacts
-
-_LEVELS = ("x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4")
 
 
 def unfit(lock: Lock, host: HostFacts) -> tuple[str, ...]:
@@ -38,7 +37,7 @@ def _glibc(lock: Lock, host: HostFacts) -> Iterator[str]:
     if host.glibc is None:
         yield f"`{name}` needs glibc, the machine has another C library"
     elif version > host.glibc:
-        yield f"`{name}` needs glibc {_dotted(version)}, the machine has {_dotted(host.glibc)}"
+        yield f"`{name}` needs glibc {dotted(version)}, the machine has {dotted(host.glibc)}"
 
 
 def _glibc_needs(lock: Lock) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -53,7 +52,9 @@ def _glibc_needs(lock: Lock) -> Iterator[tuple[str, tuple[int, int]]]:
 
 def _archspec(lock: Lock, host: HostFacts) -> Iterator[str]:
     """Hold conda packages that were built for a microarchitecture against the machine's; wheels choose at run time."""
-    offered = _LEVELS[: _LEVELS.index(host.archspec) + 1] if host.archspec in _LEVELS else (host.archspec,)
+    offered: tuple[str, ...] = (host.archspec,)
+    if host.archspec in X86_64_LEVELS:
+        offered = X86_64_LEVELS[: X86_64_LEVELS.index(host.archspec) + 1]
     for package in lock.packages:
         if isinstance(package, LockedWheel) or "__archspec" not in package.dependencies:
             continue
@@ -66,7 +67,3 @@ def _level(name: str) -> rattler.PackageRecord:
     return rattler.PackageRecord(
         name="__archspec", version="1", build=rattler.BuildString(name), build_number=0, subdir="noarch", depends=[]
     )
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return ".".join(map(str, version))

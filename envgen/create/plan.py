@@ -162,16 +162,8 @@ def _item(package: LockedPackage, lock: Lock, names: NameTable, materials: Mappi
 
 
 def _wheel_item(locked: LockedWheel, lock: Lock, names: NameTable) -> Item:
-    wheel = wheel_of(locked)
-    found = package_id(
-        project=wheel.project,
-        version=wheel.version,
-        sha256=wheel.sha256,
-        requires=wheel.requires,
-        target=lock.target,
-        names=names,
-    )
-    key = package_key(wheel, target=lock.target, names=names, python_full=lock.marker_python)
+    found = package_id(locked, target=lock.target, names=names)
+    key = package_key(wheel_of(locked), target=lock.target, names=names, python_full=lock.marker_python)
     wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
     return Item(package=locked, wanted=wanted, work=Work.CONVERT, artifacts=(_file(locked),))
 

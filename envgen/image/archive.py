@@ -6,8 +6,8 @@ import json
 import tarfile
 from typing import TYPE_CHECKING, Any
 
-from envgen.digest import chunks
-from envgen.image.layout import MARK, blob_path, canonical
+from envgen.digest import Sha256, chunks
+from envgen.image.layout import MARK, blob_path, canonical, index_of
 from envgen.image.tar import END, MTIME, padding
 from envgen.system.fs import atomic_path, explained
 
@@ -23,6 +23,7 @@ def write_archive(layout: Layout, file: Path, *, advance: Callable[[int], None] 
     """Write a layout as a tar that `podman load`, `docker load` and `skopeo` read.
 
     Docker's own store reads no OCI layout: it wants a `manifest.json`, which lists the same blobs in another way.
+    Attachments stay away: of an archive with more than one manifest, these programs want to be told which.
 
     Args:
         layout: to be written.
@@ -33,10 +34,14 @@ def write_archive(layout: Layout, file: Path, *, advance: Callable[[int], None] 
         UserError: the file cannot be written, or the disk is full.
     """
     with explained(file.parent), atomic_path(file) as temporary, temporary.open("wb") as out:
-        for name in (MARK, "index.json"):
-            _add(out, name, (layout.directory / name).read_bytes())
+        _add(out, MARK, (layout.directory / MARK).read_bytes())
+        index = json.loads((layout.directory / "index.json").read_bytes())
+        _add(out, "index.json", index_of(index["manifests"][:1]))
         _add(out, "manifest.json", canonical(_docker_images(layout)))
+        attached = {Sha256.of(document) for attachment in layout.attachments for document in attachment.documents}
         for path in sorted(blob_path(layout.directory, layout.digest).parent.iterdir()):
+            if path.name in attached:
+                continue
             size = path.stat().st_size
             out.write(_header(path.relative_to(layout.directory).as_posix(), size))
             with path.open("rb") as stream:

@@ -19,15 +19,18 @@ import zstandard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Data = bytes | memoryview
+    Data = bytes | bytearray | memoryview
     Write = Callable[[Data], object]
 
 _PIECE = 4 << 20
 """Bytes that are compressed at once: one gzip member, or one call of zstd. Memory stays flat with it."""
 
 _GZIP_LEVEL = 6
-_ZSTD_LEVEL = 3
-"""pt28-accel, 9 GB, both cores: level 1 takes 13 s and gives 4.39 GB, level 3 takes 25 s and gives 3.85 GB."""
+_ZSTD = zstandard.ZstdCompressionParameters.from_level(1, hash_log=17, window_log=23, write_checksum=True)
+"""Level 1 with a larger table (512 kB, which a core's cache holds) and window (8 MB, which every decoder takes).
+
+Of 957 MB of libraries, level 1 makes 475 MB in 1.6 s, level 3 makes 429 MB in 3.6 s, and this 429 MB in 2.1 s.
+"""
 
 _MEMBER_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 """RFC 1952: DEFLATE, no flags, no time, no extra flags, an unknown operating system."""
@@ -51,7 +54,7 @@ class Compression(StrEnum):
 
 COMPRESSORS = {
     Compression.GZIP: f"libdeflate {version('deflate')} {_GZIP_LEVEL}",
-    Compression.ZSTD: f"zstd {zstandard.ZSTD_VERSION} {_ZSTD_LEVEL}",
+    Compression.ZSTD: f"zstd {zstandard.ZSTD_VERSION} 1 17 23",
     Compression.NONE: "none",
 }
 """What decides the bytes of a compressed layer beside its content."""
@@ -78,6 +81,29 @@ def encoder(compression: Compression, out: Write) -> Encoder:
             return _NoEncoder(out)
 
 
+class _Pieces:
+    """Hands on what it takes in pieces of one size, however it comes, at one copy."""
+
+    def __init__(self, take: Callable[[memoryview], object]) -> None:
+        self._take = take
+        self._held = memoryview(bytearray(_PIECE))
+        self._count = 0
+
+    def write(self, data: Data) -> None:
+        rest = memoryview(data)
+        while size := min(len(rest), _PIECE - self._count):
+            self._held[self._count : self._count + size] = rest[:size]
+            self._count += size
+            rest = rest[size:]
+            if self._count == _PIECE:
+                self.flush()
+
+    def flush(self) -> None:
+        if self._count:
+            self._take(self._held[: self._count])
+            self._count = 0
+
+
 class GzipEncoder:
     """One gzip member after another; a DEFLATE stream that is there already becomes a member as it is.
 
@@ -86,13 +112,8 @@ class GzipEncoder:
 
     def __init__(self, out: Write) -> None:
         self._out = out
-        self._waiting = bytearray()
-
-    def write(self, data: Data) -> None:
-        """Take bytes to compress."""
-        self._waiting += data
-        while len(self._waiting) >= _PIECE:
-            self._flush(_PIECE)
+        self._pieces = _Pieces(lambda piece: out(deflate.gzip_compress(piece, _GZIP_LEVEL)))
+        self.write = self._pieces.write
 
     @contextmanager
     def member(self, *, crc: int, size: int) -> Iterator[Write]:
@@ -102,19 +123,14 @@ class GzipEncoder:
             crc: CRC-32 of what the stream inflates to.
             size: bytes of that.
         """
-        self._flush(len(self._waiting))
+        self._pieces.flush()
         self._out(_MEMBER_HEADER)
         yield self._out
         self._out(_MEMBER_TRAILER.pack(crc, size & 0xFFFFFFFF))
 
     def close(self) -> None:
         """Write what is left."""
-        self._flush(len(self._waiting))
-
-    def _flush(self, count: int) -> None:
-        if count:
-            self._out(bytes(deflate.gzip_compress(bytes(self._waiting[:count]), _GZIP_LEVEL)))
-            del self._waiting[:count]
+        self._pieces.flush()
 
 
 class _ZstdEncoder:
@@ -122,17 +138,12 @@ class _ZstdEncoder:
 
     def __init__(self, out: Write) -> None:
         self._out = out
-        self._waiting = bytearray()
-        self._frame = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True).compressobj()
-
-    def write(self, data: Data) -> None:
-        self._waiting += data
-        while len(self._waiting) >= _PIECE:
-            self._out(self._frame.compress(bytes(self._waiting[:_PIECE])))
-            del self._waiting[:_PIECE]
+        self._frame = zstandard.ZstdCompressor(compression_params=_ZSTD).compressobj()
+        self._pieces = _Pieces(lambda piece: out(self._frame.compress(piece)))
+        self.write = self._pieces.write
 
     def close(self) -> None:
-        self._out(self._frame.compress(bytes(self._waiting)))
+        self._pieces.flush()
         self._out(self._frame.flush())
 
 

@@ -45,4 +45,8 @@ def _stanza(control: bytes) -> bytes:
 
 def _present(md5sums: bytes, paths: Collection[str]) -> bytes:
     lines = md5sums.splitlines(keepends=True)
-    return b"".join(line for line in lines if merged(line.split(maxsplit=1)[1].decode().rstrip("\n")) in paths)
+    return b"".join(
+        line
+        for line in lines
+        if merged(line.split(maxsplit=1)[1].decode(errors="surrogateescape").rstrip("\n")) in paths
+    )

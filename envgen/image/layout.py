@@ -70,6 +70,28 @@ class Image:
             }
         )
 
+    @property
+    def digest(self) -> Sha256:
+        """Digest of the manifest."""
+        return Sha256.of(self.manifest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A manifest of another kind, which refers to an image.
+
+    Attributes:
+        name: by which tools find it in the layout.
+        entry: its descriptor.
+        subject: digest of the image's manifest.
+        documents: the manifest, and all that it leads to but the image.
+    """
+
+    name: str
+    entry: Mapping[str, Any]
+    subject: Sha256
+    documents: tuple[bytes, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
@@ -81,6 +103,7 @@ class Layout:
         digest: of the manifest, or of the index where there are several platforms: what a registry calls it by.
         media_type: of what has that digest.
         manifests: platform -> digest of its manifest.
+        attachments: what refers to them, and stands beside them.
     """
 
     directory: Path
@@ -88,6 +111,7 @@ class Layout:
     digest: Sha256
     media_type: str
     manifests: Mapping[Platform, Sha256]
+    attachments: tuple[Attachment, ...] = ()
 
 
 def canonical(value: Any) -> bytes:
@@ -105,7 +129,14 @@ def platform_of(platform: Platform) -> dict[str, str]:
     return {"architecture": platform.debian_arch, "os": "linux"}
 
 
-def write_layout(images: Sequence[Image], directory: Path, *, name: str, blob: Callable[[Sha256], Path]) -> Layout:
+def write_layout(
+    images: Sequence[Image],
+    directory: Path,
+    *,
+    name: str,
+    blob: Callable[[Sha256], Path],
+    attachments: Sequence[Attachment] = (),
+) -> Layout:
     """Write a layout with one image, for one platform or several; what was there before goes.
 
     Blobs are hard links where the file system allows. Two at once wait for each other.
@@ -115,6 +146,7 @@ def write_layout(images: Sequence[Image], directory: Path, *, name: str, blob: C
         directory: of the layout; made where it is not there.
         name: of the image, by which tools find it in the layout.
         blob: finds the file of a layer.
+        attachments: of the images. They come behind them in `index.json`, each with a name of its own.
 
     Raises:
         UserError: the folder is something else, cannot be written, or the disk is full.
@@ -125,18 +157,17 @@ def write_layout(images: Sequence[Image], directory: Path, *, name: str, blob: C
         name=name,
         digest=Sha256.of(top),
         media_type=media_type,
-        manifests={image.platform: Sha256.of(image.manifest) for image in images},
+        manifests={image.platform: image.digest for image in images},
+        attachments=tuple(attachments),
     )
+    documents += [document for attachment in attachments for document in attachment.documents]
     layers = {layer.digest: blob(layer.digest) for image in images for layer in image.layers}
     with explained(directory):
         _claim(directory)
         with file_lock(directory / _LOCK, timeout=_PATIENCE):
             _write(directory, layers, documents)
-            entry = {**descriptor(media_type, top), "annotations": {REF_NAME: name}}
-            atomic_write(
-                directory / "index.json",
-                canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}),
-            )
+            entries = [_named(descriptor(media_type, top), name), *(_named(a.entry, a.name) for a in attachments)]
+            atomic_write(directory / "index.json", index_of(entries))
             _prune(directory, {*layers, *map(Sha256.of, documents)})
     return layout
 
@@ -146,13 +177,22 @@ def blob_path(directory: Path, digest: Sha256) -> Path:
     return directory / _BLOBS / digest
 
 
+def index_of(entries: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write an index of descriptors."""
+    return canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": list(entries)})
+
+
+def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {**entry, "annotations": {REF_NAME: name}}
+
+
 def _documents(images: Sequence[Image]) -> tuple[bytes, str, list[bytes]]:
     """Write manifests, configurations and the index: the top one, its media type, and all of them."""
     documents = [text for image in images for text in (image.config, image.manifest)]
     if len(images) == 1:
         return images[0].manifest, MANIFEST, documents
     manifests = [{**descriptor(MANIFEST, i.manifest), "platform": platform_of(i.platform)} for i in images]
-    index = canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
+    index = index_of(manifests)
     return index, INDEX, [*documents, index]
 
 

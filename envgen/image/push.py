@@ -36,8 +36,17 @@ _REFERENCE = re.compile(
 """Distribution specification, "Pulling manifests": names and tags."""
 
 _LOGGED = re.compile(r'msg="(?P<text>.*)"')
-_REFUSED = ("unauthorized", "authentication required", "denied", "401", "403", "no basic auth")
-_MISSING = ("manifest unknown", "name unknown", "not found", "404", "repository name not known")
+_REFUSED = re.compile(r"unauthorized|authentication required|denied|no basic auth|\b40[13]\b", re.IGNORECASE)
+_MISSING = re.compile(r"manifest unknown|name unknown|not found|repository name not known|\b404\b", re.IGNORECASE)
+_ADDRESS = re.compile(r"`?\bhttps?://\S+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bsha256:[0-9a-f]+|:\d+\b", re.IGNORECASE)
+"""Ports, upload numbers and digests in skopeo's messages hold any digits, so also those of a status."""
+
+
+_CHANGED = "but we cannot modify it"
+
+
+class ChangedError(UserError):
+    """This skopeo would have to change an index to copy it: it does not know all that stands in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +92,43 @@ def push(layout: Layout, reference: Reference, *, environment: Mapping[str, str]
         UserError: there is no skopeo, or the registry refuses the login.
         NetworkError: it cannot be reached, breaks off, or answers with an error.
     """
+    copy(f"oci:.:{layout.name}", reference, directory=layout.directory, environment=environment, patience=patience)
+
+
+def copy(
+    source: str,
+    reference: Reference,
+    *,
+    which: str | None = None,
+    select: str = "--all",
+    directory: Path,
+    environment: Mapping[str, str],
+    patience: Patience,
+) -> None:
+    """Let skopeo copy something into a registry, byte by byte.
+
+    Args:
+        source: as skopeo names it, relative to `directory`: a path may have a colon, which skopeo cuts it at.
+        reference: where to.
+        which: `:tag` or `@digest` instead of the reference's own tag.
+        select: which manifests of an index.
+        directory: where the source is.
+        environment: see `push`.
+        patience: how to try again.
+
+    Raises:
+        ChangedError: skopeo is too old for what is in an index.
+        UserError, NetworkError: see `push`.
+    """
+    target = f"docker://{reference.registry}/{reference.name}{which or f':{reference.tag}'}"
     command = [
-        "skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests",
-        *_tls(reference, "--dest-tls-verify=false"), f"oci:.:{layout.name}", f"docker://{reference}",
+        "skopeo", "--insecure-policy", "copy", "--quiet", select, "--preserve-digests",
+        *_tls(reference, "--dest-tls-verify=false"), source, target,
     ]  # fmt: skip
 
     def once() -> None:
         try:
-            run(command, cwd=layout.directory, env=environment)  # a path may have a colon, which skopeo cuts it at
+            run(command, cwd=directory, env=environment)
         except ProcessError as error:
             raise _explained(error, reference) from error
 
@@ -103,11 +141,11 @@ def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> fro
     Raises:
         UserError, NetworkError: see `push`.
     """
-    top = _inspect(reference, f":{reference.tag}", environment)
+    top = inspect(reference, f":{reference.tag}", environment)
     if top is None:
         return frozenset()
     below = [entry["digest"] for entry in top.get("manifests", ())]
-    manifests = [top, *(_inspect(reference, f"@{digest}", environment) or {} for digest in below)]
+    manifests = [top, *(inspect(reference, f"@{digest}", environment) or {} for digest in below)]
     blobs = [
         entry["digest"]
         for manifest in manifests
@@ -136,8 +174,12 @@ def load(layout: Layout, archive: Path, engine: str, *, environment: Mapping[str
         raise UserError(what, hint=f"is {engine} installed and running? `{engine} info` tells") from error
 
 
-def _inspect(reference: Reference, which: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
-    """Read a manifest by `:tag` or `@digest`; None where there is none."""
+def inspect(reference: Reference, which: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
+    """Read a manifest by `:tag` or `@digest`; None where there is none.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
     address = f"docker://{reference.registry}/{reference.name}{which}"
     try:
         done = run(
@@ -146,7 +188,7 @@ def _inspect(reference: Reference, which: str, environment: Mapping[str, str]) -
         )
         found: dict[str, Any] = json.loads(done.stdout)
     except ProcessError as error:
-        if any(word in error.tail.lower() for word in _MISSING):
+        if _says(_MISSING, error.tail):
             return None
         raise _explained(error, reference) from error
     except ValueError as error:
@@ -165,12 +207,18 @@ def _explained(error: ProcessError, reference: Reference) -> UserError | Transie
             hint="install it (apt, dnf, brew: `skopeo`), or take --archive and push that from another machine",
         )
     said = _last_words(error.tail)
-    if any(word in error.tail.lower() for word in _REFUSED):
+    if _CHANGED in error.tail:
+        return ChangedError(f"this skopeo cannot copy `{reference}` as it is", hint="skopeo 1.15 and later can")
+    if _says(_REFUSED, error.tail):
         return UserError(
             f"the registry refuses `{reference}`: {said}",
             hint=f"`docker login {reference.registry}` or `podman login {reference.registry}`, and try again",
         )
     return TransientError(f"the registry of `{reference}` fails: {said}")
+
+
+def _says(words: re.Pattern[str], tail: str) -> bool:
+    return words.search(_ADDRESS.sub("", tail)) is not None
 
 
 def _last_words(tail: str) -> str:

@@ -10,20 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 import rattler
 
 from envgen.errors import LockError
-from envgen.lock.model import (
-    Lock,
-    LockedBuilt,
-    LockedConda,
-    LockedPackage,
-    LockedWheel,
-    file_name,
-    normal,
-    sort_key,
-)
-from envgen.lock.read import read_lock
-from envgen.lock.render import render_lock
+from envgen.lock.model import Lock, LockedBuilt, LockedConda, LockedPackage, LockedWheel, normal, sort_key
 from envgen.lock.request import asked_extras, request_digest
 from envgen.records import BuiltPackage, ChannelPackage, Record, Wheel
+from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,21 +22,8 @@ if TYPE_CHECKING:
     from envgen.records import Solution
     from envgen.spec.model import EnvSpec
 
-__all__ = [
-    "Lock",
-    "LockedBuilt",
-    "LockedConda",
-    "LockedPackage",
-    "LockedWheel",
-    "file_name",
-    "from_solution",
-    "read_lock",
-    "render_lock",
-]
-
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SPEC = re.compile(r"(?:[^\s:]+::)?(?P<name>[a-z0-9_.-]+)\s*(?P<rest>.*)", re.IGNORECASE)
-_TOKEN = re.compile(r"/t/[^/]+(?=/)")
 
 
 def from_solution(
@@ -72,18 +49,19 @@ def from_solution(
     Raises:
         LockError: CEP 37 cannot hold one of the packages.
     """
-    python = next(record.version for record in solution.records if record.name == "python")
+    python = next(record for record in solution.records if record.name == "python")
+    known = python.version if isinstance(python.origin, BuiltPackage) else None  # as `Lock.marker_python` says
     packages = tuple(sorted((_locked(r, spec, root_url) for r in solution.records), key=sort_key))
     return Lock(
         environment=spec.name,
         source=spec.source,
         target=normal(solution.target),
-        python=python,
+        python=python.version,
         channels=spec.channels,
         names=dict(spec.names),
         exclude_newer=spec.exclude_newer,
         request=request_digest(spec, solution.target),
-        asked_extras=asked_extras(spec, solution.target, python),
+        asked_extras=asked_extras(spec, solution.target, known),
         extras={project: tuple(sorted(extras)) for project, extras in solution.extras.items() if extras},
         recipes={p.recipe: recipes[p.recipe] for p in packages if isinstance(p, LockedBuilt)},
         debian=debian,
@@ -121,7 +99,7 @@ def _locked(record: Record, spec: EnvSpec, root_url: str) -> LockedPackage:
         name=record.name,
         version=record.version,
         build=record.build,
-        url=_public(_portable(origin.url, spec.channels, root_url)),
+        url=_portable(without_secrets(origin.url), spec.channels, root_url),
         md5=_md5(record, origin),
         sha256=origin.sha256,
         size=origin.size,
@@ -182,9 +160,3 @@ def _portable(url: str, channels: Iterable[str], root_url: str) -> str:
         if url.startswith(f"{base}/"):
             return posixpath.normpath(posixpath.join("..", channel)) + url.removeprefix(base)
     return url
-
-
-def _public(url: str) -> str:
-    """Take user, password, `/t/<token>/` and query out of a channel's URL: they are the reader's business."""
-    scheme, netloc, path, _, _ = urlsplit(url)
-    return urlunsplit((scheme, netloc.rpartition("@")[2], _TOKEN.sub("", path), "", ""))

@@ -147,7 +147,7 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
     Raises:
         LockError: it is none, is damaged, or was written by a newer envgen.
     """
-    root = load(text, source=source, renew="run `envgen lock` to make it anew")
+    root = load(text, source=source)
     if root.get("version").value != FORMAT:
         root.get("version").fail(f"expected {FORMAT}, got {root.get('version').value!r}: written by another envgen")
     _refuse_unknown(root, _KEYS)

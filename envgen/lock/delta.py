@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.lock.diff import SettingChange, settings
+from envgen.lock.diff import SettingChange, settings, summary
 from envgen.lock.graph import Kind, kind
 from envgen.lock.model import LockedBuilt, LockedWheel
 
@@ -107,8 +107,7 @@ class Delta:
 
     def summary(self) -> str:
         """Count the packages in one line."""
-        counts = {"added": len(self.added), "removed": len(self.removed), "changed": len(self.changed)}
-        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no package changed"
+        return summary(added=self.added, removed=self.removed, changed=self.changed)
 
 
 def state_of(lock: Lock, debian: DebianLock | None) -> State:

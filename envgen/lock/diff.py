@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from envgen.lock.model import LockedPackage, LockedWheel, manager, sort_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sized
 
     from envgen.lock.model import Lock
 
@@ -59,8 +59,7 @@ class Changes:
 
     def summary(self) -> str:
         """Count the packages in one line: `3 added, 1 removed, 2 changed`."""
-        counts = {"added": len(self.added), "removed": len(self.removed), "changed": len(self.changed)}
-        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no package changed"
+        return summary(added=self.added, removed=self.removed, changed=self.changed)
 
     def lines(self) -> tuple[str, ...]:
         """Word every change in a line of its own: settings, then packages by name."""
@@ -80,6 +79,12 @@ class Changes:
             "changed": [{"before": _facts(c.before), "after": _facts(c.after)} for c in self.changed],
             "settings": [{"what": s.what, "before": s.before, "after": s.after} for s in self.settings],
         }
+
+
+def summary(**changes: Sized) -> str:
+    """Count what happened to packages in one line, each under its own word."""
+    counts = {what: len(packages) for what, packages in changes.items()}
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no package changed"
 
 
 def diff(old: Lock | None, new: Lock) -> Changes:

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RENEW = "take it back from git, or remove it and run `envgen lock`"
+"""The hint of every complaint: a lock that cannot be read is never quietly made anew."""
+
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 
-def load(text: str, *, source: str, renew: str) -> Node:
+def load(text: str, *, source: str) -> Node:
     """Parse a lock's YAML.
 
     Args:
         text: of the file.
         source: what messages call the file: its path relative to the project.
-        renew: the hint of every complaint: how the file is made anew.
 
     Raises:
         LockError: it is no YAML, or holds merge conflict markers.
@@ -40,8 +42,8 @@ def load(text: str, *, source: str, renew: str) -> Node:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f" in line {mark.line + 1}" if mark else ""
-        raise LockError(f"{source}: not YAML{at}: {getattr(error, 'problem', None) or error}", hint=renew) from error
-    return Node(value=value, source=source, path="", hint=renew)
+        raise LockError(f"{source}: not YAML{at}: {getattr(error, 'problem', None) or error}", hint=_RENEW) from error
+    return Node(value=value, source=source, path="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +54,15 @@ class Node:
         value: as YAML has it.
         source: what messages call the file.
         path: of the value in the document: `package[3].hash`; empty for the whole.
-        hint: of every complaint.
     """
 
     value: Any
     source: str
     path: str
-    hint: str
 
     def fail(self, what: str) -> NoReturn:
         """Complain about the value."""
-        raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=self.hint)
+        raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=_RENEW)
 
     def find(self, key: str) -> Node | None:
         """Take the value of a mapping's key, or None where the key is not there."""
@@ -71,7 +71,7 @@ class Node:
         if key not in self.value:
             return None
         path = f"{self.path}.{key}" if self.path else key
-        return Node(value=self.value[key], source=self.source, path=path, hint=self.hint)
+        return Node(value=self.value[key], source=self.source, path=path)
 
     def get(self, key: str) -> Node:
         """Take the value of a mapping's key."""
@@ -82,7 +82,7 @@ class Node:
         if not isinstance(self.value, list):
             self.fail(f"expected a list, got {self.value!r}")
         return tuple(
-            Node(value=value, source=self.source, path=f"{self.path}[{number}]", hint=self.hint)
+            Node(value=value, source=self.source, path=f"{self.path}[{number}]")
             for number, value in enumerate(self.value)
         )
 

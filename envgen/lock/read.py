@@ -43,7 +43,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
     Raises:
         LockError: it is none, is damaged, or was written by a newer envgen. It is never quietly made anew.
     """
-    root = load(text, source=source, renew="run `envgen lock` to make it anew")
+    root = load(text, source=source)
     metadata, entries = root.get("metadata"), root.get("package").items()
     custom = _Custom(node=metadata.get("custom_metadata"), values=metadata.get("custom_metadata").texts())
     if root.get("version").value != 1 or custom.number("format") > FORMAT:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def active(spec: EnvSpec, target: Target, python: str | None = None) -> tuple[Requirement, ...]:
-    """List the requirements whose markers hold on a target; `python` is the full version, where it is known."""
+    """List the requirements whose markers hold on a target, for `python` as `Lock.marker_python` has it."""
     return tuple(requirement for requirement in spec.pypi if holds(requirement, target, python_full=python))
 
 
-def asked_extras(spec: EnvSpec, target: Target, python: str) -> dict[ProjectName, tuple[str, ...]]:
-    """Collect the extras that a spec itself asks for on a target, for a full version of Python."""
+def asked_extras(spec: EnvSpec, target: Target, python: str | None) -> dict[ProjectName, tuple[str, ...]]:
+    """Collect the extras that a spec itself asks for on a target, for `python` as above."""
     found: dict[ProjectName, set[str]] = {}
     for requirement in active(spec, target, python):
         if requirement.extras:

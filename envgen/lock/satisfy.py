@@ -16,12 +16,14 @@ from packaging.version import Version
 from envgen.lock.model import Lock, LockedPackage, LockedWheel, normal
 from envgen.lock.request import active, asked_extras
 from envgen.names import CondaName, ProjectName, project_name
-from envgen.versions import conda_spec, conda_version
+from envgen.platforms import virtual_package
+from envgen.spec.values import match_name
+from envgen.versions import conda_spec
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from packaging.requirements import Requirement
 
@@ -149,7 +151,7 @@ def _inputs(lock: Lock, recipes: Mapping[str, Sha256], debian: Sha256 | None, co
 
 def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:
     """Hold what the spec asks for against the packages."""
-    for requirement in active(spec, target, lock.python):
+    for requirement in active(spec, target, lock.marker_python):
         project = project_name(requirement.name)
         if not packages.wheel(project):
             yield f"`{requirement}` under `pypi`: no wheel of it is locked"
@@ -157,7 +159,7 @@ def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> It
             yield f"`{requirement}` under `pypi`: {unmet}"
         yield from _missing_extras(requirement, lock)
     for text in spec.dependencies:
-        name = str(rattler.MatchSpec(text).name.normalized)
+        name = match_name(text)
         rest = str(rattler.MatchSpec(text)).partition(" ")[2]
         if unmet := packages.unmet_match(name, rest):
             yield f"`{text}` under `dependencies`: {unmet}"
@@ -187,22 +189,21 @@ def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
 
 def _superfluous(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:
     """Find what nothing asks for any more."""
-    asked = asked_extras(spec, target, lock.python)
-    roots = {project_name(requirement.name) for requirement in active(spec, target, lock.python)}
+    asked = asked_extras(spec, target, lock.marker_python)
+    roots = {project_name(requirement.name) for requirement in active(spec, target, lock.marker_python)}
     for project in sorted(roots & lock.asked_extras.keys()):
         for extra in lock.asked_extras[project]:
             if extra not in asked.get(project, ()):
                 yield f"the extra `{extra}` of `{project}` is locked, but the spec no longer asks for it"
-    reached = _reachable(spec, target, lock.python, packages)
+    reached = _reachable(spec, roots, packages)
     for name, package in packages.locked.items():
         if name not in reached:
             yield f"`{package.name}` {package.version} is locked, but nothing needs it"
 
 
-def _reachable(spec: EnvSpec, target: Target, python: str, packages: _Packages) -> set[CondaName]:
-    waiting = [CondaName("python")]
-    waiting += [packages.names.conda_name(project_name(r.name)) for r in active(spec, target, python)]
-    waiting += [CondaName(str(rattler.MatchSpec(text).name.normalized)) for text in spec.dependencies]
+def _reachable(spec: EnvSpec, roots: Collection[ProjectName], packages: _Packages) -> set[CondaName]:
+    waiting = [CondaName("python"), *map(packages.names.conda_name, roots)]
+    waiting += [CondaName(match_name(text)) for text in spec.dependencies]
     reached: set[CondaName] = set()
     while waiting:
         name = waiting.pop()
@@ -220,24 +221,15 @@ def _reachable(spec: EnvSpec, target: Target, python: str, packages: _Packages) 
 def _record(package: LockedPackage, target: Target, names: NameTable) -> rattler.PackageRecord:
     if not isinstance(package, LockedWheel):
         return _package_record(package.name, package.version, package.build, package.subdir)
-    found = package_id(
-        project=package.project,
-        version=package.version,
-        sha256=package.sha256,
-        requires=package.requires,
-        target=target,
-        names=names,
-    )
-    return _package_record(found.name, conda_version(Version(package.version)), found.build, target.platform)
+    found = package_id(package, target=target, names=names)
+    return _package_record(found.name, found.version, found.build, target.platform)
 
 
 def _virtual(target: Target) -> dict[str, rattler.PackageRecord]:
-    """Make records of the virtual packages; archspec's value is its build string (CEP 30)."""
-    found = {}
-    for name, value in target.virtual_packages().items():
-        version, build = ("1", value) if name == "__archspec" else (value, "0")
-        found[name] = _package_record(name, version, build, target.platform)
-    return found
+    return {
+        name: _package_record(name, *virtual_package(name, value), target.platform)
+        for name, value in target.virtual_packages().items()
+    }
 
 
 def _package_record(name: str, version: str, build: str, subdir: str) -> rattler.PackageRecord:

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from envgen.build.archive import content_digest, write_conda
+from envgen.build.archive import content_digest, extract_conda, write_conda
 from envgen.build.package import read_index
 from envgen.digest import Sha256
 
@@ -70,6 +70,18 @@ def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> B
 def content_key(stem: str, content: Sha256) -> str:
     """Name a built package in the store."""
     return f"{stem}-{content[:16]}"
+
+
+def extract_artifact(store: Store, artifact: Path, filename: str, dest: Path) -> None:
+    """Extract an archive that the store keeps: its form is told by its name, which artifacts lack.
+
+    Raises:
+        ArtifactError: as `extract_conda` says.
+    """
+    with store.view() as folder:
+        archive = folder / filename
+        archive.symlink_to(artifact)
+        extract_conda(archive, dest)
 
 
 def _known(store: Store, inputs: str) -> Built | None:

@@ -76,5 +76,5 @@ def _write(context: Context, items: Sequence[Item], channel: LocalChannel) -> li
 
 
 def default_channel(context: Context) -> Path:
-    """Say where archives go by default: into the store, which envgen asks itself when `ENVGEN_CHANNEL` is not set."""
+    """Say where archives go by default: beside the store, where `export` looks when `ENVGEN_CHANNEL` is not set."""
     return context.store.root / "channel"

@@ -18,6 +18,7 @@ from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
 from envgen.metadata import parse_metadata
 from envgen.ops import data
+from envgen.ops.image_made import change, made_from, recall
 from envgen.ops.places import Place, find_environment
 from envgen.platforms import Platform
 from envgen.prefix.conda_meta import load, record_files
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from envgen.ops.context import Context
+    from envgen.ops.image_made import ImageChange
+    from envgen.system.store import Store
 
 WORKING_TREE = "working tree"
 _HEAD = "HEAD"
@@ -51,6 +54,11 @@ class Text:
     where: str
     lock: str
     debian: str | None
+
+    @property
+    def made(self) -> str:
+        """By what name the image made from them is remembered."""
+        return made_from(self.lock, None if self.debian is None else Sha256.of(self.debian.encode()))
 
     def parse(self) -> State:
         """Read both."""
@@ -76,11 +84,19 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What differs in one environment on one platform."""
+    """What differs in one environment on one platform.
+
+    Attributes:
+        environment: name of the spec.
+        platform: of the locks.
+        delta: the packages.
+        image: what becomes of the image, where both were made on this machine.
+    """
 
     environment: str
     platform: Platform
     delta: Delta
+    image: ImageChange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +132,7 @@ def diff(
     after = _aligned(before, after)
     keys = sorted(set.intersection(*_scopes(before, after)))
     chosen = [k for k in keys if (not platforms or k[1] in platforms) and (env is None or k[0] == env)]
-    found = (_difference(key, before.states.get(key), after.states.get(key)) for key in chosen)
+    found = (_difference(context.store, key, before.states.get(key), after.states.get(key)) for key in chosen)
     differences = tuple(difference for difference in found if difference.delta)
     return Comparison(before=before.label, after=after.label, differences=differences)
 
@@ -158,13 +174,30 @@ def license_reader(context: Context) -> Callable[[Entry], str | None]:
     return license_of
 
 
-def _difference(key: tuple[str, Platform], before: Text | State | None, after: Text | State | None) -> Difference:
+def _difference(
+    store: Store, key: tuple[str, Platform], before: Text | State | None, after: Text | State | None
+) -> Difference:
     environment, platform = key
     if isinstance(before, Text) and isinstance(after, Text) and _same(before, after):
         return Difference(environment=environment, platform=platform, delta=compare(None, None))
     delta = compare(_parsed(before), _parsed(after))
     on_disk = any(isinstance(side, State) for side in (before, after))
-    return Difference(environment=environment, platform=platform, delta=only(delta, _ON_DISK) if on_disk else delta)
+    return Difference(
+        environment=environment,
+        platform=platform,
+        delta=only(delta, _ON_DISK) if on_disk else delta,
+        image=_image_change(store, before, after, had_image=delta.before is not None and delta.before.has_image),
+    )
+
+
+def _image_change(
+    store: Store, before: Text | State | None, after: Text | State | None, *, had_image: bool
+) -> ImageChange | None:
+    """Compare the images that were made here; before a lock that had none there was nothing."""
+    if isinstance(before, State) or not isinstance(after, Text):
+        return None
+    new = recall(store, after.made)
+    return change(recall(store, before.made) if before and had_image else dict.fromkeys(new, ()), new)
 
 
 def _same(one: Text, other: Text) -> bool:

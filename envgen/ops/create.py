@@ -6,8 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rattler import MatchSpec
-
 from envgen.create.fit import unfit
 from envgen.create.plan import Plan, items_of, make_plan
 from envgen.create.register import register
@@ -18,9 +16,10 @@ from envgen.ops.locks import need_lock, reasons_against
 from envgen.ops.packages import link_packages, materials_of
 from envgen.ops.places import conda_settings, destination
 from envgen.prefix import inventory
-from envgen.prefix.link import LinkResult, link
+from envgen.prefix.link import link
 from envgen.prefix.transaction import unfinished
 from envgen.spec.select import select
+from envgen.spec.values import match_name
 from envgen.system.host import detect
 from envgen.system.process import ProcessError, run
 
@@ -89,8 +88,8 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool) ->
     return Prepared(spec=spec, pair=pair, prefix=prefix, plan=plan)
 
 
-def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False) -> LinkResult:
-    """Do what was planned.
+def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False) -> None:
+    """Do what was planned; compile Python files at once if asked to, also where nothing else is to do.
 
     Interrupted at any point, the next run finishes the job; two at once on one prefix wait for each other.
 
@@ -98,15 +97,20 @@ def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False
         GoneError: a locked artifact is no longer offered; `envgen lock` is the remedy.
         NetworkError, IntegrityError: as sources, builders and the linker say.
     """
-    if not prepared.plan:
-        return LinkResult(linked=(), unlinked=(), unchanged=len(prepared.plan.items), recovered=False)
+    if prepared.plan:
+        _change(context, prepared)
+    if compile_now:
+        _compile(prepared)
+
+
+def _change(context: Context, prepared: Prepared) -> None:
     with context.store.in_use():
         if prepared.plan.prepare:
             # sources and builders take half a second to import, more than linking a small environment
             from envgen.ops.materials import provide  # noqa: PLC0415
 
             provide(context, prepared.plan, prepared.pair)
-        result = link(
+        link(
             link_packages(context, prepared.plan.items, prepared.pair),
             prepared.prefix,
             store=context.store,
@@ -116,9 +120,6 @@ def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False
         )
     if conda_settings(context).register:
         register(prepared.prefix, home=context.home, reporter=context.reporter)
-    if compile_now:
-        _compile(prepared)
-    return result
 
 
 def _compile(prepared: Prepared) -> None:
@@ -133,7 +134,7 @@ def _requested(prepared: Prepared, context: Context) -> dict[str, str]:
     """Say of the packages that the spec names which words name them."""
     spec, lock = prepared.spec, prepared.pair.lock
     names = context.names.overridden(spec.names)
-    found = {str(name.normalized): text for text in spec.dependencies if (name := MatchSpec(text).name)}
+    found = {match_name(text): text for text in spec.dependencies}
     found |= {
         str(names.conda_name(project_name(requirement.name))): str(requirement)
         for requirement in active(spec, lock.target, lock.marker_python)

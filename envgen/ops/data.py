@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envgen.licenses import LicenseTable
 from envgen.names import NameTable
+from envgen.sources.recipes import find_recipes
+
+if TYPE_CHECKING:
+    from envgen.sources.recipes import Recipe
 
 _DATA = Path(str(files("envgen"))) / "data"
 
@@ -43,12 +48,15 @@ def image_entry() -> str:
     return (_DATA / "image" / "entry.sh").read_text(encoding="utf-8")
 
 
-def recipe_folders(root: Path) -> tuple[Path, ...]:
-    """List the folders that hold recipes, strongest first: the project's, then the ones that ship.
+def recipes(root: Path) -> dict[str, Recipe]:
+    """Find every recipe by name: those of the project at `root`, which are stronger, and those that ship.
 
     In a source checkout the shipped ones are not inside the package: they stand beside it.
+
+    Raises:
+        SpecError: as `find_recipes` says.
     """
     shipped = _DATA / "recipes"
     beside = _DATA.parent.parent / "recipes"
     folders = (root / "recipes", shipped if shipped.is_dir() else beside)
-    return tuple(dict.fromkeys(f for f in folders if f.is_dir()))
+    return find_recipes(tuple(dict.fromkeys(folder for folder in folders if folder.is_dir())))

@@ -16,9 +16,10 @@ from envgen.ops.build import default_channel
 from envgen.ops.licenses import licenses_of
 from envgen.ops.locks import need_lock, platforms_of
 from envgen.ops.packages import address
-from envgen.ops.wheels import locate, without_login
+from envgen.ops.wheels import locate
 from envgen.spec.select import select
 from envgen.system.host import detect
+from envgen.urls import without_login
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
@@ -137,14 +138,7 @@ def _archives(
     for lock in locks:
         repodata = _repodata(context, f"{channel}/{lock.platform}/repodata.json")
         for wheel in lock.wheels:
-            found = package_id(
-                project=wheel.project,
-                version=wheel.version,
-                sha256=wheel.sha256,
-                requires=wheel.requires,
-                target=lock.target,
-                names=names,
-            )
+            found = package_id(wheel, target=lock.target, names=names)
             if (entry := repodata.get(f"{found.dist}.conda")) is not None:
                 url = f"{channel}/{lock.platform}/{found.dist}.conda"
                 yield wheel.sha256, Archive(url=url, md5=entry.get("md5"), sha256=entry.get("sha256"))

@@ -11,7 +11,7 @@ from envgen.lock.request import active
 from envgen.names import CondaName, project_name
 from envgen.ops import data
 from envgen.ops.locks import need_lock, platforms_of
-from envgen.sources.recipes import find_recipes, listed_packages
+from envgen.sources.recipes import listed_packages
 from envgen.spec.select import select
 from envgen.spec.values import match_name
 
@@ -76,5 +76,5 @@ def _listed(context: Context, pair: LockPair) -> dict[str, tuple[str, ...]]:
     users = {user for package in pair.debian.packages for user in package.used_by} if pair.debian else set()
     if not users - {IMAGE}:
         return {}
-    recipes = find_recipes(data.recipe_folders(context.root))
+    recipes = data.recipes(context.root)
     return {user: listed_packages(recipes[user]) for user in users & recipes.keys()}

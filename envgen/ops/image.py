@@ -19,6 +19,7 @@ from envgen.image.layout import Image, write_layout
 from envgen.image.plan import Stage, group, part_of
 from envgen.image.setup import setup_entries
 from envgen.ops import data
+from envgen.ops.image_made import MadeLayer, made_from, remember
 from envgen.ops.image_parts import (
     Base,
     compiler,
@@ -28,11 +29,12 @@ from envgen.ops.image_parts import (
     open_ingredients,
     opencl_vendors,
 )
+from envgen.ops.image_sbom import cyclonedx
 from envgen.ops.locks import platforms_of
 from envgen.spec.select import select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envgen.digest import Sha256
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from envgen.image.entries import Entry
     from envgen.image.layer import Layer
     from envgen.image.layout import Layout
-    from envgen.image.plan import Part, PlannedLayer
+    from envgen.image.plan import PlannedLayer
     from envgen.ops.context import Context
     from envgen.ops.image_parts import Ingredients
     from envgen.platforms import Platform
@@ -61,6 +63,7 @@ class Prepared:
         environment: its packages.
         base: its Debian packages.
         setup: the entries of its last layer.
+        paths: part -> its paths, of all parts but the base.
         variables: of its configuration.
         compression: of its layers.
         layers: lowest first.
@@ -71,6 +74,7 @@ class Prepared:
     environment: Environment
     base: Base
     setup: tuple[Entry, ...]
+    paths: Mapping[str, Collection[str]]
     variables: Mapping[str, str]
     compression: Compression
     layers: tuple[PlannedLayer, ...]
@@ -132,10 +136,17 @@ def prepared(
         yield tuple(_prepare(context, one, folder / one.platform, compression) for one in ingredients)
 
 
-def make(context: Context, images: Sequence[Prepared], directory: Path) -> Made:
+def make(context: Context, images: Sequence[Prepared], directory: Path, *, sbom: bool = True) -> Made:
     """Write the layers that are missing, then the layout.
 
+    Args:
+        context: the world.
+        images: one for each platform.
+        directory: of the layout.
+        sbom: whether to put a software bill of materials beside each image.
+
     Raises:
+        NetworkError: what a licence is read from is not known here, and cannot be had.
         UserError: the folder is something else, or the disk is full.
         IntegrityError: what is in the store is damaged.
     """
@@ -143,7 +154,22 @@ def make(context: Context, images: Sequence[Prepared], directory: Path) -> Made:
     with context.reporter.progress("writing layers", total=total) as bar:
         made = tuple(_image(context, image, bar) for image in images)
     name = images[0].ingredients.spec.name
-    return Made(layout=write_layout(made, directory, name=name, blob=context.store.need_blob), images=made)
+    for planned, image in zip(images, made, strict=True):
+        _remember(context, planned, image)
+    attachments = [cyclonedx(context, image, env=name) for image in made] if sbom else ()
+    layout = write_layout(made, directory, name=name, blob=context.store.need_blob, attachments=attachments)
+    return Made(layout=layout, images=made)
+
+
+def _remember(context: Context, image: Prepared, made: Image) -> None:
+    """Note which layers the lock has become, for `diff`."""
+    pair = image.ingredients.pair
+    layers = [
+        MadeLayer(digest=layer.digest, size=layer.size, title=planned.title)
+        for layer, planned in zip(made.layers, image.layers, strict=True)
+    ]
+    key = made_from(pair.path.read_text(encoding="utf-8"), pair.debian_digest)
+    remember(context.store, key, layers, compression=image.compression)
 
 
 def _prepare(context: Context, ingredients: Ingredients, folder: Path, compression: Compression) -> Prepared:
@@ -163,14 +189,15 @@ def _prepare(context: Context, ingredients: Ingredients, folder: Path, compressi
         file(f"{environment.prefix}/{_HISTORY}", b""),
     )
     base = Base(context, ingredients, folder)
-    every = (base.part(), *parts(environment), part_of(_SETUP, Stage.RUNTIME, setup))
-    _refuse_clashes(every)
+    every = (base.part(cap=image.layer_size), *parts(environment), part_of(_SETUP, Stage.RUNTIME, setup))
+    _refuse_clashes({part.name: part.sizes for part in every})
     layers = group(every, budget=image.layers, cap=image.layer_size)
     found = Prepared(
         ingredients=ingredients,
         environment=environment,
         base=base,
         setup=setup,
+        paths={part.name: part.sizes for part in every[1:]},
         variables=variables,
         compression=compression,
         layers=layers,
@@ -180,13 +207,13 @@ def _prepare(context: Context, ingredients: Ingredients, folder: Path, compressi
     return replace(found, known=known)
 
 
-def _refuse_clashes(every: Sequence[Part]) -> None:
+def _refuse_clashes(every: Mapping[str, Iterable[str]]) -> None:
     owners: dict[str, str] = {}
-    for part in every:
-        for path in part.sizes:
-            if owners.setdefault(path, part.name) != part.name:
+    for name, paths in every.items():
+        for path in paths:
+            if owners.setdefault(path, name) != name:
                 raise UserError(
-                    f"`{owners[path]}` and `{part.name}` both bring `/{path}` into the image",
+                    f"`{owners[path]}` and `{name}` both bring `/{path}` into the image",
                     hint="another `prefix` under `image`, or leave one of them out",
                 )
 
@@ -213,9 +240,14 @@ def _image(context: Context, image: Prepared, bar: Progress) -> Image:
             wanted = [e for share in planned.shares for e in entries(planned, share.part) if share.holds(e.path)]
             return _cache(context, image, planned).make(planned, wanted, advance=bar.advance)
 
-        missing = sorted(image.missing, key=lambda layer: -layer.size)
+        missing = sorted(image.missing, key=_cost, reverse=True)
         known = {**image.known, **dict(zip([m.key for m in missing], pool.map(write, missing), strict=True))}
     return _described(image, [known[layer.key] for layer in image.layers])
+
+
+def _cost(planned: PlannedLayer) -> int:
+    """Say how long a layer takes, in bytes that are merely copied: those of the base are unpacked and compressed."""
+    return planned.size * (8 if planned.stage is Stage.BASE else 1)
 
 
 @contextmanager
@@ -231,6 +263,7 @@ def _linked(
 
         def entries(planned: PlannedLayer, part: str) -> Iterable[Entry]:
             if planned.stage is Stage.BASE:
+                _refuse_clashes({part: image.base.sizes(unpack=True) or (), **image.paths})
                 return image.base.entries
             if planned.stage is Stage.RUNTIME or found is None:
                 return image.setup

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envgen.errors import UserError
 from envgen.image import push as registry
 from envgen.image.archive import write_archive
+from envgen.image.attach import attach
 from envgen.image.layout import write_layout
 from envgen.system.host import detect
 from envgen.system.retry import Patience
@@ -57,10 +58,20 @@ def load(context: Context, made: Made, engine: str) -> None:
 
 
 def push(context: Context, layout: Layout, reference: Reference) -> None:
-    """Send an image to a registry."""
+    """Send an image to a registry, and then what refers to it."""
     with context.reporter.progress(f"pushing {reference}", total=None):
         patience = Patience(sleep=time.sleep, jitter=random.random, note=context.reporter.note)
         registry.push(layout, reference, environment=context.environment, patience=patience)
+        if layout.attachments:
+            with context.store.view() as folder:
+                attach(
+                    layout,
+                    reference,
+                    http=context.http,
+                    scratch=folder,
+                    environment=context.environment,
+                    patience=patience,
+                )
     context.reporter.note(f"pushed {reference}@sha256:{layout.digest}")
 
 

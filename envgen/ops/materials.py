@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from envgen.build.archive import extract_conda
 from envgen.build.wheel import convert
 from envgen.create.plan import wheel_of
 from envgen.errors import EnvgenError
 from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
 from envgen.ops import recipes
+from envgen.ops.archives import extract_artifact
 from envgen.ops.packages import address
-from envgen.sources.pypi import WheelIndex
+from envgen.ops.wheels import wheel_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from envgen.names import NameTable
     from envgen.ops.context import Context
     from envgen.ops.locks import LockPair
+    from envgen.sources.pypi import WheelIndex
 
 _DOWNLOADS = 6
 """Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
@@ -84,16 +85,12 @@ def _raise_failures(running: list[Future[None]]) -> None:
 
 @contextmanager
 def _job(context: Context, plan: Plan, pair: LockPair) -> Iterator[_Job]:
-    index = WheelIndex(http=context.http, store=context.store, base_url=context.mirrors.resolve("ENVGEN_PYPI"))
     report = context.reporter
     downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
     packages = report.progress("unpacking", total=sum(map(_size, plan.prepare)) if plan.sizes_known else None)
-    try:
-        with downloads as fetched, packages as made:
-            names = context.names.overridden(pair.lock.names)
-            yield _Job(context=context, pair=pair, names=names, index=index, fetched=fetched, made=made)
-    finally:
-        index.close()
+    with wheel_index(context) as index, downloads as fetched, packages as made:
+        names = context.names.overridden(pair.lock.names)
+        yield _Job(context=context, pair=pair, names=names, index=index, fetched=fetched, made=made)
 
 
 def _makers() -> ThreadPoolExecutor:
@@ -123,7 +120,8 @@ def _make(job: _Job, item: Item) -> None:
         case LockedWheel():
             job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))
         case LockedConda():
-            job.context.store.ensure_package(item.wanted.key, partial(_extract, job, package))
+            extract = partial(extract_artifact, job.context.store, _have(job, package), package.filename)
+            job.context.store.ensure_package(item.wanted.key, extract)
 
 
 def _have(job: _Job, package: LockedWheel | LockedConda) -> Path:
@@ -145,10 +143,3 @@ def _convert(job: _Job, package: LockedWheel, dest: Path) -> None:
         python_full=lock.marker_python,
         advance=job.made.advance,
     )
-
-
-def _extract(job: _Job, package: LockedConda, dest: Path) -> None:
-    with job.context.store.view() as folder:
-        archive = folder / package.filename  # the form of an archive is told by its name, which artifacts lack
-        archive.symlink_to(_have(job, package))
-        extract_conda(archive, dest)

@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import rattler
-
-from envgen.build.archive import extract_conda
 from envgen.build.deb import build_bundle, build_empty
 from envgen.build.deb_plan import describe
 from envgen.build.package import record_of
 from envgen.errors import DigestMismatchError, GoneError, LockError
 from envgen.ops import data
-from envgen.ops.archives import content_key, ensure_built
+from envgen.ops.archives import content_key, ensure_built, extract_artifact
 from envgen.ops.debs import debian_archive, fetch_debs
 from envgen.records import BuiltPackage, Record
-from envgen.sources.recipes import find_recipes, read_bundle
+from envgen.sources.recipes import read_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from envgen.build.deb_plan import BundlePackage
@@ -56,16 +53,6 @@ class Made:
     suites: tuple[str, ...] = ()
     debs: tuple[Deb, ...] = ()
     replaced: tuple[Replaced, ...] = ()
-
-
-def known_recipes(context: Context) -> dict[str, Recipe]:
-    """Find every recipe: the project's, and those that ship."""
-    return find_recipes(data.recipe_folders(context.root))
-
-
-def names_of(dependencies: Iterable[str]) -> list[str]:
-    """Read the names of MatchSpecs."""
-    return [str(name.normalized) for text in dependencies if (name := rattler.MatchSpec(text).name)]
 
 
 def make(context: Context, recipe: Recipe, *, platform: Platform, keep: Collection[Deb] = ()) -> Made:
@@ -118,19 +105,20 @@ def _fetch_published(context: Context, package: LockedBuilt) -> bool:
         return False
     url = context.mirrors.expand(package.url)
     try:
+        # without the locked size: an archive of another one is another archive, not a broken transfer
         archive = context.store.ensure_artifact(
-            package.sha256, lambda out: context.http.download(url, out, expected=package.sha256, size=package.size)
+            package.sha256, lambda out: context.http.download(url, out, expected=package.sha256)
         )
     except (GoneError, DigestMismatchError):
         context.reporter.note(f"`{package.filename}` is built here: the channel does not have it as it is locked")
         return False
     key = content_key(f"{package.name}-{package.version}-{package.build}", package.content)
-    context.store.ensure_package(key, partial(extract_conda, archive))
+    context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package.filename))
     return True
 
 
 def _rebuild(context: Context, package: LockedBuilt, pair: LockPair) -> None:
-    recipe = known_recipes(context).get(package.recipe)
+    recipe = data.recipes(context.root).get(package.recipe)
     if recipe is None:
         raise LockError(
             f"`{package.name}` cannot be built: there is no recipe `{package.recipe}`", hint="run `envgen lock`"

@@ -14,13 +14,16 @@ from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, DebianLock, render_debian_lock
 from envgen.lock.model import Lock, LockedConda, LockedWheel
 from envgen.lock.render import render_lock
+from envgen.lock.request import active
 from envgen.names import CondaName, project_name
+from envgen.ops import data
 from envgen.ops.image_base import resolve_base
-from envgen.ops.recipes import Made, known_recipes, make, names_of
+from envgen.ops.recipes import Made, make
+from envgen.ops.wheels import wheel_index
 from envgen.solve.engine import solve
 from envgen.solve.task import Preference, SolveTask
 from envgen.sources.conda import ChannelSource
-from envgen.sources.pypi import WheelIndex
+from envgen.spec.values import match_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
     from envgen.records import Solution
     from envgen.sources.debian_closure import Replaced
+    from envgen.sources.pypi import WheelIndex
     from envgen.spec.model import EnvSpec
 
 _PYTHON = "python"
@@ -102,22 +106,19 @@ def resolve(
 async def _solve_all(
     context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair | None], upgrade: Upgrade
 ) -> list[Resolved]:
-    index = WheelIndex(http=context.http, store=context.store, base_url=context.mirrors.resolve("ENVGEN_PYPI"))
-    bench = _Workbench(
-        context=context, spec=spec, names=context.names.overridden(spec.names), index=index, upgrade=upgrade
+    names = context.names.overridden(spec.names)
+    progress = context.reporter.progress(
+        f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"
     )
-    label = f"solving `{spec.name}` for {', '.join(olds)}"
-    try:
-        with context.reporter.progress(label, total=len(olds), unit="platforms") as bar:
+    with wheel_index(context) as index, progress as bar:
+        bench = _Workbench(context=context, spec=spec, names=names, index=index, upgrade=upgrade)
 
-            async def one(platform: Platform, old: LockPair | None) -> Resolved:
-                new = await _solve(bench, platform, old)
-                bar.advance(1)
-                return new
+        async def one(platform: Platform, old: LockPair | None) -> Resolved:
+            new = await _solve(bench, platform, old)
+            bar.advance(1)
+            return new
 
-            return await asyncio.gather(*(one(platform, old) for platform, old in olds.items()))
-    finally:
-        index.close()
+        return await asyncio.gather(*(one(platform, old) for platform, old in olds.items()))
 
 
 async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) -> Resolved:
@@ -128,7 +129,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     task = SolveTask(
         target=spec.targets[platform],
         dependencies=(*spec.dependencies, *_pinned_specs(bench, old)),
-        pypi=(*spec.pypi, *_pinned_requirements(bench, old)),
+        pypi=(*spec.pypi, *_pinned_requirements(bench, platform, old)),
         names=bench.names,
         recipes=[record for one in made for record in one.records],
         wheels=bench.index,
@@ -142,17 +143,18 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     return _assemble(bench, platform, solution, made, base)
 
 
-def _pinned_requirements(bench: _Workbench, old: LockPair | None) -> tuple[Requirement, ...]:
-    """Ask for the pinned versions of what is locked as a wheel, or asked for as one."""
+def _pinned_requirements(bench: _Workbench, platform: Platform, old: LockPair | None) -> tuple[Requirement, ...]:
+    """Ask for the pinned versions of what this platform has locked as a wheel, or asks for as one."""
     wheels = {wheel.project for wheel in old.lock.wheels} if old else set()
-    wheels |= {project_name(requirement.name) for requirement in bench.spec.pypi}
+    wheels |= {project_name(requirement.name) for requirement in active(bench.spec, bench.spec.targets[platform])}
     pins = bench.upgrade.pins.items()
     return tuple(Requirement(f"{name}=={version}") for name, version in pins if project_name(name) in wheels)
 
 
 def _pinned_specs(bench: _Workbench, old: LockPair | None) -> tuple[str, ...]:
-    """Ask for the pinned versions of conda packages: of whatever this platform has locked under such a name."""
-    condas = {p.name for p in old.lock.packages if not isinstance(p, LockedWheel)} if old else set()
+    """Ask for the pinned versions of what this platform has locked as a conda package, or asks for as one."""
+    condas = {str(p.name) for p in old.lock.packages if not isinstance(p, LockedWheel)} if old else set()
+    condas |= set(map(match_name, bench.spec.dependencies))
     return tuple(f"{name} =={version}" for name, version in bench.upgrade.pins.items() if name in condas)
 
 
@@ -167,8 +169,8 @@ async def _make_recipes(
     bench: _Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
 ) -> list[Made]:
     """Make what recipes offer for names that no channel has."""
-    known, keep = known_recipes(bench.context), _kept_debs(old, bench.upgrade)
-    waiting = [*names_of(bench.spec.dependencies), _PYTHON]
+    known, keep = data.recipes(bench.context.root), _kept_debs(old, bench.upgrade)
+    waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
     found: dict[str, Made] = {}
     while waiting:
         name = waiting.pop()
@@ -177,7 +179,7 @@ async def _make_recipes(
         found[name] = await asyncio.to_thread(
             make, bench.context, known[name], platform=platform, keep=keep.get(name, ())
         )
-        waiting += [need for record in found[name].records for need in names_of(record.depends)]
+        waiting += [need for record in found[name].records for need in map(match_name, record.depends)]
     _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
     return [found[name] for name in sorted(found)]
 

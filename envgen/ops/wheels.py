@@ -6,13 +6,13 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from envgen.create.plan import wheel_of
 from envgen.errors import ArtifactError
 from envgen.metadata import parse_metadata
 from envgen.sources import metadata_cache
 from envgen.sources.pypi import WheelIndex
+from envgen.urls import without_login
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -36,7 +36,7 @@ def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
     wheels = _once(wheel for lock in locks for wheel in lock.wheels)
     label = "looking wheels up"
     with (
-        _index(context) as index,
+        wheel_index(context) as index,
         context.reporter.progress(label, total=len(wheels), unit="wheels") as bar,
         ThreadPoolExecutor(_REQUESTS) as pool,
     ):
@@ -71,15 +71,9 @@ def metadata_of(context: Context, wheels: Iterable[LockedWheel], *, fetch: bool)
     return found
 
 
-def without_login(url: str) -> str:
-    """Take user and password out of a URL: what is exported is passed on."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 async def _fetch_all(context: Context, wheels: Collection[LockedWheel]) -> dict[Sha256, WheelMetadata]:
     label = "reading metadata of wheels"
-    with _index(context) as index, context.reporter.progress(label, total=len(wheels), unit="wheels") as bar:
+    with wheel_index(context) as index, context.reporter.progress(label, total=len(wheels), unit="wheels") as bar:
 
         async def one(wheel: LockedWheel) -> tuple[Sha256, WheelMetadata | None]:
             page = await index.page(wheel.project)
@@ -96,7 +90,8 @@ async def _fetch_all(context: Context, wheels: Collection[LockedWheel]) -> dict[
 
 
 @contextmanager
-def _index(context: Context) -> Iterator[WheelIndex]:
+def wheel_index(context: Context) -> Iterator[WheelIndex]:
+    """Open the wheel index of this machine."""
     index = WheelIndex(http=context.http, store=context.store, base_url=context.mirrors.resolve("ENVGEN_PYPI"))
     try:
         yield index

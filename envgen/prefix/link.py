@@ -103,19 +103,7 @@ def link(
     )
     _refuse_twice(job.packages)
     with explained(prefix), _alone(prefix, job.reporter), store.in_use():
-        left, installed = unfinished(prefix), inventory.read(prefix)
-        if left:
-            clean_up(prefix, left, kept={path for have in installed for path in have.files})
-        changes = compare(map(_wanted, job.packages), installed)
-        if changes:
-            changes = _change(job, changes)
-        _tell_requests(job, changes)
-    return LinkResult(
-        linked=tuple(p.record.dist for p in _named(job.packages, changes.link)),
-        unlinked=tuple(have.dist for have in changes.unlink),
-        unchanged=len(changes.unchanged),
-        recovered=left is not None,
-    )
+        return _settle(job)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +145,23 @@ def _wanted(package: LinkPackage) -> Wanted:
 
 def _named(packages: Iterable[LinkPackage], names: Collection[str]) -> list[LinkPackage]:
     return [package for package in packages if package.record.name in names]
+
+
+def _settle(job: _Job) -> LinkResult:
+    """Clear what an interrupted run left, then change what differs; nobody else may be at the prefix."""
+    left, installed = unfinished(job.prefix), inventory.read(job.prefix)
+    if left:
+        clean_up(job.prefix, left, kept={path for have in installed for path in have.files})
+    changes = compare(map(_wanted, job.packages), installed)
+    if changes:
+        changes = _change(job, changes)
+    _tell_requests(job, changes)
+    return LinkResult(
+        linked=tuple(p.record.dist for p in _named(job.packages, changes.link)),
+        unlinked=tuple(have.dist for have in changes.unlink),
+        unchanged=len(changes.unchanged),
+        recovered=left is not None,
+    )
 
 
 def _change(job: _Job, changes: Changes) -> Changes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from envgen.records import BuiltPackage, ChannelPackage, Wheel
+from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,12 +76,3 @@ def built_purl(record: Record) -> str:
     """Name a package that was built here and never fetched."""
     version, build = quote(record.version, safe=""), quote(record.build, safe="")
     return f"{_PURL}conda/{record.name}@{version}?build={build}&subdir={record.subdir}"
-
-
-def without_secrets(url: str) -> str:
-    """Drop user, password, token (`/t/<token>/`) and query of a channel's URL, as conda does in its records."""
-    parts = urlsplit(url)
-    segments = parts.path.split("/")
-    if segments[1:2] == ["t"] and len(segments) > 3:  # noqa: PLR2004  "", "t", token, rest
-        segments[1:3] = []
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/".join(segments), "", ""))

@@ -25,7 +25,7 @@ from envgen.solve.encode import (
 )
 from envgen.solve.listing import Rules
 from envgen.versions import conda_version, is_exact
-from envgen.wheels import extra_name, match_specs, without_extras
+from envgen.wheels import NEVER, extra_name, match_specs, without_extras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
     from envgen.names import ProjectName
     from envgen.records import Record
     from envgen.solve.task import Preference, SolveTask
-
-
-NEVER = "<0a0"
-"""A version that no package has, in the spelling that conda-forge uses to forbid one."""
 
 
 class Catalogue:
@@ -63,6 +59,7 @@ class Catalogue:
         self._task = task
         self._python = python
         self._required = required
+        self._index_names = {task.names.conda_name(project) for project in required}
         self._recipes = _by_name(encode_record(record) for record in task.recipes)
         self._failure: EnvgenError | None = None
         names = task.names
@@ -73,7 +70,7 @@ class Catalogue:
             names=names,
             python=python,
             required=required,
-            preferred={names.project(name): kept for name, kept in task.preferred.items()},
+            preferred=task.preferred,
             index_owns=self.index_owns,
         )
         self.closure = Closure(context)
@@ -196,7 +193,7 @@ class Catalogue:
 
     async def _elsewhere(self, name: CondaName) -> tuple[Offer, ...]:
         """Ask the channels, then the recipes."""
-        if not without_extras([name]) or self._task.names.project(name) in self._required:
+        if not without_extras([name]) or name in self._index_names:
             return ()
         found = await self._channel(name)
         if found:

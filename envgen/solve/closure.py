@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
     from envgen.metadata import WheelMetadata
-    from envgen.names import NameTable, ProjectName
+    from envgen.names import CondaName, NameTable, ProjectName
     from envgen.platforms import Target
     from envgen.solve.listing import Rules
     from envgen.solve.task import IndexFile, Preference, WheelSource
@@ -66,7 +66,7 @@ class Context:
         names: which project is which conda package.
         python: full version of Python, where it is known before the solve.
         required: project -> what the spec itself demands of it.
-        preferred: project -> what an old lock holds of it.
+        preferred: conda name -> what an old lock holds.
         index_owns: tells whether a project's wheels may be offered at all, or a channel has it.
     """
 
@@ -76,8 +76,12 @@ class Context:
     names: NameTable
     python: str | None
     required: Mapping[ProjectName, tuple[SpecifierSet, ...]]
-    preferred: Mapping[ProjectName, Preference]
+    preferred: Mapping[CondaName, Preference]
     index_owns: Callable[[ProjectName], Awaitable[bool]]
+
+    def preference(self, project: ProjectName) -> Preference | None:
+        """Say what an old lock holds of a project."""
+        return self.preferred.get(self.names.conda_name(project))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +209,15 @@ class Closure:
 
     async def _listing(self, project: ProjectName) -> Listing:
         page = await self._context.wheels.page(project)
-        kept = self._context.preferred.get(project)
+        kept = self._context.preference(project)
         required = self._context.required.get(project, ())
-        return Listing(page, self._context.rules, required=required, kept=kept.sha256 if kept else None)
+        return Listing(
+            page,
+            self._context.rules,
+            required=required,
+            kept=kept.sha256 if kept else None,
+            locked=self._kept(project),
+        )
 
     def _wanted(self, project: ProjectName, known: Project) -> set[Version]:
         listing = known.listing
@@ -227,7 +237,7 @@ class Closure:
         return found | {version for version in both if version is not None}
 
     def _kept(self, project: ProjectName) -> Version | None:
-        preference = self._context.preferred.get(project)
+        preference = self._context.preference(project)
         try:
             return Version(preference.version) if preference else None
         except InvalidVersion:  # the old lock had it from a channel

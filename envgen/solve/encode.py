@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from rattler import BuildString, GenericVirtualPackage, PackageName, PackageRecord, RepoDataRecord, Version
 
@@ -12,7 +12,9 @@ from envgen.digest import Sha256
 from envgen.errors import IntegrityError
 from envgen.metadata import locked_requires
 from envgen.names import CondaName
+from envgen.platforms import virtual_package
 from envgen.records import ChannelPackage, Record, Wheel
+from envgen.urls import without_secrets
 from envgen.wheels import extra_name, package_id, wheel_constrains, without_extras
 
 if TYPE_CHECKING:
@@ -95,11 +97,15 @@ def decode_wheel(
     file, metadata = candidate.file, candidate.metadata
     if file.sha256 is None:
         raise IntegrityError(f"`{file.filename}` was chosen without a sha256")
-    requires = locked_requires(metadata, target, extras, python)
-    version = str(candidate.version)
-    identity = package_id(
-        project=candidate.project, version=version, sha256=file.sha256, requires=requires, target=target, names=names
+    wheel = Wheel(
+        project=candidate.project,
+        version=str(candidate.version),
+        filename=file.filename,
+        sha256=file.sha256,
+        size=file.size,
+        requires=locked_requires(metadata, target, extras, python),
     )
+    identity = package_id(wheel, target=target, names=names)
     return Record(
         name=identity.name,
         version=identity.version,
@@ -108,15 +114,7 @@ def decode_wheel(
         subdir=target.platform,
         depends=without_extras(candidate.depends),
         constrains=wheel_constrains(candidate.project, names),
-        license=metadata.license,
-        origin=Wheel(
-            project=candidate.project,
-            version=version,
-            filename=file.filename,
-            sha256=file.sha256,
-            size=file.size,
-            requires=requires,
-        ),
+        origin=wheel,
     )
 
 
@@ -141,27 +139,17 @@ def decode_channel(record: RepoDataRecord) -> Record:
         depends=tuple(record.depends),
         constrains=tuple(record.constrains),
         noarch=_noarch(record),
-        license=record.license,
         origin=ChannelPackage(
-            url=public_url(record.url), md5=record.md5.hex(), sha256=Sha256(record.sha256.hex()), size=record.size
+            url=without_secrets(record.url), md5=record.md5.hex(), sha256=Sha256(record.sha256.hex()), size=record.size
         ),
     )
 
 
-def public_url(url: str) -> str:
-    """Drop user, password and `/t/<token>` from the URL of a channel's package."""
-    parts = urlsplit(url)
-    path = parts.path.split("/")
-    if path[1:2] == ["t"] and len(path) > 3:  # noqa: PLR2004  # conda's place for a token: /t/<token>/channel
-        path[1:3] = []
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path="/".join(path)))
-
-
 def virtual_packages(target: Target) -> list[GenericVirtualPackage]:
-    """List what the target has; the microarchitecture is a build string (CEP 30)."""
+    """List what the target has."""
     found = []
     for name, text in sorted(target.virtual_packages().items()):
-        version, build = ("1", text) if name == "__archspec" else (text, "0")
+        version, build = virtual_package(name, text)
         found.append(GenericVirtualPackage(PackageName(name), Version(version), BuildString(build)))
     return found
 

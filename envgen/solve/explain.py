@@ -153,7 +153,7 @@ def _loosen(roots: Sequence[Edge], core: Sequence[Line]) -> str:
 
 
 def _shown(name: str, task: SolveTask) -> str:
-    return task.names.project(CondaName(name)) if name in task.names.renamed.values() else name
+    return task.names.project(CondaName(name)) or name
 
 
 def _shortened(tree: str) -> str:

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from envgen.metadata import ANY_PATCH
@@ -115,6 +114,7 @@ class Listing:
         rules: of the target.
         required: what the spec itself demands of the project, all of it: nothing else is ever offered.
         kept: digest of the wheel that an old lock holds: among wheels of one version it wins.
+        locked: version of that wheel: it may be chosen though it is a pre-release.
     """
 
     def __init__(
@@ -124,6 +124,7 @@ class Listing:
         *,
         required: Sequence[SpecifierSet] = (),
         kept: Sha256 | None = None,
+        locked: Version | None = None,
     ) -> None:
         self.exists = page is not None
         self.unusable: dict[Version, str] = {}
@@ -137,7 +138,8 @@ class Listing:
         self._newest: dict[Allowed, Version | None] = {}
         self._required = self.allowing(SpecifierSet(",".join(filter(None, map(str, required)))))
         stable = sum(1 << at for at, version in enumerate(self.versions) if not version.is_prerelease)
-        self._without_prereleases = Allowed(stable, prereleases=False, pinned=False)
+        held = 1 << self.versions.index(locked) if locked in self._texts else 0
+        self._without_prereleases = Allowed(stable | held, prereleases=False, pinned=False)
         self._prereleases = not stable or self._required.prereleases
 
     @property
@@ -167,8 +169,8 @@ class Listing:
     def matching(self, allowed: Allowed) -> Iterator[Version]:
         """Yield every version that is allowed, by the spec too, and that has a usable wheel, newest first.
 
-        Pre-releases come only if the spec or, where nothing stable fits, a specifier mentions one, or if the
-        project has nothing else.
+        Pre-releases, but for a locked one, come only if the spec or, where nothing stable fits, a specifier mentions
+        one, or if the project has nothing else.
         """
         wanted = allowed & self._required
         found = False
@@ -184,7 +186,7 @@ class Listing:
         self._newest.clear()
 
     def file(self, version: Version, *, pinned: bool = False) -> IndexFile | Rejection:
-        """Choose the wheel of a version; yanked ones count only where the version is `pinned`."""
+        """Choose the wheel of a version; a yanked one counts only where the version is `pinned`, or as what is kept."""
         key = (version, pinned)
         if key not in self._judged:
             self._judged[key] = self._judge(version, pinned=pinned)
@@ -230,16 +232,15 @@ class Listing:
             (Reason.NO_DIGEST, lambda f: f.sha256 is not None),
             (Reason.NO_UPLOAD_TIME, lambda f: limit is None or f.uploaded is not None),
             (Reason.TOO_NEW, lambda f: limit is None or f.uploaded is None or f.uploaded <= limit),
-            (Reason.YANKED, lambda f: pinned or not f.yanked),
+            (Reason.YANKED, lambda f: pinned or not f.yanked or f.sha256 == self._kept),
             (Reason.PLATFORM, lambda f: not self._rules.platforms.isdisjoint(_tags(f)[-1].split("."))),
             (Reason.PYTHON, lambda f: _runs_on(f.requires_python, self._rules.pythons)),
-            (Reason.INTERPRETER, lambda f: self._rules.tags.rank(f.filename) is not None),
+            (Reason.INTERPRETER, lambda f: self._rules.tags.preference(f.filename) is not None),
         )
 
-    def _preference(self, file: IndexFile) -> tuple[bool, bool, int, tuple[int, str], str]:
-        number, letters = _build_tag(file.filename)
-        rank = self._rules.tags.rank(file.filename) or 0
-        return (file.sha256 != self._kept, file.yanked, rank, (-number, letters), file.filename)
+    def _preference(self, file: IndexFile) -> tuple[bool, bool, tuple[int, int, str] | tuple[()], str]:
+        fit = self._rules.tags.preference(file.filename) or ()
+        return (file.sha256 != self._kept, file.yanked, fit, file.filename)
 
 
 def _ordered(texts: Collection[str]) -> dict[Version, list[str]]:
@@ -266,14 +267,6 @@ def _runs_on(requires_python: str | None, pythons: tuple[str, ...]) -> bool:
 def _tags(file: IndexFile) -> list[str]:
     """Split off the tags of a wheel: interpreters, ABIs, platforms."""
     return file.filename.removesuffix(".whl").split("-")[-3:]
-
-
-def _build_tag(filename: str) -> tuple[int, str]:
-    try:
-        tag = parse_wheel_filename(filename)[2]
-    except InvalidWheelFilename:
-        return (0, "")
-    return tag or (0, "")
 
 
 def _detail(reason: Reason, files: Sequence[IndexFile]) -> str:

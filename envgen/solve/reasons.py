@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 
 from envgen.names import CondaName, project_name
+from envgen.platforms import dotted
 from envgen.solve.encode import key_of
 from envgen.solve.listing import Reason
 from envgen.wheels import needed_glibc, without_extras
@@ -45,8 +46,8 @@ async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
     if edge.name.startswith("__"):
         return _of_virtual(edge, task.target)
     project = project_name(edge.requirement.name) if edge.requirement else task.names.project(CondaName(edge.name))
-    known = catalogue.closure.projects.get(project)
-    if known is not None and known.listing is not None:
+    known = catalogue.closure.projects.get(project) if project else None
+    if project and known and known.listing is not None:
         if not without_extras([edge.name]) and known.candidates:
             return _of_extra(edge, project, known.refused)
         specifiers = edge.requirement.specifier if edge.requirement else SpecifierSet()
@@ -140,7 +141,7 @@ def _of_platform(
     single = (tag for several in tags for tag in several.split("."))
     glibc = needed_glibc(tag for tag in single if tag.endswith(f"_{target.platform.machine}"))
     if glibc and target.glibc and glibc > target.glibc:
-        needed, stated = (".".join(map(str, version)) for version in (glibc, target.glibc))
+        needed, stated = map(dotted, (glibc, target.glibc))
         return (
             f"no wheel of {which} runs with glibc {stated}: those of {newest} need {needed}",
             f'`{target.platform}: {{glibc: "{needed}"}}` under `platforms:` if the machines have it',

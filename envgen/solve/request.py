@@ -77,7 +77,6 @@ def _active(task: SolveTask, python: str | None) -> tuple[Requirement, ...]:
         version=Version("0"),
         requires=tuple(task.pypi),
         requires_python=SpecifierSet(),
-        provides_extra=frozenset(),
         license=None,
     )
     try:

@@ -1,9 +1,11 @@
 """Read the section `licenses:` of a spec: which licences a project accepts.
 
-licenses:
-allow: [MIT, BSD-*, LicenseRef-NVIDIA-Proprietary]   # nothing else; leave it out to allow all that is not denied
-deny: [AGPL-*]
-packages: {torchvision: BSD-3-Clause}                # where the package itself does not say it
+All of its keys may be left out.
+
+    licenses:
+      allow: [MIT, BSD-*, LicenseRef-NVIDIA-Proprietary]   # nothing else; leave it out to allow all that is not denied
+      deny: [AGPL-*]
+      packages: {torchvision: BSD-3-Clause}                # where the package itself does not say it
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envgen.platforms import Platform, PythonMinor
+from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
 from envgen.spec.document import BadValueError, nearest
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ _PROJECT = re.compile(r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]")  # P
 _CONDA_NAME = re.compile(r"(?!_?_?$)[a-z0-9_.-]+")  # CEP 26
 _ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(\[[\w, .-]*\])?)\s*=?\s*(?P<version>\d[\w.+!*]*)\s*(?P<rest>;.*)?")
 _TOKEN = re.compile(r"/t/[^/$]")
-
-X86_64_LEVELS = ("x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4")
-"""The levels of the x86-64 psABI as archspec spells them; its other names (`zen4`, `skylake`) are let through."""
 
 
 def python_minor(text: str) -> PythonMinor:
@@ -72,7 +69,7 @@ def cuda(text: str) -> str:
 
 
 def archspec_of(platform: Platform) -> Callable[[str], str]:
-    """Make the parser of microarchitectures of a platform."""
+    """Make the parser of microarchitectures of a platform; names beside the levels (`zen4`) are let through."""
 
     def archspec(text: str) -> str:
         if not _ARCHSPEC.fullmatch(text):

@@ -206,14 +206,6 @@ def _open_folders(path: Path) -> None:
                 child.chmod(0o700)
 
 
-def tree_size(path: Path) -> int:
-    """Sum up the bytes of the regular files below `path`; a file with several names here counts once."""
-    seen: dict[tuple[int, int], int] = {}
-    for status in tree_files(path):
-        seen[status.st_dev, status.st_ino] = status.st_size
-    return sum(seen.values())
-
-
 def tree_files(path: Path) -> Iterator[os.stat_result]:
     """Yield the status of each regular file at or below `path`, links not followed, in no order."""
     try:

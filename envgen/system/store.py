@@ -3,7 +3,7 @@
     artifacts/<2 hex>/<sha256>      wheels, .deb and .conda files, read-only
     packages/<key>/                 extracted conda packages, read by hard links from environments
     blobs/<2 hex>/<sha256>          layers of images, read-only
-    cache/<kind>/<2>/<key>          small facts for ever, each behind its own digest
+    cache/<kind>/<2>/<key>          small facts, each behind its own digest
     views/<random>/                 short-lived folders of one installation
     locks/                          empty files that processes hold while they work
 
@@ -209,7 +209,7 @@ class Store:
         return data if hashlib.sha256(data).digest() == digest else None
 
     def put(self, kind: str, key: str, data: bytes) -> None:
-        """Keep a small fact for ever: `key` must determine `data`."""
+        """Keep a small fact in place of what was kept under `key`; readers see the one or the other."""
         with explained(self.root):
             atomic_write(self._cache_path(kind, key), hashlib.sha256(data).digest() + data, sync=False)
 

@@ -74,11 +74,11 @@ def _rounds(lock: Lock, work: Path, env: str, rounds: int) -> dict[str, dict[str
             if not cached:
                 _remove(work / "uv-cache", work / "envgen-cache")
             _remove(work / "venv", work / "env")
-            _time(_uv(work, "venv", "--python", lock.python.rpartition(".")[0], str(work / "venv")), work)
+            timed(_uv(work, "venv", "--python", lock.python.rpartition(".")[0], str(work / "venv")), work)
             install = _uv(work, "pip", "sync", "--python", str(work / "venv/bin/python"), str(requirements))
-            figures[case]["uv"].append(_time(install, work))
+            figures[case]["uv"].append(timed(install, work))
             create = [sys.executable, "-m", "envgen", "create", env, "--prefix", str(work / "env")]
-            figures[case]["envgen"].append(_time(create, work))
+            figures[case]["envgen"].append(timed(create, work))
     return figures
 
 
@@ -86,7 +86,8 @@ def _uv(work: Path, *words: str) -> list[str]:
     return ["uv", "--no-config", "--cache-dir", str(work / "uv-cache"), *words]
 
 
-def _time(command: Sequence[str], work: Path) -> Timing:
+def timed(command: Sequence[str], work: Path) -> Timing:
+    """Run a command of the repository, with its store and home below `work`."""
     environment = {**os.environ, "ENVGEN_CACHE": str(work / "envgen-cache"), "HOME": str(work)}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)

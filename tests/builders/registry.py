@@ -37,6 +37,12 @@ auth:
 """
 
 
+_LIST = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n"
+)
+
+
 @contextmanager
 def registry(folder: Path, *, login: bool = False) -> Iterator[str]:
     """Run a registry and yield its address (`127.0.0.1:PORT`)."""
@@ -65,12 +71,15 @@ class Line:
         sent: bytes that went to the registry.
         breaks: how many connections break.
         after: bytes that a connection that breaks sends before.
+        referrers: what this end answers who asks for the list of what refers to a manifest, as registries of OCI 1.1
+            do; None leaves the registry to answer.
     """
 
     address: str
     sent: int = 0
     breaks: int = 0
     after: int = 0
+    referrers: bytes | None = None
 
 
 @contextmanager
@@ -81,6 +90,11 @@ def line(registry: str) -> Iterator[Line]:
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            first = self.request.recv(1 << 16, socket.MSG_PEEK).partition(b"\r\n")[0]
+            if found.referrers is not None and b"/referrers/" in first:
+                self.request.recv(1 << 16)
+                self.request.sendall(_LIST % len(found.referrers) + found.referrers)
+                return
             with socket.create_connection((host, int(port))) as there, suppress(OSError):
                 back = threading.Thread(target=_copy_back, args=(there, self.request), daemon=True)
                 back.start()

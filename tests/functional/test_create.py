@@ -190,3 +190,12 @@ def test_secrets_in_an_address_are_never_shown(demo: Project, cli: Command) -> N
     outcome = cli("lock", ENVGEN_PYPI="http://user:hunter2@127.0.0.1:9/simple")
     assert outcome.code == 4
     assert "hunter2" not in outcome.err + outcome.out
+
+
+@needs_311
+def test_compiling_is_done_also_where_nothing_else_is(locked: Project, cli: Command) -> None:
+    prefix = make(cli)
+    compiled = prefix / "lib/python3.11/site-packages/__pycache__/eggs.cpython-311.pyc"
+    compiled.unlink(missing_ok=True)
+    make(cli, "--compile")
+    assert compiled.exists()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envgen.check.image import Limits, check_layout
+from envgen.image.push import Reference, inspect
+from tests.builders.registry import PROGRAM, SKOPEO, registry
 from tests.builders.system import base_debs
 from tests.builders.wheels import make_wheel, wheel_filename
 
@@ -116,6 +118,27 @@ def test_a_package_that_changes_costs_its_layer(imaged: Project, registries: Reg
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, True]
 
 
+def test_diff_tells_the_layers_of_images_that_were_made(
+    imaged: Project, registries: Registries, cli: Command, tmp_path: Path
+) -> None:
+    shutil.copytree(imaged.root / "locks", tmp_path / "old")
+    before = make(cli)
+    registries.index.add(wheel_filename("eggs", "1.2"), make_wheel("eggs", "1.2", files={"eggs.py": "version = 3\n"}))
+    registries.publish()
+    cli("lock", "--upgrade", "eggs").succeeded()
+    question = ("diff", str(tmp_path / "old"), "locks", "--platform", "linux-64")
+    assert "exact layers and sizes are known where" in cli(*question).succeeded().out
+    after = make(cli)
+    (told,) = cli(*question, "--json").succeeded().json()["differences"]
+    assert [layer["digest"] for layer in told["image"]["gone"]] == [digests(before)[REST]]
+    assert [layer["digest"] for layer in told["image"]["new"]] == [digests(after)[REST]]
+    assert told["image"]["kept"] == 3
+    assert told["image"]["after"] == sum(layer["size"] for layer in after["images"][0]["layers"])
+    (tmp_path / "old/demo.linux-64.debian-lock.yml").unlink()
+    (told,) = cli(*question, "--json").succeeded().json()["differences"]
+    assert (told["image"]["before"], told["image"]["kept"], len(told["image"]["new"])) == (0, 0, 4)
+
+
 def test_environments_share_layers(imaged: Project, cli: Command) -> None:
     before = digests(make(cli))
     imaged.spec("other", SPEC.replace("spam ==1.0, ", ""))
@@ -124,6 +147,29 @@ def test_environments_share_layers(imaged: Project, cli: Command) -> None:
     assert after[BASE] == before[BASE]
     assert after[PYTHON] == before[PYTHON]
     assert after[REST] != before[REST]
+
+
+def test_the_bill_of_materials_stands_beside_the_image(imaged: Project, cli: Command) -> None:
+    plain = make(cli, "--no-sbom")
+    assert plain["images"][0]["sbom"] is None
+    told = make(cli)
+    assert (told["digest"], digests(told)) == (plain["digest"], digests(plain))
+    blobs = imaged.root / "dist/demo.oci/blobs/sha256"
+    manifest = json.loads((blobs / told["images"][0]["sbom"][7:]).read_bytes())
+    assert manifest["subject"]["digest"] == told["images"][0]["digest"]
+    text = (blobs / manifest["layers"][0]["digest"][7:]).read_text()
+    assert text == cli("export", "cyclonedx", "--platform", "linux-64").succeeded().out
+    assert {"spam", "eggs", "python"} <= {component["name"] for component in json.loads(text)["components"]}
+
+
+@pytest.mark.skipif(not (PROGRAM and SKOPEO), reason="docker-registry and skopeo (Debian) are not installed")
+def test_a_push_takes_the_bill_of_materials_along(imaged: Project, cli: Command, tmp_path: Path) -> None:
+    with registry(tmp_path / "registry") as address:
+        told = make(cli, "--push", f"{address}/team/demo:1")
+        subject, bill = told["images"][0]["digest"], told["images"][0]["sbom"]
+        found = inspect(Reference.parse(f"{address}/team/demo"), f":{subject.replace(':', '-')}", cli.variables)
+        assert found
+        assert [entry["digest"] for entry in found["manifests"]] == [bill]
 
 
 def test_a_plan_writes_nothing(imaged: Project, cli: Command) -> None:

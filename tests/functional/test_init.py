@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from envgen.spec.select import select
-from tests.command import REPOSITORY
+from tests.command import REPOSITORY, TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +86,65 @@ def test_init_with_what_is_not_valid(arguments: list[str], says: str, empty: Pat
     outcome = cli("init", *arguments, cwd=empty)
     assert outcome.code == 1
     assert says in outcome.err
+    assert list(empty.iterdir()) == []
+
+
+def at_terminal(cli: Command, folder: Path, answers: str, *arguments: str) -> tuple[int, str]:
+    """Run `envgen init` with a terminal for standard input; return its exit code and what it wrote elsewhere."""
+    ours, theirs = os.openpty()
+    try:
+        os.write(ours, answers.encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "envgen", "init", *arguments],
+            cwd=folder,
+            env=cli.variables,
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_init_asks_at_a_terminal(empty: Path, cli: Command) -> None:
+    answers = "asked\n3.12.1\n3.12\nlinux-64 win-64\n12.8\ntorch >=2,<3\nham = 1\nham\n\nnumpy >=2\n\n"
+    code, said = at_terminal(cli, empty, answers)
+    assert code == 0, said
+    assert "the minor version alone: `3.12`" in said
+    spec = select(empty)
+    assert (spec.name, str(spec.python), list(spec.targets)) == ("asked", "3.12", ["linux-64", "win-64"])
+    assert [target.cuda for target in spec.targets.values()] == ["12.8", "12.8"]
+    assert [str(requirement) for requirement in spec.pypi] == ["torch<3,>=2", "ham"]
+    assert spec.dependencies == ("python", "numpy >=2")
+
+
+def test_init_at_a_terminal_takes_what_is_offered(empty: Path, cli: Command) -> None:
+    code, said = at_terminal(cli, empty, "\n" * 7)
+    assert code == 0, said
+    assert select(empty).name == "my-work"
+    plain = empty.parent / "plain/my-work"
+    plain.mkdir(parents=True)
+    cli("init", cwd=plain).succeeded()
+    file = "environments/my-work.yaml"
+    assert (empty / file).read_text() == (plain / file).read_text()
+
+
+def test_init_at_a_terminal_asks_nothing_that_was_said(empty: Path, cli: Command) -> None:
+    code, said = at_terminal(cli, empty, "\n" * 6, "named")
+    assert (code, "Name" in said) == (0, False), said
+    code, said = at_terminal(cli, empty, "", "flags", "--python", "3.12")
+    assert (code, "Platforms" in said) == (0, False), said
+    assert {path.stem for path in (empty / "environments").iterdir()} == {"named", "flags"}
+
+
+def test_init_at_a_terminal_that_is_left_writes_nothing(empty: Path, cli: Command) -> None:
+    code, _said = at_terminal(cli, empty, "asked\n\x04")
+    assert code == 130
     assert list(empty.iterdir()) == []
 
 

@@ -242,3 +242,15 @@ def test_yanked_wheels_are_taken_only_by_name(project: Project, cli: Command, re
     project.spec("demo", head + "pypi: [eggs ==3.0]\n")
     cli("lock").succeeded()
     assert versions(project)["eggs"] == "3.0"
+
+
+def test_a_damaged_lock_is_not_made_anew_unasked(locked: Project, cli: Command) -> None:
+    file = locked.root / "locks" / LOCK
+    before = file.read_text()
+    file.write_text(before.replace("version: 1", "version: 9", 1))
+    outcome = cli("lock")
+    assert outcome.code == 1, outcome.err
+    assert "remove it and run `envgen lock`" in outcome.err
+    file.unlink()
+    cli("lock").succeeded()
+    assert file.read_text() == before

@@ -72,3 +72,20 @@ def test_all_environments(locked: Project, cli: Command) -> None:
     cli("lock", "--all").succeeded()
     cli("lock", "--check", "--all").succeeded()
     assert cli("lock", "demo", "--all").code == 2
+
+
+def test_a_version_is_asked_for_only_where_the_spec_asks_for_the_project(project: Project, cli: Command) -> None:
+    project.spec(
+        "demo",
+        'python: "3.11"\nplatforms: {linux-64: {glibc: "2.36"}, linux-aarch64: {glibc: "2.36"}}\n'
+        "dependencies: [python]\npypi: ['plated ; platform_machine == \"x86_64\"', eggs <2]\n",
+    )
+    cli("lock").succeeded()
+    cli("lock", "--upgrade", "plated==1.0").succeeded()
+    cli("lock", "--check").succeeded()
+
+
+def test_a_conda_package_can_be_asked_for_before_it_is_locked(demo: Project, cli: Command) -> None:
+    outcome = cli("lock", "--upgrade", "python==3.11.1")
+    assert outcome.code == 3, outcome.err
+    assert "python ==3.11.1" in outcome.err

@@ -28,7 +28,6 @@ def test_the_fields_that_count_are_read() -> None:
         "Requires-Dist: eggs (>=1.0) ; extra == 'All.Of.It'",
     )
     assert (meta.name, str(meta.version), str(meta.requires_python)) == ("spam-ham", "1.0+cu128", ">=3.9")
-    assert meta.provides_extra == {"all-of-it"}
     assert meta.license == "MIT"
     assert active(meta) == []
     assert active(meta, "all-of-it") == ["eggs"]

@@ -40,6 +40,14 @@ def test_a_project_whose_name_is_taken_gets_another() -> None:
     assert table.conda_name(ProjectName("numpy")) == "numpy"
 
 
+def test_a_package_that_no_project_becomes() -> None:
+    table = NameTable.from_toml(TABLE)
+    assert table.project(CondaName("build")) is None
+    assert table.project(CondaName("torch")) is None
+    assert table.project(CondaName("pytorch")) == "torch"
+    assert table.project(CondaName("pypi-pytorch")) == "pytorch"
+
+
 def test_the_names_of_a_spec_come_on_top() -> None:
     table = NameTable.from_toml(TABLE).overridden({"torch": "my-torch", "Spam_Ham": "spam"})
     assert table.conda_name(ProjectName("torch")) == "my-torch"

@@ -13,10 +13,10 @@ from envgen.digest import Sha256
 from envgen.metadata import parse_metadata
 from envgen.names import CondaName, NameTable, ProjectName
 from envgen.platforms import Platform, PythonMinor, Target
+from envgen.records import Wheel
 from envgen.versions import InexpressibleError
 from envgen.wheels import (
     TagOrder,
-    best_wheel,
     extra_name,
     match_specs,
     package_id,
@@ -60,16 +60,17 @@ def depends(tags: str, *lines: str, target: Target = LINUX) -> tuple[str, ...]:
 
 def build(version: str, requires: Mapping[str, str] | None = None) -> str:
     found = {ProjectName(name): text for name, text in (requires or {}).items()}
-    identity = package_id(
-        project=ProjectName("torch"), version=version, sha256=SHA, requires=found, target=LINUX, names=NAMES
-    )
+    wheel = Wheel(project=ProjectName("torch"), version=version, filename="", sha256=SHA, size=None, requires=found)
+    identity = package_id(wheel, target=LINUX, names=NAMES)
     assert identity.name == "pytorch"
     return identity.dist
 
 
 @pytest.mark.parametrize("case", CASES["choices"], ids=lambda case: str(case["why"]))
 def test_the_best_wheel(case: dict[str, Any]) -> None:
-    assert best_wheel(case["files"], TagOrder.of(make_target(case["target"]))) == case["best"]
+    order = TagOrder.of(make_target(case["target"]))
+    ranked = [(place, name) for name in case["files"] if (place := order.preference(name)) is not None]
+    assert min(ranked, default=(None, None))[1] == case["best"]
 
 
 @pytest.mark.parametrize("name", CASES["targets"])
@@ -84,7 +85,7 @@ def reference_rank(filename: str, tags: tuple[Tag, ...]) -> int | None:
     try:
         own = parse_wheel_filename(filename)[3]
     except InvalidWheelFilename:
-        # The text alone cannot tell; `best_wheel` looks closer at what runs.
+        # The text alone cannot tell; `preference` looks closer at what runs.
         return TagOrder(ranks={str(tag): rank for rank, tag in enumerate(tags)}).rank(filename)
     return min((rank for rank, tag in enumerate(tags) if tag in own), default=None)
 

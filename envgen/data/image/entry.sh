@@ -6,7 +6,7 @@
 # Beside this file lies `services`: a line for each, NAME, PORT and COMMAND with tabs between, `-` for none.
 set -uo pipefail
 
-readonly grace=1200000 # microseconds from SIGTERM to SIGKILL; engines and people expect an end within two seconds
+readonly grace=1000000 # microseconds from SIGTERM to SIGKILL; engines and people expect an end within two seconds
 here=$(cd "$(dirname "$0")" && pwd)
 declare -A names=() # process -> service
 

@@ -9,6 +9,7 @@ from envgen.lock.delta import Delta, Entry, State, compare
 from envgen.lock.diff import SettingChange
 from envgen.lock.graph import Kind
 from envgen.ops.compare import Comparison, Difference
+from envgen.ops.image_made import ImageChange, MadeLayer
 from envgen.platforms import Platform
 
 
@@ -88,3 +89,40 @@ def test_long_tables_are_folded() -> None:
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (4_640_000_000, "4.6 GB")])
 def test_human_size(count: int, text: str) -> None:
     assert human_size(count) == text
+
+
+def _with_image(change: ImageChange | None) -> Comparison:
+    base = {"kind": Kind.DEBIAN, "users": ("image",)}
+    delta = compare(
+        State(entries=(entry("bash", "1", **base),), has_image=True),
+        State(entries=(entry("bash", "2", **base),), has_image=True),
+    )
+    difference = Difference(environment="demo", platform=Platform.LINUX_64, delta=delta, image=change)
+    return Comparison(before="main", after="HEAD", differences=(difference,))
+
+
+CHANGE = ImageChange(
+    before=1000,
+    after=3000,
+    kept=1,
+    gone=(MadeLayer(digest=Sha256("0" * 64), size=900, title="Debian base"),),
+    new=(MadeLayer(digest=Sha256("1" * 64), size=2900, title="a, " * 40),),
+)
+
+
+def test_layers_of_images_that_were_made() -> None:
+    assert lines(_with_image(CHANGE))[1:5] == [
+        "  image layers: base (bash)",
+        "  image: 1 kB → 3 kB (+2 kB); layers: 1 kept, 1 new (3 kB)",
+        "    - 000000000000 900 B: Debian base",
+        f"    + 111111111111 3 kB: {('a, ' * 40)[:77]}...",
+    ]
+    assert "  * `-` 000000000000 900 B: Debian base" in lines(_with_image(CHANGE), markdown=True)
+    (facts,) = diff_text.as_json(_with_image(CHANGE), {0: []})["differences"]
+    assert facts["image"]["gone"] == [{"digest": f"sha256:{'0' * 64}", "bytes": 900, "content": "Debian base"}]
+
+
+def test_layers_that_are_not_known_are_not_guessed() -> None:
+    assert "exact layers and sizes are known where `envgen image` has made both here" in lines(_with_image(None))[2]
+    (facts,) = diff_text.as_json(_with_image(None), {0: []})["differences"]
+    assert facts["image"] is None

@@ -12,7 +12,7 @@ import pytest
 
 from envgen.errors import NetworkError, UserError
 from envgen.image.entries import file
-from envgen.image.push import Reference, load, push, remote_blobs
+from envgen.image.push import _REFUSED, Reference, _says, load, push, remote_blobs
 from envgen.platforms import Platform
 from envgen.system.retry import Patience
 from tests.builders.images import LAYERS, make_image, make_layout
@@ -192,3 +192,18 @@ def test_what_an_engine_says_is_passed_on(tmp_path: Path, layout: Layout) -> Non
     environment = _engine(tmp_path, "echo no space left >&2; exit 125")
     with pytest.raises(UserError, match="no space left"):
         load(layout, tmp_path / "image.tar", "podman", environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("writing: Patch `http://127.0.0.1:40311/v2/d/uploads/08652259-056b-4014-9556-eae5751a9c33`: EOF", False),
+        ("pinging container registry 127.0.0.1:401: connection refused", False),
+        ("writing blob sha256:40340140: unexpected EOF", False),
+        ("received unexpected HTTP status: 403 Forbidden", True),
+        ("invalid status code from registry 401 (Unauthorized)", True),
+        ("requested access to the resource is denied", True),
+    ],
+)
+def test_digits_of_an_address_are_no_status(said: str, refused: bool) -> None:
+    assert _says(_REFUSED, said) is refused

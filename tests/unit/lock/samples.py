@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
-from envgen.lock.conda_lock import Lock, from_solution
+from envgen.lock.conda_lock import from_solution
 from envgen.names import CondaName, NameTable, ProjectName, project_name
 from envgen.platforms import Platform
 from envgen.records import BuiltPackage, ChannelPackage, Origin, Record, Solution, Wheel
 from envgen.spec.parse import parse_spec
 
 if TYPE_CHECKING:
+    from envgen.lock.model import Lock
     from envgen.spec.model import EnvSpec
 
 SPEC = """\

@@ -97,7 +97,7 @@ def test_fault_is_told_with_its_path(field: str, value: object, says: str) -> No
     with pytest.raises(LockError, match=says) as caught:
         read_debian_lock(yaml.safe_dump(content), source="locks/demo.debian-lock.yml")
     assert caught.value.message.startswith("locks/demo.debian-lock.yml: ")
-    assert caught.value.hint == "run `envgen lock` to make it anew"
+    assert caught.value.hint == "take it back from git, or remove it and run `envgen lock`"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_damage_is_told_with_its_place(message: str, change: Callable[[dict[str,
     with pytest.raises(LockError) as caught:
         read_lock(changed(change), source="x.yml")
     assert str(caught.value) == message
-    assert caught.value.hint == "run `envgen lock` to make it anew"
+    assert caught.value.hint == "take it back from git, or remove it and run `envgen lock`"
 
 
 def test_a_package_changed_by_hand_is_noticed() -> None:

@@ -199,3 +199,17 @@ def test_markers_are_evaluated_for_the_locked_python() -> None:
     earlier = spec_with("pypi:", "pypi:\n  - tomli ; python_full_version <= '3.11.2'")
     assert reasons(later) == ()
     assert reasons(earlier) == ('`tomli; python_full_version <= "3.11.2"` under `pypi`: no wheel of it is locked',)
+
+
+def test_patches_of_a_channels_python_are_judged_as_the_solve_did() -> None:
+    """It could not know them, so a requirement counted that holds for any patch release."""
+    text = spec_with("pypi:", 'pypi:\n  - idna ; python_full_version < "3.11.2"')
+    text = text.replace("  - jsonschema[format] >=4\n", "")
+    python = samples.conda("python", "3.11.9", channel="https://conda.example.org/forge")
+    chosen = (
+        samples.wheel("torch", "2.8.0"),
+        samples.wheel("idna", "3.11"),
+        samples.conda("graphviz", "12.0.0", channel="https://conda.example.org/forge"),
+    )
+    lock = replace(samples.lock(python, *chosen, wanted=samples.spec(text)), recipes={})
+    assert reasons(text, lock) == ()

@@ -5,27 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from envgen.names import CondaName
 from envgen.prefix.contents import LinkPackage
-from envgen.prefix.provenance import provenance, wheel_purl, without_secrets
+from envgen.prefix.provenance import provenance, wheel_purl
 from envgen.records import Record
 from tests.builders.extracted import wheel
 from tests.unit.prefix.samples import BUILT
-
-URLS = {
-    "https://c.invalid/forge/linux-64/a-1-0.conda": "https://c.invalid/forge/linux-64/a-1-0.conda",
-    "https://u:p@c.invalid:8080/linux-64/a-1-0.conda": "https://c.invalid:8080/linux-64/a-1-0.conda",
-    "https://c.invalid/t/abc-123/forge/linux-64/a-1-0.conda": "https://c.invalid/forge/linux-64/a-1-0.conda",
-    "https://c.invalid/forge/linux-64/a-1-0.conda?token=x#y": "https://c.invalid/forge/linux-64/a-1-0.conda",
-    "file:///srv/channel/linux-64/a-1-0.conda": "file:///srv/channel/linux-64/a-1-0.conda",
-}
-
-
-@pytest.mark.parametrize(("url", "expected"), URLS.items())
-def test_urls_are_told_without_secrets(url: str, expected: str) -> None:
-    assert without_secrets(url) == expected
 
 
 def test_a_local_version_is_escaped() -> None:

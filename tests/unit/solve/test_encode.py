@@ -5,22 +5,8 @@ import pytest
 from envgen.errors import IntegrityError
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.records import ChannelPackage
-from envgen.solve.encode import decode_channel, encode_record, encode_virtual, key_of, public_url, virtual_packages
+from envgen.solve.encode import decode_channel, encode_record, encode_virtual, key_of, virtual_packages
 from tests.unit.solve.fakes import conda_record, recipe
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://conda.test/forge/linux-64/a-1-0.conda", "https://conda.test/forge/linux-64/a-1-0.conda"),
-        ("https://user:pass@conda.test/forge/noarch/a.conda", "https://conda.test/forge/noarch/a.conda"),
-        ("https://conda.test/t/to-ken/forge/noarch/a.conda", "https://conda.test/forge/noarch/a.conda"),
-        ("https://conda.test:8443/forge/t/a.conda", "https://conda.test:8443/forge/t/a.conda"),
-        ("file:///srv/channel/noarch/a.conda", "file:///srv/channel/noarch/a.conda"),
-    ],
-)
-def test_urls_lose_their_secrets(url: str, expected: str) -> None:
-    assert public_url(url) == expected
 
 
 def test_a_channels_record_becomes_ours() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from envgen.errors import NetworkError, UserError
 from envgen.names import CondaName, NameTable, project_name
-from envgen.records import ChannelPackage, Wheel
+from envgen.records import ChannelPackage, Solution, Wheel
 from envgen.solve.task import Preference
 from tests.unit.solve.fakes import FakeIndex, conda_record, names_of, recipe, solved, target, task, versions
 
@@ -152,6 +152,57 @@ def test_what_is_locked_gives_way_where_it_does_not_serve(index: FakeIndex) -> N
     assert versions(solved(task(index, "spam", preferred=kept))) == {"spam": "2.0", "ham": "2.0", "base": "2.0"}
 
 
+def test_what_is_locked_stays_though_it_was_withdrawn(index: FakeIndex) -> None:
+    old = index.add("ham", "1.0", yanked=True)
+    index.add("ham", "2.0")
+    kept = {CondaName("ham"): Preference(version="1.0", sha256=old.sha256)}
+    assert versions(solved(task(index, "ham", preferred=kept))) == {"ham": "1.0"}
+
+
+def test_what_is_locked_stays_though_it_is_a_prerelease(index: FakeIndex) -> None:
+    """As after `--upgrade ham==2.0rc1`."""
+    index.add("ham", "1.0")
+    old = index.add("ham", "2.0rc1")
+    kept = {CondaName("ham"): Preference(version="2.0rc1", sha256=old.sha256)}
+    assert versions(solved(task(index, "ham", preferred=kept))) == {"ham": "2.0rc1"}
+    assert versions(solved(task(index, "ham"))) == {"ham": "1.0"}
+
+
+def test_a_solution_is_its_own_preference(index: FakeIndex) -> None:
+    """Whatever was chosen stays when it is what an old lock holds: extras, a channel, on every platform."""
+    index.add("spam", "1.0", "ham[fried]", "numpy", "graphviz")
+    index.add("ham", "1.0", "oil; extra == 'fried'", "only; platform_machine == 'aarch64'", extras=["fried"])
+    for name in ("oil", "only", "graphviz"):
+        index.add(name, "1.0")
+    channel = [conda_record("python", "3.11.9"), conda_record("numpy", "2.0"), conda_record("graphviz", "9.0")]
+    names = NameTable(
+        renamed={project_name("graphviz"): CondaName("python-graphviz")}, same=names_of(numpy="numpy").same
+    )
+
+    def ask(preferred: dict[CondaName, Preference], platform: str) -> Solution:
+        pypi, on = ("spam[none]", "ham", "graphviz"), target(platform)
+        return solved(
+            task(index, *pypi, dependencies=["graphviz"], channel=channel, names=names, preferred=preferred, on=on)
+        )
+
+    before = {platform: ask({}, platform) for platform in ("linux-64", "linux-aarch64")}
+    for name in ("spam", "ham", "oil", "only", "graphviz"):
+        index.add(name, "2.0")
+    channel += [conda_record("python", "3.11.10"), conda_record("numpy", "2.1"), conda_record("graphviz", "9.1")]
+    for platform, solution in before.items():
+        assert ask(preferences(solution), platform) == solution
+
+
+def preferences(solution: Solution) -> dict[CondaName, Preference]:
+    """Prefer what was chosen, as a lock of it does."""
+    return {
+        r.name: Preference(version=r.origin.version, sha256=r.origin.sha256)
+        if isinstance(r.origin, Wheel)
+        else Preference(version=r.version, build=r.build, sha256=r.origin.sha256)
+        for r in solution.records
+    }
+
+
 def test_a_lock_of_a_file_that_is_gone_is_no_hindrance(index: FakeIndex) -> None:
     index.add("ham", "1.1")
     kept = {CondaName("ham"): Preference(version="1.0", sha256=index.add("other").sha256)}
@@ -260,3 +311,12 @@ def test_a_failing_channel_is_told_as_such(index: FakeIndex) -> None:
 def test_a_dependency_that_is_no_matchspec_is_the_users_mistake(index: FakeIndex) -> None:
     with pytest.raises(UserError, match="`spam >>1` is not a MatchSpec"):
         solved(task(index, dependencies=["spam >>1"]))
+
+
+def test_a_conda_package_that_only_shares_a_projects_name(index: FakeIndex) -> None:
+    names = NameTable(renamed={project_name("graphviz"): CondaName("python-graphviz")})
+    index.add("graphviz", "0.20")
+    channel = [conda_record("python", "3.11.9"), conda_record("graphviz", "12.0")]
+    solution = solved(task(index, "graphviz", dependencies=["graphviz"], channel=channel, names=names))
+    found = {record.name: record.version for record in solution.records}
+    assert (found[CondaName("graphviz")], found[CondaName("python-graphviz")]) == ("12.0", "0.20")

@@ -69,6 +69,11 @@ def test_refused_for_a_reason(facts: dict[str, Any], expected: Reason) -> None:
     assert verdict(listing) == expected.value
 
 
+def test_a_name_that_is_none_of_a_wheel_is_never_chosen() -> None:
+    listing = Listing(page("spam-1-build-py3-none-any.whl"), rules())
+    assert verdict(listing) == Reason.INTERPRETER.value
+
+
 def test_uploaded_at_the_very_moment_counts() -> None:
     assert verdict(Listing(page("spam-1-py3-none-any.whl"), rules(newest=UPLOADED))) == "spam-1-py3-none-any.whl"
 

@@ -224,15 +224,15 @@ def test_a_link_goes_not_what_it_leads_to(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["target"]
 
 
-def test_sizes_count_hard_links_once_and_follow_no_links(tmp_path: Path) -> None:
+def test_every_name_of_a_file_is_listed_and_no_link_followed(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/one").write_bytes(b"12345")
     (tmp_path / "a/two").hardlink_to(tmp_path / "a/one")
     (tmp_path / "a/up").symlink_to("..")
     (tmp_path / "three").write_bytes(b"123")
-    assert fs.tree_size(tmp_path) == 8
-    assert fs.tree_size(tmp_path / "three") == 3
-    assert fs.tree_size(tmp_path / "not there") == 0
+    assert sorted((status.st_size, status.st_nlink) for status in fs.tree_files(tmp_path)) == [(3, 1), (5, 2), (5, 2)]
+    assert [status.st_size for status in fs.tree_files(tmp_path / "three")] == [3]
+    assert list(fs.tree_files(tmp_path / "not there")) == []
 
 
 class TestHashedFile:

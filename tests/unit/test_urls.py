@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from envgen.urls import without_login, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("https://user:secret@index.example.org/simple", "https://index.example.org/simple"),
+        ("https://index.example.org:8443/a/b.whl?c#sha256=0", "https://index.example.org:8443/a/b.whl?c#sha256=0"),
+        ("file:///srv/channel", "file:///srv/channel"),
+    ],
+)
+def test_without_login(url: str, clean: str) -> None:
+    assert without_login(url) == clean
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("https://c.invalid/forge/linux-64/a-1-0.conda", "https://c.invalid/forge/linux-64/a-1-0.conda"),
+        ("https://u:p@c.invalid:8080/linux-64/a-1-0.conda", "https://c.invalid:8080/linux-64/a-1-0.conda"),
+        ("https://c.invalid/t/abc-123/forge/linux-64/a-1-0.conda", "https://c.invalid/forge/linux-64/a-1-0.conda"),
+        ("https://c.invalid/mirror/t/abc-123/forge/noarch/a.conda", "https://c.invalid/mirror/forge/noarch/a.conda"),
+        ("https://c.invalid/forge/t/a.conda", "https://c.invalid/forge/t/a.conda"),
+        ("https://c.invalid/forge/linux-64/a-1-0.conda?token=x#y", "https://c.invalid/forge/linux-64/a-1-0.conda"),
+        ("file:///srv/t/channel/linux-64/a-1-0.conda", "file:///srv/t/channel/linux-64/a-1-0.conda"),
+    ],
+)
+def test_without_secrets(url: str, clean: str) -> None:
+    assert without_secrets(url) == clean
