@@ -30,10 +30,19 @@ class Console:
         self._talk = functools.cache(_standard_error)
         self._reporter = TerminalReporter(self._talk)
 
-    def context(self, directory: Path | None = None) -> Context:
-        """Open what the verbs of `envgen.ops` need, as if started in `directory` where that is given."""
+    def context(self, directory: Path | None = None, *, anywhere: bool = False) -> Context:
+        """Open what the verbs of `envgen.ops` need, as if started in `directory` where that is given.
+
+        Args:
+            directory: where.
+            anywhere: be content outside a project.
+        """
         return open_context(
-            directory=directory or self.directory, environment=self.environment, now=self._now, reporter=self._reporter
+            directory=directory or self.directory,
+            environment=self.environment,
+            now=self._now,
+            reporter=self._reporter,
+            anywhere=anywhere,
         )
 
     @property

@@ -33,6 +33,7 @@ _VERBS = {
     "diff": "say what differs between two revisions, files or environments",
     "export": "write a lock in another tool's format, or as an SBOM",
     "licenses": "list the licences of what is locked, and check them against the spec",
+    "doctor": "look at this machine, and say what it means for a lock",
     "image": "write an OCI image of an environment",
     "build": "write archives of everything that was built or converted into the local channel",
     "completion": "print the completion script of a shell",

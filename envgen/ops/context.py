@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envgen.errors import UserError
 from envgen.events import NullReporter
 from envgen.ops import data
 from envgen.spec.select import find_root
@@ -66,9 +67,21 @@ class Context:
 
 
 def open_context(
-    *, directory: Path, environment: Mapping[str, str], now: dt.datetime, reporter: Reporter | None = None
+    *,
+    directory: Path,
+    environment: Mapping[str, str],
+    now: dt.datetime,
+    reporter: Reporter | None = None,
+    anywhere: bool = False,
 ) -> Context:
     """Open the world for a process that was started in `directory`.
+
+    Args:
+        directory: where.
+        environment: the process's variables.
+        now: the time, aware.
+        reporter: receives progress and remarks.
+        anywhere: be content outside a project, whose root is then taken to be `directory`.
 
     Raises:
         UserError: no project at or above `directory`, or the cache cannot be used.
@@ -76,7 +89,7 @@ def open_context(
     told = reporter or NullReporter()
     home = Path(environment.get("HOME") or Path.home())
     return Context(
-        root=find_root(directory),
+        root=_root(directory, anywhere=anywhere),
         directory=directory,
         environment=environment,
         home=home,
@@ -87,6 +100,15 @@ def open_context(
         mirrors=Mirrors(environment=environment, home=home),
         names=data.name_table(),
     )
+
+
+def _root(directory: Path, *, anywhere: bool) -> Path:
+    try:
+        return find_root(directory)
+    except UserError:
+        if anywhere:
+            return directory
+        raise
 
 
 def _connect(environment: Mapping[str, str], reporter: Reporter) -> Http:

@@ -56,7 +56,15 @@ def recipes(root: Path) -> dict[str, Recipe]:
     Raises:
         SpecError: as `find_recipes` says.
     """
-    shipped = _DATA / "recipes"
-    beside = _DATA.parent.parent / "recipes"
-    folders = (root / "recipes", shipped if shipped.is_dir() else beside)
+    folders = (root / "recipes", _shipped_recipes())
     return find_recipes(tuple(dict.fromkeys(folder for folder in folders if folder.is_dir())))
+
+
+def driver_probe() -> Path:
+    """Find the program that asks the drivers of GPUs: it belongs to the shipped recipe `accel-runtime`."""
+    return _shipped_recipes() / "accel-runtime/src/accel_runtime/drivers.py"
+
+
+def _shipped_recipes() -> Path:
+    shipped = _DATA / "recipes"
+    return shipped if shipped.is_dir() else _DATA.parent.parent / "recipes"

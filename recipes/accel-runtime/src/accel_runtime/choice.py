@@ -1,0 +1,98 @@
+"""Which path is taken, and why: a pure decision over what the machine, torch and the user say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accel_runtime.gpu import obstacle
+from accel_runtime.settings import Device, Engine
+
+if TYPE_CHECKING:
+    from accel_runtime.cpu import Cpu
+    from accel_runtime.extension import Extension
+    from accel_runtime.gpu import Build, Drivers
+    from accel_runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A path.
+
+    Attributes:
+        device: `cuda` or `cpu`.
+        engine: what compiles models on the CPU; None on the CUDA path and where nothing is optimised.
+        bf16: whether the device multiplies bfloat16 in hardware.
+        why: the reason, one sentence.
+        warnings: what the user should know: settings that were ignored, a GPU that cannot be used, a broken IPEX.
+        refused: why what the user demanded cannot be had; None where it can.
+    """
+
+    device: str
+    engine: Engine | None
+    bf16: bool
+    why: str
+    warnings: tuple[str, ...] = ()
+    refused: str | None = None
+
+
+def choose(settings: Settings, *, drivers: Drivers, build: Build, cpu: Cpu, extension: Extension) -> Choice:
+    """Choose the path.
+
+    A GPU that is there and cannot be used is never passed over in silence: the reason is among the warnings, and with
+    `ACCEL_DEVICE=cuda` it is a refusal.
+    """
+    against = obstacle(drivers, build)
+    warnings = list(settings.faults.values())
+    if settings.device is Device.CPU:
+        return _on_cpu(settings, cpu, extension, why="ACCEL_DEVICE=cpu", warnings=warnings)
+    if against is None:
+        names = ", ".join(dict.fromkeys(gpu.name for gpu in drivers.gpus))
+        return Choice(
+            device="cuda",
+            engine=None,
+            bf16=any(gpu.capability >= (8, 0) for gpu in drivers.gpus),
+            why=f"{len(drivers.gpus)} x {names}" if len(drivers.gpus) > 1 else names,
+            warnings=tuple(warnings),
+        )
+    refused = None
+    if settings.device is Device.CUDA:
+        refused = f"ACCEL_DEVICE=cuda, but {against if drivers.seen else 'there is no NVIDIA GPU'}"
+    elif drivers.seen:
+        warnings.append(f"the GPU is not used: {against}")
+    why = f"no usable GPU: {against}" if drivers.seen else "no NVIDIA GPU"
+    return _on_cpu(settings, cpu, extension, why=why, warnings=warnings, refused=refused)
+
+
+def pick_engine(wanted: Engine | None, extension: Extension) -> tuple[Engine, str | None]:
+    """Pick the engine of the CPU path: torch's own oneDNN Graph, or IPEX where it is wanted and works.
+
+    IPEX was measured to be no faster (ResNet-50, in fp32 and bf16, at batch 1 and 16), to give wrong results for
+    `torch.nn.TransformerEncoder`, and to change torch for the whole process once it is loaded; so it is for who asks.
+
+    Returns:
+        The engine, and a warning where the wanted one cannot be had.
+    """
+    if wanted is not Engine.IPEX:
+        return Engine.ONEDNN, None
+    if not extension.works:
+        return Engine.ONEDNN, f"IPEX is not used: {extension.problem or 'it is not installed'}"
+    return Engine.IPEX, None
+
+
+def _on_cpu(
+    settings: Settings, cpu: Cpu, extension: Extension, *, why: str, warnings: list[str], refused: str | None = None
+) -> Choice:
+    engine, warning = pick_engine(settings.engine, extension)
+    if warning:
+        warnings.append(warning)
+    if settings.device is Device.OFF:
+        why = f"ACCEL_DEVICE=off; {why}"
+    return Choice(
+        device="cpu",
+        engine=None if settings.device is Device.OFF else engine,
+        bf16=cpu.has_bf16,
+        why=why,
+        warnings=tuple(warnings),
+        refused=refused,
+    )

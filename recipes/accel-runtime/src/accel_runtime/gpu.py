@@ -1,0 +1,168 @@
+"""NVIDIA GPUs: what the driver says of them, and whether this torch can use them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_PATIENCE = 30.0
+"""Seconds for the drivers to answer: a cold machine with eight GPUs takes five, a hung driver for ever."""
+
+_NVIDIA, _INTEL = "0x10de", "0x8086"
+"""PCI vendors."""
+
+_ZE_GPU = 1
+"""`ZE_DEVICE_TYPE_GPU`."""
+
+CUDA_ERRORS = {
+    # https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html
+    2: "out of memory",
+    3: "not initialized",
+    34: "the library is a stub of the toolkit, not the driver",
+    46: "the device is busy or unavailable",
+    100: "the driver sees no device",
+    101: "invalid device",
+    214: "an uncorrectable memory (ECC) error",
+    802: "the system is not ready: the fabric manager does not run",
+    803: "the driver's library and its kernel module are of different versions",
+    804: "the compatibility library does not support this GPU",
+    999: "unknown error",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """A GPU as its driver describes it: compute capability such as `(9, 0)`, memory in bytes, PCI address."""
+
+    name: str
+    capability: tuple[int, int]
+    memory: int
+    pci: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drivers:
+    """What the drivers say.
+
+    Attributes:
+        gpus: NVIDIA's, in the driver's order.
+        cuda: newest CUDA version that the driver supports; None without a driver.
+        driver: version of NVIDIA's kernel driver, where NVML tells it.
+        problem: why NVIDIA's driver cannot be used, in words; None where it can.
+        seen: whether NVIDIA hardware or a driver library is there at all.
+        intel_gpus: names of Intel's GPUs that Level Zero offers.
+        intel_seen: whether Intel display hardware is on the PCI bus.
+        level_zero: why Level Zero cannot be used; None where it can.
+    """
+
+    gpus: tuple[Gpu, ...] = ()
+    cuda: tuple[int, int] | None = None
+    driver: str | None = None
+    problem: str | None = None
+    seen: bool = False
+    intel_gpus: tuple[str, ...] = ()
+    intel_seen: bool = False
+    level_zero: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What the torch of this environment was built for: CUDA version (None for a CPU build), `sm_90` and the like."""
+
+    cuda: tuple[int, int] | None
+    architectures: tuple[str, ...] = ()
+
+
+def read() -> Drivers:
+    """Ask the drivers, in a child process."""
+    program = Path(__file__).with_name("drivers.py")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", program], capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Drivers(seen=True, problem=f"the driver did not answer within {_PATIENCE:.0f} s")
+    if done.returncode:
+        return Drivers(seen=True, problem=f"the driver crashed the process that asked it (status {done.returncode})")
+    return parse(done.stdout)
+
+
+def parse(text: str) -> Drivers:
+    """Read what `accel_runtime.drivers` printed; its docstring has a sample."""
+    document = json.loads(text)
+    cuda, nvml, zero = document["cuda"], document["nvml"], document["level_zero"]
+    vendors = [entry["vendor"] for entry in document["pci"]]
+    version = cuda.get("version") or None
+    return Drivers(
+        gpus=tuple(_gpu(device) for device in cuda.get("devices", ())),
+        cuda=(version // 1000, version % 1000 // 10) if version else None,
+        driver=nvml.get("driver") or None,
+        problem=_cuda_problem(cuda, on_bus=_NVIDIA in vendors),
+        seen=_NVIDIA in vendors or "library" in cuda,
+        intel_gpus=tuple(device["name"] for device in zero.get("devices", ()) if device["type"] == _ZE_GPU),
+        intel_seen=_INTEL in vendors,
+        level_zero=_zero_problem(zero),
+    )
+
+
+def obstacle(drivers: Drivers, build: Build) -> str | None:
+    """Say why torch cannot use the GPUs; None where nothing stands against it.
+
+    Within one major version of CUDA an older driver runs what a newer toolkit built, on GPUs that the binary has code
+    for (https://docs.nvidia.com/deploy/cuda-compatibility/#minor-version-compatibility).
+    """
+    if drivers.problem:
+        return drivers.problem
+    if not drivers.gpus:
+        return "the driver offers no GPU"
+    if build.cuda is None:
+        return "this torch was built without CUDA"
+    if drivers.cuda and drivers.cuda[0] < build.cuda[0]:
+        has, needs = dotted(drivers.cuda), f"{build.cuda[0]}.0"
+        return f"the driver is too old: it supports CUDA {has}, this torch needs {needs} or newer"
+    if not any(_has_code(gpu, build) for gpu in drivers.gpus):
+        names = ", ".join(f"{gpu.name} (sm_{gpu.capability[0]}{gpu.capability[1]})" for gpu in drivers.gpus)
+        return f"this torch has no code for {names}: it was built for {' '.join(build.architectures)}"
+    return None
+
+
+def dotted(version: tuple[int, int]) -> str:
+    """Write a version: `12.8`."""
+    return f"{version[0]}.{version[1]}"
+
+
+def _gpu(device: dict[str, Any]) -> Gpu:
+    major, minor = device["capability"]
+    return Gpu(name=device["name"], capability=(major, minor), memory=device["memory"], pci=device["pci"])
+
+
+def _cuda_problem(cuda: dict[str, Any], *, on_bus: bool) -> str | None:
+    if "error" in cuda:
+        return f"an NVIDIA GPU is there, but no driver: {cuda['error']}" if on_bus else None
+    status = cuda["init"]
+    return f"the driver cannot be started: {CUDA_ERRORS.get(status, 'error')} ({status})" if status else None
+
+
+def _zero_problem(zero: dict[str, Any]) -> str | None:
+    if "error" in zero:
+        return str(zero["error"])
+    return f"Level Zero cannot be started (0x{zero['init']:x})" if zero["init"] else None
+
+
+def _has_code(gpu: Gpu, build: Build) -> bool:
+    """Machine code runs on its major architecture, from its minor one on; `compute_NN` is compiled for newer ones."""
+    for text in build.architectures:
+        kind, _, number = text.partition("_")
+        number = number.rstrip("af")
+        if not number.isdigit():
+            continue
+        major, minor = int(number[:-1]), int(number[-1])
+        if kind == "compute" and gpu.capability >= (major, minor):
+            return True
+        if kind == "sm" and gpu.capability[0] == major and gpu.capability[1] >= minor:
+            return True
+    return not build.architectures

@@ -1,0 +1,127 @@
+"""The global module hook: an unmodified script's models are optimised where they are called.
+
+`torch.nn.Module.__call__` is replaced by a function that looks at outermost calls only: a model's call, not those of
+its layers. Nothing is written into a model, so that copies, pickles and checkpoints are what they would be.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from accel_runtime import cpu, extension, settings
+from accel_runtime.choice import pick_engine
+from accel_runtime.fitness import count, watched
+from accel_runtime.plan import Plan
+from accel_runtime.report import Report
+from accel_runtime.settings import Device, Precision, warn
+from accel_runtime.watch import DataTrap
+
+if TYPE_CHECKING:
+    from accel_runtime.settings import Engine
+
+_log = logging.getLogger("accel_runtime")
+_original = torch.nn.Module.__call__
+
+
+class _Inside(threading.local):
+    """Whether this thread is inside a module's call."""
+
+    call = False
+
+
+class Hook:
+    """The hook of one process.
+
+    Args:
+        precision: in what optimised models compute.
+        engine: what compiles them.
+    """
+
+    def __init__(self, *, precision: Precision, engine: Engine) -> None:
+        self.report = Report(title=f"{precision.value} by {engine.value}")
+        self._precision = precision
+        self._engine = engine
+        self._plans: dict[int, Plan] = {}
+        self._inside = _Inside()
+
+    def install(self) -> None:
+        """Replace `Module.__call__`."""
+
+        def call(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+            # the first is a constant to torch's own capture, which then sees torch's own call alone
+            if torch.compiler.is_compiling() or self._inside.call or watched() or module._compiled_call_impl:
+                return _original(module, *args, **kwargs)
+            self._inside.call = True
+            try:
+                return self._plan(module).call(module, args, kwargs, lambda: _original(module, *args, **kwargs))
+            finally:
+                self._inside.call = False
+
+        torch.nn.Module.__call__ = call
+        DataTrap.set()
+
+    def remove(self) -> None:
+        """Put torch's own `Module.__call__` back."""
+        torch.nn.Module.__call__ = _original
+        DataTrap.release()
+
+    def _plan(self, module: torch.nn.Module) -> Plan:
+        found = self._plans.get(id(module))
+        if found is None:
+            entry = self.report.entry(type(module).__name__, count(module))
+            found = self._plans[id(module)] = Plan(module, precision=self._precision, engine=self._engine, entry=entry)
+            weakref.finalize(module, self._plans.pop, id(module), None)
+        return found
+
+
+def install_from_environment() -> Hook | None:
+    """Install the hook as `ACCEL_AUTO` says, unless the path is another; None where nothing was installed.
+
+    CUDA is not initialised for the decision: a process that did so could not fork workers that use it.
+    """
+    wanted = settings.read()
+    for fault in wanted.faults.values():
+        warn(fault)
+    if wanted.auto is None or wanted.device in (Device.OFF, Device.CUDA):
+        return None
+    if wanted.device is not Device.CPU and gpu_is_there():
+        return None
+    precision = wanted.auto
+    if precision is Precision.BF16 and not cpu.read().has_bf16:
+        warn("bf16 is not used: this CPU does not multiply bfloat16, and emulating it is slower than fp32")
+        precision = Precision.FP32
+    engine, warning = pick_engine(wanted.engine, extension.find(torch.__version__))
+    if warning:
+        warn(warning)
+    hook = Hook(precision=precision, engine=engine)
+    hook.install()
+    if wanted.report:
+        atexit.register(_tell, hook.report, os.getpid())
+    return hook
+
+
+def gpu_is_there() -> bool:
+    """Tell whether torch sees an NVIDIA GPU, by the driver's management library where it can be."""
+    name = "PYTORCH_NVML_BASED_CUDA_CHECK"  # https://docs.pytorch.org/docs/stable/cuda_environment_variables.html
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        return torch.cuda.is_available()
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _tell(report: Report, process: int) -> None:
+    if os.getpid() == process:  # forked workers have the handler too
+        sys.stderr.write("\n".join(report.lines()) + "\n")

@@ -1,0 +1,133 @@
+"""`accel info`: the hardware, the path that is taken and why, and the versions of everything that takes part."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from accel_runtime import machine as machines
+from accel_runtime.choice import choose
+from accel_runtime.gpu import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accel_runtime.machine import Machine
+
+_CALM = (
+    "IPEX 2.8 is its last release, and its vendor never tried it in one process with a CUDA build: it is loaded on the "
+    "CPU path, where ACCEL_ENGINE=ipex asks for it, and never else"
+)
+
+
+def collect() -> dict[str, Any]:
+    """Look at everything, the GPU's first use included; imports torch where there is one."""
+    machine = machines.look()
+    versions = _versions()
+    if machine.torch is not None:
+        machine, more = _with_torch(machine)
+        versions |= more
+    choice, drivers = machine.choice, machine.drivers
+    return {
+        "path": {
+            "device": choice.device,
+            "engine": choice.engine.value if choice.engine else None,
+            "bf16": choice.bf16,
+            "why": choice.refused or choice.why,
+            "warnings": list(choice.warnings),
+            "refused": choice.refused is not None,
+        },
+        "cpu": {"name": machine.cpu.name, "features": list(machine.cpu.features)},
+        "gpus": [
+            {
+                "name": gpu.name,
+                "capability": dotted(gpu.capability),
+                "memory": gpu.memory,
+                "pci": gpu.pci,
+            }
+            for gpu in drivers.gpus
+        ],
+        "driver": {
+            "version": drivers.driver,
+            "cuda": dotted(drivers.cuda) if drivers.cuda else None,
+            "problem": drivers.problem,
+        },
+        "intel_gpus": {"names": list(drivers.intel_gpus), "on_bus": drivers.intel_seen, "problem": drivers.level_zero},
+        "versions": versions,
+        "ipex": {"problem": machine.extension.problem, "note": _CALM if machine.extension.version else None},
+    }
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Write it for people."""
+    path, driver = found["path"], found["driver"]
+    engine = f", models compiled by {path['engine']}" if path["engine"] else ""
+    name = "none" if path["refused"] else f"{path['device']}{engine}{', bf16' if path['bf16'] else ''}"
+    yield f"path      {name}: {path['why']}"
+    yield from (f"warning   {text}" for text in path["warnings"])
+    yield f"cpu       {found['cpu']['name']}: {' '.join(found['cpu']['features']) or 'no vector extensions known'}"
+    for gpu in found["gpus"]:
+        size = f"{gpu['memory'] / 2**30:.0f} GiB"
+        yield f"gpu       {gpu['name']}, compute capability {gpu['capability']}, {size}, {gpu['pci']}"
+    if driver["version"] or driver["cuda"]:
+        yield f"driver    {driver['version'] or 'version unknown'}, supports CUDA {driver['cuda'] or 'unknown'}"
+    for name in found["intel_gpus"]["names"]:
+        yield f"gpu       {name}: torch's CUDA build cannot use it; it takes an XPU build in an environment of its own"
+    if found["intel_gpus"]["on_bus"] and not found["intel_gpus"]["names"]:
+        yield f"gpu       an Intel GPU is there, but Level Zero is not: {found['intel_gpus']['problem']}"
+    for name, version in found["versions"].items():
+        yield f"{name:<9} {version or 'not there'}"
+    if found["ipex"]["note"]:
+        yield f"note      {found['ipex']['note']}"
+
+
+def _versions() -> dict[str, str | None]:
+    """Read versions from metadata, which imports nothing."""
+    found: dict[str, str | None] = {"torch": None, "ipex": None}
+    for name, project in (("torch", "torch"), ("ipex", "intel-extension-for-pytorch")):
+        try:
+            found[name] = importlib.metadata.version(project)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _with_torch(machine: Machine) -> tuple[Machine, dict[str, str | None]]:
+    """Ask torch itself: its build, and whether the GPU works."""
+    try:
+        import torch  # noqa: PLC0415 - there may be none
+
+        from accel_runtime import api  # noqa: PLC0415 - imports torch
+    except Exception as error:  # noqa: BLE001 - a broken torch is what this command must be able to tell of
+        said = f"torch cannot be imported: {error}"
+        choice = replace(machine.choice, device="cpu", engine=None, warnings=(*machine.choice.warnings, said))
+        return replace(machine, choice=choice), {}
+    build = api.torch_build()
+    choice = choose(
+        machine.settings, drivers=machine.drivers, build=build, cpu=machine.cpu, extension=machine.extension
+    )
+    if choice.device == "cuda" and (problem := api.gpu_problem(torch.device("cuda", 0))):
+        broken = replace(machine.drivers, problem=problem.words, seen=True)
+        choice = choose(machine.settings, drivers=broken, build=build, cpu=machine.cpu, extension=machine.extension)
+    return replace(machine, build=build, choice=choice), _torch_versions(torch)
+
+
+def _torch_versions(torch: Any) -> dict[str, str | None]:
+    nccl = ".".join(map(str, torch.cuda.nccl.version())) if torch.version.cuda else None
+    onednn = next((line for line in torch.__config__.show().splitlines() if "MKL-DNN v" in line), "")
+    return {
+        "cuda": torch.version.cuda,
+        "cudnn": _cudnn(torch.backends.cudnn.version()),
+        "nccl": nccl,
+        "onednn": onednn.partition("MKL-DNN v")[2].split(" ")[0] or None,
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _cudnn(number: int | None) -> str | None:
+    """Write 91002 as 9.10.2, and 8907, as it was before 9, as 8.9.7."""
+    if number is None:
+        return None
+    base = 10_000 if number >= 90_000 else 1000  # noqa: PLR2004 - cudnn_version.h changed its rule with 9
+    return f"{number // base}.{number % base // 100}.{number % 100}"

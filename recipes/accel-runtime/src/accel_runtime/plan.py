@@ -1,0 +1,216 @@
+"""How one model is called: by a program where that is certain to be right, as ever where it is not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import types
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch._dynamo
+from torch.utils import _pytree as pytree
+
+from accel_runtime import extension, program
+from accel_runtime.fitness import not_now, unfit
+from accel_runtime.settings import Engine, Precision
+from accel_runtime.watch import StaleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+    from accel_runtime.report import Entry
+
+_SHAPES = 8
+"""Sets of shapes that are prepared for one model. Each takes seconds; torch's own capture stops at as many."""
+
+_WORTH = 10
+"""Calls that a program must have served before the next is made after a change of weights."""
+
+_CHURN = 3
+"""Programs in a row that served fewer calls than that, after which a model is left alone."""
+
+_preparing = threading.Lock()
+"""Held by the one thread that prepares a model; others call theirs as ever meanwhile."""
+
+
+class _Thread(threading.local):
+    """In what the program computes that this thread calls; None where script or model decide."""
+
+    precision: Precision | None = None
+
+
+_thread = _Thread()
+_log = logging.getLogger("accel_runtime")
+
+
+class Plan:
+    """Calls one model.
+
+    Args:
+        precision: in what programs compute where model and inputs are fp32 and no autocast is on.
+        engine: what compiles programs.
+        entry: where the calls are counted.
+    """
+
+    def __init__(self, model: torch.nn.Module, *, precision: Precision, engine: Engine, entry: Entry) -> None:
+        self._given_up = unfit(model)
+        whole = all(parameter.dtype is torch.float32 for parameter in model.parameters())
+        self._precision = precision if whole else None
+        self._engine = engine
+        self._entry = entry
+        self._problem: str | None = None  # what a program's maker said; torch wraps its errors
+        self._own: frozenset[int] = frozenset()
+        self._short_lived = 0
+        self._forget()
+
+    def call(self, model: torch.nn.Module, args: Any, kwargs: Any, otherwise: Callable[[], Any]) -> Any:
+        """Call the model.
+
+        Args:
+            model: the plan's own; not kept here, so that it can go when nobody else has it.
+            args: of the call.
+            kwargs: of the call.
+            otherwise: makes the call as it would be without us.
+        """
+        reason = self._given_up or not_now(model, args, kwargs)
+        if reason:
+            self._entry.left(reason)
+            return otherwise()
+        key = _signature(args, kwargs)
+        with contextlib.nullcontext() if key in self._ready else self._permission(key) as refusal:
+            served, result = (False, None) if refusal else self._run(model, args, kwargs, key)
+        if served:
+            self._entry.served()
+            return result
+        result = otherwise()  # not in a handler: an error of the script's own comes as it would without us
+        self._entry.left(refusal or self._refusal(key))
+        return result
+
+    def _run(self, model: torch.nn.Module, args: Any, kwargs: Any, key: Hashable) -> tuple[bool, Any]:
+        """Call the program, and make it first where there is none; tell whether that went well."""
+        if key not in self._ready and (reason := unfit(model)):
+            self._refused[key] = reason
+            return False, None
+        self._own = frozenset(map(id, (*model.parameters(), *model.buffers())))
+        self._problem = None
+        try:
+            with self._computing(), _recurrent_too(key not in self._ready):
+                result = self._compiled(model, args, kwargs)
+        except StaleError:
+            self._renew()
+            return False, None
+        except Exception as error:  # noqa: BLE001 - whatever torch's capture cannot do, the model itself may
+            self._refused[key] = self._problem or f"torch cannot capture it: {_first_line(error)}"
+            _log.debug("%s is left alone", self._entry.name, exc_info=error)
+            return False, None
+        self._ready.add(key)
+        self._served += 1
+        return True, result
+
+    @contextlib.contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Have autocast on for bf16, unless the script has it on; models go other ways in it."""
+        _thread.precision = None if torch.is_autocast_enabled("cpu") else self._precision
+        if _thread.precision is Precision.BF16:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                yield
+        else:
+            yield
+
+    def _refusal(self, key: Hashable) -> str:
+        """Say why a call that was let through was not served; what failed at once is not tried again."""
+        if key not in self._refused:
+            return "its weights changed; the next call prepares it anew"
+        if not self._ready:
+            self._given_up = self._refused[key]
+        return self._refused[key]
+
+    @contextlib.contextmanager
+    def _permission(self, key: Hashable) -> Iterator[str | None]:
+        """Allow to prepare a set of shapes, or yield why not: the first at once, others when they come again."""
+        first = not self._sightings
+        self._sightings[key] = self._sightings.get(key, 0) + 1
+        if key in self._refused:
+            yield self._refused[key]
+        elif not first and self._sightings[key] == 1:
+            yield "shapes that came for the first time"
+        elif len(self._ready) >= _SHAPES:
+            yield f"more than {_SHAPES} sets of shapes"
+        elif not _preparing.acquire(blocking=False):
+            yield "another thread was preparing a model"
+        else:
+            try:
+                yield None
+            finally:
+                _preparing.release()
+
+    def _forget(self) -> None:
+        """Begin anew, as for a model that was never called."""
+        self._ready: set[Hashable] = set()
+        self._refused: dict[Hashable, str] = {}
+        self._sightings: dict[Hashable, int] = {}
+        self._served = 0
+        # its own code object: torch keeps what it compiled by code object, and weights differ from model to model
+        code = _forward.__code__.replace(co_name=f"forward_{id(self):x}")
+        forward = types.FunctionType(code, _forward.__globals__)
+        self._compiled = torch.compile(forward, backend=self._make, fullgraph=True, dynamic=False)
+
+    def _renew(self) -> None:
+        self._short_lived = self._short_lived + 1 if self._served < _WORTH else 0
+        if self._short_lived >= _CHURN:
+            self._given_up = "its weights keep changing"
+        self._forget()
+
+    def _make(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
+        """Make a program: the backend that torch's capture calls."""
+        started = time.perf_counter()
+        for engine in self._engines():
+            try:
+                made = program.make(graph, inputs, weights=self._own, precision=_thread.precision, engine=engine)
+            except Exception as error:  # noqa: BLE001 - TorchScript and IPEX fail in many ways
+                self._problem = str(error) if isinstance(error, program.UnfitError) else _first_line(error)
+                continue
+            self._entry.made(time.perf_counter() - started)
+            return made
+        raise program.UnfitError(self._problem)
+
+    def _engines(self) -> tuple[Engine, ...]:
+        """List the engines to try: IPEX fails for models that torch's own oneDNN Graph compiles."""
+        if self._engine is Engine.IPEX and extension.load(torch.__version__).works:
+            return Engine.IPEX, Engine.ONEDNN
+        return (Engine.ONEDNN,)
+
+
+def _forward(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
+    """Be the function that is captured; hooks, which `__call__` would run, are excluded before."""
+    return module.forward(*args, **kwargs)
+
+
+def _signature(args: Any, kwargs: Any) -> Hashable:
+    """Tell calls apart that need programs of their own. Torch guards more; this only limits how many are made."""
+    leaves, structure = pytree.tree_flatten((args, kwargs))
+    mode = (torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu"))
+    return (mode, str(structure), tuple(map(_kind, leaves)))
+
+
+def _kind(leaf: Any) -> Hashable:
+    if isinstance(leaf, torch.Tensor):
+        return (leaf.dtype, tuple(leaf.shape), leaf.stride())
+    if leaf is None or isinstance(leaf, str | int | float):
+        return leaf
+    return f"{type(leaf).__module__}.{type(leaf).__qualname__}"
+
+
+def _recurrent_too(preparing: bool) -> contextlib.AbstractContextManager[Any]:
+    """Let torch's capture take LSTM, GRU and RNN, which it leaves out since its own compiler is slow to unroll them."""
+    if not preparing:
+        return contextlib.nullcontext()
+    patched: contextlib.AbstractContextManager[Any] = torch._dynamo.config.patch(allow_rnn=True)
+    return patched
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

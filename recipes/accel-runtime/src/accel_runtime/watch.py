@@ -1,0 +1,105 @@
+"""Whether the weights that went into a program are still the model's weights.
+
+A program holds a model's weights converted and frozen, so it must not run once they changed. Three things tell: the
+tensor is another one or its memory is elsewhere; its version counter moved, as every in-place operation moves it
+(`load_state_dict`, an optimiser's step, `weight.mul_(2)`); a sample of its values changed, for writes that torch does
+not count (`weight.data.mul_(0.9)` of a moving average, writes through numpy). Small writes through `Parameter.data`
+are caught by `DataTrap` where it is set. What remains unseen: a write to a few single elements through numpy or
+`data_ptr`, which torch cannot know of either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_SAMPLE = 8
+"""Elements of each tensor that are looked at on every call: 0.1 ms for the 267 tensors of ResNet-50."""
+
+
+class StaleError(Exception):
+    """The model's weights are not those of the program any more."""
+
+
+class Weights:
+    """The weights of a program as they were when it was made.
+
+    Args:
+        tensors: position among the program's inputs -> the model's own tensor.
+    """
+
+    def __init__(self, tensors: Mapping[int, torch.Tensor]) -> None:
+        self._known = [(index, tensor, tensor._version, tensor.data_ptr()) for index, tensor in tensors.items()]
+        self._views = [_sample(tensor) for tensor in tensors.values() if tensor.numel()]
+        self._values = self._look()
+        self._trapped = DataTrap.touched
+
+    def check(self, inputs: Sequence[Any]) -> None:
+        """Compare with what a call was given.
+
+        Raises:
+            StaleError: something changed.
+        """
+        if self._trapped != DataTrap.touched:
+            raise StaleError
+        for index, tensor, version, pointer in self._known:
+            if inputs[index] is not tensor or tensor._version != version or tensor.data_ptr() != pointer:
+                raise StaleError
+        if not torch.equal(self._look(), self._values):
+            raise StaleError
+
+    def _look(self) -> torch.Tensor:
+        if not self._views:
+            return torch.empty(0, dtype=torch.uint8)
+        return torch.cat(self._views).view(torch.uint8)  # bits, so that a NaN equals itself
+
+
+class DataTrap:
+    """Notices the use of `Parameter.data`, whose writes no version counter sees.
+
+    While it is set, `torch.nn.Parameter.data` is a Python property in front of torch's own.
+    """
+
+    touched = 0
+
+    @classmethod
+    def set(cls) -> None:
+        """Put the property in place."""
+        own: Any = torch.Tensor.data
+
+        def read(parameter: torch.nn.Parameter) -> Any:
+            cls.touched += 1
+            return own.__get__(parameter)
+
+        def write(parameter: torch.nn.Parameter, value: torch.Tensor) -> None:
+            cls.touched += 1
+            own.__set__(parameter, value)
+
+        torch.nn.Parameter.data = property(read, write)
+
+    @classmethod
+    def release(cls) -> None:
+        """Take the property away again."""
+        if "data" in vars(torch.nn.Parameter):
+            del torch.nn.Parameter.data
+
+
+def _sample(tensor: torch.Tensor) -> torch.Tensor:
+    """View some elements of a tensor's memory, evenly spread; later writes show in the view."""
+    plain = tensor.detach()
+    if plain.is_contiguous() or plain.is_contiguous(memory_format=_layout(plain)):
+        count = min(_SAMPLE, plain.numel())
+        return plain.as_strided((count,), (plain.numel() // count,), plain.storage_offset())
+    return plain[(slice(0, 1),) * plain.dim()].reshape(-1)[:1]
+
+
+def _layout(tensor: torch.Tensor) -> torch.memory_format:
+    """Name the layout besides the usual one that a tensor of its rank may have."""
+    planes, volumes = 4, 5
+    if tensor.dim() == planes:
+        return torch.channels_last
+    return torch.channels_last_3d if tensor.dim() == volumes else torch.contiguous_format

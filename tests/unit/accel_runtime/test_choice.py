@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from accel_runtime.choice import Choice, choose, pick_engine
+from accel_runtime.cpu import Cpu
+from accel_runtime.extension import Extension
+from accel_runtime.settings import Device, Engine, Settings, read
+from tests.unit.accel_runtime.test_gpu import TORCH, sample
+
+GENOA = Cpu(name="AMD EPYC", features=("AVX2", "AVX512-BF16"))
+WORKS = Extension(version="2.8.0")
+BROKEN = Extension(version="2.8.0", problem="it needs torch 2.8, this is 2.11.0")
+
+
+def chosen(drivers: str, *, extension: Extension = WORKS, settings: Settings | None = None) -> Choice:
+    return choose(settings or Settings(), drivers=sample(drivers), build=TORCH, cpu=GENOA, extension=extension)
+
+
+def test_a_gpu_that_works() -> None:
+    found = chosen("two-gpus")
+    assert (found.device, found.engine, found.why, found.warnings) == ("cuda", None, "2 x NVIDIA L4", ())
+
+
+def test_no_gpu_is_no_reason_to_warn() -> None:
+    found = chosen("no-driver")
+    assert (found.device, found.engine, found.bf16, found.warnings) == ("cpu", Engine.ONEDNN, True, ())
+    assert found.why == "no NVIDIA GPU"
+
+
+@pytest.mark.parametrize("name", ["old-driver", "broken-driver", "card-without-driver"])
+def test_a_gpu_that_cannot_be_used_is_told(name: str) -> None:
+    found = chosen(name)
+    assert (found.device, found.engine, found.refused) == ("cpu", Engine.ONEDNN, None)
+    (warning,) = found.warnings
+    assert warning.startswith("the GPU is not used: ")
+    assert warning.removeprefix("the GPU is not used: ") in found.why
+
+
+@pytest.mark.parametrize("name", ["no-driver", "old-driver"])
+def test_a_gpu_that_is_demanded_and_not_there_is_refused(name: str) -> None:
+    found = chosen(name, settings=Settings(device=Device.CUDA))
+    assert (found.refused or "").startswith("ACCEL_DEVICE=cuda, but ")
+
+
+def test_the_cpu_is_demanded() -> None:
+    found = chosen("two-gpus", settings=Settings(device=Device.CPU))
+    assert (found.device, found.why) == ("cpu", "ACCEL_DEVICE=cpu")
+
+
+def test_off() -> None:
+    assert chosen("two-gpus", settings=Settings(device=Device.OFF)).engine is None
+    found = chosen("no-driver", settings=Settings(device=Device.OFF))
+    assert (found.device, found.engine) == ("cpu", None)
+
+
+def test_nonsense_is_told_and_the_hardware_decides() -> None:
+    found = chosen("two-gpus", settings=read({"ACCEL_DEVICE": "nonsense"}))
+    assert (found.device, len(found.warnings)) == ("cuda", 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "extension", "engine", "warns"),
+    [
+        (None, WORKS, Engine.ONEDNN, False),
+        (None, BROKEN, Engine.ONEDNN, False),
+        (Engine.IPEX, WORKS, Engine.IPEX, False),
+        (Engine.IPEX, BROKEN, Engine.ONEDNN, True),
+        (Engine.IPEX, Extension(), Engine.ONEDNN, True),
+    ],
+)
+def test_engines(wanted: Engine | None, extension: Extension, engine: Engine, warns: bool) -> None:
+    found, warning = pick_engine(wanted, extension)
+    assert (found, warning is not None) == (engine, warns)
