@@ -101,6 +101,30 @@ def test_weights_that_keep_changing_stop_it(hook: Hook) -> None:
     assert "its weights keep changing" in entry(hook).untouched
 
 
+def test_an_attribute_that_always_changes_stops_it(hook: Hook) -> None:
+    def count(model: Net, hidden: Any) -> Any:
+        model.scale += 1
+        return hidden
+
+    model, x = net(count), data()
+    twin = copy.deepcopy(model)
+    for _ in range(12):
+        with unhooked(hook):
+            want = twin(x)
+        assert close(model(x), want)
+    assert model.scale == twin.scale == 14
+    assert entry(hook).programs <= 6
+
+
+def test_data_of_other_models_does_not_matter(hook: Hook) -> None:
+    model, other, x = net(), net(), data()
+    check(hook, model, x)
+    for _ in range(3):
+        other.first.weight.data.mul_(0.9)
+        model(x)
+    assert (entry(hook).optimised, entry(hook).programs) == (5, 1)
+
+
 def _branch(model: Net, hidden: Any) -> Any:
     return hidden if hidden.sum() > 0 else -hidden
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import multiprocessing
 import os
 import sys
 import threading
@@ -123,5 +124,6 @@ def gpu_is_there() -> bool:
 
 
 def _tell(report: Report, process: int) -> None:
-    if os.getpid() == process:  # forked workers have the handler too
+    worker = multiprocessing.parent_process() is not None and not report.entries
+    if os.getpid() == process and not worker:  # forked processes have the handler too
         sys.stderr.write("\n".join(report.lines()) + "\n")

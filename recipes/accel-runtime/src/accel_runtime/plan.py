@@ -10,7 +10,6 @@ import types
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch._dynamo
 from torch.utils import _pytree as pytree
 
 from accel_runtime import extension, program
@@ -29,6 +28,9 @@ _SHAPES = 8
 _WORTH = 10
 """Calls that a program must have served before the next is made after a change of weights."""
 
+_SURPRISES = 4
+"""Programs for shapes that had one: something that the model reads, an attribute or a global, has another value."""
+
 _CHURN = 3
 """Programs in a row that served fewer calls than that, after which a model is left alone."""
 
@@ -37,9 +39,15 @@ _preparing = threading.Lock()
 
 
 class _Thread(threading.local):
-    """In what the program computes that this thread calls; None where script or model decide."""
+    """What this thread is calling.
+
+    Attributes:
+        precision: in what it computes; None where script or model decide.
+        expected: whether a program has to be made for it.
+    """
 
     precision: Precision | None = None
+    expected: bool = True
 
 
 _thread = _Thread()
@@ -96,13 +104,16 @@ class Plan:
             return False, None
         self._own = frozenset(map(id, (*model.parameters(), *model.buffers())))
         self._problem = None
+        _thread.expected = key not in self._ready
         try:
+            compiled = self._compiled
             with self._computing(), _recurrent_too(key not in self._ready):
-                result = self._compiled(model, args, kwargs)
+                result = compiled(model, args, kwargs)
         except StaleError:
             self._renew()
             return False, None
         except Exception as error:  # noqa: BLE001 - whatever torch's capture cannot do, the model itself may
+            self._ready.discard(key)
             self._refused[key] = self._problem or f"torch cannot capture it: {_first_line(error)}"
             _log.debug("%s is left alone", self._entry.name, exc_info=error)
             return False, None
@@ -153,10 +164,20 @@ class Plan:
         self._refused: dict[Hashable, str] = {}
         self._sightings: dict[Hashable, int] = {}
         self._served = 0
-        # its own code object: torch keeps what it compiled by code object, and weights differ from model to model
-        code = _forward.__code__.replace(co_name=f"forward_{id(self):x}")
-        forward = types.FunctionType(code, _forward.__globals__)
-        self._compiled = torch.compile(forward, backend=self._make, fullgraph=True, dynamic=False)
+        self._surprises = 0
+        self._captured: Callable[..., Any] | None = None
+
+    @property
+    def _compiled(self) -> Callable[..., Any]:
+        """The model's forward pass as torch captures it: made when first needed, since capturing takes a big import.
+
+        It has a code object of its own: torch keeps what it compiled by that, and weights differ from model to model.
+        """
+        if self._captured is None:
+            code = _forward.__code__.replace(co_name=f"forward_{id(self):x}")
+            forward = types.FunctionType(code, _forward.__globals__)
+            self._captured = torch.compile(forward, backend=self._make, fullgraph=True, dynamic=False)
+        return self._captured
 
     def _renew(self) -> None:
         self._short_lived = self._short_lived + 1 if self._served < _WORTH else 0
@@ -167,6 +188,11 @@ class Plan:
     def _make(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
         """Make a program: the backend that torch's capture calls."""
         started = time.perf_counter()
+        if not _thread.expected:
+            self._surprises += 1
+        if self._surprises > _SURPRISES:
+            self._problem = "what it computes changes from call to call"
+            raise program.UnfitError(self._problem)
         for engine in self._engines():
             try:
                 made = program.make(graph, inputs, weights=self._own, precision=_thread.precision, engine=engine)

@@ -10,7 +10,8 @@ are caught by `DataTrap` where it is set. What remains unseen: a write to a few 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -36,7 +37,9 @@ class Weights:
         self._known = [(index, tensor, tensor._version, tensor.data_ptr()) for index, tensor in tensors.items()]
         self._views = [_sample(tensor) for tensor in tensors.values() if tensor.numel()]
         self._values = self._look()
-        self._trapped = DataTrap.touched
+        self._numbers = tuple(map(id, tensors.values()))
+        self._touched = DataTrap.touched
+        self._touches = self._count()
 
     def check(self, inputs: Sequence[Any]) -> None:
         """Compare with what a call was given.
@@ -44,13 +47,18 @@ class Weights:
         Raises:
             StaleError: something changed.
         """
-        if self._trapped != DataTrap.touched:
-            raise StaleError
+        if self._touched != (touched := DataTrap.touched):
+            if self._touches != self._count():
+                raise StaleError
+            self._touched = touched  # those were other models' parameters
         for index, tensor, version, pointer in self._known:
             if inputs[index] is not tensor or tensor._version != version or tensor.data_ptr() != pointer:
                 raise StaleError
         if not torch.equal(self._look(), self._values):
             raise StaleError
+
+    def _count(self) -> int:
+        return sum(DataTrap.touches[number] for number in self._numbers)
 
     def _look(self) -> torch.Tensor:
         if not self._views:
@@ -62,9 +70,14 @@ class DataTrap:
     """Notices the use of `Parameter.data`, whose writes no version counter sees.
 
     While it is set, `torch.nn.Parameter.data` is a Python property in front of torch's own.
+
+    Attributes:
+        touched: how often any parameter's `data` was asked for.
+        touches: the same for each `id`.
     """
 
-    touched = 0
+    touched: ClassVar[int] = 0
+    touches: ClassVar[Counter[int]] = Counter()
 
     @classmethod
     def set(cls) -> None:
@@ -72,14 +85,19 @@ class DataTrap:
         own: Any = torch.Tensor.data
 
         def read(parameter: torch.nn.Parameter) -> Any:
-            cls.touched += 1
+            cls._count(parameter)
             return own.__get__(parameter)
 
         def write(parameter: torch.nn.Parameter, value: torch.Tensor) -> None:
-            cls.touched += 1
+            cls._count(parameter)
             own.__set__(parameter, value)
 
         torch.nn.Parameter.data = property(read, write)
+
+    @classmethod
+    def _count(cls, parameter: torch.nn.Parameter) -> None:
+        cls.touched += 1
+        cls.touches[id(parameter)] += 1
 
     @classmethod
     def release(cls) -> None:
