@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BURST = {1: 5}
 """Calls in a row before it is the other's turn, by batch; one where the batch is not named."""
 
-ROUNDS = 12
+ROUNDS = 8
 
 LATENCY, THROUGHPUT = 1, 16
 """The batches: latency is measured with one example, throughput with sixteen."""

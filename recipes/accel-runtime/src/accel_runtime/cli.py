@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", action="store_true")
     bench.add_argument("--model", choices=("resnet50", "transformer", "lstm"), default="resnet50")
     bench.add_argument("--batch", type=_positive, action="append", help="examples in a call (1 and 16)")
-    bench.add_argument("--rounds", type=_positive, help="turns of each path (12)")
+    bench.add_argument("--rounds", type=_positive, help="turns of each path (8)")
     bench.add_argument("--path", action="append", help="only paths whose name contains this")
     bench.add_argument("--compile", action="store_true", help="torch.compile too, which needs a C++ compiler")
     bench.set_defaults(command=_bench)
