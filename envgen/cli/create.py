@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,7 +47,8 @@ def command(
 ) -> None:
     """Make the environment of a lock on this machine, or change it to what the lock says now."""
     context = console.context()
-    prepared = ops.prepare(context, env=env, place=Place(name=name, prefix=prefix), frozen=frozen)
+    place = Place(name=name, prefix=prefix)
+    prepared = ops.prepare(context, env=env, place=place, frozen=frozen)
     if not as_json:
         _render_plan(console, prepared)
     if not dry_run:
@@ -54,7 +56,7 @@ def command(
     if as_json:
         console.json(_result(prepared, done=not dry_run))
     elif not dry_run:
-        _render_end(console, prepared)
+        _render_end(console, prepared, env=env, place=place)
 
 
 def _render_plan(console: Console, prepared: Prepared) -> None:
@@ -76,12 +78,15 @@ def _render_plan(console: Console, prepared: Prepared) -> None:
         console.say(f"  {', '.join(made)}")
 
 
-def _render_end(console: Console, prepared: Prepared) -> None:
+def _render_end(console: Console, prepared: Prepared, *, env: str | None, place: Place) -> None:
     if not prepared.plan:
         console.say("nothing to do")
         return
-    by_name = prepared.prefix.name if prepared.prefix.name == prepared.spec.name else prepared.prefix
-    console.say(f"done. Use it: `conda activate {by_name}`, or without conda: `envgen run -- python`")
+    own_name = prepared.prefix.name == (place.name or prepared.spec.name) and not place.prefix
+    conda = ["conda", "activate", prepared.prefix.name if own_name else str(prepared.prefix)]
+    which = ["--prefix", str(place.prefix)] if place.prefix else ["--name", place.name] if place.name else [env or ""]
+    without = ["envgen", "run", *filter(None, which), "--", "python"]
+    console.say(f"done. Use it: `{shlex.join(conda)}`, or without conda: `{shlex.join(without)}`")
 
 
 def _result(prepared: Prepared, *, done: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,23 @@ def _texts(place: Path) -> dict[str, str]:
 def test_name_chooses_another_folder(locked: Project, cli: Command) -> None:
     cli("create", "--name", "other").succeeded()
     assert (cli.directory.parent / "home" / "envs" / "other" / "conda-meta").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("place", "conda", "without"),
+    [
+        ((), "demo", "envgen run -- true"),
+        (("--name", "other"), "other", "envgen run --name other -- true"),
+        (("--prefix", "a b"), "'{here}/a b'", "envgen run --prefix 'a b' -- true"),
+    ],
+)
+def test_the_end_says_how_to_use_what_was_made(
+    place: tuple[str, ...], conda: str, without: str, locked: Project, cli: Command
+) -> None:
+    said = cli("create", *place).succeeded().err
+    assert f"`conda activate {conda.format(here=cli.directory)}`" in said
+    assert f"`{without.removesuffix('true')}python`" in said
+    cli.process(*shlex.split(without)[1:]).succeeded()
 
 
 def test_dry_run_shows_the_plan_and_does_nothing(locked: Project, cli: Command) -> None:
