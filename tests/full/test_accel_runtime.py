@@ -98,10 +98,11 @@ def test_an_unmodified_script_gains_and_gives_the_same(stack: Stack, paths: str,
 
 def test_the_ddp_example_comes_to_the_same_loss(stack: Stack, paths: str) -> None:
     example = str(RECIPE / "examples/train_ddp.py")
-    one = stack.run("python", example, PYTHONPATH=paths).stdout
+    one = stack.run("python", example, PYTHONPATH=paths, ACCEL_DEVICE="cpu").stdout
     two = accel(stack, paths, "launch", "--nproc", "2", example, ACCEL_DEVICE="cpu").stdout
     losses = [float(text.rpartition("loss ")[2]) for text in (one, two)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)  # sums in another order; the last digit that is printed
+    assert "1 x cpu" in one
     assert "2 x cpu" in two
 
 
@@ -115,7 +116,7 @@ def test_info_names_what_takes_part(stack: Stack, paths: str) -> None:
 def test_bench_tells_ratios(stack: Stack, paths: str) -> None:
     words = ("bench", "--json", "--model", "transformer", "--batch", "1", "--rounds", "2", "--path", "accel bf16")
     found = json.loads(accel(stack, paths, *words).stdout)
-    assert found["best_latency_reduction"] is not None
+    assert found["best_latency_reduction"] == found["best_latency_reduction_without_int8"] is not None
     assert all(line["top1_agreement"] == 1.0 for line in found["paths"])
 
 
@@ -130,4 +131,8 @@ def test_a_broken_ipex_is_told_and_does_no_harm(stack: Stack, paths: str, tmp_pa
             print(torch.allclose(plain, accel_runtime.optimize(model, dtype=torch.float32)(data), atol=1e-5))
     """
     path = os.pathsep.join((str(tmp_path), paths))
-    assert stack.python(textwrap.dedent(code), PYTHONPATH=path, ACCEL_ENGINE="ipex").strip() == "True"
+    done = stack.run("python", "-c", textwrap.dedent(code), PYTHONPATH=path, ACCEL_ENGINE="ipex")
+    assert done.stdout.strip() == "True"
+    assert done.stderr.count("IPEX is not used: it cannot be imported: OSError: undefined symbol") == 1
+    told = accel(stack, path, "info", ACCEL_ENGINE="ipex").stdout
+    assert "warning   IPEX is not used: it cannot be imported: OSError: undefined symbol" in told

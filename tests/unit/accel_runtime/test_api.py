@@ -63,6 +63,53 @@ def test_a_gpu_that_fails_at_first_use(
     assert (record.levelno, problem in record.message) == (logging.WARNING, True)
 
 
+class FailingAtFirstUse:
+    """`torch.ones` on a GPU that raises; elsewhere it is torch's own."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self._own = torch.ones
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.device(kwargs.get("device", "cpu")).type == "cuda":
+            raise self._error
+        return self._own(*args, **kwargs)
+
+
+FAILURES = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB. GPU 0 has a total capacity of 79.18 GiB"),
+    RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+)
+
+
+@pytest.mark.parametrize("error", FAILURES)
+def test_torchs_own_words_are_told_once_and_the_cpu_works(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", FailingAtFirstUse(error))
+    assert str(api.device()) == str(api.device()) == "cpu"
+    words = str(error).partition("\n")[0]
+    assert [record.message for record in caplog.records] == [
+        f"the GPU is not used, the CPU is: cuda:0 failed at first use: {words}"
+    ]
+    assert float(torch.ones(2, device=api.device()).sum()) == 2
+
+
+def test_a_gpu_that_the_user_hid_is_no_reason_to_warn(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(gpu, "read", lambda: sample("two-gpus"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert str(api.device()) == "cpu"
+    assert caplog.records == []
+    api.device.cache_clear()
+    monkeypatch.setenv("ACCEL_DEVICE", "cuda")
+    with pytest.raises(api.AccelError, match="ACCEL_DEVICE=cuda, but CUDA_VISIBLE_DEVICES='' hides it"):
+        api.device()
+
+
 def test_where_others_count_on_it_or_it_is_demanded_it_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu_that(monkeypatch, "CUDA error: GPU is lost")
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -4,13 +4,13 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from accel_runtime import bench, tuning
 from accel_runtime.bench import Line, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 LINES = (
     Line(
@@ -55,19 +55,54 @@ LINES = (
     ),
     Line(name="broken", batch=1, error="IPEX is not installed"),
 )
+INT8 = Line(
+    name="int8",
+    batch=1,
+    dtype="int8",
+    seconds=0.014,
+    throughput=71,
+    ratio=5.0,
+    latency_reduction=0.8,
+    difference=2e-2,
+    top1_agreement=1.0,
+)
 
 
 def test_the_best_are_among_those_that_agree() -> None:
-    assert bench.summary(LINES) == {
+    best = {
         "best_throughput_ratio": 4.0,
         "best_throughput_path": "fast",
         "best_latency_reduction": 0.7,
         "best_latency_path": "quick",
     }
+    assert bench.summary(LINES) == {**best, **{f"{name}_without_int8": value for name, value in best.items()}}
+
+
+def test_int8_is_told_apart() -> None:
+    found = bench.summary((*LINES, INT8))
+    assert (found["best_latency_reduction"], found["best_latency_path"]) == (0.8, "int8")
+    assert (found["best_latency_reduction_without_int8"], found["best_latency_path_without_int8"]) == (0.7, "quick")
+    without, with_int8 = bench.verdict((*LINES, INT8))
+    assert without == (
+        "best of fp32, bf16 and fp16: 4.00x examples/s at batch 16 (fast), 70% less latency at batch 1 (quick)"
+    )
+    assert with_int8.startswith(
+        "best with int8: 4.00x examples/s at batch 16 (fast), 80% less latency at batch 1 (int8)"
+    )
+    assert "int8 needs calibration data, and a check of your own model's accuracy" in with_int8
+
+
+def test_int8_that_was_not_measured_is_not_told() -> None:
+    assert len(list(bench.verdict((*LINES, Line(name="int8", batch=1, dtype="int8", error="no"))))) == 1
+
+
+def test_int8_says_so_in_its_name() -> None:
+    assert [way.name for way in bench.CPU_WAYS if way.dtype == "int8"] == ["ipex int8, calibrated on these inputs"]
 
 
 def test_nothing_measured() -> None:
     assert bench.summary(())["best_throughput_ratio"] is None
+    assert list(bench.verdict(())) == ["best of fp32, bf16 and fp16: nothing at batch 16 or 1"]
 
 
 def test_table() -> None:
@@ -91,7 +126,7 @@ def test_plain_torch_is_measured_without_anything_of_ours(monkeypatch: pytest.Mo
 FAKE = """
 import json, sys
 job = json.loads(sys.argv[-1])
-if job["way"] == "ipex":
+if job["way"] == "ipex" or job["device"] == "cuda":
     print(json.dumps({"error": "IPEX is not installed"}))
 else:
     print(json.dumps({"difference": 0.0, "top1_agreement": 1.0}), flush=True)
@@ -100,12 +135,18 @@ else:
 """
 
 
-def test_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a program that measures nothing in Python's place."""
     program = tmp_path / "python"
     (tmp_path / "fake.py").write_text(FAKE)
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/fake.py" "$@"\n')
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
+
+
+@pytest.mark.usefixtures("fake")
+def test_measuring() -> None:
     told: list[str] = []
     ways = (Way(name="accel", way="accel"), Way(name="ipex", way="ipex"))
     lines = bench.measure("lstm", ways, device="cpu", batches=(16,), rounds=2, tell=told.append)
@@ -114,5 +155,11 @@ def test_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("accel", 4.0, None),
         ("ipex", None, "IPEX is not installed"),
     ]
-    assert told == ["accel, batch 16", "ipex, batch 16"]
+    assert told == ["accel, batch 16 (1 of 2)", "ipex, batch 16 (2 of 2)"]
     assert json.loads(json.dumps(bench.as_json(lines)))[1]["throughput"] == 160
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_gpu_that_fails_is_an_error() -> None:
+    with pytest.raises(bench.BenchError, match="plain torch fails on cuda: IPEX"):
+        bench.measure("lstm", bench.GPU_WAYS, device="cuda", batches=(1,), rounds=1, tell=lambda _: None)

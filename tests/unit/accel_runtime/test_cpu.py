@@ -1,30 +1,30 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from accel_runtime.cpu import Core, cores, parse_cpuinfo, parse_cpulist
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-EPYC = """\
-processor\t: 0
-vendor_id\t: AuthenticAMD
-model name\t: AMD EPYC
-flags\t\t: fpu vme sse2 avx2 avx512f avx512_bf16 avx512_vnni
-
-processor\t: 1
-model name\t: AMD EPYC
-"""
+SAMPLES = Path(__file__).parent / "samples"
 GRAVITON = "processor\t: 0\nBogoMIPS\t: 2100.00\nFeatures\t: fp asimd sve i8mm bf16\nCPU implementer\t: 0x41\n"
 
 
-def test_x86() -> None:
-    found = parse_cpuinfo(EPYC, otherwise="x86_64")
-    assert found.name == "AMD EPYC"
-    assert found.features == ("AVX2", "AVX512", "AVX512-VNNI", "AVX512-BF16")
+@pytest.mark.parametrize(
+    ("sample", "name", "features"),
+    [
+        ("epyc", "AMD EPYC", "AVX2 AVX512 AVX512-VNNI AVX512-BF16"),
+        (
+            "xeon-amx",
+            "Intel(R) Xeon(R) Processor",
+            "AVX2 AVX512 AVX512-VNNI AVX-VNNI AVX512-BF16 AMX AMX-BF16 AMX-INT8",
+        ),
+    ],
+)
+def test_x86(sample: str, name: str, features: str) -> None:
+    text = (SAMPLES / f"cpuinfo-{sample}.txt").read_text()  # recorded: the first processor of a machine
+    found = parse_cpuinfo(text + text.replace("processor\t: 0", "processor\t: 1"), otherwise="x86_64")
+    assert (found.name, found.features) == (name, tuple(features.split()))
     assert found.has_bf16
 
 

@@ -91,6 +91,36 @@ def test_a_change_of_the_model_counts_at_once(hook: Hook, change: Callable[[Any]
     assert entry(hook).optimised >= 4
 
 
+def _share(model: Any) -> None:
+    model.share_memory()
+
+
+def _hook_it(model: Any) -> None:
+    model.last.register_forward_hook(lambda _module, _args, result: result + 1)
+
+
+def _mix(model: Any) -> None:
+    model.last.double()
+    model.first.register_forward_hook(lambda _module, _args, result: result.float())
+    model.last.register_forward_pre_hook(lambda _module, args: (args[0].double(),))
+
+
+def _another_layer(model: Any) -> None:
+    model.last = nn.Sequential(nn.Linear(512, WIDTH).double()).eval()
+    model.last.forward = lambda x: model.last[0](x.double())
+
+
+@pytest.mark.parametrize("change", [_share, _hook_it, _mix, _another_layer], ids=lambda f: f.__name__.strip("_"))
+def test_a_model_that_became_unfit_is_left_alone(hook: Hook, change: Callable[[Any], None]) -> None:
+    model, x = net(), data()
+    check(hook, model, x)
+    served = entry(hook).optimised
+    change(model)
+    for _ in range(3):
+        assert close(model(x), expected(hook, model, x))
+    assert entry(hook).optimised == served
+
+
 def test_weights_that_keep_changing_stop_it(hook: Hook) -> None:
     model, x = net(), data()
     for _ in range(12):
@@ -170,6 +200,16 @@ def test_what_a_model_does_besides_computing_happens(hook: Hook, extra: Callable
     assert model.seen == twin.seen
     assert (model.latest is None) == (twin.latest is None)
     assert model.latest is None or close(model.latest, twin.latest)
+
+
+def test_a_number_taken_out_of_a_tensor_is_no_constant(hook: Hook) -> None:
+    """Newer torch captures these by default, as 2.8 does when told to."""
+    with torch._dynamo.config.patch(capture_scalar_outputs=True):
+        model = net(lambda _, y: y * y.sum().item())
+        for _ in range(3):
+            x = data()
+            assert close(model(x), expected(hook, model, x), 1e-4)
+    assert entry(hook).optimised == 0
 
 
 def test_results_are_the_callers_own(hook: Hook) -> None:

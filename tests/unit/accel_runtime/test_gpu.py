@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from accel_runtime.gpu import Build, Drivers, obstacle, parse
+from accel_runtime.gpu import Build, Drivers, Gpu, obstacle, parse
 
 SAMPLES = Path(__file__).parent / "samples"
 TORCH = Build(cuda=(12, 8), architectures=("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"))
@@ -25,6 +25,25 @@ def test_gpus() -> None:
     assert obstacle(found, TORCH) is None
 
 
+def test_an_h100_with_a_driver_for_a_newer_cuda() -> None:
+    found = sample("h100")  # recorded
+    assert found.gpus == (
+        Gpu(name="NVIDIA H100 80GB HBM3", capability=(9, 0), memory=85_017_493_504, pci="0000:00:06.0"),
+    )
+    assert (found.cuda, found.driver, found.problem, found.intel_seen) == ((13, 0), "580.159.04", None, False)
+    assert obstacle(found, TORCH) is None
+    newer = obstacle(found, Build(cuda=(14, 0)))
+    assert newer == (
+        "the driver (580.159.04) is too old: it supports CUDA 13.0, and this torch, built for CUDA 14.0, needs 14.0 or "
+        "newer; install a newer driver"
+    )
+
+
+def test_an_old_driver_comes_with_the_way_out() -> None:
+    found = obstacle(sample("old-driver"), TORCH) or ""
+    assert found.endswith("needs 12.0 or newer; install driver 525.60.13 or newer")
+
+
 def test_intel() -> None:
     found = sample("intel-gpu")
     assert found.intel_gpus == ("Intel(R) Arc(TM) A770 Graphics",)
@@ -41,7 +60,11 @@ def test_intel() -> None:
             TORCH,
             "the driver cannot be started: the driver's library and its kernel module are of different versions (803)",
         ),
-        ("old-driver", TORCH, "the driver is too old: it supports CUDA 11.4, this torch needs 12.0 or newer"),
+        (
+            "old-driver",
+            TORCH,
+            "the driver (470.256.02) is too old: it supports CUDA 11.4, and this torch, built for CUDA 12.8, needs",
+        ),
         ("two-gpus", Build(cuda=None), "this torch was built without CUDA"),
         ("two-gpus", Build(cuda=(12, 8), architectures=("sm_90",)), "this torch has no code for NVIDIA L4 (sm_89)"),
     ],

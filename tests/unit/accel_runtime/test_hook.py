@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+from logging import WARNING
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from accel_runtime.settings import Precision  # noqa: E402 - after the skip
+from accel_runtime import api, extension, gpu, settings  # noqa: E402 - after the skip
+from accel_runtime import hook as hooks  # noqa: E402
+from accel_runtime.extension import Extension  # noqa: E402
+from accel_runtime.settings import Engine, Precision  # noqa: E402
 from tests.unit.accel_runtime.nets import WIDTH, Net, check, close, data, entry, expected, installed, net  # noqa: E402
+from tests.unit.accel_runtime.test_gpu import TORCH, sample  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -232,6 +237,50 @@ def test_bf16_models_and_whole_number_inputs(hook: Hook) -> None:
         got = half(x)
         assert got.dtype is torch.bfloat16
         assert (got - want).norm() <= 2e-2 * want.norm()
+
+
+@pytest.fixture
+def plain_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no `ACCEL_*` variable set, and nothing said yet."""
+    for name in ("ACCEL_DEVICE", "ACCEL_ENGINE", "ACCEL_REPORT", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ACCEL_AUTO", "fp32")
+    monkeypatch.setattr(hooks, "gpu_is_there", lambda: False)
+    settings.warn.cache_clear()
+
+
+@pytest.mark.usefixtures("plain_settings")
+@pytest.mark.parametrize(
+    ("drivers", "device", "told"),
+    [("old-driver", "auto", 1), ("broken-driver", "auto", 1), ("no-driver", "auto", 0), ("old-driver", "cpu", 0)],
+)
+def test_a_gpu_that_cannot_be_used_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, drivers: str, device: str, told: int
+) -> None:
+    monkeypatch.setattr(gpu, "read", lambda: sample(drivers))
+    monkeypatch.setattr(api, "torch_build", lambda: TORCH)
+    monkeypatch.setenv("ACCEL_DEVICE", device)
+    for _ in range(2):
+        found = hooks.install_from_environment()
+        assert found is not None
+        found.remove()
+    assert ["the GPU is not used, the CPU is: the driver" in record.message for record in caplog.records] == [
+        True
+    ] * told
+
+
+def test_an_ipex_that_cannot_be_imported_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Extension(version="2.8.0", problem="it cannot be imported: OSError: undefined symbol")
+    monkeypatch.setattr(extension, "load", lambda _: broken)
+    settings.warn.cache_clear()
+    with torch.no_grad(), installed(engine=Engine.IPEX) as hook:
+        for _ in range(2):
+            check(hook, net(), data())
+        assert entry(hook).optimised == 2
+    ours = [record.message for record in caplog.records if record.name == "accel_runtime" and record.levelno >= WARNING]
+    assert ours == [f"IPEX is not used: {broken.problem}"]
 
 
 def test_without_the_hook_torch_is_as_it_was() -> None:

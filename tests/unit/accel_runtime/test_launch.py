@@ -21,9 +21,10 @@ def planned(
     gpus: int = 0,
     cores: tuple[Core, ...] = ONE_NODE,
     processes: int | None = None,
+    broken: str | None = None,
 ) -> Plan:
     script = ["train.py", "--epochs", "3"]
-    return launch.plan(script, gpus=gpus, cores=cores, environment=said or {}, processes=processes)
+    return launch.plan(script, gpus=gpus, cores=cores, environment=said or {}, processes=processes, broken=broken)
 
 
 def test_one_process_for_each_gpu() -> None:
@@ -91,6 +92,19 @@ def test_slurm_with_several_tasks_on_a_machine() -> None:
 
 def test_a_slurm_job_outside_a_step_is_one_machine() -> None:
     assert planned({"SLURM_JOB_ID": "7", "SLURM_NNODES": "4"}).rendezvous is None
+
+
+def test_a_broken_gpu_stops_a_job_of_several_machines_and_no_other() -> None:
+    with pytest.raises(LaunchError, match=r"the other machines count on this one's GPU.*fell off the bus"):
+        planned(SLURM, broken="it fell off the bus")
+    alone = planned(broken="it fell off the bus")
+    assert (alone.backend, alone.variables["ACCEL_DEVICE"]) == ("gloo", "cpu")
+
+
+def test_the_ranks_do_not_choose_again() -> None:
+    assert planned().variables["ACCEL_DEVICE"] == "cpu"
+    assert "ACCEL_DEVICE" not in planned(gpus=2).variables
+    assert "ACCEL_DEVICE" not in planned({"ACCEL_DEVICE": "Off"}).variables
 
 
 def test_kubernetes() -> None:

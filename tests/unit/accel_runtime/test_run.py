@@ -54,7 +54,12 @@ def test_no_bf16_without_hardware_for_it() -> None:
 
 
 def test_what_was_told_is_not_told_again() -> None:
-    assert "ACCEL_DEVICE" not in variables("no-driver", ACCEL_DEVICE="nonsense")
+    assert variables("no-driver", ACCEL_DEVICE="nonsense")["ACCEL_DEVICE"] == "cpu"
+    assert "ACCEL_DEVICE" not in variables("two-gpus", ACCEL_DEVICE="nonsense")
+
+
+def test_a_gpu_that_cannot_be_used_is_not_tried_again_by_the_script() -> None:
+    assert variables("old-driver")["ACCEL_DEVICE"] == "cpu"
 
 
 def test_the_users_own_allocator_settings_stay() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import warnings
 import weakref
@@ -19,7 +18,6 @@ from accel_runtime.plan import Plan
 from accel_runtime.report import Entry
 from accel_runtime.settings import Device, Precision, warn
 
-_log = logging.getLogger("accel_runtime")
 _M = TypeVar("_M", bound=torch.nn.Module)
 _O = TypeVar("_O", bound=torch.optim.Optimizer)
 
@@ -58,7 +56,13 @@ def device() -> torch.device:
 
 
 def backend() -> str:
-    """Name the backend of `torch.distributed.init_process_group` for `device()`: `nccl` or `gloo`."""
+    """Name the backend of `torch.distributed.init_process_group` for `device()`: `nccl` or `gloo`.
+
+    Never oneCCL's `ccl`: its bindings for torch are not in the Python package index.
+
+    Raises:
+        AccelError: as `device()`.
+    """
     return "nccl" if device().type == "cuda" else "gloo"
 
 
@@ -127,13 +131,20 @@ def gpu_problem(chosen: torch.device, *, tried: bool = True) -> Problem | None:
     if there:
         words = try_gpu(chosen) if tried else None
         return Problem(words, seen=True) if words else None
+    return missing_gpu()
+
+
+def missing_gpu() -> Problem:
+    """Find out why torch sees no GPU; one that the user hid counts as none."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if hidden is not None and hidden.strip() in ("", "-1"):
+        return Problem(f"CUDA_VISIBLE_DEVICES={hidden!r} hides it", seen=False)
     drivers = gpu.read()
     if not drivers.seen:
         return Problem("there is no NVIDIA GPU", seen=False)
     found = gpu.obstacle(drivers, torch_build())
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if found is None and hidden is not None:
-        return Problem(f"CUDA_VISIBLE_DEVICES={hidden!r} hides it", seen=bool(hidden.strip("-1 ")))
+        found = f"CUDA_VISIBLE_DEVICES={hidden!r} names none that torch sees"
     return Problem(found or "torch does not see it, though its driver answers", seen=True)
 
 

@@ -7,6 +7,7 @@ nothing of this package loaded or set), in turns, so that a machine that is busy
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -31,6 +32,10 @@ LATENCY, THROUGHPUT = 1, 16
 """The batches: latency is measured with one example, throughput with sixteen."""
 
 
+class BenchError(Exception):
+    """Plain torch itself cannot be measured, so that there is nothing to hold a path against."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """A path to measure.
@@ -38,7 +43,7 @@ class Way:
     Attributes:
         name: for people.
         way: what `accel_runtime.bench_worker` does.
-        dtype: in which it computes.
+        dtype: in which it computes: `fp32`, `bf16`, `fp16` or `int8`.
         variables: set in its process.
         tuned: whether its process has the variables of an activated environment.
     """
@@ -50,7 +55,7 @@ class Way:
     tuned: bool = True
 
     @property
-    def uses_ipex(self) -> bool:
+    def needs_ipex(self) -> bool:
         """Whether it is a path of IPEX."""
         return "ipex" in self.name
 
@@ -62,6 +67,7 @@ class Line:
     Attributes:
         name: of the path.
         batch: examples in a call.
+        dtype: in which it computes.
         seconds: median of a call.
         throughput: examples a second.
         ratio: throughput over that of plain torch, both medians of the same minutes.
@@ -73,6 +79,7 @@ class Line:
 
     name: str
     batch: int
+    dtype: str = "fp32"
     seconds: float | None = None
     throughput: float | None = None
     ratio: float | None = None
@@ -86,6 +93,8 @@ PLAIN = Way(name="eager fp32 (plain torch)", way="eager", tuned=False)
 
 _IPEX = (("ACCEL_ENGINE", "ipex"),)
 
+_INT8 = "int8"
+
 CPU_WAYS = (
     Way(name="eager fp32, activated", way="eager"),
     Way(name="autocast bf16", way="eager", dtype="bf16"),
@@ -93,6 +102,7 @@ CPU_WAYS = (
     Way(name="ipex.optimize fp32, traced", way="ipex traced"),
     Way(name="ipex.optimize bf16", way="ipex", dtype="bf16"),
     Way(name="ipex.optimize bf16, traced", way="ipex traced", dtype="bf16"),
+    Way(name="ipex int8, calibrated on these inputs", way="ipex int8", dtype=_INT8),
     Way(name="accel fp32", way="accel"),
     Way(name="accel bf16", way="accel", dtype="bf16"),
     Way(name="accel fp32, ipex", way="accel", variables=_IPEX),
@@ -123,15 +133,21 @@ def measure(
         batches: examples in a call.
         rounds: turns of each process; each turn is one to five calls.
         tell: receives a line before each measurement.
+
+    Raises:
+        BenchError: plain torch fails, as on a GPU that fails at first use.
     """
     found: list[Line] = []
+    turn, turns = itertools.count(1), len(batches) * len(ways)
     for batch in batches:
         with tempfile.TemporaryDirectory() as folder:
             job = {"model": model, "batch": batch, "device": device, "reference": str(Path(folder, "reference.pt"))}
             with _Worker(PLAIN, job, first=True) as plain:
+                if problem := plain.prepared.get("error"):
+                    raise BenchError(f"plain torch fails on {device}: {problem}")
                 every: list[float] = []
                 for way in ways:
-                    tell(f"{way.name}, batch {batch}")
+                    tell(f"{way.name}, batch {batch} ({next(turn)} of {turns})")
                     line, seconds = _against(plain, way, job, rounds)
                     found.append(line)
                     every += seconds
@@ -141,7 +157,28 @@ def measure(
 
 
 def summary(lines: Sequence[Line]) -> dict[str, Any]:
-    """Pick the best: throughput at batch 16, latency at batch 1; among paths that agree on the class of every input."""
+    """Pick the best paths: throughput at batch 16, latency at batch 1; among those that agree on every input's class.
+
+    Returns:
+        `best_throughput_ratio` and `best_latency_reduction` with their paths, of all paths; the same again ending in
+        `_without_int8`. A value is None where nothing was measured.
+    """
+    floats = [line for line in lines if line.dtype != _INT8]
+    return {**_best(lines), **{f"{name}_without_int8": value for name, value in _best(floats).items()}}
+
+
+def verdict(lines: Sequence[Line]) -> Iterator[str]:
+    """Write the summary for people: int8 apart, since it takes more than another command."""
+    best = summary(lines)
+    yield f"best of fp32, bf16 and fp16: {_told(best, '_without_int8')}"
+    if any(line.dtype == _INT8 and not line.error for line in lines):
+        yield (
+            f"best with int8: {_told(best)}; int8 needs calibration data, and a check of your own model's accuracy: "
+            "here it was calibrated on the inputs that were measured"
+        )
+
+
+def _best(lines: Sequence[Line]) -> dict[str, Any]:
     agreeing = [line for line in lines if line.top1_agreement == 1.0]
     fast = max((one for one in agreeing if one.batch == THROUGHPUT), key=lambda one: one.ratio or 0, default=None)
     quick = max((one for one in agreeing if one.batch == LATENCY), key=lambda one: one.ratio or 0, default=None)
@@ -151,6 +188,16 @@ def summary(lines: Sequence[Line]) -> dict[str, Any]:
         "best_latency_reduction": quick.latency_reduction if quick else None,
         "best_latency_path": quick.name if quick else None,
     }
+
+
+def _told(best: dict[str, Any], end: str = "") -> str:
+    ratio, reduction = best[f"best_throughput_ratio{end}"], best[f"best_latency_reduction{end}"]
+    said = []
+    if ratio is not None:
+        said.append(f"{ratio:.2f}x examples/s at batch {THROUGHPUT} ({best[f'best_throughput_path{end}']})")
+    if reduction is not None:
+        said.append(f"{reduction:.0%} less latency at batch {LATENCY} ({best[f'best_latency_path{end}']})")
+    return ", ".join(said) or f"nothing at batch {THROUGHPUT} or {LATENCY}"
 
 
 def as_json(lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -214,7 +261,7 @@ def _against(plain: _Worker, way: Way, job: dict[str, Any], rounds: int) -> tupl
     """Measure a path and plain torch in turns."""
     with _Worker(way, job) as worker:
         if error := worker.prepared.get("error"):
-            return Line(name=way.name, batch=job["batch"], error=error), []
+            return Line(name=way.name, batch=job["batch"], dtype=way.dtype, error=error), []
         theirs: list[float] = []
         ours: list[float] = []
         for _ in range(rounds):
@@ -224,6 +271,7 @@ def _against(plain: _Worker, way: Way, job: dict[str, Any], rounds: int) -> tupl
     line = Line(
         name=way.name,
         batch=job["batch"],
+        dtype=way.dtype,
         seconds=seconds,
         throughput=job["batch"] / seconds,
         ratio=base / seconds,

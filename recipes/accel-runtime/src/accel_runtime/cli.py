@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from accel_runtime import __version__
-from accel_runtime.settings import Precision
+from accel_runtime.settings import Device, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,28 +114,35 @@ def _bench(options: argparse.Namespace) -> int:
     found = machine.look()
     if found.choice.refused:
         return _error(found.choice.refused)
-    ways = bench.GPU_WAYS if found.choice.device == "cuda" else bench.CPU_WAYS
-    ways = (*ways, *(bench.COMPILE_WAYS if options.compile else ()))
+    ways = list(bench.GPU_WAYS if found.choice.device == "cuda" else bench.CPU_WAYS)
+    ways += bench.COMPILE_WAYS if options.compile else ()
+    if found.choice.device == "cpu" and not found.extension.works:
+        ways = [way for way in ways if not way.needs_ipex]
+        _say(f"without the paths of IPEX: {found.extension.problem or 'it is not installed'}")
     chosen = [way for way in ways if not options.path or any(part in way.name for part in options.path)]
-    lines = bench.measure(
-        options.model,
-        chosen,
-        device=found.choice.device,
-        batches=options.batch or (bench.LATENCY, bench.THROUGHPUT),
-        rounds=options.rounds or bench.ROUNDS,
-        tell=_say,
-    )
+    try:
+        lines = bench.measure(
+            options.model,
+            chosen,
+            device=found.choice.device,
+            batches=options.batch or (bench.LATENCY, bench.THROUGHPUT),
+            rounds=options.rounds or bench.ROUNDS,
+            tell=_say,
+        )
+    except bench.BenchError as error:
+        return _error(str(error))
     where = found.choice.why if found.choice.device == "cuda" else found.cpu.name
     if options.json:
-        head = {**bench.summary(lines), "machine": where, "model": options.model, "torch": found.torch}
-        sys.stdout.write(json.dumps({**head, "paths": bench.as_json(lines)}, indent=2) + "\n")
+        about = {**bench.summary(lines), "machine": where, "model": options.model, "torch": found.torch}
+        sys.stdout.write(json.dumps({**about, "paths": bench.as_json(lines)}, indent=2) + "\n")
     else:
-        sys.stdout.write(f"{options.model} on {where}, torch {found.torch}\n" + "\n".join(bench.table(lines)) + "\n")
+        head = f"{options.model} on {where}, torch {found.torch}"
+        sys.stdout.write("\n".join((head, *bench.table(lines), "", *bench.verdict(lines))) + "\n")
     return 0
 
 
 def _launch(options: argparse.Namespace) -> int:
-    from accel_runtime import cpu, launch, machine, run  # noqa: PLC0415 - see _run
+    from accel_runtime import cpu, gpu, launch, machine, run  # noqa: PLC0415 - see _run
 
     found = machine.look()
     for warning in found.choice.warnings:
@@ -143,9 +150,15 @@ def _launch(options: argparse.Namespace) -> int:
     if found.choice.refused:
         return _error(found.choice.refused)
     gpus = launch.visible(len(found.drivers.gpus), os.environ) if found.choice.device == "cuda" else 0
+    automatic = found.drivers.seen and found.settings.device is Device.AUTO
     try:
         plan = launch.plan(
-            _argv(options), gpus=gpus, cores=cpu.cores(), environment=os.environ, processes=options.nproc
+            _argv(options),
+            gpus=gpus,
+            cores=cpu.cores(),
+            environment=os.environ,
+            processes=options.nproc,
+            broken=gpu.obstacle(found.drivers, found.build) if automatic else None,
         )
     except launch.LaunchError as error:
         return _error(str(error))

@@ -34,6 +34,13 @@ CUDA_ERRORS = {
 }
 
 
+OLDEST_DRIVERS = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
+"""Major version of CUDA -> oldest driver on Linux that runs all of its minor versions.
+
+https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
     """A GPU as its driver describes it: compute capability such as `(9, 0)`, memory in bytes, PCI address."""
@@ -122,8 +129,7 @@ def obstacle(drivers: Drivers, build: Build) -> str | None:
     if build.cuda is None:
         return "this torch was built without CUDA"
     if drivers.cuda and drivers.cuda[0] < build.cuda[0]:
-        has, needs = dotted(drivers.cuda), f"{build.cuda[0]}.0"
-        return f"the driver is too old: it supports CUDA {has}, this torch needs {needs} or newer"
+        return _too_old(drivers.driver, drivers.cuda, build.cuda)
     if not any(_has_code(gpu, build) for gpu in drivers.gpus):
         names = ", ".join(f"{gpu.name} (sm_{gpu.capability[0]}{gpu.capability[1]})" for gpu in drivers.gpus)
         return f"this torch has no code for {names}: it was built for {' '.join(build.architectures)}"
@@ -133,6 +139,16 @@ def obstacle(drivers: Drivers, build: Build) -> str | None:
 def dotted(version: tuple[int, int]) -> str:
     """Write a version: `12.8`."""
     return f"{version[0]}.{version[1]}"
+
+
+def _too_old(driver: str | None, has: tuple[int, int], built: tuple[int, int]) -> str:
+    """Name both sides, and the way out."""
+    oldest = OLDEST_DRIVERS.get(built[0])
+    remedy = f"install driver {oldest} or newer" if oldest else "install a newer driver"
+    said = (
+        f"it supports CUDA {dotted(has)}, and this torch, built for CUDA {dotted(built)}, needs {built[0]}.0 or newer"
+    )
+    return f"the driver {f'({driver}) ' if driver else ''}is too old: {said}; {remedy}"
 
 
 def _gpu(device: dict[str, Any]) -> Gpu:

@@ -7,7 +7,6 @@ its layers. Nothing is written into a model, so that copies, pickles and checkpo
 from __future__ import annotations
 
 import atexit
-import logging
 import multiprocessing
 import os
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from accel_runtime import cpu, extension, settings
+from accel_runtime import api, cpu, extension, settings
 from accel_runtime.choice import pick_engine
 from accel_runtime.fitness import count, watched
 from accel_runtime.plan import Plan
@@ -28,7 +27,6 @@ from accel_runtime.watch import DataTrap
 if TYPE_CHECKING:
     from accel_runtime.settings import Engine
 
-_log = logging.getLogger("accel_runtime")
 _original = torch.nn.Module.__call__
 
 
@@ -93,8 +91,11 @@ def install_from_environment() -> Hook | None:
         warn(fault)
     if wanted.auto is None or wanted.device in (Device.OFF, Device.CUDA):
         return None
-    if wanted.device is not Device.CPU and gpu_is_there():
-        return None
+    if wanted.device is not Device.CPU:
+        if gpu_is_there():
+            return None
+        if (problem := api.missing_gpu()).seen:
+            warn(f"the GPU is not used, the CPU is: {problem.words}")
     precision = wanted.auto
     if precision is Precision.BF16 and not cpu.read().has_bf16:
         warn("bf16 is not used: this CPU does not multiply bfloat16, and emulating it is slower than fp32")

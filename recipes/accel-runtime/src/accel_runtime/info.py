@@ -6,9 +6,11 @@ import importlib.metadata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from accel_runtime import extension
 from accel_runtime import machine as machines
 from accel_runtime.choice import choose
 from accel_runtime.gpu import dotted
+from accel_runtime.settings import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,14 +105,19 @@ def _with_torch(machine: Machine) -> tuple[Machine, dict[str, str | None]]:
         said = f"torch cannot be imported: {error}"
         choice = replace(machine.choice, device="cpu", engine=None, warnings=(*machine.choice.warnings, said))
         return replace(machine, choice=choice), {}
-    build = api.torch_build()
-    choice = choose(
-        machine.settings, drivers=machine.drivers, build=build, cpu=machine.cpu, extension=machine.extension
-    )
-    if choice.device == "cuda" and (problem := api.gpu_problem(torch.device("cuda", 0))):
-        broken = replace(machine.drivers, problem=problem.words, seen=True)
-        choice = choose(machine.settings, drivers=broken, build=build, cpu=machine.cpu, extension=machine.extension)
-    return replace(machine, build=build, choice=choice), _torch_versions(torch)
+    machine = _chosen(replace(machine, build=api.torch_build()))
+    if machine.choice.device == "cuda" and (problem := api.gpu_problem(torch.device("cuda", 0))):
+        machine = _chosen(replace(machine, drivers=replace(machine.drivers, problem=problem.words, seen=True)))
+    if machine.choice.engine is Engine.IPEX:  # its metadata may be right, and its libraries broken
+        machine = _chosen(replace(machine, extension=extension.load(torch.__version__)))
+    return machine, _torch_versions(torch)
+
+
+def _chosen(machine: Machine) -> Machine:
+    """Choose the path anew, by what was found out since."""
+    settings, drivers, build = machine.settings, machine.drivers, machine.build
+    choice = choose(settings, drivers=drivers, build=build, cpu=machine.cpu, extension=machine.extension)
+    return replace(machine, choice=choice)
 
 
 def _torch_versions(torch: Any) -> dict[str, str | None]:
@@ -118,15 +125,19 @@ def _torch_versions(torch: Any) -> dict[str, str | None]:
     onednn = next((line for line in torch.__config__.show().splitlines() if "MKL-DNN v" in line), "")
     return {
         "cuda": torch.version.cuda,
-        "cudnn": _cudnn(torch.backends.cudnn.version()),
+        "cudnn": _cudnn(torch),
         "nccl": nccl,
         "onednn": onednn.partition("MKL-DNN v")[2].split(" ")[0] or None,
         "threads": str(torch.get_num_threads()),
     }
 
 
-def _cudnn(number: int | None) -> str | None:
+def _cudnn(torch: Any) -> str | None:
     """Write 91002 as 9.10.2, and 8907, as it was before 9, as 8.9.7."""
+    try:
+        number = torch.backends.cudnn.version()
+    except RuntimeError:  # it asks the GPU for its capability first, and the GPU may be why somebody looks here
+        return None
     if number is None:
         return None
     base = 10_000 if number >= 90_000 else 1000  # noqa: PLR2004 - cudnn_version.h changed its rule with 9

@@ -3,6 +3,9 @@
 The plan is a pure function of the machine, its cores and the variables of the process: on a machine with GPUs one
 process and nccl for each, else one process for each NUMA node, gloo, and the cores shared out. Several machines only
 where the job's own variables say so: those of a Slurm step, or those that Kubernetes' operators set.
+
+On CPUs it is gloo, which is in torch itself: oneCCL's bindings for torch (`oneccl_bindings_for_pytorch`) are not in the
+Python package index, and the library alone, which is, is no backend of torch.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from accel_runtime import tuning
+from accel_runtime.settings import Device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,6 +86,7 @@ def plan(
     cores: Sequence[Core],
     environment: Mapping[str, str],
     processes: int | None = None,
+    broken: str | None = None,
 ) -> Plan:
     """Plan a job.
 
@@ -91,19 +96,21 @@ def plan(
         cores: that this process may use.
         environment: of the process.
         processes: on this machine; by the hardware where None.
+        broken: why GPUs that are there cannot be used; None where there are none, or where the CPU was asked for.
 
     Raises:
-        LaunchError: more processes than GPUs or cores, or a Slurm step with several tasks on one machine.
+        LaunchError: more processes than GPUs or cores, a Slurm step with several tasks on one machine, or a broken
+            GPU in a job of several machines, the others of which would wait for it.
     """
     count = processes or gpus or len({core.node for core in cores})
     limit, what = (gpus, "GPUs") if gpus else (len(cores), "cores")
     if count > limit:
         raise LaunchError(f"{count} processes were asked for, and there are {limit} {what} for them")
     rendezvous = find_rendezvous(environment)
+    if rendezvous and broken:
+        raise LaunchError(f"the other machines count on this one's GPU, which cannot be used: {broken}")
     pinned = () if gpus or count == 1 else tuple(_cpus(share(cores, rank=rank, size=count)) for rank in range(count))
-    variables = {"ACCEL_BACKEND": "nccl" if gpus else "gloo"}
-    if not gpus:
-        variables |= {name: value for name, value in tuning.STARTED.items() if name not in environment}
+    variables = {} if gpus else _on_cpus(environment)
     if pinned:
         variables[PIN] = "1"
     if "OMP_NUM_THREADS" not in environment:
@@ -113,7 +120,7 @@ def plan(
         argv=(*argv, "-m", "accel_runtime.rank", *script),
         variables=variables,
         processes=count,
-        backend=variables["ACCEL_BACKEND"],
+        backend="nccl" if gpus else "gloo",
         pinned=pinned,
         rendezvous=rendezvous,
     )
@@ -189,6 +196,14 @@ def _slurm(environment: Mapping[str, str]) -> Rendezvous:
         port=_PORT + int(job) % _PORTS,
         job=job,
     )
+
+
+def _on_cpus(environment: Mapping[str, str]) -> dict[str, str]:
+    """List what processes on CPUs need: malloc's settings, and the choice that was made here for all of them."""
+    variables = {name: value for name, value in tuning.STARTED.items() if name not in environment}
+    if environment.get("ACCEL_DEVICE", "").strip().lower() != Device.OFF.value:
+        variables["ACCEL_DEVICE"] = Device.CPU.value
+    return variables
 
 
 def _meeting(rendezvous: Rendezvous | None) -> list[str]:

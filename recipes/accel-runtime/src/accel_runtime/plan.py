@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from accel_runtime import extension, program
 from accel_runtime.fitness import not_now, unfit
-from accel_runtime.settings import Engine, Precision
+from accel_runtime.settings import Engine, Precision, warn
 from accel_runtime.watch import StaleError
 
 if TYPE_CHECKING:
@@ -64,13 +65,13 @@ class Plan:
     """
 
     def __init__(self, model: torch.nn.Module, *, precision: Precision, engine: Engine, entry: Entry) -> None:
+        self._model = weakref.ref(model)
         self._given_up = unfit(model)
         whole = all(parameter.dtype is torch.float32 for parameter in model.parameters())
         self._precision = precision if whole else None
         self._engine = engine
         self._entry = entry
         self._problem: str | None = None  # what a program's maker said; torch wraps its errors
-        self._own: frozenset[int] = frozenset()
         self._short_lived = 0
         self._forget()
 
@@ -78,7 +79,7 @@ class Plan:
         """Call the model.
 
         Args:
-            model: the plan's own; not kept here, so that it can go when nobody else has it.
+            model: the plan's own, of which the plan itself keeps a weak reference only.
             args: of the call.
             kwargs: of the call.
             otherwise: makes the call as it would be without us.
@@ -99,15 +100,14 @@ class Plan:
 
     def _run(self, model: torch.nn.Module, args: Any, kwargs: Any, key: Hashable) -> tuple[bool, Any]:
         """Call the program, and make it first where there is none; tell whether that went well."""
-        if key not in self._ready and (reason := unfit(model)):
+        _thread.expected = key not in self._ready
+        if _thread.expected and (reason := unfit(model)):
             self._refused[key] = reason
             return False, None
-        self._own = frozenset(map(id, (*model.parameters(), *model.buffers())))
         self._problem = None
-        _thread.expected = key not in self._ready
         try:
             compiled = self._compiled
-            with self._computing(), _recurrent_too(key not in self._ready):
+            with self._computing(), _recurrent_too(_thread.expected):
                 result = compiled(model, args, kwargs)
         except StaleError:
             self._renew()
@@ -193,9 +193,10 @@ class Plan:
         if self._surprises > _SURPRISES:
             self._problem = "what it computes changes from call to call"
             raise program.UnfitError(self._problem)
+        weights = self._weights()
         for engine in self._engines():
             try:
-                made = program.make(graph, inputs, weights=self._own, precision=_thread.precision, engine=engine)
+                made = program.make(graph, inputs, weights=weights, precision=_thread.precision, engine=engine)
             except Exception as error:  # noqa: BLE001 - TorchScript and IPEX fail in many ways
                 self._problem = str(error) if isinstance(error, program.UnfitError) else _first_line(error)
                 continue
@@ -203,10 +204,25 @@ class Plan:
             return made
         raise program.UnfitError(self._problem)
 
+    def _weights(self) -> frozenset[int]:
+        """Name the tensors that may be frozen, by `id`: those of this moment, for an id may come again.
+
+        A model may have become unfit since its first program: moved, shared with other processes, quantised.
+        """
+        model = self._model()
+        self._problem = "it is gone" if model is None else unfit(model)
+        if model is None or self._problem:
+            raise program.UnfitError(self._problem)
+        return frozenset(map(id, (*model.parameters(), *model.buffers())))
+
     def _engines(self) -> tuple[Engine, ...]:
         """List the engines to try: IPEX fails for models that torch's own oneDNN Graph compiles."""
-        if self._engine is Engine.IPEX and extension.load(torch.__version__).works:
+        if self._engine is not Engine.IPEX:
+            return (Engine.ONEDNN,)
+        loaded = extension.load(torch.__version__)
+        if loaded.works:
             return Engine.IPEX, Engine.ONEDNN
+        warn(f"IPEX is not used: {loaded.problem}")
         return (Engine.ONEDNN,)
 
 

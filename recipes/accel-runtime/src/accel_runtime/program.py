@@ -32,6 +32,10 @@ _RUNS = 3
 
 _IMAGE_RANK = 4
 
+_NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool)
+"""What stands in a graph for `tensor.item()`, where torch captures that (2.11 does by default, 2.8 when told); tracing
+would make it a constant."""
+
 
 class UnfitError(Exception):
     """A graph must stay as it is; the message says why."""
@@ -104,6 +108,8 @@ def make(
     """
     if not all(isinstance(value, torch.Tensor) for value in inputs):
         raise UnfitError("it takes numbers that change from call to call")
+    if any(isinstance(node.meta.get("example_value"), _NUMBERS) for node in graph.graph.nodes):
+        raise UnfitError("it computes with numbers that it takes out of tensors")
     frozen = {index: tensor for index, tensor in enumerate(inputs) if id(tensor) in weights}
     live = [index for index in range(len(inputs)) if index not in frozen]
     if not (live and frozen):

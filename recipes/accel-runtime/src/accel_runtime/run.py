@@ -35,7 +35,8 @@ def environment(
         said = f"cpu path in fp32 ({machine.cpu.name} does not multiply bfloat16)"
     else:
         said = f"cpu path in {precision.value} ({machine.choice.why})"
-    variables = {**tuning.STARTED, **variables, "ACCEL_AUTO": precision.value}
+    # the script's process needs not choose again, nor warn again of a GPU that cannot be used
+    variables = {**tuning.STARTED, **variables, "ACCEL_AUTO": precision.value, "ACCEL_DEVICE": Device.CPU.value}
     if report:
         variables["ACCEL_REPORT"] = "1"
     return variables, said
