@@ -4,7 +4,8 @@
     ├── UserError                    1  something the user wrote or asked for
     │   ├── SpecError                   faults of one document, all of them
     │   ├── LockError                   a lock is missing, unreadable or stale
-    │   └── HostError                   this machine lacks what the lock needs
+    │   ├── HostError                   this machine lacks what the lock needs
+    │   └── NoProgramError         127  what is to run in an environment is not there, as shells have it
     ├── UsageError                   2  the command line itself
     ├── UnsatisfiableError           3  no set of packages meets the requirements
     ├── NetworkError                 4  a source cannot be reached, or answers with an error
@@ -14,6 +15,8 @@
         ├── SignatureError
         └── ArtifactError               a wheel, .deb or .conda that must not be used
             └── InvalidMetadataError    a wheel whose METADATA breaks the standard, as old ones do
+
+Besides these, 0 is success, and 130 is what a user ended with Ctrl-C, as shells have it.
 
 The message says what, where, expected and got; `hint` says what to do and is printed on a line of its own.
 """
@@ -70,6 +73,12 @@ class LockError(UserError):
 
 class HostError(UserError):
     """This machine lacks what the lock needs."""
+
+
+class NoProgramError(UserError):
+    """A program that is to run in an environment is not there."""
+
+    exit_code = 127
 
 
 class UsageError(EnvgenError):

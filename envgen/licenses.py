@@ -73,9 +73,10 @@ class LicenseTable:
 
 
 class Judgement(StrEnum):
-    """What a policy says about a package."""
+    """What a policy says about a package: `DENIED` is by name, `NOT_ALLOWED` what merely is not among the allowed."""
 
     ALLOWED = "allowed"
+    NOT_ALLOWED = "not allowed"
     DENIED = "denied"
     UNKNOWN = "unknown"
 
@@ -102,12 +103,16 @@ class LicensePolicy:
         """
         if expression is None:
             return Judgement.UNKNOWN
-        return Judgement.ALLOWED if evaluate(expression, self._accepts) else Judgement.DENIED
+        if evaluate(expression, self._accepts):
+            return Judgement.ALLOWED
+        return Judgement.NOT_ALLOWED if evaluate(expression, self._tolerates) else Judgement.DENIED
+
+    def _tolerates(self, license_: str) -> bool:
+        return not any(_matches(license_, pattern) for pattern in self.deny)
 
     def _accepts(self, license_: str) -> bool:
-        if any(_matches(license_, pattern) for pattern in self.deny):
-            return False
-        return self.allow is None or any(_matches(license_, pattern) for pattern in self.allow)
+        is_listed = self.allow is None or any(_matches(license_, pattern) for pattern in self.allow)
+        return is_listed and self._tolerates(license_)
 
 
 def licenses_in(expression: str) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ class WheelMetadata:
         requires: every `Requires-Dist`, whatever its marker, in the file's order.
         requires_python: empty where the file says nothing.
         license: an SPDX expression, else the words of the file where they fit on a line, else its classifier.
+        provides_extra: every `Provides-Extra`, normalised.
     """
 
     name: ProjectName
@@ -58,6 +59,7 @@ class WheelMetadata:
     requires: tuple[Requirement, ...]
     requires_python: SpecifierSet
     license: str | None
+    provides_extra: frozenset[str] = frozenset()
 
 
 def parse_metadata(raw: bytes) -> WheelMetadata:
@@ -142,6 +144,7 @@ class _FieldReader:
             requires=requires,
             requires_python=requires_python,
             license=self._license(),
+            provides_extra=frozenset(map(canonicalize_name, self.fields.get("provides_extra", ()))),
         )
 
     def _version(self) -> Version | None:

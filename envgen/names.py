@@ -37,10 +37,43 @@ ProjectName = NewType("ProjectName", str)
 CondaName = NewType("CondaName", str)
 """A conda package name: lower case."""
 
+CUDA_RUNTIME_PROJECTS = (
+    ProjectName("nvidia-cuda-runtime"),  # since CUDA 13
+    ProjectName("nvidia-cuda-runtime-cu13"),
+    ProjectName("nvidia-cuda-runtime-cu12"),
+    ProjectName("nvidia-cuda-runtime-cu11"),
+)
+"""Projects of the index that are the CUDA runtime: their version is that of CUDA."""
+
+CUDA_RUNTIME_PACKAGES = (CondaName("cuda-cudart"), CondaName("cudatoolkit"))
+"""The same in conda; the second one is what CUDA 11 and before came as, in one piece."""
+
 
 def project_name(text: str) -> ProjectName:
     """Normalise a project name (PEP 503): `Intel_OpenMP` is `intel-openmp`."""
     return ProjectName(str(canonicalize_name(text)))
+
+
+def parse_project_name(text: str) -> ProjectName:
+    """Take a project name that is normalised already.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _is_project(text):
+        raise ValueError(f"not a normalised project name: {text!r}")
+    return ProjectName(text)
+
+
+def parse_conda_name(text: str) -> CondaName:
+    """Take the name of a conda package.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _CONDA_NAME.fullmatch(text):
+        raise ValueError(f"not the name of a conda package: {text!r}")
+    return CondaName(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

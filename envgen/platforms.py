@@ -18,6 +18,9 @@ X86_64_LEVELS = ("x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4")
 LEGACY_MANYLINUX = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 """https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/#manylinux"""
 
+DEFAULT_GLIBC, DEFAULT_MACOS = (2, 17), (11, 0)
+"""What machines have of which the spec says nothing: older ones are no longer served by anybody."""
+
 
 def dotted(version: Iterable[int]) -> str:
     """Write `(2, 36)` as `2.36`."""
@@ -161,8 +164,8 @@ class Target:
         if self.platform is Platform.WIN_64:
             return ("win_amd64",)
         if not self.platform.is_linux:
-            return tuple(tags.mac_platforms(self.macos or (11, 0), machine))
-        newest = (self.glibc or (2, 17))[1]
+            return tuple(tags.mac_platforms(self.macos or DEFAULT_MACOS, machine))
+        newest = (self.glibc or DEFAULT_GLIBC)[1]
         oldest = 5 if machine == "x86_64" else 17
         legacy = {minor: name for name, (_, minor) in LEGACY_MANYLINUX.items()}
         found: list[str] = []
@@ -176,11 +179,11 @@ class Target:
         """Name the virtual packages (CEP 30) of the target with their versions; archspec's is a build string."""
         found = {}
         if self.platform.is_linux:
-            found = {"__unix": "0", "__linux": "0", "__glibc": dotted(self.glibc or (2, 17))}
+            found = {"__unix": "0", "__linux": "0", "__glibc": dotted(self.glibc or DEFAULT_GLIBC)}
         elif self.platform is Platform.WIN_64:
             found = {"__win": "0"}
         else:
-            found = {"__unix": "0", "__osx": dotted(self.macos or (11, 0))}
+            found = {"__unix": "0", "__osx": dotted(self.macos or DEFAULT_MACOS)}
         if self.cuda:
             found["__cuda"] = self.cuda
         found["__archspec"] = self.archspec or _BASELINE[self.platform]

@@ -107,8 +107,10 @@ class Solution:
         target: what was solved for.
         records: the chosen packages, without virtual packages.
         extras: project -> extras of it that somebody asked for.
+        remarks: what is odd but no fault, in words.
     """
 
     target: Target
     records: tuple[Record, ...]
     extras: dict[ProjectName, tuple[str, ...]]
+    remarks: tuple[str, ...] = ()

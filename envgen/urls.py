@@ -5,8 +5,24 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-_TOKEN = re.compile(r"/t/[^/]+(?=/)")
-"""Conda's place for a token: `https://host/t/<token>/channel` (`conda.common.url.split_anaconda_token`)."""
+_TOKEN = re.compile(r"/t/(?P<token>[^/$][^/]*)(?=/|$)")
+"""Conda's place for a token: `https://host/t/<token>/channel` (`conda.common.url.split_anaconda_token`).
+
+Conda takes any `/t/x` for one. But folders by first letter are common, as in `pool/main/t/tzdata`: below the host's top
+only what has a digit is taken for one. `$` begins a variable, which is no secret itself.
+"""
+
+_LOOKS_SECRET = re.compile(r"(?=.*\d)[A-Za-z0-9_-]+")
+"""Servers give out UUIDs and the like, never without a digit. A folder such as `t/text2vec` is mistaken for one."""
+
+
+def has_token(url: str) -> bool:
+    """Tell whether the path of a URL holds conda's form of a token; a folder `t` on this machine is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all, whatever it looks like
+        return False
+    return bool(parts.netloc) and any(map(_is_secret, _TOKEN.finditer(parts.path)))
 
 
 def without_login(url: str) -> str:
@@ -18,5 +34,9 @@ def without_login(url: str) -> str:
 def without_secrets(url: str) -> str:
     """Take user, password, token and query out of the URL of a channel, as conda does in its records."""
     parts = urlsplit(without_login(url))
-    path = _TOKEN.sub("", parts.path) if parts.netloc else parts.path  # a folder `t` on this machine is no token
+    path = _TOKEN.sub(lambda found: "" if _is_secret(found) else found[0], parts.path) if parts.netloc else parts.path
     return urlunsplit(parts._replace(path=path, query="", fragment=""))
+
+
+def _is_secret(found: re.Match[str]) -> bool:
+    return found.start() == 0 or bool(_LOOKS_SECRET.fullmatch(found["token"]))

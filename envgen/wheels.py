@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from envgen.metadata import ANY_PATCH, active_requirements
-from envgen.names import CondaName, project_name
+from envgen.names import CUDA_RUNTIME_PROJECTS, CondaName, project_name
 from envgen.platforms import LEGACY_MANYLINUX
 from envgen.versions import InexpressibleError, conda_spec, conda_version, parse_version
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from envgen.names import NameTable, ProjectName
     from envgen.platforms import PythonMinor, Target
 
-_CUDA_RUNTIME = "nvidia-cuda-runtime"
 _EXTRA = ".extra."
 NEVER = "<0a0"
 """A version that no package has, in the spelling that conda-forge uses to forbid one."""
@@ -202,7 +201,7 @@ def needed_glibc(platforms: Iterable[str]) -> tuple[int, int] | None:
 
 def _cuda_flavour(requires: Mapping[ProjectName, str]) -> str | None:
     for project, text in sorted(requires.items()):
-        if not project.startswith(_CUDA_RUNTIME):
+        if project not in CUDA_RUNTIME_PROJECTS:
             continue
         for specifier in SpecifierSet(text):
             if specifier.operator == "==":

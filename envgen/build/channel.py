@@ -7,6 +7,7 @@ can be digested in 3.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from envgen.errors import ArtifactError
 from envgen.system.fs import atomic_path, atomic_write, file_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from envgen.digest import Sha256
@@ -79,8 +80,9 @@ class LocalChannel:
         self._folder("noarch")
         total = 0
         for folder in sorted(path for path in self.root.iterdir() if path.is_dir()):
-            entries = {path.name: _read_entry(path) for path in sorted(folder.glob("*.conda"))}
-            _write_repodata(folder, entries)
+            with _alone(folder):
+                entries = {path.name: _read_entry(path) for path in sorted(folder.glob("*.conda"))}
+                _write_repodata(folder, entries)
             total += len(entries)
         return total
 
@@ -88,14 +90,22 @@ class LocalChannel:
         """Make a subdir, and `noarch`, without which a directory is no channel."""
         for name in ("noarch", subdir):
             folder = self.root / name
-            if not (folder / "repodata.json").exists():
-                _write_repodata(folder, {})
+            with _alone(folder):  # or the empty document would wipe out what another thread has listed meanwhile
+                if not (folder / "repodata.json").exists():
+                    _write_repodata(folder, {})
         return self.root / subdir
 
     def _list(self, folder: Path, entries: Mapping[str, dict[str, Any]]) -> None:
-        with file_lock(folder / ".repodata.lock", timeout=_LOCK_TIMEOUT):
+        with _alone(folder):
             repodata = json.loads((folder / "repodata.json").read_text(encoding="utf-8"))
             _write_repodata(folder, {**repodata["packages.conda"], **entries})
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes and threads from a subdir's `repodata.json`: hold this from looking at it to writing it."""
+    with file_lock(folder / ".repodata.lock", timeout=_LOCK_TIMEOUT):
+        yield
 
 
 def _entry(index: Mapping[str, Any], archive: Archive) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from envgen.build.deb_plan import HOME, BundlePackage, describe, variables_of
 from envgen.build.deb_unpack import Unpacking
 from envgen.build.package import PLACEHOLDER, FileMode, seal
 from envgen.errors import ArtifactError
-from envgen.events import NullReporter
 from envgen.spec.bundle import render
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.debs import Deb
-    from envgen.events import Reporter
     from envgen.platforms import Platform
     from envgen.spec.bundle import Bundle
 
@@ -34,17 +32,14 @@ __all__ = ["BundlePackage", "build_bundle", "build_empty", "describe"]
 _DECLARED = re.compile(r"__glibc\s*>=\s*(\d+)\.(\d+)")
 
 
-def build_bundle(
-    bundle: Bundle, debs: Mapping[Deb, Path], *, platform: Platform, dest: Path, reporter: Reporter | None = None
-) -> BundlePackage:
-    """Build the package with the files.
+def build_bundle(bundle: Bundle, debs: Mapping[Deb, Path], *, platform: Platform, dest: Path) -> BundlePackage:
+    """Build the package with the files; `info/debian.json` says what went in, and what filters left out.
 
     Args:
         bundle: the recipe.
         debs: each package and where its `.deb` lies, verified.
         platform: whose packages they are.
         dest: an empty folder, which becomes an extracted conda package.
-        reporter: hears what filters left out.
 
     Raises:
         ArtifactError: a `.deb` that must not be used, or one that the recipe was not written for.
@@ -68,7 +63,6 @@ def build_bundle(
     (dest / "info").mkdir(exist_ok=True)  # where no package brought a licence there is none yet
     (dest / "info" / "debian.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     seal(dest, index=main.index(platform), placeholders=_placeholders(dest, changed), about=_about(bundle))
-    _tell(reporter or NullReporter(), bundle, unpacking)
     return main
 
 
@@ -156,10 +150,3 @@ def _placeholders(dest: Path, candidates: Iterable[str]) -> dict[str, FileMode]:
     mark = PLACEHOLDER.encode()
     files = (path for path in candidates if not (dest / path).is_symlink())
     return {path: "text" for path in files if mark in (dest / path).read_bytes()}
-
-
-def _tell(reporter: Reporter, bundle: Bundle, unpacking: Unpacking) -> None:
-    files = sum(left.files for left in unpacking.left.values())
-    size = sum(left.size for left in unpacking.left.values())
-    if files:
-        reporter.note(f"{bundle.name}: left out {files} files of Debian's packages ({size / 1e6:.1f} MB), see `drop:`")

@@ -164,9 +164,5 @@ def _about(wheel: Wheel, metadata: WheelMetadata) -> dict[str, Any]:
 
 
 def _licenses(opened: OpenWheel, dest: Path) -> dict[str, Path]:
-    found = {}
-    for member in opened.members:
-        name, path = opened.layout.license_name(member), opened.layout.place(member)
-        if name and path:
-            found[name] = dest / path
-    return found
+    names = opened.layout.license_names(opened.members)
+    return {name: dest / path for member, name in names.items() if (path := opened.layout.place(member))}

@@ -6,6 +6,7 @@ Source: the wheel specification (binary distribution format) and the schemes of 
 from __future__ import annotations
 
 import configparser
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -77,14 +78,17 @@ class Layout:
         Conda's link scripts are not: intel-opencl-rt brings one along, which no wheel installer would ever run.
 
         Raises:
-            ArtifactError: the wheel format has no such place, or conda keeps it for itself.
+            ArtifactError: the wheel format has no such place, conda keeps it for itself, or it is no clean path.
         """
         top, _, rest = member.partition("/")
         if top == self.dist_info and rest in _WRITTEN_ANEW:
             return None
-        if top != f"{self.stem}.data":
-            return f"{self.python.site_packages}/{member}"
-        path = self._scheme_path(member, *rest.partition("/")[::2])
+        if top == f"{self.stem}.data":
+            path = self._scheme_path(member, *rest.partition("/")[::2])
+        else:
+            path = f"{self.python.site_packages}/{member}"
+        if not {"", ".", ".."}.isdisjoint(path.split("/")):  # names were checked long before: this is the second wall
+            raise ArtifactError(f"`{member}` in `{self.what}` would become {path!r}, expected a plain relative path")
         if path.partition("/")[0] in ("info", "conda-meta"):
             raise ArtifactError(f"`{member}` in `{self.what}` would become `{path}`, which conda keeps for itself")
         return None if _LINK_SCRIPT.fullmatch(path) else path
@@ -93,12 +97,17 @@ class Layout:
         """Whether a member is a script, whose first line may ask for the environment's Python."""
         return member.startswith(f"{self.stem}.data/scripts/")
 
-    def license_name(self, member: str) -> str | None:
-        """Return the name below `info/licenses/` of a member that is a licence text, None for others."""
-        top, _, rest = member.partition("/")
-        if top != self.dist_info or not _LICENSE.fullmatch(rest):
-            return None
-        return rest.removeprefix("licenses/").removeprefix("license_files/")
+    def license_names(self, members: Iterable[str]) -> dict[str, str]:
+        """Name the licence texts among members: member -> name below `info/licenses/`.
+
+        That is its path in dist-info without `licenses/` or `license_files/`, as long as no two texts then get one
+        name, or one the name of another's folder: with it otherwise, for all of them.
+        """
+        start = f"{self.dist_info}/"
+        texts = [member for member in members if member.startswith(start)]
+        full = {member: name for member in texts if _LICENSE.fullmatch(name := member.removeprefix(start))}
+        short = {m: name.removeprefix("licenses/").removeprefix("license_files/") for m, name in full.items()}
+        return full if _clash(short.values()) else short
 
     def _scheme_path(self, member: str, scheme: str, rest: str) -> str:
         match scheme:
@@ -111,6 +120,13 @@ class Layout:
             case "data" if rest:
                 return rest
         raise ArtifactError(f"`{member}` in `{self.what}`: the wheel format has no scheme `{scheme}`")
+
+
+def _clash(paths: Iterable[str]) -> bool:
+    """Tell whether two paths are one on some file system, or one is a folder of another."""
+    found = [path.casefold() for path in paths]
+    folders = {above for path in found for above in itertools.accumulate(path.split("/")[:-1], "{}/{}".format)}
+    return len(set(found)) < len(found) or not folders.isdisjoint(found)
 
 
 def find_stem(members: Iterable[str], wheel: Wheel) -> str:

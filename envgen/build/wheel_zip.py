@@ -40,6 +40,10 @@ _FORBIDDEN = frozenset(map(chr, range(32))) | {"\\", "\x7f"}
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENCRYPTED, _DEFERRED, _UTF8 = 0x1, 0x8, 0x800
 _ZIP64 = 0xFFFFFFFF
+_ZIP64_FIELD, _PATH_FIELD = 0x1, 0x7075
+"""Extra fields (APPNOTE.TXT 4.5.3 and 4.6.9): sizes of 64 bits, and the path in UTF-8 after a version and a CRC-32."""
+
+_PATH_START = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,16 @@ def _check_name(info: zipfile.ZipInfo) -> None:
         raise _Refusal(f"{name[:50]}...", "has a name too long for a file system")
     if not _FORBIDDEN.isdisjoint(name):
         raise _Refusal(repr(name)[1:-1], "has a backslash or a control character")
+    for other in (info.filename, *_other_names(info.extra)):
+        if other != name:
+            raise _Refusal(name, f"has two names, the other is {other!r}")
+
+
+def _other_names(extra: bytes) -> Iterator[str]:
+    """Yield what else a member is called: Python before 3.12 goes by the directory, later ones by these."""
+    for kind, data in _fields(extra):
+        if kind == _PATH_FIELD and data[_PATH_START:]:
+            yield data[_PATH_START:].decode("utf-8", "replace")
 
 
 def _check_kind(info: zipfile.ZipInfo) -> None:
@@ -240,13 +254,19 @@ def _data_start(descriptor: int, info: zipfile.ZipInfo) -> int:
 def _zip64_sizes(extra: bytes, packed: int, size: int) -> tuple[int, int]:
     if _ZIP64 not in (packed, size):
         return packed, size
+    for kind, data in _fields(extra):
+        if kind == _ZIP64_FIELD and len(data) >= 16:  # noqa: PLR2004 - both sizes must be there in a local header
+            size, packed = struct.unpack_from("<QQ", data)
+            break
+    return packed, size
+
+
+def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Split what a header holds beyond the name into fields: id and data."""
     while len(extra) >= 4:  # noqa: PLR2004 - a field's id and length
         kind, length = struct.unpack_from("<HH", extra)
-        if kind == 1 and length >= 16:  # noqa: PLR2004 - both sizes must be there in a local header
-            size, packed = struct.unpack_from("<QQ", extra, 4)
-            break
+        yield kind, extra[4 : 4 + length]
         extra = extra[4 + length :]
-    return packed, size
 
 
 def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:

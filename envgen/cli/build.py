@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
-from envgen.cli.sizes import human_size
+from envgen.cli.sizes import counted, human_size
 from envgen.ops import build as ops
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def command(
     for one in published:
         console.data(f"{one.archive.sha256}  {one.subdir}/{one.filename}")
     total = human_size(sum(one.archive.size for one in published))
-    console.say(f"{len(published)} packages, {total}, in {folder}")
+    console.say(f"{counted(len(published), 'package')}, {total}, in {folder}")
 
 
 def _package(one: Published) -> dict[str, Any]:

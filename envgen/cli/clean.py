@@ -40,19 +40,28 @@ class _Age(click.ParamType[dt.timedelta]):
     multiple=True,
     help="Remove this kind; give it several times for several.",
 )
-@click.option("--older-than", type=_Age(), metavar="AGE", help="Remove what was not used for AGE: 12h, 30d, 2w.")
+@click.option(
+    "--older-than",
+    type=_Age(),
+    metavar="AGE",
+    help="Remove what was not used for AGE: 12h, 30d, 2w. The channel goes only where --kind names it.",
+)
 @click.option("--all", "everything", is_flag=True, help="Remove all of it.")
 @json_option
 @click.pass_obj
 def command(
     console: Console, kinds: tuple[str, ...], older_than: dt.timedelta | None, everything: bool, as_json: bool
 ) -> None:
-    """Show what the cache holds; with --kind, --older-than or --all, remove from it."""
-    context = console.context()
+    """Show what the cache holds; with --kind, --older-than or --all, remove from it.
+
+    Environments stay whole, and everything can be had again: it is downloaded, converted or built when it is needed.
+    `envgen build` writes the channel; files that `envgen export` made without ENVGEN_CHANNEL point into it.
+    """
+    context = console.context(anywhere=True)
     if not (kinds or older_than is not None or everything):
         _show(console, ops.usage(context), str(context.store.root), as_json=as_json)
         return
-    chosen = [Kind(kind) for kind in kinds] or list(Kind)
+    chosen = [Kind(kind) for kind in kinds] or [kind for kind in Kind if everything or kind is not Kind.CHANNEL]
     cleaned = ops.clean(context, kinds=chosen, older_than=older_than)
     if as_json:
         console.json({"removed": {str(k): n for k, n in cleaned.entries.items()}, "bytes": cleaned.freed})

@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from envgen.ops.context import Context, open_context
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     import rich.console
     from rich import progress as bars
+
+_ENDLESS = 100_000
+"""Columns of a table that goes into a pipe or a file."""
 
 
 class Console:
@@ -63,19 +66,28 @@ class Console:
         self.data(json.dumps(value, indent=2, ensure_ascii=False))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-        """Write a table as a result; columns named in `right` are aligned to the right."""
+        """Write a table as a result; columns named in `right` are aligned to the right.
+
+        On a terminal the widest column is wrapped at words; a pipe gets whole lines, as no width is anybody's there.
+        """
         import rich.box  # noqa: PLC0415  see `_standard_error`
         import rich.console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
-        table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-        for row in rows:
+        table, lines = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False), list(rows)
+        widths = [max(map(len, cells)) for cells in zip(columns, *lines, strict=True)]
+        for column, width in zip(columns, widths, strict=True):
+            side: Literal["left", "right"] = "right" if column in right else "left"
+            table.add_column(column, justify=side, overflow="fold", no_wrap=width < max(widths))
+        for row in lines:
             table.add_row(*row)
-        # a pipe gets whole lines: nothing is folded at a width that nobody has
-        width = None if sys.stdout.isatty() else 240
-        rich.console.Console(width=width, highlight=False).print(table, markup=False)
+        if sys.stdout.isatty():
+            rich.console.Console(highlight=False).print(table, markup=False)
+            return
+        paper = rich.console.Console(width=_ENDLESS, highlight=False)
+        with paper.capture() as captured:
+            paper.print(table, markup=False)
+        self.data("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 class TerminalReporter:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import env_argument, json_option, name_option, prefix_option
-from envgen.cli.sizes import human_size
+from envgen.cli.sizes import counted, human_size
 from envgen.create.plan import Work
 from envgen.ops import create as ops
 from envgen.ops.places import Place
@@ -31,6 +31,9 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
 @name_option
 @prefix_option
 @click.option("--frozen", is_flag=True, help="Take the lock as it is, without asking whether it is true for the spec.")
+@click.option(
+    "--verify", is_flag=True, help="Read every file that is there, and restore what was changed or is missing."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--compile", "compile_now", is_flag=True, help="Compile Python files now, not at first import.")
 @json_option
@@ -41,6 +44,7 @@ def command(
     name: str | None,
     prefix: Path | None,
     frozen: bool,
+    verify: bool,
     dry_run: bool,
     compile_now: bool,
     as_json: bool,
@@ -48,7 +52,7 @@ def command(
     """Make the environment of a lock on this machine, or change it to what the lock says now."""
     context = console.context()
     place = Place(name=name, prefix=prefix)
-    prepared = ops.prepare(context, env=env, place=place, frozen=frozen)
+    prepared = ops.prepare(context, env=env, place=place, frozen=frozen, verify=verify)
     if not as_json:
         _render_plan(console, prepared)
     if not dry_run:
@@ -66,13 +70,16 @@ def _render_plan(console: Console, prepared: Prepared) -> None:
     console.say(f"{prepared.spec.name} for {prepared.pair.lock.platform} in {prepared.prefix}: {counts}")
     if plan.fetch:
         about = "" if plan.sizes_known else "at least "
-        console.say(f"  {len(plan.fetch)} files to download, {about}{human_size(plan.fetch_size)}")
+        console.say(f"  {counted(len(plan.fetch), 'file')} to download, {about}{human_size(plan.fetch_size)}")
         largest = sorted(plan.fetch, key=lambda artifact: -(artifact.size or 0))
         for artifact in largest[:_SHOWN]:
             console.say(f"    {human_size(artifact.size or 0):>9}  {artifact.filename}")
         if len(largest) > _SHOWN:
             rest = sum(artifact.size or 0 for artifact in largest[_SHOWN:])
             console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
+    for name, faults in sorted(prepared.damaged.items()):
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        console.say(f"  {name} is linked anew: {faults[0]}{more}")
     made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
     if made:
         console.say(f"  {', '.join(made)}")
@@ -101,6 +108,7 @@ def _result(prepared: Prepared, *, done: bool) -> dict[str, Any]:
         "link": [str(name) for name in plan.changes.link],
         "unlink": [have.dist for have in plan.changes.unlink],
         "unchanged": len(plan.changes.unchanged),
+        "damaged": {name: list(faults) for name, faults in prepared.damaged.items()},
     }
 
 

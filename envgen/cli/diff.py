@@ -36,7 +36,7 @@ def command(
     """Say what differs between two states: git revisions, lock files, or environments on disk."""
     if as_markdown and as_json:
         raise UsageError("--markdown and --json are two formats", hint="give one of them")
-    context = console.context()
+    context = console.context(anywhere=new is not None)
     license_of = ops.license_reader(context)
     comparison = ops.diff(context, old=old, new=new, env=env, platforms=platforms)
     tables = {number: diff_text.rows(one, license_of) for number, one in enumerate(comparison.differences)}

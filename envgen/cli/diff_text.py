@@ -69,7 +69,7 @@ def terminal(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterato
     if not comparison.differences:
         yield f"{comparison.before} and {comparison.after} lock the same"
     for number, difference in enumerate(comparison.differences):
-        yield f"{difference.environment} for {difference.platform}: {_head(difference.delta)}"
+        yield f"{difference.environment} for {difference.platform}{_against(difference)}: {_head(difference.delta)}"
         for what, before, after in _settings(difference.delta):
             yield f"  ~ {what}: {before} -> {after}"
         if layers := layers_of(difference):
@@ -88,7 +88,8 @@ def markdown(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterato
     if not comparison.differences:
         yield "\nNothing changed."
     for number, difference in enumerate(comparison.differences):
-        yield f"\n**{difference.environment}** for {difference.platform}: {_head(difference.delta)}\n"
+        where = f"**{difference.environment}** for {difference.platform}{_against(difference)}"
+        yield f"\n{where}: {_head(difference.delta)}\n"
         remarks = [f"* {what}: {_code(before)} → {_code(after)}" for what, before, after in _settings(difference.delta)]
         if layers := layers_of(difference):
             remarks.append(f"* layers of the image that change: {_layers(layers)}")
@@ -119,6 +120,7 @@ def as_json(comparison: Comparison, tables: Mapping[int, list[Row]]) -> dict[str
             {
                 "environment": difference.environment,
                 "platform": str(difference.platform),
+                "against": _other(difference),
                 "download": {"before": _size(difference.delta, "before"), "after": _size(difference.delta, "after")},
                 "layers": {stage: list(names) for stage, names in layers_of(difference).items()},
                 "image": _image_facts(difference.image),
@@ -153,6 +155,17 @@ def _versions(before: Entry | None, after: Entry | None) -> tuple[str, str]:
     if before.build != after.build:
         return f"{before.version} {before.build}", f"{after.version} {after.build}"
     return tuple(f"{e.version} sha256 {(e.digest or '')[:_DIGITS]}" for e in (before, after))  # type: ignore[return-value]  # two
+
+
+def _against(difference: Difference) -> str:
+    return f" against {difference.against[0]} for {difference.against[1]}" if difference.against else ""
+
+
+def _other(difference: Difference) -> dict[str, str] | None:
+    if difference.against is None:
+        return None
+    environment, platform = difference.against
+    return {"environment": environment, "platform": str(platform)}
 
 
 def _head(delta: Delta) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
-from envgen.cli.sizes import human_size
+from envgen.cli.sizes import counted, human_size
 from envgen.image.compress import Compression
 from envgen.image.push import Reference
 from envgen.ops import image as ops
@@ -111,7 +111,8 @@ def _show_downloads(console: Console, ingredients: Sequence[Ingredients], *, as_
         return
     for name, plan in plans.items():
         console.say(
-            f"{name}: {len(plan.prepare)} packages are not in the store, {human_size(plan.fetch_size)} to download; "
+            f"{name}: {counted(len(plan.prepare), 'package')} not in the store, "
+            f"{human_size(plan.fetch_size)} to download; "
             "layers are planned when they are there (`envgen create`, or `envgen image` without --plan)"
         )
 
@@ -120,7 +121,7 @@ def _show_plan(console: Console, images: Sequence[Prepared], there: frozenset[st
     for image in images:
         size = sum(layer.size for layer in image.layers)
         console.say(
-            f"{image.ingredients.spec.name} for {image.ingredients.platform}: {len(image.layers)} layers, "
+            f"{image.ingredients.spec.name} for {image.ingredients.platform}: {counted(len(image.layers), 'layer')}, "
             f"{human_size(size)} unpacked; {len(image.missing)} to write, "
             f"{human_size(sum(layer.size for layer in image.missing))}"
         )
@@ -131,8 +132,8 @@ def _show_plan(console: Console, images: Sequence[Prepared], there: frozenset[st
         known = [layer for image in images for layer in image.known.values() if f"sha256:{layer.digest}" not in there]
         unknown = [layer for image in images for layer in image.missing]
         console.say(
-            f"a push would send {len(known)} layers of {human_size(sum(layer.size for layer in known))}, and "
-            f"{len(unknown)} that are yet to be written ({human_size(sum(layer.size for layer in unknown))} unpacked)"
+            f"a push would send {counted(len(known), 'layer')} of {human_size(sum(layer.size for layer in known))},"
+            f" and {len(unknown)} yet to be written ({human_size(sum(layer.size for layer in unknown))} unpacked)"
         )
 
 
@@ -148,7 +149,7 @@ def _row(number: int, planned: PlannedLayer, image: Prepared, there: frozenset[s
 def _show_end(console: Console, made: Made) -> None:
     sizes = {layer.digest: layer.size for image in made.images for layer in image.layers}
     console.say(
-        f"{made.layout.directory}: {len(sizes)} layers, {human_size(sum(sizes.values()))}, "
+        f"{made.layout.directory}: {counted(len(sizes), 'layer')}, {human_size(sum(sizes.values()))}, "
         f"for {', '.join(str(image.platform) for image in made.images)}"
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.sizes import counted
 from envgen.errors import UserError
 from envgen.ops import licenses as ops
 
@@ -32,9 +33,9 @@ def command(console: Console, env: str | None, platforms: tuple[Platform, ...], 
     else:
         _render(console, report)
     if report.rejected:
-        listed = "\n".join(f"  - {v.name} {v.version}: {_words(v)}" for v in report.rejected)
+        listed = "\n".join(f"  - {v.name} {v.version}: {_words(v)}, {v.judgement}" for v in report.rejected)
         raise UserError(
-            f"{len(report.rejected)} packages do not fit the spec's `licenses`:\n{listed}",
+            f"{counted(len(report.rejected), 'package')} not accepted by the spec's `licenses`:\n{listed}",
             hint="add their licences under `allow`, say what they are under `packages`, or do without them",
         )
 
@@ -48,10 +49,10 @@ def _render(console: Console, report: Report) -> None:
     console.table(columns[:cut], [row[:cut] for row in rows])
     for name, redistribution in sorted({(t.name, t.redistribution) for v in report.verdicts for t in v.terms}):
         users = [v.name for v in report.verdicts if any(t.name == name for t in v.terms)]
-        console.say(f"{name} ({len(users)} packages: {', '.join(users)}):\n  {redistribution}")
+        console.say(f"{name} ({counted(len(users), 'package')}: {', '.join(users)}):\n  {redistribution}")
     unknown = [v.name for v in report.verdicts if v.license is None]
     if unknown:
-        console.say(f"licences of {len(unknown)} packages are not known: {', '.join(unknown)}")
+        console.say(f"not known: the licence of {counted(len(unknown), 'package')}: {', '.join(unknown)}")
 
 
 def _words(verdict: Verdict) -> str:

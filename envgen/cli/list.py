@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
-from envgen.cli.sizes import human_size
+from envgen.cli.sizes import counted, human_size
 from envgen.lock.graph import kind
 from envgen.ops import inspect as ops
 
@@ -58,7 +58,7 @@ def _packages(console: Console, locks: tuple[Lock, ...], *, as_json: bool) -> No
         console.json({str(lock.platform): [_package(p) for p in lock.packages] for lock in locks})
         return
     for lock in locks:
-        console.say(f"{lock.environment} for {lock.platform}: {len(lock.packages)} packages")
+        console.say(f"{lock.environment} for {lock.platform}: {counted(len(lock.packages), 'package')}")
         rows = [(p.name, p.version, kind(p), human_size(p.size) if p.size else "?") for p in lock.packages]
         console.table(("name", "version", "from", "size"), rows, right=("size",))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.cli.sizes import counted
 from envgen.errors import LockError, UsageError
 from envgen.ops import lock as ops
 
@@ -50,6 +51,7 @@ def command(
     """Resolve a spec and write one lock for each platform.
 
     What is locked already stays, unless the spec or --upgrade asks for something else or no source offers it any more.
+    Locks of platforms that the spec no longer names are removed, with --all also those of specs that are gone.
     """
     if env and everything:
         raise UsageError("ENV and --all are two answers", hint="give one of them")
@@ -57,10 +59,13 @@ def command(
     envs = ops.environments(context) if everything else (env,)
     if check:
         verdicts = [verdict for one in envs for verdict in ops.check(context, env=one, platforms=platforms)]
-        _tell_verdicts(console, verdicts, as_json=as_json)
+        verdicts += ops.check_orphans(context) if everything else ()
+        _tell_verdicts(console, verdicts, renew="envgen lock --all" if everything else "envgen lock", as_json=as_json)
         return
     upgrade = _upgrade(upgrades)
     outcomes = [o for one in envs for o in ops.lock(context, env=one, platforms=platforms, upgrade=upgrade)]
+    if not platforms:
+        _tell_tidied(console, ops.tidy(context, envs=envs, everything=everything))
     if as_json:
         console.json([_outcome(outcome) for outcome in outcomes])
         return
@@ -89,27 +94,37 @@ def _upgrade(words: tuple[str, ...]) -> ops.Upgrade:
     return ops.Upgrade(everything=_ALL in words, names=frozenset(names), pins=pins)
 
 
-def _tell_verdicts(console: Console, verdicts: Sequence[ops.Verdict], *, as_json: bool) -> None:
+def _tell_verdicts(console: Console, verdicts: Sequence[ops.Verdict], *, renew: str, as_json: bool) -> None:
     stale = [v for v in verdicts if v.reasons]
     if as_json:
         console.json([{"lock": v.path, "true": not v.reasons, "reasons": list(v.reasons)} for v in verdicts])
     else:
         for verdict in verdicts:
+            if verdict.reasons == (ops.MISSING,):
+                console.say(f"{verdict.path}: missing")
+                continue
             console.say(f"{verdict.path}: {'stale' if verdict.reasons else 'up to date'}")
             for reason in verdict.reasons:
                 console.say(f"  - {reason}")
     if stale:
-        raise LockError(
-            f"{len(stale)} of {len(verdicts)} locks are not true for their spec", hint="run `envgen lock` to renew them"
-        )
+        which = "the lock" if len(verdicts) == 1 else f"{len(stale)} of {len(verdicts)} locks"
+        raise LockError(f"{which} {'is' if len(stale) == 1 else 'are'} not true for the spec", hint=f"run `{renew}`")
+
+
+def _tell_tidied(console: Console, tidied: ops.Tidied) -> None:
+    for path in tidied.removed:
+        console.say(f"{path}: removed, since no spec asks for it any more")
+    for path, why in tidied.orphans.items():
+        console.say(f"{path}: {why}; `envgen lock --all` removes it")
 
 
 def _render(console: Console, outcome: ops.LockOutcome) -> None:
     changes = outcome.changes
+    packages = counted(outcome.packages, "package")
     if not outcome.written:
-        console.say(f"{outcome.path}: unchanged, {outcome.packages} packages")
+        console.say(f"{outcome.path}: unchanged, {packages}")
         return
-    console.say(f"{outcome.path}: {outcome.packages} packages, {changes.summary()}")
+    console.say(f"{outcome.path}: {packages}, {changes.summary()}")
     if not outcome.first:
         for line in changes.lines():
             console.say(f"  {line}")

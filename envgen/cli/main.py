@@ -6,6 +6,8 @@ import datetime as dt
 import importlib
 import os
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -15,7 +17,8 @@ from click.shell_completion import CompletionItem
 
 from envgen import __version__
 from envgen.cli.console import Console
-from envgen.errors import EnvgenError
+from envgen.errors import EnvgenError, UsageError
+from envgen.spec.document import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +43,8 @@ _VERBS = {
     "clean": "show the cache and remove what is old",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_GRACE = 0.5
+"""Seconds that threads have to end after a failure."""
 
 
 class _LazyGroup(click.Group):
@@ -54,6 +59,20 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"envgen.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; of an unknown one say which is near.
+
+        Raises:
+            UsageError: there is no such verb.
+        """
+        if args[0] not in _VERBS and not args[0].startswith("-"):
+            raise UsageError(
+                f"there is no command `{args[0]}`", hint=nearest(args[0], _VERBS) or "`envgen --help` lists them"
+            )
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete verbs without importing any."""
@@ -86,7 +105,13 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with an exit code of the table in `envgen.errors`."""
-    sys.exit(run(argv))
+    code = run(argv)
+    try:
+        if code:
+            _leave_threads_behind(code)
+    except KeyboardInterrupt:  # a second one, from somebody who does not want to wait at all
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -100,6 +125,21 @@ def run(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _failed(click.Abort())
     return 0
+
+
+def _leave_threads_behind(code: int) -> None:
+    """End at once where a thread still waits, say for a server: the interpreter would wait for the thread.
+
+    Whatever lands in the store or an environment lands by rename, so nothing half done bears a real name.
+    """
+    until = time.monotonic() + _GRACE
+    others = [t for t in threading.enumerate() if not t.daemon and t is not threading.current_thread()]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _failed(error: Exception) -> int:

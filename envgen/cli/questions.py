@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def ask(*, name: str | None, folder: str, python: str, here: Platform) -> Wishes:
+def ask(*, name: str | None, folder: str | None, python: str, here: Platform) -> Wishes:
     """Ask for a new environment, on standard error; an answer that is not valid is asked for again.
 
     Args:
         name: of it, where that was said.
-        folder: whose name it has otherwise, unless the person says another.
+        folder: whose name it has otherwise, unless the person says another; None where that cannot be one.
         python: the version that a person gets who says none.
         here: the platform likewise.
 
     Raises:
         click.Abort: the person leaves.
     """
-    chosen = name or _one("Name", values.environment_name, default=folder)
+    chosen = name or _one("Name", values.environment_name, default=folder or "")
     minor = _one("Python", values.python_minor, default=python)
     platforms = _one("Platforms, separated by spaces", _platforms, default=str(here))
     cuda = _one("Newest CUDA of the machines' driver, such as 12.8 (none without)", _or_none(values.cuda), default="")

@@ -22,6 +22,10 @@ _COMMAND = f"{__name__}.command"
 class _WithCommand(click.Command):
     """Takes what follows `--` away before options are read; without `--` the first word that is no option begins it."""
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show the command, which is no argument of click's, in the line of usage."""
+        return [*super().collect_usage_pieces(ctx), "--", "COMMAND", "[ARGS]..."]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Split the arguments, and read the first part."""
         own, rest = (args[: args.index("--")], args[args.index("--") + 1 :]) if "--" in args else _split(args)
@@ -40,7 +44,11 @@ def _split(args: list[str]) -> tuple[list[str], list[str]]:
 
 
 @click.command(
-    "run", cls=_WithCommand, options_metavar="[OPTIONS]", epilog="Without ENV, the project's only or default one."
+    "run",
+    cls=_WithCommand,
+    options_metavar="[OPTIONS]",
+    epilog="Without ENV, the project's only or default one; then `--` may be left out. The exit code is that of "
+    "COMMAND, 127 where there is no such program.",
 )
 @env_argument
 @name_option
@@ -52,4 +60,5 @@ def command(click_context: click.Context, env: str | None, name: str | None, pre
     argv = click_context.meta[_COMMAND]
     if not argv:
         raise UsageError("there is no command to run", hint="envgen run -- python -c 'print(1)'")
-    ops.run(console.context(), env=env, place=Place(name=name, prefix=prefix), argv=argv)
+    place = Place(name=name, prefix=prefix)
+    ops.run(console.context(anywhere=place.is_given), env=env, place=place, argv=argv)

@@ -26,4 +26,4 @@ if TYPE_CHECKING:
 def command(console: Console, env: str | None, name: str | None, prefix: Path | None, shell: str) -> None:
     """Print what a shell evaluates to activate an environment: eval "$(envgen shell-hook)"."""
     place = Place(name=name, prefix=prefix)
-    console.data(ops.hook(console.context(), env=env, place=place, shell=Shell(shell)))
+    console.data(ops.hook(console.context(anywhere=place.is_given), env=env, place=place, shell=Shell(shell)))

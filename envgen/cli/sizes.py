@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun: `1 package`, `2 packages`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def human_size(count: int) -> str:
     """Write a number of bytes with decimal units, as registries and disks do: `4.6 GB`."""
     value = float(count)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.cli.sizes import counted
 from envgen.lock.debian_lock import IMAGE
-from envgen.lock.graph import walk
+from envgen.lock.graph import Kind, walk
 from envgen.ops import graph as ops
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _AGAIN = " (*)"
     "--invert", metavar="NAME", shell_complete=complete_packages, help="Show what needs NAME instead, up to the spec."
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Stop at this depth.")
+@click.option("--debian", is_flag=True, help="Show the Debian packages that recipes are made of, too.")
 @click.option("--image", is_flag=True, help="Show the packages in the base of the image too.")
 @json_option
 @click.pass_obj
@@ -38,6 +40,7 @@ def command(
     platforms: tuple[Platform, ...],
     invert: str | None,
     depth: int | None,
+    debian: bool,
     image: bool,
     as_json: bool,
 ) -> None:
@@ -50,22 +53,31 @@ def command(
     for platform, nodes in named.items():
         if len(graphs) > 1:
             console.data(f"{platform}:")
-        lines = _inverted(graphs[platform], nodes) if invert else _below(graphs[platform], image=image)
+        lines = _inverted(graphs[platform], nodes) if invert else _below(graphs[platform], debian=debian, image=image)
         console.data("\n".join(text for level, text in lines if depth is None or level <= depth))
 
 
-def _below(graph: Graph, *, image: bool) -> Iterator[tuple[int, str]]:
+def _below(graph: Graph, *, debian: bool, image: bool) -> Iterator[tuple[int, str]]:
     shown: set[Node] = set()
+    needs = graph.needs if debian else {node: _without_debs(node, needs) for node, needs in graph.needs.items()}
     for root in graph.roots:
         if root.section == IMAGE and not image:
             continue
-        again = _AGAIN if root.node in shown and graph.needs.get(root.node) else ""
+        again = _AGAIN if root.node in shown and needs.get(root.node) else ""
         yield 0, f"{_node(root.node)}  [{root.section}: {root.words}]{again}"
         if root.node not in shown:
-            yield from ((level, text) for level, text, _ in _lines(graph.needs, root.node, shown))
+            yield from ((level, text) for level, text, _ in _lines(needs, root.node, shown))
+    debs = {need.node for node, all_ in graph.needs.items() for need in all_ if need not in needs[node]}
+    if debs:
+        yield 0, f"and {counted(len(debs), 'Debian package')} that recipes are made of: --debian shows them"
     hidden = [root for root in graph.roots if root.section == IMAGE and not image]
     if hidden:
-        yield 0, f"and {len(hidden)} Debian packages in the base of the image: --image shows them"
+        yield 0, f"and {counted(len(hidden), 'Debian package')} in the base of the image: --image shows them"
+
+
+def _without_debs(node: Node, needs: tuple[Need, ...]) -> tuple[Need, ...]:
+    """Leave out what a recipe is made of; below the image's own packages nothing else stands."""
+    return needs if node.kind is Kind.DEBIAN else tuple(need for need in needs if need.node.kind is not Kind.DEBIAN)
 
 
 def _inverted(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[int, str]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.errors import UserError
 from envgen.prefix.inventory import is_environment
-from envgen.system.process import run
+from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,11 +29,18 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"
 _UNSET = "***unset***"
 """`conda env config vars unset` leaves this as a value (`conda.base.constants.CONDA_ENV_VARS_UNSET_VAR`)."""
 
-_OF_THE_SHELL = frozenset({"BASH_ENV", "ENV", "OLDPWD", "PWD", "SHLVL", "_"})
+_RUNNING = "__envgen_running"
+"""A variable of the shell that sources scripts: which one it is at."""
+
+_OF_THE_SHELL = frozenset({_RUNNING, "BASH_ENV", "ENV", "OLDPWD", "PWD", "SHLVL", "_"})
 """Variables between us and a shell (it sets some, and reads a script named by others): the program gets ours back."""
 
 _SCRIPT_TIME = 60.0
 """Seconds that activation scripts may take before something is wrong."""
+
+_MARK = "envgen-was-in:"
+_TOLD_AT_EXIT = f"""trap 'printf "%s%s" "{_MARK}" "${_RUNNING}" >&2' EXIT"""
+"""A script that ends the shell is named by the shell's last words; `exec` at the end leaves the trap behind."""
 
 
 class Shell(StrEnum):
@@ -134,20 +141,43 @@ def run_environment(prefix: Path, environment: Mapping[str, str]) -> dict[str, s
         environment: of this process.
 
     Raises:
-        UserError: see `activation`.
-        ProcessError: an activation script failed or does not end.
+        UserError: see `activation`; or an activation script fails or does not end.
     """
     found = activation(prefix, environment)
     if not (found.enter or found.leave):
         kept = {key: value for key, value in environment.items() if key not in found.unset}
         return {**kept, **found.export}
     shell = which("bash", path=environment.get("PATH", _PATH)) or "/bin/sh"
-    script = "{\n" + "\n".join(_posix(found, prompt=False)) + "\n} >&2\nexec /usr/bin/env -0"
+    script = "\n".join((_TOLD_AT_EXIT, "{", *_tracked(found), "} >&2", "exec /usr/bin/env -0"))
     ours = {key: value for key, value in environment.items() if key in _OF_THE_SHELL}
     given = {key: value for key, value in environment.items() if key not in _OF_THE_SHELL}
-    printed = run([shell, "-c", script], env=given, timeout=_SCRIPT_TIME).stdout.decode(errors="surrogateescape")
+    try:
+        done = run([shell, "-c", script], env=given, timeout=_SCRIPT_TIME)
+    except ProcessError as error:
+        raise _script_fault(error, prefix) from error
+    printed = done.stdout.decode(errors="surrogateescape")
     after = dict(entry.split("=", 1) for entry in printed.split("\0") if "=" in entry)
     return {key: value for key, value in after.items() if key not in _OF_THE_SHELL} | ours
+
+
+def _tracked(found: Activation) -> Iterator[str]:
+    """Write what activates, each script after a line that remembers its name for `_TOLD_AT_EXIT`."""
+    for line in _posix(found, prompt=False):
+        if line.startswith(". "):
+            yield f"{_RUNNING}={line[2:]}"
+        yield line
+
+
+def _script_fault(error: ProcessError, prefix: Path) -> UserError:
+    said, _, script = error.tail.rpartition(_MARK)
+    where = f"the activation script `{script}`" if script else f"an activation script of `{prefix}`"
+    ending = f"ended the shell with status {error.status}" if error.status is not None else "did not end in time"
+    limit = "" if error.status is not None else f", which is {_SCRIPT_TIME:.0f} s"
+    words = f":\n{said.strip()}" if said.strip() else ""
+    return UserError(
+        f"{where} {ending}{limit}; it should set variables and return{words}",
+        hint="correct it, or lock another version of the package that brings it",
+    )
 
 
 def _level(environment: Mapping[str, str]) -> int:

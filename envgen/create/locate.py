@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from envgen.create.condarc import Condarc, read_condarc
 from envgen.errors import HostError, UserError
-from envgen.prefix.conda_meta import META
+from envgen.prefix.conda_meta import META, record_files
 from envgen.prefix.inventory import is_environment
+from envgen.prefix.transaction import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,21 +93,28 @@ def check(prefix: Path) -> None:
     """Refuse a place that an environment must not take.
 
     Raises:
-        UserError: there is something else.
+        UserError: there is something else, or an environment that another tool made.
         HostError: it may not be written to.
     """
-    if prefix.exists() and not prefix.is_dir():
-        raise UserError(f"`{prefix}` is a file", hint="give another --prefix or --name")
+    if os.path.lexists(prefix) and not prefix.is_dir():
+        what = "a file" if prefix.exists() else "a link that leads nowhere"
+        raise UserError(f"`{prefix}` is {what}", hint="give another --prefix or --name")
+    if not _may_write(prefix):
+        raise HostError(f"`{prefix}` may not be written to", hint="give another --prefix or --name")
     if prefix.is_dir() and not (prefix / META).is_dir() and any(prefix.iterdir()):
         raise UserError(
             f"`{prefix}` holds something that is no environment: it has no `{META}`",
             hint="give another --prefix or --name, or empty the folder",
         )
-    if not _may_write(prefix):
-        raise HostError(f"`{prefix}` may not be written to", hint="give another --prefix or --name")
+    if any(record_files(prefix)) and not (prefix / META / LOCK).exists():
+        raise UserError(
+            f"something else made the environment `{prefix}`; what the lock does not have would be removed from it",
+            hint="give another --prefix or --name, or remove it first: `conda env remove`",
+        )
 
 
 def _may_write(path: Path) -> bool:
     """Ask the system, for the path or the nearest folder above that exists; makes nothing."""
-    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    # `Path.exists` would raise where one may not even look
+    nearest = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

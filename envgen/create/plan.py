@@ -13,7 +13,7 @@ from envgen.records import Wheel
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from envgen.digest import Sha256
     from envgen.lock.model import Lock
@@ -117,6 +117,7 @@ def make_plan(
     has_package: Callable[[str], bool],
     installed: Iterable[Installed],
     unfinished: bool = False,
+    renew: Collection[str] = frozenset(),
 ) -> Plan:
     """Compare a lock with the store and a prefix.
 
@@ -129,9 +130,10 @@ def make_plan(
         has_package: whether the store has an extracted package.
         installed: what the prefix holds.
         unfinished: whether the last change of the prefix was interrupted.
+        renew: names of installed packages that come anew, for their files are damaged.
     """
     every = tuple(items)
-    changes = compare((item.wanted for item in every), installed)
+    changes = compare((item.wanted for item in every), installed, renew=renew)
     prepare = tuple(item for item in every if (changes or unfinished) and not has_package(item.wanted.key))
     needed = {artifact.sha256: artifact for item in prepare for artifact in item.artifacts}
     fetch = tuple(artifact for artifact in needed.values() if not has_artifact(artifact.sha256))

@@ -20,13 +20,14 @@ _PREFIX = "/opt/env"
 _TEMPLATE = """\
 # syntax=docker/dockerfile:1
 # {{ environment }} for {{ platforms | join(", ") }}. Made by `envgen export`; build it in the project's folder:
-#     docker build -f Dockerfile -t {{ environment }} .
+#     docker build -f Dockerfile -t {{ environment }} --build-arg ENVGEN=<envgen {{ version }}> .
+# ENVGEN is what pip installs: the address of a wheel with its digest, or git+<repository>@<commit>.
 # A mirror is a build argument: --build-arg ENVGEN_PYPI=https://mirror.example/simple
 
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
-ARG ENVGEN="envgen=={{ version }}"
+ARG ENVGEN
 ARG ENVGEN_PYPI=""
 ARG ENVGEN_DEBIAN=""
 ARG ENVGEN_DEBIAN_SECURITY=""
@@ -34,7 +35,8 @@ ARG ENVGEN_CHANNEL=""
 RUN apt-get update \\
  && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \\
  && rm -rf /var/lib/apt/lists/*
-RUN python3 -m venv /opt/envgen \\
+RUN : "${ENVGEN:?say where envgen comes from: --build-arg ENVGEN=...}" \\
+ && python3 -m venv /opt/envgen \\
  && /opt/envgen/bin/pip install --no-cache-dir ${ENVGEN_PYPI:+--index-url "$ENVGEN_PYPI"} "$ENVGEN"
 WORKDIR /project
 COPY . .

@@ -54,7 +54,7 @@ def parts_of(material: Material) -> tuple[Part, ...]:
     graph = graph_of(lock, names=material.names, debian=debian)
     bare = {node_of(package): _part(package, material) for package in lock.packages}
     for package in debian.packages if debian else ():
-        bare[debian_node(package)] = _debian_part(package, debian.suites if debian else ())
+        bare[debian_node(package)] = _debian_part(package, debian.suites_of(package) if debian else ())
     found = (
         replace(part, needs=tuple(sorted({bare[need.node].purl for need in graph.needs.get(node, ())})))
         for node, part in bare.items()

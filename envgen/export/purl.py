@@ -27,7 +27,12 @@ def package_purl(package: LockedPackage) -> str:
 
 
 def debian_purl(package: DebianPackage, suites: Sequence[str]) -> str:
-    """Name a Debian package; the release is the suite that the others are updates of."""
+    """Name a Debian package.
+
+    Args:
+        package: to name.
+        suites: that it came from; the release is the one that the others are updates of.
+    """
     release = min(suites, key=lambda suite: (suite.count("-"), suite), default="")
     qualifiers = {"arch": package.architecture, "distro": release}
     return f"pkg:deb/debian/{_quoted(package.name)}@{_quoted(package.version)}{_tail(qualifiers)}"

@@ -71,7 +71,7 @@ def base_entries(
             controls[deb.name] = read_control(deb, stream)
             stream.seek(0)
             unpacking.add(deb, stream)
-    found = {path: _entry(path, root / path) for path in unpacking.paths()}
+    found = {path: _entry(path, unpacking) for path in unpacking.paths()}
     found |= {entry.path: entry for entry in _licenses(licenses)}
     _add(found, _made(found, root, platform=platform))
     _add(found, dpkg.status(controls, paths=found))
@@ -102,20 +102,16 @@ def _bundle(found: Mapping[str, Entry], root: Path) -> bytes:
 
 def _licenses(folder: Path) -> Iterator[File]:
     for path in sorted(folder.glob("*/copyright")):
-        yield _file(f"usr/share/doc/{path.parent.name}/copyright", path)
+        yield file(f"usr/share/doc/{path.parent.name}/copyright", path.read_bytes())
 
 
-def _entry(path: str, on_disk: Path) -> Entry:
-    if on_disk.is_symlink():
+def _entry(path: str, unpacking: Unpacking) -> Entry:
+    on_disk = unpacking.root / path
+    status = on_disk.lstat()
+    if stat.S_ISLNK(status.st_mode):
         return Link(path=path, target=str(on_disk.readlink()))
-    return _file(path, on_disk)
-
-
-def _file(path: str, on_disk: Path) -> File:
-    with on_disk.open("rb") as stream:
-        source = OnDisk(file=on_disk, sha256=Sha256.of_stream(stream), size=on_disk.stat().st_size)
-    executable = on_disk.stat().st_mode & stat.S_IXUSR
-    return File(path=path, source=source, mode=EXECUTABLE if executable else PLAIN)
+    source = OnDisk(file=on_disk, sha256=unpacking.digest(path), size=status.st_size)
+    return File(path=path, source=source, mode=EXECUTABLE if status.st_mode & stat.S_IXUSR else PLAIN)
 
 
 def _add(found: dict[str, Entry], more: Iterator[Entry]) -> None:

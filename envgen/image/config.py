@@ -7,12 +7,10 @@ enroot come past every script: a program sees the same environment however it is
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envgen.image.setup import ENTRY
-from envgen.lock.model import LockedWheel
 from envgen.platforms import Platform
 
 if TYPE_CHECKING:
@@ -28,9 +26,6 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _ARCHITECTURE = {Platform.LINUX_64: "amd64", Platform.LINUX_AARCH64: "arm64"}
 """GOARCH, which happens to be Debian's name."""
-
-_RUNTIME_WHEEL = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?")
-_RUNTIME_PACKAGES = frozenset({"cuda-cudart", "cudatoolkit"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +43,8 @@ class LayerNote:
 
 def cuda_major(lock: Lock) -> int | None:
     """Find which CUDA the packages of a lock bring, by its major version; None where they bring none."""
-    for package in lock.packages:
-        name = package.project if isinstance(package, LockedWheel) else package.name
-        runtime = _RUNTIME_WHEEL.fullmatch(name) if isinstance(package, LockedWheel) else name in _RUNTIME_PACKAGES
-        if runtime:
-            return int(package.version.partition(".")[0])
-    return None
+    runtime = lock.cuda_runtime
+    return int(runtime.version.partition(".")[0]) if runtime else None
 
 
 def environment_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Mapping[str, str]) -> dict[str, str]:

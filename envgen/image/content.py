@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from envgen.prefix.contents import LinkPackage
     from envgen.system.store import Store
 
-FORMAT = 1
+FORMAT = 2
 """Raise it with every change of the entries that a package becomes."""
 
 _RECORD_LINE = 400
@@ -180,17 +180,27 @@ class Linked:
         if path["path_type"] == "directory":
             return Directory(path=there)
         status = here.stat()
-        source: Source = OnDisk(file=here, sha256=Sha256(path["sha256_in_prefix"]), size=status.st_size)
-        if name in members and not path.get("prefix_placeholder"):
-            source = members[name]
-        return File(path=there, source=source, mode=EXECUTABLE if status.st_mode & 0o100 else PLAIN)
+        packed = None if path.get("prefix_placeholder") else members.get(name)
+        source: Source = OnDisk(
+            file=here,
+            sha256=Sha256(path["sha256_in_prefix"]),
+            size=status.st_size,
+            crc=packed.member.crc if packed else None,
+        )
+        if packed and self.splice:
+            source = packed
+        # an environment shares its files with the store, so that `chmod` there shows here
+        executable = packed.executable if packed else bool(status.st_mode & 0o100)
+        return File(path=there, source=source, mode=EXECUTABLE if executable else PLAIN)
 
     def _members(self, package: LinkPackage) -> dict[str, InWheel]:
         """Find the files of a wheel: path in the environment -> where it is in the wheel."""
         wheel = package.record.origin
-        if not (self.splice and isinstance(wheel, Wheel)):
+        if not isinstance(wheel, Wheel):
             return {}
         file = self.store.artifact(wheel.sha256)
+        if file is None and not self.splice:
+            return {}
         if file is None:
             raise EnvgenError(f"`{wheel.filename}` is missing in the store after it was prepared")
         digests = {entry["_path"]: entry["sha256"] for entry in read_paths(package)["paths"]}
@@ -204,6 +214,7 @@ class Linked:
                 member=member,
                 sha256=Sha256(digests[path]),
                 copy=self.root / path,
+                executable=opened.layout.is_script(member.name) or member.executable,
             )
             for path, member in places
             if path

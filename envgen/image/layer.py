@@ -103,6 +103,40 @@ class _Digesting:
         return Sha256(self.state.hexdigest())
 
 
+class _Sha256:
+    """Proves a file by its digest."""
+
+    name = "sha256"
+
+    def __init__(self, expected: Sha256) -> None:
+        self.expected: str = expected
+        self._state = hashlib.sha256()
+
+    def update(self, data: memoryview) -> None:
+        self._state.update(data)
+
+    @property
+    def got(self) -> str:
+        return self._state.hexdigest()
+
+
+class _Crc:
+    """Proves a file by its CRC-32."""
+
+    name = "CRC-32"
+
+    def __init__(self, expected: int) -> None:
+        self.expected = f"{expected:08x}"
+        self._state = 0
+
+    def update(self, data: memoryview) -> None:
+        self._state = isal_zlib.crc32(data, self._state)
+
+    @property
+    def got(self) -> str:
+        return f"{self._state:08x}"
+
+
 class _Writer:
     """A layer while it is written."""
 
@@ -157,14 +191,17 @@ class _Writer:
 
     def _copy(self, path: str, source: OnDisk) -> None:
         """Copy a file, and prove it: a file of the store is one with those of environments, which people edit."""
-        proof = _Digesting(self._plain)
+        size = 0
+        proof: _Crc | _Sha256 = _Sha256(source.sha256) if source.crc is None else _Crc(source.crc)
         for data in self._pieces(source.file):
-            proof(data)
-        if (proof.sha256, proof.size) != (source.sha256, source.size):
+            proof.update(data)
+            size += len(data)
+            self._plain(data)
+        if (proof.got, size) != (proof.expected, source.size):
             raise IntegrityError(
-                f"`{source.file}`, which is to become `/{path}`, has sha256 {proof.sha256} and {proof.size} bytes, "
-                f"expected {source.sha256} and {source.size} bytes",
-                hint="somebody changed it: `envgen clean` and make it again",
+                f"`{source.file}`, which is to become `/{path}`, has {proof.name} {proof.got} and {size} bytes, "
+                f"expected {proof.expected} and {source.size} bytes",
+                hint="somebody changed it: `envgen clean --kind packages`, and make the image again",
             )
 
     def _from_wheel(self, source: InWheel) -> None:
@@ -200,13 +237,19 @@ class _Writer:
         path = source.wheel
         if path not in self._wheels:
             stream = self._open.enter_context(path.open("rb"))
-            got = Sha256.of_stream(stream)
+            got = self._digest(path)
             if got != source.wheel_sha256:
                 raise DigestMismatchError(
                     what=f"`{path}`", where="the store", expected=source.wheel_sha256, got=got, hint="remove the file"
                 )
             self._wheels[path] = stream
         return self._wheels[path]
+
+    def _digest(self, file: Path) -> Sha256:
+        state = hashlib.sha256()
+        for data in self._pieces(file):
+            state.update(data)
+        return Sha256(state.hexdigest())
 
     def _pieces(self, file: Path) -> Iterator[memoryview]:
         """Yield a file in pieces that are valid until the next: there is one buffer for all files."""

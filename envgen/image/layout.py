@@ -197,12 +197,17 @@ def _documents(images: Sequence[Image]) -> tuple[bytes, str, list[bytes]]:
 
 
 def _claim(directory: Path) -> None:
-    """Make the folder a layout, unless it is somebody's folder of other things."""
+    """Make the folder a layout, unless it is somebody's folder of other things. The lock's file marks ours."""
     if directory.is_dir():
         names = {path.name for path in directory.iterdir()} - {_LOCK}
         if names and MARK not in names:
             raise UserError(
                 f"`{directory}` is not empty and no OCI layout", hint="name another folder with --output, or empty it"
+            )
+        if names - {MARK} and not (directory / _LOCK).exists():
+            raise UserError(
+                f"`{directory}` is an OCI layout that something else wrote; its images would go",
+                hint="name another folder with --output, and bring both together with `skopeo copy`",
             )
     elif directory.exists():
         raise UserError(f"`{directory}` is not a folder", hint="name another one with --output")

@@ -37,7 +37,7 @@ _REFERENCE = re.compile(
 
 _LOGGED = re.compile(r'msg="(?P<text>.*)"')
 _REFUSED = re.compile(r"unauthorized|authentication required|denied|no basic auth|\b40[13]\b", re.IGNORECASE)
-_MISSING = re.compile(r"manifest unknown|name unknown|not found|repository name not known|\b404\b", re.IGNORECASE)
+_MISSING = re.compile(r"manifest unknown|name unknown|repository name not known|\b404\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"`?\bhttps?://\S+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bsha256:[0-9a-f]+|:\d+\b", re.IGNORECASE)
 """Ports, upload numbers and digests in skopeo's messages hold any digits, so also those of a status."""
 

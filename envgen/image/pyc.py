@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
+from envgen.errors import DigestMismatchError
 from envgen.image import pyc_worker
 from envgen.system.process import run
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from envgen.platforms import PythonMinor
     from envgen.system.store import Store
 
-_FORMAT = 1
+_FORMAT = 2
 _KIND = "pyc"
 _SUFFIX = ".pyc"
 
@@ -46,8 +47,11 @@ class Compiler:
         return f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}{_SUFFIX}"
 
     def compiles(self, path: str) -> bool:
-        """Tell whether a path of an environment is a source file that `import` finds, below `lib/python3.11`."""
-        return path.endswith(".py") and f"lib/python{self.minor}/" in path
+        """Tell whether a path of an environment is a source file that `import` finds, below `lib/python3.11`.
+
+        Tests of packages, a seventh of all sources, are not compiled: nobody waits for them in a container.
+        """
+        return path.endswith(".py") and f"lib/python{self.minor}/" in path and "/tests/" not in path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,9 @@ def compile_all(sources: Sequence[Code], compiler: Compiler, *, store: Store) ->
 
     Returns:
         Path of each compiled file -> its bytes; sources that do not compile have none.
+
+    Raises:
+        IntegrityError: a source is not what it should be. What is compiled from it would run in every image to come.
     """
     facts = [_FORMAT, compiler.key, [(code.path, code.sha256) for code in sources]]
     key = Sha256.of(json.dumps(facts).encode())
@@ -86,9 +93,24 @@ def compile_all(sources: Sequence[Code], compiler: Compiler, *, store: Store) ->
 
 
 def _compile(sources: Sequence[Code], compiler: Compiler) -> bytes:
+    for code in sources:
+        _verify(code)
     asked = b"".join(f"{code.file}\0/{code.path}\0".encode() for code in sources)
     isolated = ("-I", "-S", "-B", "-W", "ignore")  # nothing of the machine's settings, and no talk about sources
     return run((*compiler.command, *isolated, pyc_worker.__file__), stdin=asked, env={}).stdout
+
+
+def _verify(code: Code) -> None:
+    with code.file.open("rb") as stream:
+        got = Sha256.of_stream(stream)
+    if got != code.sha256:
+        raise DigestMismatchError(
+            what=f"`/{code.path}`",
+            where=f"`{code.file}`",
+            expected=code.sha256,
+            got=got,
+            hint="somebody changed it: `envgen clean --kind packages`, and make the image again",
+        )
 
 
 def _split(raw: bytes) -> list[bytes]:

@@ -9,6 +9,7 @@ bytes. Here every object of the code has one more reference than it needs while 
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import marshal
 import sys
@@ -42,6 +43,7 @@ def _hold(value: object, held: list[object]) -> None:
 
 def main() -> None:
     """Compile what standard input asks for."""
+    gc.disable()  # code has no cycles, and looking for them takes a fifteenth of the time
     names = sys.stdin.buffer.read().split(b"\0")
     out = sys.stdout.buffer
     for path, name in zip(names[0:-1:2], names[1:-1:2]):  # noqa: B905 - `strict` is younger than Python 3.9

@@ -26,6 +26,17 @@ END = bytes(1024)
 _BLOCK = 512
 _LINK_MODE = 0o777
 
+_NAME = 100
+_SIZE = 8**11
+_ID = 8**7
+"""Bytes of a name, and bounds of the octal numbers that a header has room for."""
+
+_FILE = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0        0%b"
+"""Name, mode, owner, group, size, time, room for the checksum, the type, and what is the same in all files."""
+
+_REST = tarfile.TarInfo().tobuf(tarfile.PAX_FORMAT)[157:]
+"""What follows the type: no link, the magic, no names of owner and group."""
+
 
 def arrange(entries: Iterable[Entry], special: Mapping[str, Directory]) -> list[Entry]:
     """Sort the entries of a layer, and put every folder above them in, once.
@@ -51,7 +62,17 @@ def arrange(entries: Iterable[Entry], special: Mapping[str, Directory]) -> list[
 
 
 def header(entry: Entry) -> bytes:
-    """Write the header blocks of an entry."""
+    """Write the header blocks of an entry: those of most files here, for tarfile takes five times as long."""
+    if isinstance(entry, File) and entry.path.isascii() and len(entry.path) <= _NAME:
+        size, uid, gid = entry.source.size, entry.uid, entry.gid
+        if size < _SIZE and max(uid, gid) < _ID:
+            raw = _FILE % (entry.path.encode().ljust(_NAME, b"\0"), entry.mode, uid, gid, size, MTIME, _REST)
+            return b"%b%06o\0 %b" % (raw[:148], sum(raw), raw[156:])
+    return by_tarfile(entry)
+
+
+def by_tarfile(entry: Entry) -> bytes:
+    """Write the header blocks of any entry."""
     info = tarfile.TarInfo(entry.path)
     info.mtime = MTIME
     match entry:

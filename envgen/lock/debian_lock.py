@@ -7,7 +7,7 @@ reader takes on trust. The format has its own version number.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -28,7 +28,8 @@ IMAGE = "image"
 """Stands among the users of a package for the base of the image."""
 
 _HEADER = "# Made by `envgen lock`: the Debian packages behind this environment. Do not edit.\n"
-_KEYS = ("version", "environment", "platform", "suites", "image", "packages")
+_KEYS = ("version", "environment", "platform", "suites", "image", "recipes", "packages")
+_RECIPE_KEYS = ("suites",)
 _BASE_KEYS = ("suites", "packages", "exclude")
 _PACKAGE_KEYS = ("name", "version", "architecture", "url", "sha256", "size", "used_by")
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian Policy 5.6.1
@@ -73,6 +74,7 @@ class DebianLock:
         platform: what it is locked for.
         suites: of Debian, from which the packages came, sorted.
         base: what the packages of the image were locked for; None where there are none.
+        recipe_suites: recipe -> suites that its packages came from, sorted, where those are not all of `suites`.
         packages: sorted by name, version and architecture.
     """
 
@@ -80,6 +82,7 @@ class DebianLock:
     platform: Platform
     suites: tuple[str, ...]
     base: BaseRequest | None = None
+    recipe_suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     packages: tuple[DebianPackage, ...]
 
     @classmethod
@@ -91,6 +94,7 @@ class DebianLock:
         suites: Iterable[str],
         uses: Mapping[str, Collection[Deb]],
         base: BaseRequest | None = None,
+        recipe_suites: Mapping[str, Iterable[str]] | None = None,
     ) -> Self:
         """Put together what recipes and the image use.
 
@@ -100,23 +104,33 @@ class DebianLock:
             suites: in any order, some perhaps twice.
             uses: name of a recipe, or `IMAGE` -> its packages.
             base: what those of `IMAGE` are locked for.
+            recipe_suites: recipe -> the suites of its packages, some perhaps twice; all of `suites` without.
         """
+        every = tuple(sorted(set(suites)))
+        own = {recipe: tuple(sorted(set(found))) for recipe, found in (recipe_suites or {}).items()}
         users: dict[Deb, set[str]] = {}
         for user, debs in uses.items():
             for deb in debs:
                 users.setdefault(_plain(deb), set()).add(user)
-        found = (DebianPackage(**_fields(deb), used_by=tuple(sorted(by))) for deb, by in users.items())
+        packages = (DebianPackage(**_fields(deb), used_by=tuple(sorted(by))) for deb, by in users.items())
         return cls(
             environment=environment,
             platform=platform,
-            suites=tuple(sorted(set(suites))),
+            suites=every,
             base=base,
-            packages=tuple(sorted(found, key=_sort_key)),
+            recipe_suites={recipe: own[recipe] for recipe in sorted(own) if own[recipe] != every},
+            packages=tuple(sorted(packages, key=_sort_key)),
         )
 
     def used_by(self, user: str) -> tuple[DebianPackage, ...]:
         """Find the packages of a recipe, or of the image."""
         return tuple(package for package in self.packages if user in package.used_by)
+
+    def suites_of(self, package: DebianPackage) -> tuple[str, ...]:
+        """Say which suites a package came from: those of who uses it, of the image before any recipe."""
+        if self.base and IMAGE in package.used_by:
+            return self.base.suites
+        return next((self.recipe_suites.get(recipe, self.suites) for recipe in package.used_by), self.suites)
 
 
 def debian_file_name(environment: str, platform: Platform) -> str:
@@ -132,6 +146,7 @@ def render_debian_lock(lock: DebianLock) -> str:
         "platform": str(lock.platform),
         "suites": list(lock.suites),
         **({"image": {key: list(getattr(lock.base, key)) for key in _BASE_KEYS}} if lock.base else {}),
+        **({"recipes": _recipes(lock.recipe_suites)} if lock.recipe_suites else {}),
         "packages": [_entry(package) for package in sorted(lock.packages, key=_sort_key)],
     }
     return _HEADER + str(yaml.dump(content, Dumper=_DUMPER, sort_keys=False, width=1000, default_flow_style=False))
@@ -158,6 +173,7 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
         platform=root.get("platform").parsed(Platform),
         suites=_texts(root.get("suites")),
         base=_read_base(root.find("image")),
+        recipe_suites=_read_recipes(root.find("recipes")),
         packages=tuple(sorted(packages, key=_sort_key)),
     )
 
@@ -167,6 +183,17 @@ def _read_base(node: Node | None) -> BaseRequest | None:
         return None
     _refuse_unknown(node, _BASE_KEYS)
     return BaseRequest(**{key: _texts(node.get(key)) for key in _BASE_KEYS})
+
+
+def _read_recipes(node: Node | None) -> dict[str, tuple[str, ...]]:
+    found = {} if node is None else node.members()
+    for recipe in found.values():
+        _refuse_unknown(recipe, _RECIPE_KEYS)
+    return {name: _texts(recipe.get("suites")) for name, recipe in found.items()}
+
+
+def _recipes(suites: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, list[str]]]:
+    return {name: {"suites": list(suites[name])} for name in sorted(suites)}
 
 
 def _texts(node: Node) -> tuple[str, ...]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 
 from envgen.errors import LockError
+from envgen.urls import has_token
 
 _LEAKS = (
     (re.compile(r"://[^/\s'\"]*@"), "credentials in a URL"),
-    (re.compile(r"/t/[^/\s'\"$]+/"), "a token in a URL"),
     (re.compile(r"(?<![\w.])(?:/|file:/+)(?:home|Users|root)/"), "a path of somebody's home"),
     (re.compile(r"\b[A-Za-z]:\\"), "a path of Windows"),
 )
-"""What must not stand in a lock. Tokens are conda's form, `https://host/t/<token>/channel`; `${X}` is a placeholder."""
+"""What must not stand in a lock, besides tokens in URLs."""
+
+_URL = re.compile(r"\w+://[^\s'\"]+")
 
 
 def refuse_leaks(text: str, *, where: str) -> None:
@@ -22,9 +24,14 @@ def refuse_leaks(text: str, *, where: str) -> None:
         LockError: it holds a secret or the path of a home; the message names the line, never the secret.
     """
     for number, line in enumerate(text.splitlines(), start=1):
-        for pattern, what in _LEAKS:
-            if pattern.search(line):
-                raise LockError(
-                    f"{where}: line {number} would hold {what}, so the lock is not written",
-                    hint="write channels without credentials, and local ones as paths relative to the project",
-                )
+        if what := _leak(line):
+            raise LockError(
+                f"{where}: line {number} would hold {what}, so the lock is not written",
+                hint="write channels without credentials, and local ones as paths relative to the project",
+            )
+
+
+def _leak(line: str) -> str | None:
+    if any(map(has_token, _URL.findall(line))):
+        return "a token in a URL"
+    return next((what for pattern, what in _LEAKS if pattern.search(line)), None)

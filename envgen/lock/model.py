@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
 from envgen.platforms import Target
 
 if TYPE_CHECKING:
@@ -189,6 +190,15 @@ class Lock:
     def built(self) -> tuple[LockedBuilt, ...]:
         """The packages from recipes."""
         return tuple(p for p in self.packages if isinstance(p, LockedBuilt))
+
+    @property
+    def cuda_runtime(self) -> LockedPackage | None:
+        """The package whose version is that of CUDA, a wheel before one of conda's; None where there is none."""
+        wheels = {package.project: package for package in self.wheels}
+        condas = {package.name: package for package in self.packages if not isinstance(package, LockedWheel)}
+        found: list[LockedPackage] = [wheels[name] for name in CUDA_RUNTIME_PROJECTS if name in wheels]
+        found += [condas[name] for name in CUDA_RUNTIME_PACKAGES if name in condas]
+        return found[0] if found else None
 
 
 def file_name(environment: str, platform: Platform) -> str:

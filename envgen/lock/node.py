@@ -66,16 +66,20 @@ class Node:
 
     def find(self, key: str) -> Node | None:
         """Take the value of a mapping's key, or None where the key is not there."""
-        if not isinstance(self.value, dict):
-            self.fail(f"expected a mapping, got {self.value!r}")
-        if key not in self.value:
+        if key not in self._mapping():
             return None
-        path = f"{self.path}.{key}" if self.path else key
-        return Node(value=self.value[key], source=self.source, path=path)
+        return self._member(key)
 
     def get(self, key: str) -> Node:
         """Take the value of a mapping's key."""
         return self.find(key) or self.fail(f"`{key}` is missing")
+
+    def members(self) -> dict[str, Node]:
+        """Take the values of a mapping, whatever its keys are called."""
+        for key in self._mapping():
+            if not isinstance(key, str):
+                self.fail(f"expected text for every key, got {key!r}")
+        return {key: self._member(key) for key in self.value}
 
     def items(self) -> tuple[Node, ...]:
         """Take the values of a list."""
@@ -94,12 +98,18 @@ class Node:
 
     def texts(self) -> dict[str, str]:
         """Take a mapping of text to text."""
-        if not isinstance(self.value, dict):
-            self.fail(f"expected a mapping, got {self.value!r}")
-        for key, value in self.value.items():
+        for key, value in self._mapping().items():
             if not isinstance(key, str) or not isinstance(value, str):
                 self.fail(f"expected text for text, got {key!r}: {value!r}")
         return dict(self.value)
+
+    def only_json(self) -> None:
+        """Complain about anything within that YAML has and JSON has not: an unquoted date, a number as a key."""
+        inside = self.members().values() if isinstance(self.value, dict) else ()
+        for node in self.items() if isinstance(self.value, list) else inside:
+            node.only_json()
+        if not isinstance(self.value, (dict, list, str, int, float, type(None))):
+            self.fail(f"expected text, got {self.value!r}")
 
     def parsed(self, parse: Callable[[str], T]) -> T:
         """Take a text and what `parse` makes of it; its `ValueError` becomes the complaint."""
@@ -107,3 +117,11 @@ class Node:
             return parse(self.text())
         except (ValueError, KeyError) as error:
             self.fail(str(error))
+
+    def _mapping(self) -> dict[Any, Any]:
+        if not isinstance(self.value, dict):
+            self.fail(f"expected a mapping, got {self.value!r}")
+        return self.value
+
+    def _member(self, key: str) -> Node:
+        return Node(value=self.value[key], source=self.source, path=f"{self.path}.{key}" if self.path else key)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
+from envgen.lock import words
 from envgen.lock.document import PREFIX, content_hash
 from envgen.lock.model import (
     FORMAT,
@@ -19,18 +18,18 @@ from envgen.lock.model import (
     LockedConda,
     LockedPackage,
     LockedWheel,
+    sort_key,
     target_of,
 )
 from envgen.lock.node import Node, load
-from envgen.names import CondaName, ProjectName
+from envgen.names import parse_conda_name, parse_project_name
 from envgen.platforms import Platform, PythonMinor, Target
+from envgen.spec.values import environment_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
-
-_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 def read_lock(text: str, *, source: str = "lock") -> Lock:
@@ -50,23 +49,23 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         root.fail("written by a newer envgen than this")
     platform = _platform(metadata)
     _check_content(metadata, entries, platform)
+    packages = tuple(_package(node, platform, custom) for node in entries)
+    _refuse_twice(root.get("package"), packages)
     return Lock(
-        environment=custom.text("environment"),
+        environment=custom.parsed("environment", environment_name),
         source=_source(metadata),
         target=custom.parsed("virtual-packages", lambda t: _target(t, platform, custom.text("python-minor"))),
-        python=custom.text("python"),
+        python=custom.parsed("python", words.conda_version),
         channels=_channels(metadata),
-        names=custom.parsed("names", json.loads, "{}"),
-        exclude_newer=custom.parsed("exclude-newer", dt.datetime.fromisoformat)
-        if custom.has("exclude-newer")
-        else None,
+        names=custom.parsed("names", words.renamed, "{}"),
+        exclude_newer=custom.parsed("exclude-newer", words.moment) if custom.has("exclude-newer") else None,
         request=custom.parsed("request", Sha256.parse),
-        asked_extras=custom.parsed("asked-extras", _extras, "{}"),
-        extras=custom.parsed("extras", _extras, "{}"),
+        asked_extras=custom.parsed("asked-extras", words.extras, "{}"),
+        extras=custom.parsed("extras", words.extras, "{}"),
         recipes={key: custom.parsed(f"recipe.{key}", Sha256.parse) for key in custom.below("recipe.")},
         debian=custom.parsed("debian-lock", Sha256.parse) if custom.has("debian-lock") else None,
         converter=custom.number("converter"),
-        packages=tuple(_package(node, platform, custom) for node in entries),
+        packages=packages,
     )
 
 
@@ -84,7 +83,7 @@ class _Custom:
         return self.parsed(key, str)
 
     def number(self, key: str) -> int:
-        return self.parsed(key, int)
+        return self.parsed(key, words.count)
 
     def parsed(self, key: str, parse: Callable[[str], T], default: str | None = None) -> T:
         value = self.values.get(PREFIX + key, default)
@@ -110,7 +109,15 @@ def _platform(metadata: Node) -> Platform:
 
 def _check_content(metadata: Node, entries: tuple[Node, ...], platform: Platform) -> None:
     said = metadata.get("content_hash").get(platform)
-    if said.text() != content_hash([node.value for node in entries]):
+    try:
+        got = content_hash([node.value for node in entries])
+    except TypeError:
+        for node in entries:
+            node.only_json()
+        raise
+    except ValueError:
+        said.fail("cannot be computed: a package holds itself")
+    if said.text() != got:
         said.fail("does not fit the packages: the lock was changed by hand or badly merged")
 
 
@@ -126,6 +133,14 @@ def _channels(metadata: Node) -> tuple[str, ...]:
     return tuple(url for url in urls if url != LOCAL_CHANNEL)
 
 
+def _refuse_twice(node: Node, packages: Iterable[LockedPackage]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for package in packages:
+        if sort_key(package) in seen:
+            node.fail(f"`{package.name}` is there twice")
+        seen.add(sort_key(package))
+
+
 def _package(node: Node, platform: Platform, custom: _Custom) -> LockedPackage:
     if node.get("platform").value != platform:
         node.get("platform").fail(f"expected {platform}")
@@ -135,67 +150,71 @@ def _package(node: Node, platform: Platform, custom: _Custom) -> LockedPackage:
     if kind != "conda":
         node.get("manager").fail(f"expected conda or pip, got {kind!r}")
     is_local = node.get("url").text().startswith(f"{LOCAL_CHANNEL}/")
-    return _built(node, custom) if is_local else _conda(node, custom)
+    return _built(node, platform, custom) if is_local else _conda(node, platform, custom)
 
 
 def _wheel(node: Node, custom: _Custom) -> LockedWheel:
-    project, url = node.get("name").text(), node.get("url")
+    project, url = node.get("name").parsed(parse_project_name), node.get("url")
+    version, needs = node.get("version").parsed(words.wheel_version), node.get("dependencies")
     start = f"{PYPI}/{project}/"
     if not url.text().startswith(start):
         url.fail(f"expected {start}<file>")
     return LockedWheel(
-        project=ProjectName(project),
-        version=node.get("version").text(),
-        filename=url.text().removeprefix(start),
+        project=project,
+        version=version,
+        filename=replace(url, value=url.text().removeprefix(start)).parsed(
+            partial(words.wheel_file, project=project, version=version)
+        ),
         sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
         size=custom.size("pip", project),
-        requires={ProjectName(name): text for name, text in node.get("dependencies").texts().items()},
+        requires=_needs(needs, words.requires),
     )
 
 
-def _conda(node: Node, custom: _Custom) -> LockedConda:
-    name = node.get("name").text()
+def _conda(node: Node, platform: Platform, custom: _Custom) -> LockedConda:
+    name, url = node.get("name").parsed(parse_conda_name), node.get("url")
+    above, _, filename = url.text().rpartition("/")
+    replace(url, value=above.rpartition("/")[2]).parsed(partial(words.subdir, platform=platform))
+    replace(url, value=filename).parsed(words.archive_file)
     return LockedConda(
-        name=CondaName(name),
-        version=node.get("version").text(),
-        build=node.get("build").text(),
-        url=node.get("url").text(),
-        md5=node.get("hash").get("md5").parsed(_md5),
+        name=name,
+        version=node.get("version").parsed(words.conda_version),
+        build=node.get("build").parsed(words.build_string),
+        url=url.text(),
+        md5=node.get("hash").get("md5").parsed(words.md5),
         sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
         size=custom.size("conda", name),
-        dependencies=node.get("dependencies").texts(),
+        dependencies=_needs(node.get("dependencies"), words.depends),
     )
 
 
-def _built(node: Node, custom: _Custom) -> LockedBuilt:
-    name, url = node.get("name").text(), node.get("url")
-    subdir, slash, filename = url.text().removeprefix(f"{LOCAL_CHANNEL}/").partition("/")
-    if not slash or "/" in filename:
-        url.fail(f"expected {LOCAL_CHANNEL}/<subdir>/<file>")
+def _built(node: Node, platform: Platform, custom: _Custom) -> LockedBuilt:
+    name, url = node.get("name").parsed(parse_conda_name), node.get("url")
+    version, build = node.get("version").parsed(words.conda_version), node.get("build").parsed(words.build_string)
+    subdir, _, filename = url.text().removeprefix(f"{LOCAL_CHANNEL}/").partition("/")
+    if filename != f"{name}-{version}-{build}.conda":
+        url.fail(f"expected {LOCAL_CHANNEL}/<subdir>/{name}-{version}-{build}.conda, got {url.value!r}")
     return LockedBuilt(
-        name=CondaName(name),
-        version=node.get("version").text(),
-        build=node.get("build").text(),
-        subdir=subdir,
+        name=name,
+        version=version,
+        build=build,
+        subdir=replace(url, value=subdir).parsed(partial(words.subdir, platform=platform)),
         filename=filename,
-        md5=node.get("hash").get("md5").parsed(_md5),
+        md5=node.get("hash").get("md5").parsed(words.md5),
         sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
         size=custom.size("conda", name),
         recipe=custom.text(f"recipe-of.{name}"),
         content=custom.parsed(f"content.{name}", Sha256.parse),
-        dependencies=node.get("dependencies").texts(),
+        dependencies=_needs(node.get("dependencies"), words.depends),
     )
 
 
+def _needs(node: Node, check: Callable[[dict[str, str]], dict[T, str]]) -> dict[T, str]:
+    try:
+        return check(node.texts())
+    except ValueError as error:
+        node.fail(str(error))
+
+
 def _target(text: str, platform: Platform, python: str) -> Target:
-    return target_of(platform, PythonMinor.parse(python), json.loads(text))
-
-
-def _extras(text: str) -> dict[ProjectName, tuple[str, ...]]:
-    return {ProjectName(project): tuple(extras) for project, extras in json.loads(text).items()}
-
-
-def _md5(text: str) -> str:
-    if not _MD5.fullmatch(text):
-        raise ValueError(f"not an md5: {text!r}")
-    return text
+    return target_of(platform, PythonMinor.parse(python), words.virtual_packages(text))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envgen.build.archive import content_digest, extract_conda, write_conda
 from envgen.build.package import read_index
 from envgen.digest import Sha256
+from envgen.system.fs import file_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from envgen.system.store import Store
 
 _FACTS = "built-packages"
+
+_PATIENCE = 3600.0
+"""Seconds to wait while another process or thread builds the same package: some recipes compile for minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +53,27 @@ class Built:
 def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
     """Have a package in the store that `make` builds, and know what its archive would be.
 
+    Whoever wants the same one waits for the first: the outputs of one recipe are asked for side by side, and each
+    asks for all of them.
+
     Args:
         store: keeps the package under its content, and the facts under `inputs`.
         inputs: names everything that determines the package.
         make: fills an empty folder with the extracted package.
     """
+    if known := _kept(store, inputs):
+        return known
+    with store.in_use(), file_lock(store.root / "locks" / f"built-{inputs}", timeout=_PATIENCE):
+        return _kept(store, inputs) or _build(store, inputs, make)
+
+
+def _kept(store: Store, inputs: str) -> Built | None:
+    """Find a package that was built before and is still in the store as it was."""
     facts = _known(store, inputs)
-    if facts and store.package(facts.key):
-        return facts
+    return facts if facts and store.package(facts.key) and not store.altered(facts.key) else None
+
+
+def _build(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
     with store.view() as folder:
         made = folder / "package"
         made.mkdir()

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envgen.build.channel import LocalChannel
-from envgen.create.plan import items_of, make_plan
+from envgen.create.plan import items_of
 from envgen.lock.model import LockedConda
 from envgen.ops.locks import need_lock, platforms_of
 from envgen.ops.materials import provide
-from envgen.ops.packages import materials_of
+from envgen.ops.packages import materials_of, plan
 from envgen.spec.select import select
 from envgen.system.host import detect
 
@@ -52,13 +52,7 @@ def _publish(context: Context, pair: LockPair, channel: LocalChannel) -> list[Pu
     every = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
     items = [item for item in every if not isinstance(item.package, LockedConda)]
     with context.store.in_use():
-        plan = make_plan(
-            items,
-            has_artifact=lambda sha: context.store.artifact(sha) is not None,
-            has_package=lambda key: context.store.package(key) is not None,
-            installed=(),
-        )
-        provide(context, plan, pair)
+        provide(context, plan(context, items), pair)
         return _write(context, items, channel)
 
 

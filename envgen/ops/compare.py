@@ -91,12 +91,14 @@ class Difference:
         platform: of the locks.
         delta: the packages.
         image: what becomes of the image, where both were made on this machine.
+        against: environment and platform of the new side, where two files were named that are of different ones.
     """
 
     environment: str
     platform: Platform
     delta: Delta
     image: ImageChange | None = None
+    against: tuple[str, Platform] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +130,24 @@ def diff(
         old, _, new = (part or _HEAD for part in old.replace("...", "..").partition(".."))
     before = _side(context, old or _HEAD)
     after = _working_tree(context) if new is None else _side(context, new)
+    if not (before.is_whole or after.is_whole):
+        return _of_parts(context.store, before, after, platforms=platforms)
     before, after = _named(context, before, env), _named(context, after, env)
-    after = _aligned(before, after)
     keys = sorted(set.intersection(*_scopes(before, after)))
     chosen = [k for k in keys if (not platforms or k[1] in platforms) and (env is None or k[0] == env)]
     found = (_difference(context.store, key, before.states.get(key), after.states.get(key)) for key in chosen)
     differences = tuple(difference for difference in found if difference.delta)
+    return Comparison(before=before.label, after=after.label, differences=differences)
+
+
+def _of_parts(store: Store, before: Side, after: Side, *, platforms: Sequence[Platform]) -> Comparison:
+    """Compare two single files or environments, of whatever names and platforms they are."""
+    ((old_key, old),), ((new_key, new),) = before.states.items(), after.states.items()
+    found = _difference(store, (old_key[0] or new_key[0] or before.label, old_key[1]), old, new)
+    is_other = old_key[1] != new_key[1] or (old_key[0] != new_key[0] and old_key[0] and new_key[0])
+    difference = replace(found, against=(new_key[0] or after.label, new_key[1]) if is_other else None)
+    is_meant = not platforms or not {old_key[1], new_key[1]}.isdisjoint(platforms)
+    differences = (difference,) if is_meant and difference.delta else ()
     return Comparison(before=before.label, after=after.label, differences=differences)
 
 
@@ -220,14 +234,6 @@ def _named(context: Context, side: Side, env: str | None) -> Side:
         return side
     name = env or select(context.root, None).name
     return replace(side, states={(found or name, p): state for (found, p), state in side.states.items()})
-
-
-def _aligned(before: Side, after: Side) -> Side:
-    """Let two single files be compared that are of one platform, whatever their names say."""
-    if before.is_whole or after.is_whole:
-        return after
-    (key,), ((other, state),) = before.states, after.states.items()
-    return replace(after, states={key: state}) if key[1] == other[1] else after
 
 
 def _side(context: Context, text: str) -> Side:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.create.fit import unfit
-from envgen.create.plan import Plan, items_of, make_plan
+from envgen.create.plan import items_of
 from envgen.create.register import register
 from envgen.errors import HostError, LockError
 from envgen.lock.request import active
 from envgen.names import project_name
 from envgen.ops.locks import need_lock, reasons_against
-from envgen.ops.packages import link_packages, materials_of
+from envgen.ops.packages import link_packages, materials_of, plan
 from envgen.ops.places import conda_settings, destination
 from envgen.prefix import inventory
+from envgen.prefix.audit import damaged
+from envgen.prefix.conda_meta import record_files
 from envgen.prefix.link import link
 from envgen.prefix.transaction import unfinished
 from envgen.spec.select import select
@@ -24,8 +26,10 @@ from envgen.system.host import detect
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from envgen.create.plan import Plan
     from envgen.ops.context import Context
     from envgen.ops.locks import LockPair
     from envgen.ops.places import Place
@@ -41,15 +45,18 @@ class Prepared:
         pair: the lock for this machine's platform.
         prefix: where the environment goes, absolute.
         plan: what is fetched, made, linked and unlinked.
+        damaged: packages of the environment with files that were changed or are missing, and the faults of each;
+            always empty unless it was asked for.
     """
 
     spec: EnvSpec
     pair: LockPair
     prefix: Path
     plan: Plan
+    damaged: Mapping[str, tuple[str, ...]]
 
 
-def prepare(context: Context, *, env: str | None, place: Place, frozen: bool) -> Prepared:
+def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, verify: bool = False) -> Prepared:
     """Read the lock for this machine and plan; nothing moves.
 
     Args:
@@ -57,6 +64,7 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool) ->
         env: name of the spec, or None for the project's only or default one.
         place: where the environment goes.
         frozen: take the lock as it is, without asking whether it is true for the spec.
+        verify: read every file that is there, and link packages anew whose files are not what they were.
 
     Raises:
         LockError: there is no lock, or it is no longer true.
@@ -78,14 +86,21 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool) ->
             hint=f"lower it under `platforms` in {spec.source} and run `envgen lock`, or use another machine",
         )
     prefix = destination(context, env=spec.name, place=place)
-    plan = make_plan(
+    spoilt = _verify(context, prefix) if verify else {}
+    what = plan(
+        context,
         items_of(pair.lock, context.names, materials=materials_of(pair.debian)),
-        has_artifact=lambda sha: context.store.artifact(sha) is not None,
-        has_package=lambda key: context.store.package(key) is not None,
         installed=inventory.read(prefix),
         unfinished=unfinished(prefix) is not None,
+        renew=spoilt.keys(),
     )
-    return Prepared(spec=spec, pair=pair, prefix=prefix, plan=plan)
+    return Prepared(spec=spec, pair=pair, prefix=prefix, plan=what, damaged=spoilt)
+
+
+def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
+    records = len(record_files(prefix))
+    with context.reporter.progress(f"checking {records} packages", total=records, unit="packages") as bar:
+        return damaged(prefix, advance=bar.advance)
 
 
 def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False) -> None:
@@ -116,6 +131,7 @@ def _change(context: Context, prepared: Prepared) -> None:
             store=context.store,
             platform=prepared.pair.lock.platform,
             requested=_requested(prepared, context),
+            renew=prepared.damaged.keys(),
             reporter=context.reporter,
         )
     if conda_settings(context).register:

@@ -19,7 +19,7 @@ from envgen.ops.packages import address
 from envgen.ops.wheels import locate
 from envgen.spec.select import select
 from envgen.system.host import detect
-from envgen.urls import without_login
+from envgen.urls import without_secrets
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _material(context: Context, spec: EnvSpec, pairs: Sequence[LockPair], form: 
         urls=_urls(context, pairs, channel, archives) if form.addresses else {},
         channels={text: _channel_url(context, text) for text in spec.channels},
         channel=channel,
-        index=without_login(context.mirrors.resolve("ENVGEN_PYPI")) if form.addresses else None,
+        index=without_secrets(context.mirrors.resolve("ENVGEN_PYPI")) if form.addresses else None,
         archives=archives,
         licenses=licenses_of(context, locks, fetch=not offline) if form.licenses else {},
         created=_created(context, locks),
@@ -116,7 +116,10 @@ def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
         LockError: there is neither, and the locks need one.
     """
     if found := context.mirrors.find("ENVGEN_CHANNEL"):
-        return without_login(found.url)
+        public = without_secrets(found.url)
+        if public != found.url:
+            context.reporter.note(f"the login for {public} is left out: whoever reads it needs one of their own")
+        return public
     built = [package for lock in locks for package in lock.built]
     if not built:
         return None
@@ -134,9 +137,14 @@ def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
 def _archives(
     context: Context, locks: Sequence[Lock], names: NameTable, channel: str
 ) -> Iterator[tuple[Sha256, Archive]]:
-    """Find the conda archives that wheels were converted to and published as."""
+    """Find the conda archives that wheels were converted to and published as.
+
+    The channel is asked with the login that this machine has for it; what is found is told without.
+    """
+    published = context.mirrors.find("ENVGEN_CHANNEL")
+    source = published.url if published else channel
     for lock in locks:
-        repodata = _repodata(context, f"{channel}/{lock.platform}/repodata.json")
+        repodata = _repodata(context, f"{source}/{lock.platform}/repodata.json")
         for wheel in lock.wheels:
             found = package_id(wheel, target=lock.target, names=names)
             if (entry := repodata.get(f"{found.dist}.conda")) is not None:
@@ -158,7 +166,7 @@ def _repodata(context: Context, url: str) -> dict[str, dict[str, Any]]:
 
 def _channel_url(context: Context, text: str) -> str:
     channel = rattler.Channel(text, rattler.ChannelConfig(root_dir=str(context.root)))
-    return without_login(str(channel.base_url).rstrip("/"))
+    return without_secrets(str(channel.base_url).rstrip("/"))
 
 
 def _created(context: Context, locks: Sequence[Lock]) -> dt.datetime:

@@ -234,7 +234,7 @@ def _image(context: Context, image: Prepared, bar: Progress) -> Image:
     splice = image.compression is Compression.GZIP
     if splice:
         fetch_wheels(context, image.ingredients, names)
-    with _linked(context, image, names, splice=splice) as entries, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with _linked(context, image, names, splice=splice) as entries, ThreadPoolExecutor(_threads()) as pool:
 
         def write(planned: PlannedLayer) -> Layer:
             wanted = [e for share in planned.shares for e in entries(planned, share.part) if share.holds(e.path)]
@@ -243,6 +243,11 @@ def _image(context: Context, image: Prepared, bar: Progress) -> Image:
         missing = sorted(image.missing, key=_cost, reverse=True)
         known = {**image.known, **dict(zip([m.key for m in missing], pool.map(write, missing), strict=True))}
     return _described(image, [known[layer.key] for layer in image.layers])
+
+
+def _threads() -> int:
+    """Say how many layers to write at once: one more than there are cores, for reading from a disk takes none."""
+    return (os.cpu_count() or 1) + 1
 
 
 def _cost(planned: PlannedLayer) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.errors import LockError
+from envgen.errors import LockError, SpecError
 from envgen.lock.debian_lock import IMAGE
 from envgen.lock.image_base import base_request
 from envgen.ops.debs import debian_archive, fetch_debs
+from envgen.ops.faults import fault_of
+from envgen.spec.image import PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from envgen.ops.context import Context
     from envgen.ops.locks import LockPair
     from envgen.platforms import Platform
+    from envgen.sources.debian import DebianArchive
     from envgen.sources.debian_closure import Replaced
     from envgen.spec.model import EnvSpec
 
@@ -48,15 +51,41 @@ def resolve_base(context: Context, spec: EnvSpec, platform: Platform, *, keep: C
         keep: packages that are locked, taken again as long as a suite offers them.
 
     Raises:
-        UnsatisfiableError: a package does not exist, or does not go with the others.
+        SpecError: a package of `image.base.packages` does not exist.
+        UnsatisfiableError: a package does not go with the others.
         NetworkError, IntegrityError: as the archive says.
     """
     if spec.image is None or not platform.is_linux:
         return None
     request = base_request(spec.image.base, platform)
     archive = debian_archive(context, request.suites)
+    _check_names(context, spec, archive, request.packages, platform)
     closure = archive.closure(request.packages, architecture=platform.debian_arch, exclude=request.exclude, keep=keep)
     return Base(request=request, debs=closure.debs, replaced=closure.replaced)
+
+
+def _check_names(
+    context: Context, spec: EnvSpec, archive: DebianArchive, names: Collection[str], platform: Platform
+) -> None:
+    """Look the packages up that the spec itself names.
+
+    Raises:
+        SpecError: some do not exist.
+    """
+    wanted = sorted(set(names) - {text.split()[0] for text in PACKAGES})
+    faults = [
+        fault_of(
+            context,
+            spec,
+            keys=("image", "base", "packages"),
+            item=name,
+            what=f"`image.base.packages`: no suite of Debian has `{name}` for {platform}",
+            hint=f"did you mean `{nearest}`?" if nearest else "check the name, or add to `image.base.suites`",
+        )
+        for name, nearest in archive.missing(wanted, architecture=platform.debian_arch).items()
+    ]
+    if faults:
+        raise SpecError(tuple(fault for error in faults for fault in error.faults))
 
 
 def fetch_base(context: Context, pair: LockPair) -> dict[Deb, Path]:

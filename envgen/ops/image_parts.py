@@ -20,14 +20,14 @@ from envgen.lock.model import LockedWheel
 from envgen.ops.image_base import fetch_base
 from envgen.ops.locks import find_lock, need_lock, reasons_against
 from envgen.ops.materials import provide
-from envgen.ops.packages import link_packages, materials_of
+from envgen.ops.packages import link_packages, materials_of, plan
 from envgen.system.host import detect
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from envgen.create.plan import Item, Plan
+    from envgen.create.plan import Plan
     from envgen.image.content import Environment
     from envgen.image.entries import Entry
     from envgen.ops.context import Context
@@ -83,7 +83,7 @@ def open_ingredients(context: Context, spec: EnvSpec, platform: Platform, *, fro
             hint="run `envgen lock`, or take the lock as it is with --frozen",
         )
     items = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
-    return Ingredients(spec=spec, image=spec.image, pair=pair, plan=_plan(context, items))
+    return Ingredients(spec=spec, image=spec.image, pair=pair, plan=plan(context, items))
 
 
 def gather(context: Context, ingredients: Ingredients) -> list[LinkPackage]:
@@ -98,13 +98,13 @@ def fetch_wheels(context: Context, ingredients: Ingredients, names: Collection[s
         item for item in ingredients.plan.items if item.wanted.name in names and isinstance(item.package, LockedWheel)
     ]
     there = {item.wanted.key for item in items if context.store.artifact(item.package.sha256)}
-    plan = make_plan(
+    missing = make_plan(
         items,
         has_artifact=lambda sha: context.store.artifact(sha) is not None,
         has_package=there.__contains__,
         installed=(),
     )
-    provide(context, plan, ingredients.pair)
+    provide(context, missing, ingredients.pair)
 
 
 class Base:
@@ -182,7 +182,7 @@ def _sibling(context: Context, ingredients: Ingredients, own: LinkPackage) -> Li
     pair = find_lock(context, spec, host) if host in spec.targets else None
     for item in items_of(pair.lock, context.names, materials=materials_of(pair.debian)) if pair else ():
         if item.wanted.name == _PYTHON and item.wanted.version == own.record.version and pair:
-            provide(context, _plan(context, [item]), pair)
+            provide(context, plan(context, [item]), pair)
             return link_packages(context, [item], pair)[0]
     raise UserError(
         f"Python files for {ingredients.platform} are compiled by Python {own.record.version} of this machine, {host}, "
@@ -215,12 +215,3 @@ def _texts(environment: Environment, folder: str) -> Iterator[tuple[str, str]]:
     }
     for path in sorted(files):
         yield path, files[path].read_text(encoding="utf-8")
-
-
-def _plan(context: Context, items: Collection[Item]) -> Plan:
-    return make_plan(
-        items,
-        has_artifact=lambda sha: context.store.artifact(sha) is not None,
-        has_package=lambda key: context.store.package(key) is not None,
-        installed=(),
-    )

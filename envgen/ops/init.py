@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jinja2
 
 from envgen.errors import SpecError, UserError
+from envgen.names import project_name
 from envgen.ops import data
 from envgen.spec.document import nearest
 from envgen.spec.parse import parse_spec
 from envgen.spec.select import FOLDER
 from envgen.system.fs import atomic_write
-from envgen.system.host import detect
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,8 +30,16 @@ _GLIBC = "2.36"
 _GLIBC_OF_CHANNELS = "2.28"
 """What most wheels of today and conda-forge's packages can do with (manylinux_2_28)."""
 
+_PYTHON = "3.11"
+"""What the shipped recipe makes; every other one comes from a channel."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+"""What a MatchSpec or requirement begins with; whether all of it is valid, the parser of specs tells."""
+
 _MACOS = "13.0"
 _CHANNEL = "conda-forge"
+_ALWAYS = {"dependencies": "python", "pypi": "pip"}
+"""What people expect in an environment without asking for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +49,7 @@ class Wishes:
     Attributes:
         name: of it.
         python: the minor version.
-        platforms: those to lock; this machine's without.
+        platforms: those to lock.
         channels: conda channels.
         dependencies: MatchSpecs.
         pypi: requirements.
@@ -49,11 +58,17 @@ class Wishes:
 
     name: str
     python: str
-    platforms: Sequence[Platform] = ()
+    platforms: Sequence[Platform]
     channels: Sequence[str] = ()
     dependencies: Sequence[str] = ()
     pypi: Sequence[str] = ()
     cuda: str | None = None
+
+    @property
+    def added_channel(self) -> str | None:
+        """The channel that is added where nothing else has such a Python."""
+        is_served = self.python == _PYTHON and all(platform.is_linux for platform in self.platforms)
+        return None if self.channels or is_served else _CHANNEL
 
 
 def init(directory: Path, wishes: Wishes, *, today: dt.date) -> Path:
@@ -105,19 +120,24 @@ def _write(directory: Path, name: str, text: str) -> Path:
 
 
 def _render(wishes: Wishes, today: dt.date) -> str:
-    platforms = wishes.platforms or (detect().platform,)
-    needs_channel = not all(platform.is_linux for platform in platforms)
-    channels = list(wishes.channels) or ([_CHANNEL] if needs_channel else [])
+    channels = [*wishes.channels, *filter(None, [wishes.added_channel])]
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  YAML, whose texts `_quoted` writes
     return environment.from_string(data.starter_template()).render(
         name=wishes.name,
         python=wishes.python,
-        platforms={str(platform): _facts(platform, wishes, channels) for platform in dict.fromkeys(platforms)},
+        platforms={str(platform): _facts(platform, wishes, channels) for platform in dict.fromkeys(wishes.platforms)},
         channels=json.dumps(channels),
-        dependencies=[_quoted(text) for text in ("python", *wishes.dependencies) if text],
-        pypi=[_quoted(text) for text in wishes.pypi],
+        dependencies=_with(_ALWAYS["dependencies"], wishes.dependencies),
+        pypi=_with(_ALWAYS["pypi"], wishes.pypi),
         today=today.isoformat(),
     )
+
+
+def _with(name: str, wishes: Sequence[str]) -> list[str]:
+    """Write wishes as YAML, each once, below what is always there unless one of them names it."""
+    names = (match[0] for text in wishes if (match := _NAME.match(text)))
+    is_named = any(project_name(one) == name for one in names)
+    return [_quoted(text) for text in dict.fromkeys(wishes if is_named else (name, *wishes)) if text]
 
 
 def _facts(platform: Platform, wishes: Wishes, channels: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
 from envgen.ops.locks import need_lock, platforms_of
 from envgen.spec.select import select
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _STACK = (
     ("PyTorch", ("torch", "pytorch")),
     ("torchvision", ("torchvision",)),
-    ("CUDA", ("nvidia-cuda-runtime-cu12", "nvidia-cuda-runtime-cu13", "nvidia-cuda-runtime", "cuda-cudart")),
+    ("CUDA", (*CUDA_RUNTIME_PROJECTS, *CUDA_RUNTIME_PACKAGES)),
     ("cuDNN", ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13", "cudnn", "libcudnn")),
     ("NCCL", ("nvidia-nccl-cu12", "nvidia-nccl-cu13", "nccl")),
     ("Triton", ("triton",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.build.package import read_index
@@ -22,7 +22,7 @@ from envgen.sources.recipes import stated_license
 from envgen.spec.select import select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from envgen.digest import Sha256
     from envgen.licenses import LicenseTable
@@ -73,7 +73,9 @@ class Report:
         """Packages that the policy does not let in; an unknown licence counts where it lists what is allowed."""
         if self.policy is None:
             return ()
-        bad = {Judgement.DENIED} if self.policy.allow is None else {Judgement.DENIED, Judgement.UNKNOWN}
+        bad = {Judgement.DENIED, Judgement.NOT_ALLOWED, Judgement.UNKNOWN}
+        if self.policy.allow is None:
+            bad.remove(Judgement.UNKNOWN)
         return tuple(verdict for verdict in self.verdicts if verdict.judgement in bad)
 
 
@@ -97,9 +99,16 @@ def report(context: Context, *, env: str | None, platforms: Sequence[Platform], 
     verdicts = (
         _verdict(package, found.get(sha), spec.licenses, table, tuple(where[sha])) for sha, package in packages.items()
     )
-    return Report(
-        verdicts=tuple(sorted(verdicts, key=lambda v: (v.name, v.version, v.platforms))), policy=spec.licenses
-    )
+    merged = sorted(_merged(verdicts), key=lambda v: (v.name, v.version, v.platforms))
+    return Report(verdicts=tuple(merged), policy=spec.licenses)
+
+
+def _merged(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Say once what holds for a package of several platforms, whose files differ."""
+    where: dict[Verdict, set[Platform]] = {}
+    for verdict in verdicts:
+        where.setdefault(replace(verdict, platforms=()), set()).update(verdict.platforms)
+    yield from (replace(verdict, platforms=tuple(sorted(platforms))) for verdict, platforms in where.items())
 
 
 def licenses_of(context: Context, locks: Sequence[Lock], *, fetch: bool) -> dict[Sha256, License]:

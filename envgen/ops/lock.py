@@ -10,21 +10,33 @@ from envgen.lock.debian_lock import debian_file_name
 from envgen.lock.diff import Changes, diff
 from envgen.lock.graph import nearest_hint
 from envgen.names import project_name
-from envgen.ops.locks import LockPair, find_lock, lock_path, platforms_of, reasons_against
+from envgen.ops import leftover
+from envgen.ops.locks import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
 from envgen.ops.resolve import Resolved, Upgrade, resolve
 from envgen.spec.select import load_all, select
 from envgen.spec.values import match_name
-from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from envgen.ops.context import Context
     from envgen.platforms import Platform
     from envgen.spec.model import EnvSpec
 
-__all__ = ["LockOutcome", "Upgrade", "Verdict", "check", "environments", "lock", "write"]
+__all__ = [
+    "LockOutcome",
+    "Tidied",
+    "Upgrade",
+    "Verdict",
+    "check",
+    "check_orphans",
+    "environments",
+    "lock",
+    "tidy",
+    "write",
+]
+
+MISSING = "it is missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +62,23 @@ class LockOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether one lock is true: `reasons` says why not."""
+    """Whether the lock in a file is true: `reasons` says why not."""
 
-    platform: Platform
     path: str
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidied:
+    """What became of locks that nothing asks for.
+
+    Attributes:
+        removed: paths of those that are gone, and of the Debian locks beside them.
+        orphans: path of one that stays -> why nothing asks for it.
+    """
+
+    removed: tuple[str, ...]
+    orphans: Mapping[str, str]
 
 
 def environments(context: Context) -> tuple[str, ...]:
@@ -112,45 +136,56 @@ def _locked_names(pair: LockPair) -> Iterator[str]:
 
 
 def check(context: Context, *, env: str | None, platforms: Sequence[Platform] = ()) -> tuple[Verdict, ...]:
-    """Say of each lock whether it is true for its spec. Offline.
+    """Say of each lock whether it is true for its spec; one of a platform that the spec dropped is not. Offline.
 
     Raises:
         UserError: the spec or a lock has faults.
     """
     spec = select(context.root, env)
-    return tuple(_verdict(context, spec, platform) for platform in platforms_of(spec, platforms))
+    found = [_verdict(context, spec, platform) for platform in platforms_of(spec, platforms)]
+    for platform, path in leftover.dropped(context, spec).items() if not platforms else ():
+        reasons = (f"{platform} is no longer among the spec's platforms",)
+        found.append(Verdict(path=context.relative(path), reasons=reasons))
+    return tuple(found)
+
+
+def check_orphans(context: Context) -> tuple[Verdict, ...]:
+    """Say of each lock without a spec that it is not true."""
+    return tuple(Verdict(path=context.relative(p), reasons=(why,)) for p, why in leftover.orphans(context).items())
+
+
+def tidy(context: Context, *, envs: Sequence[str | None], everything: bool) -> Tidied:
+    """Remove the locks of platforms that the specs no longer name.
+
+    Args:
+        context: the world.
+        envs: names of specs, or None for the project's only or default one.
+        everything: remove locks without a spec, too; otherwise they are only told.
+    """
+    dropped = [path for env in envs for path in leftover.dropped(context, select(context.root, env)).values()]
+    orphans = leftover.orphans(context)
+    removed = leftover.remove(context, [*dropped, *orphans] if everything else dropped)
+    told = {} if everything else {context.relative(path): why for path, why in orphans.items()}
+    return Tidied(removed=removed, orphans=told)
 
 
 def _verdict(context: Context, spec: EnvSpec, platform: Platform) -> Verdict:
     pair = find_lock(context, spec, platform)
-    reasons = ("it is missing",) if pair is None else reasons_against(context, spec, pair, image=True)
-    return Verdict(platform=platform, path=context.relative(lock_path(context, spec, platform)), reasons=reasons)
+    reasons = (MISSING,) if pair is None else reasons_against(context, spec, pair, image=True)
+    return Verdict(path=context.relative(lock_path(context, spec, platform)), reasons=reasons)
 
 
 def write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved) -> LockOutcome:
-    """Write what changed: the Debian lock first, since the other one holds its digest."""
+    """Write what changed, and say how it differs from what was there."""
     platform = new.lock.platform
     path = lock_path(context, spec, platform)
     beside = context.locks / debian_file_name(spec.name, platform)
-    if new.debian_text is None:
-        beside.unlink(missing_ok=True)
-    written = [
-        _write_text(file, text) for file, text in ((beside, new.debian_text), (path, new.text)) if text is not None
-    ]
+    written = write_pair(path, new.text, beside=beside, debian_text=new.debian_text)
     return LockOutcome(
         platform=platform,
         path=context.relative(path),
         packages=len(new.lock.packages),
-        written=any(written),
+        written=bool(written.changed or written.removed),
         first=old is None,
         changes=diff(old.lock if old else None, new.lock),
     )
-
-
-def _write_text(path: Path, text: str) -> bool:
-    """Write a file unless it has this text already; tell whether it changed."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    path.parent.mkdir(exist_ok=True)
-    atomic_write(path, text)
-    return True

@@ -12,6 +12,7 @@ from envgen.lock.image_base import stale_base
 from envgen.lock.model import Lock, file_name
 from envgen.lock.read import read_lock
 from envgen.ops import data
+from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,40 @@ class LockPair:
     lock: Lock
     debian: DebianLock | None
     debian_digest: Sha256 | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What writing a pair of files changed: paths of files that have another text now, and of those that are gone."""
+
+    changed: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
+
+
+def write_pair(path: Path, text: str, *, beside: Path, debian_text: str | None) -> Written:
+    """Write both files of a lock where they change: the Debian lock first, since the other one holds its digest.
+
+    Args:
+        path: of the conda-lock file.
+        text: of it.
+        beside: path of the Debian lock.
+        debian_text: of it; None removes the file, which would belong to no lock any more.
+    """
+    is_there = beside.exists()
+    if debian_text is None:
+        beside.unlink(missing_ok=True)
+    texts = ((beside, debian_text), (path, text))
+    changed = [file for file, content in texts if content is not None and _write_text(file, content)]
+    return Written(changed=tuple(changed), removed=(beside,) if is_there and debian_text is None else ())
+
+
+def _write_text(path: Path, text: str) -> bool:
+    """Write a file unless it has this text already; tell whether it changed."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return False
+    path.parent.mkdir(exist_ok=True)
+    atomic_write(path, text)
+    return True
 
 
 def lock_path(context: Context, spec: EnvSpec, platform: Platform) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,31 @@ if TYPE_CHECKING:
 _DOWNLOADS = 6
 """Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
 
+_GRACE = 0.5
+"""Seconds for running work to throw away what it has begun once something has gone wrong, or somebody said stop."""
+
+
+class _StoppedError(Exception):
+    """Other work has failed, or the user said stop: nobody waits for this piece of it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stoppable:
+    """Progress through which work hears, at each piece of a file, that it is to stop."""
+
+    shown: Progress
+    stop: threading.Event
+
+    def advance(self, amount: int) -> None:
+        """Tell how much more is done.
+
+        Raises:
+            _StoppedError: no more is wanted.
+        """
+        if self.stop.is_set():
+            raise _StoppedError
+        self.shown.advance(amount)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
@@ -41,8 +67,8 @@ class _Job:
     pair: LockPair
     names: NameTable
     index: WheelIndex
-    fetched: Progress
-    made: Progress
+    fetched: _Stoppable
+    made: _Stoppable
 
 
 def provide(context: Context, plan: Plan, pair: LockPair) -> None:
@@ -52,24 +78,29 @@ def provide(context: Context, plan: Plan, pair: LockPair) -> None:
 
     Raises:
         GoneError: a locked artifact is no longer offered.
-        NetworkError, IntegrityError: as sources and builders say; the first fault stops the rest.
+        NetworkError, IntegrityError: as sources and builders say; the first fault stops the rest. Work that hears
+            nothing, as of a server that sends nothing, is left behind in its thread.
     """
     if not plan.prepare:
         return
-    with _job(context, plan, pair) as job, ThreadPoolExecutor(_DOWNLOADS) as lines, _makers() as hands:
-        fetched = {lines.submit(_fetch, job, item): item for item in sorted(plan.prepare, key=_size, reverse=True)}
+    stop = threading.Event()
+    lines, hands = ThreadPoolExecutor(_DOWNLOADS), _makers()
+    with _job(context, plan, pair, stop) as job:
+        fetched: dict[Future[None], Item] = {}
         made: list[Future[None]] = []
         try:
+            fetched = {lines.submit(_fetch, job, item): item for item in sorted(plan.prepare, key=_size, reverse=True)}
             for done in as_completed(fetched):
                 done.result()
                 made.append(hands.submit(_make, job, fetched[done]))
                 _raise_failures(made)
             for done in as_completed(made):
                 done.result()
-        except BaseException:
-            lines.shutdown(wait=False, cancel_futures=True)
-            hands.shutdown(wait=False, cancel_futures=True)
-            raise
+        finally:
+            stop.set()
+            for pool in (lines, hands):
+                pool.shutdown(wait=False, cancel_futures=True)
+            wait([*fetched, *made], timeout=_GRACE)
 
 
 def _size(item: Item) -> int:
@@ -84,13 +115,20 @@ def _raise_failures(running: list[Future[None]]) -> None:
 
 
 @contextmanager
-def _job(context: Context, plan: Plan, pair: LockPair) -> Iterator[_Job]:
+def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event) -> Iterator[_Job]:
     report = context.reporter
     downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
     packages = report.progress("unpacking", total=sum(map(_size, plan.prepare)) if plan.sizes_known else None)
     with wheel_index(context) as index, downloads as fetched, packages as made:
         names = context.names.overridden(pair.lock.names)
-        yield _Job(context=context, pair=pair, names=names, index=index, fetched=fetched, made=made)
+        yield _Job(
+            context=context,
+            pair=pair,
+            names=names,
+            index=index,
+            fetched=_Stoppable(shown=fetched, stop=stop),
+            made=_Stoppable(shown=made, stop=stop),
+        )
 
 
 def _makers() -> ThreadPoolExecutor:

@@ -16,7 +16,7 @@ from envgen.lock.merge import merge_debian_locks, merge_locks
 from envgen.lock.model import Lock, file_name
 from envgen.lock.read import read_lock
 from envgen.ops.compare import key_of
-from envgen.ops.locks import LockPair
+from envgen.ops.locks import LockPair, write_pair
 from envgen.ops.merge_inputs import INPUTS, Commits, find_commits, merged_project
 from envgen.ops.resolve import Resolved, Upgrade, resolve
 from envgen.spec.select import select
@@ -62,8 +62,10 @@ def drive(context: Context, *, result: Path, path: str) -> None:
 def settle(context: Context) -> tuple[str, ...]:
     """Settle the locks that a merge left in conflict: solve for the specs as they are now, write and stage them.
 
+    A Debian lock that is not needed any more is removed, in git too.
+
     Returns:
-        Paths of the files that were written.
+        Paths of the files that were settled.
 
     Raises:
         UserError: a spec still conflicts, or no lock does.
@@ -76,14 +78,13 @@ def settle(context: Context) -> tuple[str, ...]:
         raise UserError("no lock is in conflict", hint="`envgen lock` renews locks that are stale")
     if open_ones := [path for path in conflicts if path.partition("/")[0] in INPUTS]:
         raise UserError(f"{', '.join(open_ones)} is still in conflict", hint="settle it, and `git add` it, first")
-    written: list[str] = []
+    settled: list[str] = []
     for environment, platform in keys:
         sides = [_stage(repository, stage, environment, platform, context.root) for stage in ("1", "2", "3")]
         spec = select(context.root, environment)
         (new,) = resolve(context, spec, {platform: _preferences(sides, context.root)}, Upgrade())
-        written += _write(context, new, environment, platform)
-    repository.git("add", "--", *written)
-    return tuple(written)
+        settled += _write(context, repository, new, environment, platform)
+    return tuple(settled)
 
 
 def install(context: Context) -> str:
@@ -167,14 +168,18 @@ def _unmerged(repository: Repository) -> list[str]:
     return sorted({line.partition("\t")[2] for line in listed.split("\0") if line})
 
 
-def _write(context: Context, new: Resolved, environment: str, platform: Platform) -> list[str]:
-    texts = {file_name(environment, platform): new.text, debian_file_name(environment, platform): new.debian_text}
-    written = []
-    for name, text in texts.items():
-        if text is not None:
-            atomic_write(context.locks / name, text)
-            written.append(f"locks/{name}")
-    return written
+def _write(
+    context: Context, repository: Repository, new: Resolved, environment: str, platform: Platform
+) -> tuple[str, ...]:
+    """Write and stage both files; return the paths of those that are there now."""
+    lock, debian = (f"locks/{name(environment, platform)}" for name in (file_name, debian_file_name))
+    beside = context.root / debian
+    write_pair(context.root / lock, new.text, beside=beside, debian_text=new.debian_text)
+    if new.debian_text is None:
+        repository.git("rm", "--quiet", "--cached", "--ignore-unmatch", "--", debian)
+    kept = (lock,) if new.debian_text is None else (lock, debian)
+    repository.git("add", "--", *kept)
+    return kept
 
 
 def _key(path: str) -> tuple[str, Platform]:

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from envgen.build.package import record_of
-from envgen.create.plan import Artifact, wheel_of
+from envgen.create.plan import Artifact, Plan, make_plan, wheel_of
 from envgen.lock.model import LockedBuilt, LockedConda
 from envgen.prefix.contents import LinkPackage
 from envgen.records import BuiltPackage, ChannelPackage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from envgen.create.plan import Item
     from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import LockedWheel
     from envgen.ops.context import Context
     from envgen.ops.locks import LockPair
+    from envgen.prefix.inventory import Installed
     from envgen.records import Origin
 
 
@@ -31,6 +32,37 @@ def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
         for recipe in package.used_by:
             found[recipe] = (*found.get(recipe, ()), artifact)
     return found
+
+
+def plan(
+    context: Context,
+    items: Iterable[Item],
+    *,
+    installed: Iterable[Installed] = (),
+    unfinished: bool = False,
+    renew: Collection[str] = frozenset(),
+) -> Plan:
+    """Compare a lock with the store and a prefix, none by default; see `make_plan`.
+
+    A package of the store with a file that was written to since counts as not there. That happens where somebody
+    edits an environment: its files are links to those of the store.
+    """
+    store = context.store
+
+    def has_package(key: str) -> bool:
+        altered = store.altered(key)
+        if altered:
+            context.reporter.note(f"`{key}` was edited in the cache, through an environment; it is made anew")
+        return not altered and store.package(key) is not None
+
+    return make_plan(
+        items,
+        has_artifact=lambda sha: store.artifact(sha) is not None,
+        has_package=has_package,
+        installed=installed,
+        unfinished=unfinished,
+        renew=renew,
+    )
 
 
 def link_packages(context: Context, items: Iterable[Item], pair: LockPair) -> list[LinkPackage]:

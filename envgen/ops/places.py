@@ -36,6 +36,11 @@ class Place:
         if self.name and self.prefix:
             raise UsageError("--name and --prefix name two places for one environment", hint="give one of them")
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the place is known without a project."""
+        return bool(self.name or self.prefix)
+
 
 def conda_settings(context: Context) -> Condarc:
     """Read where the machine's conda keeps environments."""

@@ -13,8 +13,9 @@ from envgen.errors import DigestMismatchError, GoneError, LockError
 from envgen.ops import data
 from envgen.ops.archives import content_key, ensure_built, extract_artifact
 from envgen.ops.debs import debian_archive, fetch_debs
+from envgen.ops.faults import fault_of
 from envgen.records import BuiltPackage, Record
-from envgen.sources.recipes import read_bundle
+from envgen.sources.recipes import DEBIAN, read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from envgen.build.deb_plan import BundlePackage
     from envgen.debs import Deb
+    from envgen.errors import SpecError
     from envgen.lock.model import LockedBuilt
     from envgen.ops.archives import Built
     from envgen.ops.context import Context
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from envgen.sources.debian_closure import Replaced
     from envgen.sources.recipes import Recipe
     from envgen.spec.bundle import Bundle
+    from envgen.spec.model import EnvSpec
 
 _BUILDER = 1
 """Counts changes of how `recipe.yaml` is built that change the bytes."""
@@ -55,21 +58,24 @@ class Made:
     replaced: tuple[Replaced, ...] = ()
 
 
-def make(context: Context, recipe: Recipe, *, platform: Platform, keep: Collection[Deb] = ()) -> Made:
+def make(context: Context, recipe: Recipe, *, spec: EnvSpec, platform: Platform, keep: Collection[Deb] = ()) -> Made:
     """Resolve, fetch and build a recipe, or take from the store what was built before.
 
     Args:
         context: the world.
         recipe: to make.
+        spec: which asks for it.
         platform: to make it for; need not be this machine's.
         keep: Debian packages that are locked, taken again as long as a suite offers them.
 
     Raises:
-        UserError: the recipe has faults, or its script fails.
+        UserError: the recipe has faults, or its script fails, or Debian has nothing for the platform.
         UnsatisfiableError, NetworkError, IntegrityError: as the sources and the builder say.
     """
     if not recipe.is_debian:
         return Made(recipe=recipe, records=(_record(context, recipe, _build(context, recipe, platform)),))
+    if not platform.is_linux:
+        raise _not_for(context, recipe, spec, platform)
     bundle = read_bundle(recipe)
     archive = debian_archive(context, bundle.suites)
     closure = archive.closure(bundle.packages, architecture=platform.debian_arch, exclude=bundle.exclude, keep=keep)
@@ -80,6 +86,17 @@ def make(context: Context, recipe: Recipe, *, platform: Platform, keep: Collecti
         suites=bundle.suites,
         debs=closure.debs,
         replaced=closure.replaced,
+    )
+
+
+def _not_for(context: Context, recipe: Recipe, spec: EnvSpec, platform: Platform) -> SpecError:
+    return fault_of(
+        context,
+        spec,
+        keys=("platforms", platform),
+        what=f"`{recipe.name}` is made of Debian's packages by `recipes/{recipe.name}/{DEBIAN}`, "
+        f"so it exists for Linux only, not for {platform}",
+        hint="add `channels: [conda-forge]`",
     )
 
 
@@ -169,7 +186,7 @@ def _build_bundle(
 
     def fill(dest: Path) -> None:
         files = fetch_debs(context, debs, archive, architecture=platform.debian_arch)
-        build_bundle(bundle, files, platform=platform, dest=dest, reporter=context.reporter)
+        build_bundle(bundle, files, platform=platform, dest=dest)
 
     main, *others = describe(bundle, debs, platform=platform)
     makers: dict[str, Callable[[Path], object]] = {main.key: fill}

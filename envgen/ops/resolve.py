@@ -6,10 +6,14 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import rattler
 from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+from rattler.exceptions import InvalidVersionError
 
 from envgen.build.wheel import CONVERTER_VERSION
 from envgen.digest import Sha256
+from envgen.errors import UsageError
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, DebianLock, render_debian_lock
 from envgen.lock.model import Lock, LockedConda, LockedWheel
@@ -64,13 +68,14 @@ class Upgrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Workbench:
-    """What the solves of one spec share."""
+    """What the solves of one spec share; `warned` is what was said to the person already."""
 
     context: Context
     spec: EnvSpec
     names: NameTable
     index: WheelIndex
     upgrade: Upgrade
+    warned: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,7 @@ def resolve(
         One for each platform, in the same order.
 
     Raises:
+        UsageError: a version in `upgrade` is none of that kind of package.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
     return asyncio.run(_solve_all(context, spec, olds, upgrade))
@@ -123,13 +129,14 @@ async def _solve_all(
 
 async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) -> Resolved:
     context, spec = bench.context, bench.spec
+    pinned_specs, pinned_requirements = _pinned_specs(bench, old), _pinned_requirements(bench, platform, old)
     channels = _channels(context, spec, platform)
     made = await _make_recipes(bench, platform, old, channels)
     base = await _resolve_base(bench, platform, old)
     task = SolveTask(
         target=spec.targets[platform],
-        dependencies=(*spec.dependencies, *_pinned_specs(bench, old)),
-        pypi=(*spec.pypi, *_pinned_requirements(bench, platform, old)),
+        dependencies=(*spec.dependencies, *pinned_specs),
+        pypi=(*spec.pypi, *pinned_requirements),
         names=bench.names,
         recipes=[record for one in made for record in one.records],
         wheels=bench.index,
@@ -138,6 +145,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
         exclude_newer=spec.exclude_newer,
     )
     solution = await solve(task)
+    _tell_remarks(bench, solution)
     if old:
         await _tell_vanished(bench, old.lock, solution)
     return _assemble(bench, platform, solution, made, base)
@@ -148,14 +156,35 @@ def _pinned_requirements(bench: _Workbench, platform: Platform, old: LockPair | 
     wheels = {wheel.project for wheel in old.lock.wheels} if old else set()
     wheels |= {project_name(requirement.name) for requirement in active(bench.spec, bench.spec.targets[platform])}
     pins = bench.upgrade.pins.items()
-    return tuple(Requirement(f"{name}=={version}") for name, version in pins if project_name(name) in wheels)
+    return tuple(_requirement(name, version) for name, version in pins if project_name(name) in wheels)
+
+
+def _requirement(name: str, version: str) -> Requirement:
+    try:
+        return Requirement(f"{name}=={Version(version)}")
+    except InvalidVersion as error:
+        raise _not_a_version(name, version, "`2.8.0`, a version as PEP 440 has them") from error
 
 
 def _pinned_specs(bench: _Workbench, old: LockPair | None) -> tuple[str, ...]:
     """Ask for the pinned versions of what this platform has locked as a conda package, or asks for as one."""
     condas = {str(p.name) for p in old.lock.packages if not isinstance(p, LockedWheel)} if old else set()
     condas |= set(map(match_name, bench.spec.dependencies))
-    return tuple(f"{name} =={version}" for name, version in bench.upgrade.pins.items() if name in condas)
+    return tuple(_match_spec(name, version) for name, version in bench.upgrade.pins.items() if name in condas)
+
+
+def _match_spec(name: str, version: str) -> str:
+    try:
+        return f"{name} =={rattler.Version(version)}"
+    except InvalidVersionError as error:
+        raise _not_a_version(name, version, "`2.8.0`, a version as conda has them") from error
+
+
+def _not_a_version(name: str, version: str, like: str) -> UsageError:
+    return UsageError(
+        f"--upgrade {name}=={version}: expected something like {like}, got {version!r}",
+        hint=f"`--upgrade {name}` takes the newest",
+    )
 
 
 def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
@@ -177,7 +206,7 @@ async def _make_recipes(
         if name not in known or name in found or (channels and await channels.records(CondaName(name))):
             continue
         found[name] = await asyncio.to_thread(
-            make, bench.context, known[name], platform=platform, keep=keep.get(name, ())
+            make, bench.context, known[name], spec=bench.spec, platform=platform, keep=keep.get(name, ())
         )
         waiting += [need for record in found[name].records for need in map(match_name, record.depends)]
     _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
@@ -221,6 +250,14 @@ def _preferred(old: Lock, bench: _Workbench) -> dict[CondaName, Preference]:
     return found
 
 
+def _tell_remarks(bench: _Workbench, solution: Solution) -> None:
+    """Warn, once where several platforms have the same to say."""
+    for text in solution.remarks:
+        if text not in bench.warned:
+            bench.warned.add(text)
+            bench.context.reporter.warn(text)
+
+
 async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> None:
     """Say of each locked wheel that was replaced whether that is because the index dropped it."""
     chosen = {record.origin.sha256 for record in solution.records}
@@ -261,4 +298,5 @@ def _debian_lock(environment: str, platform: Platform, used: Sequence[Made], bas
         suites=[*of_image, *(suite for one in used for suite in one.suites)],
         uses={one.recipe.name: one.debs for one in used if one.debs} | ({IMAGE: base.debs} if base else {}),
         base=base.request if base else None,
+        recipe_suites={one.recipe.name: one.suites for one in used if one.debs},
     )

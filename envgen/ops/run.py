@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from envgen.create.activate import Shell, run_environment, shell_hook
+from envgen.errors import NoProgramError, UserError
 from envgen.ops.places import Place, find_environment
+from envgen.spec.select import spec_files
 from envgen.system.process import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from envgen.ops.context import Context
 
@@ -18,10 +23,36 @@ def run(context: Context, *, env: str | None, place: Place, argv: Sequence[str])
     """Become a command inside an environment: this process is replaced, so signals and exit codes are the command's.
 
     Raises:
-        UserError: no such environment, or no such command in it.
+        NoProgramError: the environment has no such program.
+        UserError: no such environment, or the program cannot be run.
     """
-    prefix = find_environment(context, env=env, place=place)
-    replace(argv, run_environment(prefix, context.environment))
+    try:
+        environment = run_environment(find_environment(context, env=env, place=place), context.environment)
+        _need_program(argv[0], environment)
+    except UserError as error:
+        if env is None:
+            error.hint = _forgotten_dashes(context, place, argv) or error.hint
+        raise
+    replace(argv, environment)
+
+
+def _need_program(program: str, environment: Mapping[str, str]) -> None:
+    """Look for a program as `exec` will; a file that may not be executed is left to that."""
+    if not shutil.which(program, path=environment.get("PATH", "")) and not Path(program).is_file():
+        raise NoProgramError(f"cannot run `{program}`: there is no such program in the environment or on PATH")
+
+
+def _forgotten_dashes(context: Context, place: Place, argv: Sequence[str]) -> str | None:
+    """Guess that the first word of a command was meant to be the environment."""
+    word, *rest = argv
+    try:
+        is_environment = word in {path.stem for path in spec_files(context.root)}
+        is_environment = is_environment or bool(find_environment(context, env=None, place=Place(name=word)))
+    except UserError:
+        is_environment = False
+    if not is_environment or place.prefix or place.name:
+        return None
+    return f"if `{word}` is the environment: `{shlex.join(['envgen', 'run', word, '--', *(rest or ['COMMAND'])])}`"
 
 
 def hook(context: Context, *, env: str | None, place: Place, shell: Shell) -> str:

@@ -11,7 +11,7 @@ from envgen.prefix.conda_meta import META, load, paths_of, record_files
 from envgen.prefix.removal import PYCACHE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 def audit(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
@@ -43,6 +43,29 @@ def audit(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
     faults.extend(f"{path}: owned by {' and '.join(names)}" for path, names in owners.items() if len(names) > 1)
     faults.extend(f"{path}: foreign" for path in _files(prefix) if path not in owners and (compiled or not _pyc(path)))
     return tuple(sorted(faults))
+
+
+def damaged(prefix: Path, *, advance: Callable[[int], object]) -> dict[str, tuple[str, ...]]:
+    """Find packages with files that are missing or changed; see `audit`.
+
+    Args:
+        prefix: the environment.
+        advance: told after each package.
+
+    Returns:
+        Name of the package -> its faults.
+
+    Raises:
+        IntegrityError: a record cannot be read.
+    """
+    found = {}
+    for file in record_files(prefix):
+        record = load(file)
+        entries = {entry["_path"]: entry for entry in paths_of(record)}
+        if faults := tuple(fault for path, entry in entries.items() for fault in _faults_of(prefix, path, entry)):
+            found[record["name"]] = faults
+        advance(1)
+    return found
 
 
 def _odd(record: Mapping[str, Any], entries: Mapping[str, object]) -> set[str]:

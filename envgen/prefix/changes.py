@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envgen.names import CondaName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from envgen.prefix.inventory import Installed
 
@@ -48,11 +48,21 @@ class Changes:
         return bool(self.link or self.unlink)
 
 
-def compare(wanted: Iterable[Wanted], installed: Iterable[Installed]) -> Changes:
-    """Compare by key: one name, version and build can stand for different bytes (a file that was rebuilt)."""
+def compare(
+    wanted: Iterable[Wanted], installed: Iterable[Installed], *, renew: Collection[str] = frozenset()
+) -> Changes:
+    """Compare by key: one name, version and build can stand for different bytes (a file that was rebuilt).
+
+    Args:
+        wanted: what the prefix shall hold.
+        installed: what it holds.
+        renew: names of packages that come anew though nothing differs, for their files are damaged.
+    """
     keys = {want.name: want.key for want in wanted}
     unchanged = {
-        have.name: have for have in installed if have.key is not None and keys.get(CondaName(have.name)) == have.key
+        have.name: have
+        for have in installed
+        if have.key is not None and keys.get(CondaName(have.name)) == have.key and have.name not in renew
     }
     return Changes(
         link=tuple(sorted(keys.keys() - unchanged.keys())),

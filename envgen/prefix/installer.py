@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from typing import TYPE_CHECKING
 
 import rattler
@@ -12,6 +14,7 @@ from rattler.install import InstallerReporter
 from envgen.errors import HostError
 from envgen.prefix.provenance import provenance
 from envgen.records import Wheel
+from envgen.system.fs import os_fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from envgen.events import Progress
     from envgen.platforms import Platform
     from envgen.prefix.contents import LinkPackage
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How Rust writes what the system said."""
 
 
 def install(
@@ -45,6 +51,7 @@ def install(
 
     Raises:
         HostError: a file cannot be linked.
+        UserError: the disk is full, or the prefix may not be written to.
     """
     job = rattler.install(
         [_record(package) for package in packages],
@@ -60,7 +67,9 @@ def install(
     try:
         asyncio.run(job)
     except InstallerError as error:
-        raise HostError(f"packages cannot be linked into `{prefix}`: {error}") from error
+        number = _OS_ERROR.search(str(error))
+        told = OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError()
+        raise os_fault(told, prefix) or HostError(f"packages cannot be linked into `{prefix}`: {error}") from error
 
 
 class _Bar(InstallerReporter):

@@ -68,6 +68,7 @@ def link(
     requested: Mapping[str, str] | None = None,
     alternative_prefix: str | None = None,
     only: Collection[str] | None = None,
+    renew: Collection[str] = frozenset(),
     reporter: Reporter | None = None,
 ) -> LinkResult:
     """Make a prefix hold exactly these packages, and whatever else no package ever owned.
@@ -84,6 +85,7 @@ def link(
             and the records then do not name the store.
         only: names of packages to link into an empty prefix; the others just take part in who owns what. None
             links them all.
+        renew: names of packages to link anew though they are installed, for their files are damaged.
         reporter: gets a bar of packages, and a warning about files that were in the way.
 
     Raises:
@@ -99,6 +101,7 @@ def link(
         requested=requested or {},
         alternative_prefix=alternative_prefix,
         only=frozenset(package.record.name for package in packages) if only is None else frozenset(only),
+        renew=frozenset(renew),
         reporter=reporter or NullReporter(),
     )
     _refuse_twice(job.packages)
@@ -117,6 +120,7 @@ class _Job:
     requested: Mapping[str, str]
     alternative_prefix: str | None
     only: frozenset[str]
+    renew: frozenset[str]
     reporter: Reporter
 
 
@@ -152,7 +156,7 @@ def _settle(job: _Job) -> LinkResult:
     left, installed = unfinished(job.prefix), inventory.read(job.prefix)
     if left:
         clean_up(job.prefix, left, kept={path for have in installed for path in have.files})
-    changes = compare(map(_wanted, job.packages), installed)
+    changes = compare(map(_wanted, job.packages), installed, renew=job.renew)
     if changes:
         changes = _change(job, changes)
     _tell_requests(job, changes)

@@ -98,8 +98,8 @@ class _Search:
                 chosen = await self._attempt(self._request.lines)
             except SolverError as error:
                 if not self._widen():
-                    core = await self._core()
-                    raise await explain(self._task, self._catalogue, self._request.lines, core, str(error)) from error
+                    core, tree = await self._core(str(error))
+                    raise await explain(self._task, self._catalogue, self._request.lines, core, tree) from error
                 continue
             if not self._improve(chosen):
                 return chosen
@@ -127,16 +127,26 @@ class _Search:
             raise
         return [catalogue.offer_of(record) for record in found]
 
-    async def _core(self) -> tuple[Line, ...]:
-        """Find lines of the spec that conflict, such that without any one of them the rest would not."""
-        core = list(self._request.lines)
-        for line in self._request.lines:
+    async def _core(self, tree: str) -> tuple[tuple[Line, ...], str]:
+        """Find lines of the spec that conflict, such that without any one of them the rest would not.
+
+        Python goes last: whatever needs a Python that cannot be had would be blamed for it otherwise.
+
+        Args:
+            tree: what the solver says of all lines.
+
+        Returns:
+            The lines, and what the solver says of them alone.
+        """
+        python, *others = self._request.lines
+        core = [python, *others]
+        for line in (*others, python):
             rest = [other for other in core if other is not line]
             try:
                 await self._attempt(rest)
-            except SolverError:
-                core = rest
-        return tuple(core)
+            except SolverError as error:
+                core, tree = rest, str(error)
+        return tuple(core), tree
 
     def _widen(self) -> bool:
         """Offer more of the projects that stand in the way, most of the nearest; tell whether there was more."""
@@ -218,7 +228,17 @@ def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None) -> S
             extras[project] = tuple(sorted({*extras.get(project, ()), offer.extra}))
     records = [_decode(task, offer, extras, python) for offer in chosen if not offer.extra]
     ordered = tuple(sorted(records, key=lambda record: record.name))
-    return Solution(target=task.target, records=ordered, extras=dict(sorted(extras.items())))
+    remarks = tuple(sorted(filter(None, map(_unknown_extra, chosen))))
+    return Solution(target=task.target, records=ordered, extras=dict(sorted(extras.items())), remarks=remarks)
+
+
+def _unknown_extra(offer: Offer) -> str | None:
+    """Remark on an extra that a wheel does not have, which adds nothing then; misspelt ones look like that."""
+    origin = offer.origin
+    if not isinstance(origin, Candidate) or not offer.extra or offer.extra in origin.metadata.provides_extra:
+        return None
+    has = ", ".join(f"`{extra}`" for extra in sorted(origin.metadata.provides_extra))
+    return f"`{origin.project}` {origin.version} has no extra `{offer.extra}`; it has {has or 'none'}"
 
 
 def _decode(task: SolveTask, offer: Offer, extras: dict[ProjectName, tuple[str, ...]], python: str | None) -> Record:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 
 from envgen.names import CondaName, project_name
-from envgen.platforms import dotted
+from envgen.platforms import DEFAULT_GLIBC, dotted
+from envgen.records import BuiltPackage, Record
 from envgen.solve.encode import key_of
 from envgen.solve.listing import Reason
 from envgen.wheels import needed_glibc, without_extras
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Target
     from envgen.solve.catalogue import Catalogue
     from envgen.solve.conflicts import Edge
+    from envgen.solve.encode import Offer
     from envgen.solve.listing import Listing, Rejection
     from envgen.solve.task import SolveTask
 
@@ -31,6 +33,10 @@ _SHOWN = 3
 
 _VIRTUAL = {"__cuda": ("CUDA", "cuda"), "__glibc": ("glibc", "glibc"), "__osx": ("macOS", "macos")}
 """What a virtual package is called, and its key under `platforms:` in the spec."""
+
+
+_BOOKWORM = "3.11."
+"""The Python of Debian 12, of which the shipped recipe is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +62,32 @@ async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
         return _of_project(edge, project, known.listing, specifiers, task.target)
     if offers := catalogue.offers.get(edge.name):
         versions = list(dict.fromkeys(key_of(offer.record)[1] for offer in reversed(offers)))
-        return Cause(text=f"none of the {len(offers)} packages on offer meets it; there are {_few(versions)}")
+        return Cause(text=f"there is no such version of `{edge.name}`; {_there_are(versions)}", hint=_of_recipe(offers))
     return await _of_missing(edge, task)
 
 
 def _of_virtual(edge: Edge, target: Target) -> Cause:
     what, key = _VIRTUAL.get(edge.name, (edge.name, None))
     has = target.virtual_packages().get(edge.name)
-    text = (
-        f"the spec says {what} {has} for {target.platform}" if has else f"the spec has no {what} for {target.platform}"
-    )
+    if has is None:
+        text = f"the spec has no {what} for {target.platform}"
+    elif key and getattr(target, key) is None:
+        text = f"{what} is {has} by default, since the spec says nothing of it for {target.platform}"
+    else:
+        text = f"the spec says {what} {has} for {target.platform}"
     hint = f"if the machines have it, say so under `platforms: {target.platform}: {key}:`" if key else None
+    if hint and edge.offer and isinstance(edge.offer.origin, Record):
+        hint += "; else add `channels: [conda-forge]`, whose packages need less than those of recipes"
     return Cause(text=text, hint=hint)
+
+
+def _of_recipe(offers: Sequence[Offer]) -> str | None:
+    """Say where else versions are of what a recipe makes, which is one version."""
+    made = next((o.origin for o in offers if isinstance(o.origin, Record)), None)
+    if made is None or not isinstance(made.origin, BuiltPackage):
+        return None
+    remark = " (what Debian bookworm has)" if made.name == "python" and made.version.startswith(_BOOKWORM) else ""
+    return f"`recipes/{made.origin.recipe}` makes {made.version}{remark}; for another add `channels: [conda-forge]`"
 
 
 def _of_extra(edge: Edge, project: ProjectName, refused: Mapping[tuple[Version, str], str]) -> Cause:
@@ -100,11 +120,11 @@ def _of_project(edge: Edge, project: ProjectName, listing: Listing, specifiers: 
     if sources:
         return Cause(
             text=f"there is no wheel of `{project}` {_few(sources)}, only a source archive",
-            hint=f"`recipes/{project}/recipe.yaml` can build it",
+            hint=_write_recipe(edge, project),
         )
     if not listing.versions:
         return Cause(text=f"the wheel index has no files of `{project}`")
-    return Cause(text=f"there is no such version of `{project}`; there are {_few(listing.versions)}")
+    return Cause(text=f"there is no such version of `{project}`; {_there_are(listing.versions)}")
 
 
 def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Rejection], target: Target) -> Cause:
@@ -140,10 +160,12 @@ def _of_platform(
     tags = detail.split(", ")
     single = (tag for several in tags for tag in several.split("."))
     glibc = needed_glibc(tag for tag in single if tag.endswith(f"_{target.platform.machine}"))
-    if glibc and target.glibc and glibc > target.glibc:
-        needed, stated = map(dotted, (glibc, target.glibc))
+    has = target.glibc or DEFAULT_GLIBC
+    if glibc and glibc > has:
+        needed, stated = map(dotted, (glibc, has))
+        default = "" if target.glibc else ", the default"
         return (
-            f"no wheel of {which} runs with glibc {stated}: those of {newest} need {needed}",
+            f"no wheel of {which} runs with glibc {stated}{default}: those of {newest} need {needed}",
             f'`{target.platform}: {{glibc: "{needed}"}}` under `platforms:` if the machines have it',
         )
     text = f"no wheel of {which} runs on {target.platform}; those of {newest} are for {_few(tags)}"
@@ -154,14 +176,23 @@ def _platform_hint(edge: Edge, project: ProjectName, detail: str) -> str:
     """Suggest a marker where a line of the spec asks for what only other machines have, else a recipe."""
     machines = [machine for machine in ("x86_64", "aarch64", "arm64", "amd64") if machine in detail]
     if edge.line is None or edge.requirement is None or not machines:
-        return f"`recipes/{project}/recipe.yaml` can provide it"
+        return _write_recipe(edge, project)
     wanted = "AMD64" if machines[0] == "amd64" else machines[0]
     return f'if it is not needed there: `{edge.requirement.name} ... ; platform_machine == "{wanted}"`; else a recipe'
+
+
+def _write_recipe(edge: Edge, project: ProjectName) -> str:
+    instead = " instead of `pypi:`" if edge.line else ""
+    return f"write `recipes/{project}/recipe.yaml`, which builds it, and name it under `dependencies:`{instead}"
 
 
 def _nearest(name: str, names: Iterable[str]) -> str | None:
     found = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.75)
     return f"did you mean `{found[0]}`?" if found else None
+
+
+def _there_are(versions: Sequence[object]) -> str:
+    return f"there {'is' if len(versions) == 1 else 'are'} {_few(versions)}"
 
 
 def _few(items: Sequence[object]) -> str:

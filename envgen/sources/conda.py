@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from rattler import Channel, ChannelConfig, Gateway, Subdir
@@ -10,6 +11,7 @@ from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidChannelE
 
 from envgen.errors import NetworkError, UserError
 from envgen.system.credentials import display
+from envgen.urls import has_token, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
     from envgen.names import CondaName
     from envgen.platforms import Platform
+
+_URL = re.compile(r"(?:for url )?[('`\"]*\b[a-z]+://\S+")
+_LONGEST = 200
+"""Characters of a reason."""
 
 
 class ChannelSource:
@@ -61,7 +67,7 @@ class ChannelSource:
         try:
             found = await self._gateway.names(self._channels, self._subdirs, channel_relations="disabled")
         except (GatewayError, FetchRepoDataError, IoError) as error:
-            raise _unreachable(self._channels) from error
+            raise _unreachable(self._channels, error) from error
         return tuple(sorted(name.normalized for name in found))
 
     async def _fetch(self, name: CondaName) -> tuple[RepoDataRecord, ...]:
@@ -76,17 +82,26 @@ class ChannelSource:
                 [channel], self._subdirs, [name], recursive=False, channel_relations="disabled"
             )
         except (GatewayError, FetchRepoDataError, IoError) as error:
-            raise _unreachable([channel]) from error
+            raise _unreachable([channel], error) from error
         return tuple(record for records in answer for record in records)
 
 
-def _unreachable(channels: Sequence[Channel]) -> NetworkError:
-    # rattler's own text may hold the credentials of the URL; the chained error has it for those who look
-    where = ", ".join(display(channel.base_url) for channel in channels)
+def _unreachable(channels: Sequence[Channel], error: Exception) -> NetworkError:
+    urls = (channel.base_url for channel in channels)
+    where = ", ".join(without_secrets(url) if has_token(url) else display(url) for url in urls)
     return NetworkError(
-        f"the conda channel at {where} cannot be read",
+        f"the conda channel at {where} cannot be read: {_reason(str(error))}",
         hint="check the channel's address and the network, or leave `channels:` empty: envgen needs none",
     )
+
+
+def _reason(said: str) -> str:
+    """Shorten what rattler said to its last cause, without URLs: they may hold credentials.
+
+    Its lines are like `error sending request for url (...)`, `Caused by: tcp connect error`.
+    """
+    last = said.strip().splitlines()[-1].strip() if said.strip() else "no reason given"
+    return _URL.sub("", last.removeprefix("Caused by: ")).strip()[:_LONGEST]
 
 
 def _channel(text: str, root: Path) -> Channel:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import lzma
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -97,6 +98,13 @@ class DebianArchive:
             UnsatisfiableError, NetworkError, IntegrityError: see `close` and `verify_release`.
         """
         return close(names, offers=self._offers(architecture, keep), exclude=exclude, keep=keep)
+
+    def missing(self, names: Iterable[str], *, architecture: str) -> dict[str, str | None]:
+        """Find names that no suite offers, also not as a virtual package: name -> the nearest one that there is."""
+        offers = self._offers(architecture, ())
+        absent = [name for name in names if not offers.candidates(name) and not offers.providers(name)]
+        known = sorted({name for index in self._loaded[architecture] for name in index.names()}) if absent else []
+        return {name: next(iter(get_close_matches(name, known, n=1, cutoff=0.7)), None) for name in absent}
 
     def find(self, deb: Deb, *, architecture: str) -> Deb | None:
         """Find where the bytes of a locked package are offered now; None where no suite has them any more.

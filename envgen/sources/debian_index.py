@@ -107,6 +107,10 @@ class PackageIndex:
             if name in candidate.provides:
                 yield candidate
 
+    def names(self) -> Iterator[str]:
+        """Yield the name of every package."""
+        return (found[1].decode() for found in re.finditer(rb"^Package: (.+)$", self._text, re.MULTILINE))
+
     def _parse_around(self, at: int) -> Candidate:
         stanza = self._text[self._text.rindex(b"\n\n", 0, at + 1) + 2 : self._text.index(b"\n\n", at + 1)]
         return parse_candidate(Deb822(stanza), archive=self._archive)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -31,6 +34,10 @@ _LARGEST = 8 << 20
 """Bytes of METADATA beyond which a wheel is refused: real ones end below one MiB."""
 
 _OK = 200
+
+_DAMAGED = (zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
+"""What `zipfile` raises for damaged zips beside its own BadZipFile: for a bad or short stream, for an odd version or
+method (NotImplementedError, a RuntimeError), for a flag of encryption, for a name that is no UTF-8."""
 
 
 class MetadataReader:
@@ -94,7 +101,7 @@ class MetadataReader:
             with path.open("rb") as stream:
                 return metadata_of(stream, file.filename)
         except zipfile.BadZipFile as error:
-            raise ArtifactError(f"`{file.filename}` is not a zip file: {error}") from error
+            raise ArtifactError(f"`{file.filename}` is not a usable zip file: {error}") from error
 
 
 class RangeFile(io.RawIOBase):
@@ -178,8 +185,17 @@ def metadata_of(stream: io.RawIOBase | BinaryIO, filename: str) -> bytes:
 
     Raises:
         ArtifactError: there is none, more than one, or an unreasonably large one.
-        zipfile.BadZipFile: the stream is no zip file.
+        zipfile.BadZipFile: the stream is no zip file, or a damaged one.
     """
+    try:
+        return _metadata_of(stream, filename)
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # the system's fault; bzip2's for a bad stream has no number
+            raise
+        raise zipfile.BadZipFile(f"it cannot be read: {error!r}") from error
+
+
+def _metadata_of(stream: io.RawIOBase | BinaryIO, filename: str) -> bytes:
     with zipfile.ZipFile(stream) as wheel:
         found = [info for info in wheel.infolist() if _is_metadata(info.filename)]
         if len(found) > 1:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from envgen.names import ProjectName
 
 _JSON = "application/vnd.pypi.simple.v1+json"
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+"""What taking a document of another shape apart raises."""
+
 _SDIST_ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
 ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -38,10 +41,10 @@ class ProjectFile:
     Attributes:
         filename: as listed.
         url: absolute.
-        sha256: of the file; None where the index gives another digest or none.
+        sha256: of the file; None where the index gives another digest, an unreadable one or none.
         size: bytes, where the index says so.
         requires_python: as listed, unchecked.
-        uploaded: aware moment of upload, where the index says so.
+        uploaded: aware moment of upload, where the index says so readably.
         yanked: withdrawn by its authors (PEP 592).
         metadata: whether METADATA is served beside the file (PEP 658), and its digest where the index gives one.
     """
@@ -64,8 +67,9 @@ class ProjectPage:
         sdists: texts of versions in the names of source archives.
     """
 
-    def __init__(self, *, url: str, entries: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, *, url: str, project: str, entries: Iterable[Mapping[str, Any]]) -> None:
         self._url = url
+        self._project = project
         self._wheels: dict[str, list[Mapping[str, Any]]] = {}
         sdists = set()
         for entry in entries:
@@ -78,11 +82,23 @@ class ProjectPage:
         self.sdists: frozenset[str] = frozenset(sdists)
 
     def files(self, version: str) -> tuple[ProjectFile, ...]:
-        """Type the wheels of one of `versions`, in the order of the page."""
-        return tuple(_file(entry, self._url) for entry in self._wheels[version])
+        """Type the wheels of one of `versions`, in the order of the page.
+
+        Raises:
+            NetworkError: an entry lacks what it must have.
+        """
+        entries = self._wheels[version]
+        try:
+            return tuple(_file(entry, self._url) for entry in entries)
+        except _MALFORMED as error:
+            raise _no_page(self._project, error) from error
 
     def all_files(self) -> Iterable[ProjectFile]:
-        """Type every wheel of the page."""
+        """Type every wheel of the page.
+
+        Raises:
+            NetworkError: see `files`.
+        """
         return (file for version in self.versions for file in self.files(version))
 
 
@@ -100,12 +116,16 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
     """
     try:
         entries = _json_entries(body) if "json" in content_type else _html_entries(body, project=project, url=url)
-        return ProjectPage(url=url, entries=entries)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NetworkError(
-            f"the wheel index answered for `{project}` with something that is no page of the Simple API: {error!r}",
-            hint="is the configured index address the one of a Simple API (it usually ends in `/simple`)?",
-        ) from error
+        return ProjectPage(url=url, project=project, entries=entries)
+    except _MALFORMED as error:
+        raise _no_page(project, error) from error
+
+
+def _no_page(project: str, error: Exception) -> NetworkError:
+    return NetworkError(
+        f"the wheel index answered for `{project}` with something that is no page of the Simple API: {error!r}",
+        hint="is the configured index address the one of a Simple API (it usually ends in `/simple`)?",
+    )
 
 
 def _json_entries(body: bytes) -> list[Mapping[str, Any]]:
@@ -145,23 +165,30 @@ def _sdist_version(filename: str) -> str:
 def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
     # PEP 714: `core-metadata` is the new name of `dist-info-metadata`
     metadata = entry.get("core-metadata", entry.get("dist-info-metadata")) or False
-    uploaded = entry.get("upload-time")
     return ProjectFile(
         filename=entry["filename"],
         url=urljoin(base, entry["url"]),
         sha256=_sha256(entry.get("hashes")),
         size=entry.get("size"),
         requires_python=entry.get("requires-python"),
-        uploaded=_moment(uploaded) if uploaded else None,
+        uploaded=_moment(entry.get("upload-time")),
         yanked=bool(entry.get("yanked")) or entry.get("yanked") == "",  # PEP 592: an empty reason is one too
         metadata=(_sha256(metadata) or True) if isinstance(metadata, dict) else bool(metadata),
     )
 
 
 def _sha256(hashes: Mapping[str, str] | None) -> Sha256 | None:
-    return Sha256.parse(hashes["sha256"]) if hashes and "sha256" in hashes else None
+    try:
+        return Sha256.parse(hashes["sha256"]) if hashes and "sha256" in hashes else None
+    except ValueError:  # HTML says it after a `#` that anything may follow; without a digest, a wheel is not chosen
+        return None
 
 
-def _moment(text: str) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(text)
+def _moment(text: str | None) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

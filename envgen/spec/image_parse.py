@@ -21,6 +21,7 @@ from envgen.spec.image import (
     ImageUser,
     Service,
 )
+from envgen.urls import has_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +36,16 @@ _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:\s*\[(?P<only>[a-z0-9 -]+)\])?")  # Debian Policy 5.6.1, 7.1
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)", re.IGNORECASE)
-_SECRET = re.compile(r"(?:.*_)?(?:TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)")
+_SECRET = re.compile(
+    r".*(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?|_PWD|_PASS|_PAT)"
+    r"|(?:PG|MYSQL_)?(?:PASS|PWD|PAT)"
+)
+"""Names of variables that hold secrets: PGPASSWORD, DB_PASS, MYSQL_PWD, GITHUB_PAT, HF_TOKEN."""
+
+_LOGIN = re.compile(r"(?<!ssh)://[^/?#@\s]+@")
+"""An address with a login in it. `ssh://git@host` holds no secret."""
+
+_READABLE = "everybody who has the image could read it"
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _ARCHITECTURES = ("amd64", "arm64")
 _ROOTS = ("/opt", "/srv", "/home")
@@ -217,8 +227,8 @@ def _environment(section: Value | None, places: Mapping[str, str]) -> dict[str, 
         elif name in _OWN_VARIABLES:
             value.fault(f"`{value.key}`: the image sets it itself")
         elif _SECRET.fullmatch(name.upper()):
-            value.fault(f"`{value.key}`: everybody who has the image could read it", "give it at run time: `--env`")
-        elif text is not None:
+            value.fault(f"`{value.key}`: {_READABLE}", "give it at run time: `--env`")
+        elif text is not None and not _has_login(value, text):
             found[name] = text
     return found
 
@@ -233,7 +243,15 @@ def _expanded(text: str, places: Mapping[str, str]) -> str:
 
 def _labels(section: Value | None) -> dict[str, str]:
     fields = section.fields().items() if section else ()
-    return {name: text for name, value in fields if (text := value.text()) is not None}
+    return {name: text for name, value in fields if (text := value.text()) is not None and not _has_login(value, text)}
+
+
+def _has_login(value: Value, text: str) -> bool:
+    """Fault a text with an address that holds a login or a token."""
+    found = _LOGIN.search(text) is not None or any(map(has_token, text.split()))
+    if found:
+        value.fault(f"`{value.key}` holds an address with a login: {_READABLE}", "take it out; give it at run time")
+    return found
 
 
 def _check_ports(keys: Mapping[str, Value], image: ImageSpec) -> None:

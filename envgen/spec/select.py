@@ -33,7 +33,7 @@ def find_root(directory: Path) -> Path:
             return folder
     raise UserError(
         f"no folder `{FOLDER}` in {start} or above it",
-        hint=f"make one with a spec in it, such as `{FOLDER}/my-env{_SUFFIX}`, or change to your project",
+        hint="begin a project here with `envgen init`, which writes a first spec, or change to yours",
     )
 
 
@@ -46,7 +46,7 @@ def spec_files(root: Path) -> tuple[Path, ...]:
     found = sorted(p for p in (root / FOLDER).glob(f"*{_SUFFIX}") if not p.name.startswith("."))
     if not found:
         other = sorted(p.name for p in (root / FOLDER).glob("*.yml"))
-        hint = f"rename `{other[0]}`: specs end in `{_SUFFIX}`" if other else f"write `{FOLDER}/my-env{_SUFFIX}`"
+        hint = f"rename `{other[0]}`: specs end in `{_SUFFIX}`" if other else "write the first one with `envgen init`"
         raise UserError(f"no spec in {root / FOLDER}", hint=hint)
     return tuple(found)
 

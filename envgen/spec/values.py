@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
 from envgen.spec.document import BadValueError, nearest
+from envgen.urls import has_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,6 @@ _ARCHSPEC = re.compile(r"[a-z0-9_]+")
 _PROJECT = re.compile(r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]")  # PEP 508
 _CONDA_NAME = re.compile(r"(?!_?_?$)[a-z0-9_.-]+")  # CEP 26
 _ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(\[[\w, .-]*\])?)\s*=?\s*(?P<version>\d[\w.+!*]*)\s*(?P<rest>;.*)?")
-_TOKEN = re.compile(r"/t/[^/$]")
 
 
 def python_minor(text: str) -> PythonMinor:
@@ -136,7 +136,7 @@ def match_name(text: str) -> str:
 def channel(text: str) -> str:
     """Check a channel: a name, a URL, or a path relative to the project."""
     url = urlsplit(text)
-    if url.username or url.password or _TOKEN.search(url.path):
+    if url.username or url.password or has_token(text):
         raise BadValueError(
             "the channel's URL holds credentials, which would end up in the repository",
             hint="take them out and store them with `rattler auth`, `conda token` or in ~/.netrc",

@@ -16,7 +16,7 @@ from envgen.system.process import ProcessError, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds for the drivers to answer: a cold machine with eight GPUs takes five, a hung driver for ever."""
 
 _NVIDIA, _INTEL = "0x10de", "0x8086"
@@ -34,11 +34,27 @@ CUDA_ERRORS = {
     100: "the driver sees no device",
     101: "invalid device",
     214: "an uncorrectable memory (ECC) error",
+    304: "a call of the operating system failed",
     802: "the system is not ready: the fabric manager does not run",
     803: "the driver's library and its kernel module are of different versions",
     804: "the compatibility library does not support this GPU",
     999: "unknown error",
 }
+
+NVML_ERRORS = {
+    # https://docs.nvidia.com/deploy/nvml-api/group__nvmlDeviceEnumvs.html
+    4: "insufficient permissions",
+    9: "the kernel module is not loaded",
+    12: "a shared library of the driver is missing",
+    15: "a GPU has fallen off the bus",
+    17: "the operating system blocks the driver",
+    18: "driver/library version mismatch",
+    20: "out of memory",
+    999: "unknown error",
+}
+
+_NOT_THERE = "No such file or directory"
+"""The linker's words where there is no library at all, unlike one that cannot be loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +76,16 @@ class Nvidia:
         cuda: newest CUDA version that the driver supports, `(12, 8)`; None without a driver.
         driver: version of the kernel driver, where NVML tells it.
         problem: why the driver cannot be used, in words; None where it can, or where nothing of NVIDIA's is there.
+        status: of `cuInit`, a `CUresult`; None where libcuda could not be asked.
+        on_bus: devices on the PCI bus; None where nobody could look.
     """
 
     gpus: tuple[NvidiaGpu, ...] = ()
     cuda: tuple[int, int] | None = None
     driver: str | None = None
     problem: str | None = None
+    status: int | None = None
+    on_bus: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +118,17 @@ def look(program: Path) -> Accelerators:
         program: `drivers.py` of the recipe `accel-runtime`.
     """
     try:
-        done = run([sys.executable, "-I", program], timeout=_PATIENCE)
+        return parse(run([sys.executable, "-I", program], timeout=PATIENCE).stdout)
     except ProcessError as error:
         ending = "did not answer" if error.status is None else f"crashed the process that asked it ({error.status})"
-        return Accelerators(nvidia=Nvidia(problem=f"the driver {ending}"), intel=Intel(problem="not asked"))
-    return parse(done.stdout)
+    except (ValueError, KeyError, TypeError) as error:  # a driver that writes to standard output itself
+        ending = f"said what is not understood ({error!r})"
+    return unanswered(f"the driver {ending}")
+
+
+def unanswered(why: str) -> Accelerators:
+    """Describe a machine whose drivers could not be asked."""
+    return Accelerators(nvidia=Nvidia(problem=why), intel=Intel(problem="not asked"))
 
 
 def parse(document: bytes | str) -> Accelerators:
@@ -110,21 +136,35 @@ def parse(document: bytes | str) -> Accelerators:
     raw = json.loads(document)
     vendors = [entry["vendor"] for entry in raw["pci"]]
     return Accelerators(
-        nvidia=_nvidia(raw["cuda"], raw["nvml"], on_bus=_NVIDIA in vendors),
+        nvidia=_nvidia(raw["cuda"], raw["nvml"], on_bus=vendors.count(_NVIDIA)),
         intel=_intel(raw["level_zero"], on_bus=vendors.count(_INTEL)),
     )
 
 
-def _nvidia(cuda: dict[str, Any], nvml: dict[str, Any], *, on_bus: bool) -> Nvidia:
+def _nvidia(cuda: dict[str, Any], nvml: dict[str, Any], *, on_bus: int) -> Nvidia:
     if "error" in cuda:
-        return Nvidia(problem=f"an NVIDIA GPU is there, but no driver: {cuda['error']}" if on_bus else None)
+        return Nvidia(problem=_no_library(cuda["error"], on_bus=bool(on_bus)), on_bus=on_bus)
     version, status = cuda["version"], cuda["init"]
     return Nvidia(
         gpus=tuple(_gpu(device) for device in cuda["devices"]),
         cuda=(version // 1000, version % 1000 // 10) if version else None,
         driver=nvml.get("driver") or None,
-        problem=f"the driver cannot be started: {CUDA_ERRORS.get(status, 'error')} ({status})" if status else None,
+        problem=_cannot_start(status, nvml.get("init", 0)) if status else None,
+        status=status,
+        on_bus=on_bus,
     )
+
+
+def _no_library(error: str, *, on_bus: bool) -> str | None:
+    if not error.endswith(_NOT_THERE):
+        return f"the driver's library cannot be loaded: {error}"
+    return f"an NVIDIA GPU is there, but no driver: {error}" if on_bus else None
+
+
+def _cannot_start(status: int, nvml: int) -> str:
+    """Say it in the words of libcuda, and in NVML's, which are often the clearer ones."""
+    said = f"the driver cannot be started: {CUDA_ERRORS.get(status, 'error')} ({status})"
+    return f"{said}; NVML: {NVML_ERRORS.get(nvml, 'error')} ({nvml})" if nvml else said
 
 
 def _gpu(device: dict[str, Any]) -> NvidiaGpu:

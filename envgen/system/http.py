@@ -30,7 +30,7 @@ from envgen.system.answer import ABSENT, Answer, RangeUnsupportedError
 from envgen.system.connection import check_address, proxy_for, redirected, tls_context
 from envgen.system.credentials import Credentials, display, without_login
 from envgen.system.file_url import open_file_url
-from envgen.system.retry import Patience, TransientError
+from envgen.system.retry import ATTEMPTS, Patience, TransientError
 from envgen.system.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Http:
         reporter: hears of second tries.
         sleep: waits that many seconds.
         jitter: returns a number in [0, 1) that spreads the tries of many clients.
+        attempts: failures in a row after which a server counts as down.
     """
 
     def __init__(
@@ -93,9 +94,11 @@ class Http:
         reporter: Reporter | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self._environment = environment
-        self._patience = Patience(sleep=sleep, jitter=jitter, note=(reporter or NullReporter()).note)
+        note = (reporter or NullReporter()).note
+        self._patience = Patience(sleep=sleep, jitter=jitter, note=note, attempts=attempts)
         self._lock = threading.Lock()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._known: Credentials | None = None

@@ -35,7 +35,8 @@ def find_index_url(environment: Mapping[str, str], home: Path, root: Path) -> tu
         return url.strip(), "PIP_INDEX_URL"
     for path in config_files(environment, home, root):
         try:
-            text = path.read_text(encoding="utf-8")
+            # pip reads in the locale's encoding, which is not for us to know: a comment in Latin-1 does no harm
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:  # as pip, which skips what is not there or not for us
             continue
         if found := parse_index_url(text, str(path)):
@@ -64,11 +65,12 @@ def parse_index_url(text: str, where: str) -> str | None:
     """Read `index-url` from pip's configuration.
 
     Args:
-        text: such as `[global]`, on the next line `index-url = https://...`.
+        text: such as `[global]`, on the next line `index-url = https://...`; a byte that is no UTF-8 is a lone
+            surrogate in it.
         where: name of the file, for errors.
 
     Raises:
-        SpecError: it cannot be parsed.
+        SpecError: it cannot be parsed, or the address is not in UTF-8.
     """
     parser = _Parser()
     try:
@@ -77,8 +79,15 @@ def parse_index_url(text: str, where: str) -> str | None:
         raise SpecError((Fault(where=where, what=" ".join(error.message.split())),)) from error
     for section in _SECTIONS:
         if url := parser.get(section, "index-url", fallback="").strip():
-            return url
+            return _in_utf8(url, where)
     return None
+
+
+def _in_utf8(url: str, where: str) -> str:
+    """Refuse what the file did not have in UTF-8: nobody can tell which letters were meant, of a password perhaps."""
+    if any("\udc80" <= letter <= "\udcff" for letter in url):
+        raise SpecError((Fault(where=where, what="`index-url` is not in UTF-8", hint="write the file in UTF-8"),))
+    return url
 
 
 class _Parser(configparser.RawConfigParser):

@@ -23,13 +23,23 @@ _FEATURES = {
 
 _BF16 = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})
 
+_EMULATORS = {"QEMU": "QEMU", "VirtualApple": "Rosetta"}
+"""How the names of processors begin that a program stands for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
-    """A processor: as it calls itself, and its features in a fixed order; `name` is empty where none is told."""
+    """A processor.
+
+    Attributes:
+        name: as it calls itself; empty where none is told.
+        features: in a fixed order.
+        emulator: the program that stands for it, or shows another processor than programs are compiled for.
+    """
 
     name: str
     features: tuple[str, ...]
+    emulator: str | None = None
 
     @property
     def has_bf16(self) -> bool:
@@ -37,23 +47,35 @@ class Processor:
         return not _BF16.isdisjoint(self.features)
 
 
-def look(root: Path = Path("/")) -> Processor:
-    """Look at the machine's processor; where there is no `proc/cpuinfo`, nothing is known of it."""
+def look(root: Path = Path("/"), *, machine: str = "") -> Processor:
+    """Look at the machine's processor; where there is no `proc/cpuinfo`, nothing is known of it.
+
+    Args:
+        root: of the file system.
+        machine: as `uname -m` names it; empty where that is not known.
+    """
     try:
         text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
-    return parse_cpuinfo(text)
+    return parse_cpuinfo(text, machine=machine)
 
 
-def parse_cpuinfo(text: str) -> Processor:
-    """Read `/proc/cpuinfo`: `model name : AMD EPYC` and `flags : fpu avx2`, or on aarch64 `Features : fp asimd`."""
+def parse_cpuinfo(text: str, *, machine: str = "") -> Processor:
+    """Read `/proc/cpuinfo`: `model name : AMD EPYC` and `flags : fpu avx2`, or on aarch64 `Features : fp asimd`.
+
+    Under `qemu-user` programs for one processor see this file of another: then it says `CPU implementer` to x86-64.
+    """
     values: dict[str, str] = {}
     for line in text.splitlines():
         key, _, value = line.partition(":")
         values.setdefault(key.strip(), value.strip())
     words = set((values.get("flags") or values.get("Features") or "").split())
+    name = values.get("model name", "")
+    emulator = next((program for begin, program in _EMULATORS.items() if name.startswith(begin)), None)
+    foreign = {"x86_64": "CPU implementer", "aarch64": "vendor_id"}.get(machine) in values
     return Processor(
-        name=values.get("model name", ""),
-        features=tuple(name for word, name in _FEATURES.items() if word in words),
+        name=name,
+        features=() if foreign else tuple(name for word, name in _FEATURES.items() if word in words),
+        emulator="QEMU" if foreign else emulator,
     )

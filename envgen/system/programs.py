@@ -14,8 +14,8 @@ from envgen.system.process import ProcessError, run
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_PATIENCE = 10.0
-"""Seconds: conda takes one on a cold disk."""
+_PATIENCE = 4.0
+"""Seconds: conda takes one on a cold disk. A program that takes longer is there, and its version is not told."""
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 

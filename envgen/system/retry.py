@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.errors import NetworkError
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ATTEMPTS = 5
+ATTEMPTS = 5
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 8.0
 """Seconds. Five tries span up to 7.5 s: name servers and registries under load recovered within 2 s in trials."""
 
@@ -44,12 +44,15 @@ class Patience:
     Attributes:
         sleep: waits that many seconds.
         jitter: returns a number in [0, 1): many clients must not come back in step.
-        note: hears of each further try.
+        note: hears of each further try, but not of one more request that fails as another one did.
+        attempts: how many failures in a row are too many.
     """
 
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
     note: Callable[[str], None]
+    attempts: int = ATTEMPTS
+    _noted: dict[tuple[str, int], object] = field(default_factory=dict)
 
     def persist(self, once: Callable[[], T], *, hint: str) -> T:
         """Do something until it succeeds, fails for good, or has failed too often.
@@ -63,10 +66,17 @@ class Patience:
                 return once()
             except TransientError as fault:
                 failures = 1 if fault.moved >= _ENOUGH_PROGRESS else failures + 1
-                if failures >= _ATTEMPTS:
-                    raise NetworkError(f"{fault}, after {failures} tries", hint=fault.hint or hint) from fault
-                self.note(f"{fault}; trying again")
+                if failures >= self.attempts:
+                    tries = f", after {failures} tries" if failures > 1 else ""
+                    raise NetworkError(f"{fault}{tries}", hint=fault.hint or hint) from fault
+                self._tell(str(fault), failures)
                 self.sleep(max(min(fault.wait, _LONGEST_WAIT), delay(failures, self.jitter())))
+
+    def _tell(self, fault: str, failures: int) -> None:
+        """Say it once for all requests that run side by side: with a dead proxy each would say it."""
+        mine = object()
+        if self._noted.setdefault((fault, failures), mine) is mine:
+            self.note(f"{fault}; trying again")
 
 
 def delay(failures: int, jitter: float) -> float:

@@ -4,6 +4,8 @@
     packages/<key>/                 extracted conda packages, read by hard links from environments
     blobs/<2 hex>/<sha256>          layers of images, read-only
     cache/<kind>/<2>/<key>          small facts, each behind its own digest
+    repodata/                       what rattler keeps of the indices of channels
+    channel/<subdir>/               archives that `envgen build` writes; nothing here reads them
     views/<random>/                 short-lived folders of one installation
     locks/                          empty files that processes hold while they work
 
@@ -33,6 +35,7 @@ from envgen.system.fs import (
     atomic_write,
     explained,
     file_lock,
+    newest,
     remove_tree,
     tree_files,
 )
@@ -50,14 +53,23 @@ _PATIENCE = 3600.0
 
 _DIGEST_SIZE = 32
 
+_SEALED = "info"
+"""Folder of a package whose time says when all its files were there: no environment links to anything in it."""
+
 
 class Kind(StrEnum):
-    """What the store holds; `temporary` are views and leftovers of processes that died."""
+    """What the store holds; `temporary` are views and leftovers of processes that died.
+
+    Everything can be had again: what is downloaded from where the locks say, what is made from that. The `channel` is
+    written again by `envgen build`; no environment and no lock of this machine needs it, but other people's files may.
+    """
 
     ARTIFACTS = "artifacts"
     PACKAGES = "packages"
     BLOBS = "blobs"
     CACHE = "cache"
+    REPODATA = "repodata"
+    CHANNEL = "channel"
     TEMPORARY = "temporary"
 
 
@@ -161,12 +173,30 @@ class Store:
         """
         with explained(self.root), self.in_use(), atomic_dir(self._package_path(key)) as folder:
             yield folder
+            _seal(folder)
+
+    def altered(self, key: str) -> bool:
+        """Tell whether a file of a package was written to since the package was made: environments hold links to it.
+
+        Who puts its time back afterwards goes unnoticed.
+        """
+        folder = self._package_path(key)
+        try:
+            sealed = (folder / _SEALED).stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        return newest(folder) > sealed
 
     def ensure_package(self, key: str, make: Callable[[Path], object]) -> Path:
-        """Find a package or let `make` fill a folder with it; processes that want the same one wait for the first."""
-        if found := self.package(key):
+        """Find a package or let `make` fill a folder with it; processes that want the same one wait for the first.
+
+        One that was altered is made anew; environments keep the files that they have.
+        """
+        if (found := self.package(key)) and not self.altered(key):
             return found
         with self._making(f"package-{key}"):
+            if self.altered(key):
+                remove_tree(self._package_path(key))
             if not self.package(key):
                 with self.new_package(key) as folder:
                     make(folder)
@@ -270,6 +300,8 @@ class Store:
             Kind.PACKAGES: "packages/*",
             Kind.BLOBS: "blobs/*/*",
             Kind.CACHE: "cache/*/*/*",
+            Kind.REPODATA: "repodata/*",
+            Kind.CHANNEL: "channel/*",  # by subdir, for an index without its archives would lie
         }[kind]
         return sorted(path for path in self.root.glob(pattern) if not path.name.startswith(TEMPORARY))
 
@@ -303,6 +335,15 @@ def _safe(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise ValueError(f"not a key of the store: {key!r}")
     return key
+
+
+def _seal(package: Path) -> None:
+    """Set the time of a package's seal; archives may hold files from the future."""
+    seal = package / _SEALED
+    if seal.is_dir():
+        os.utime(seal)
+        moment = max(newest(package), seal.stat().st_mtime_ns)
+        os.utime(seal, ns=(moment, moment))
 
 
 def _check_owner(root: Path) -> None:

@@ -34,7 +34,8 @@ class Faults:
         missing: paths that answer 404.
         gone: paths that answer 410.
         redirect: path -> where it has moved to.
-        pause: seconds between pieces of 64 KiB.
+        pause: seconds between pieces of 64 KiB ...
+        paused: ... of these paths; of all where there are none.
         ranges: False ignores Range headers.
         etags: False sends none.
         authorization: answer 401 unless the Authorization header is this one.
@@ -51,6 +52,7 @@ class Faults:
     gone: frozenset[str] = frozenset()
     redirect: Mapping[str, str] = field(default_factory=dict)
     pause: float = 0
+    paused: frozenset[str] = frozenset()
     ranges: bool = True
     etags: bool = True
     authorization: str | None = None
@@ -230,5 +232,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         for at in range(0, len(body), _PIECE):
             self.wfile.write(body[at : at + _PIECE])
-            if faults.pause:
+            if faults.pause and (not faults.paused or self.path in faults.paused):
                 time.sleep(faults.pause)

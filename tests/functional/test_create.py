@@ -136,6 +136,41 @@ def test_the_end_says_how_to_use_what_was_made(
     cli.process(*shlex.split(without)[1:]).succeeded()
 
 
+def eggs(prefix: Path) -> Path:
+    return next((prefix / "lib").glob("python*/site-packages/eggs.py"))
+
+
+def edit(file: Path) -> str:
+    """Write to a file in place, so that whoever has it by a hard link sees it; give back what it held."""
+    before = file.read_text()
+    with file.open("a") as out:
+        out.write("version = 'edited'\n")
+    return before
+
+
+def test_an_edit_in_one_environment_does_not_reach_the_next(locked: Project, cli: Command) -> None:
+    before = edit(eggs(make(cli)))
+    outcome = cli("create", "--name", "other").succeeded()
+    assert "was edited in the cache" in outcome.err
+    assert eggs(cli.directory.parent / "home/envs/other").read_text() == before
+    assert "was edited" not in cli("create", "--name", "third").succeeded().err
+
+
+def test_verify_restores_what_was_changed_or_is_missing(locked: Project, cli: Command) -> None:
+    prefix = make(cli)
+    before = edit(eggs(prefix))
+    lost = eggs(prefix).with_name("spam.py")
+    lost.unlink()
+    assert "nothing to do" in cli("create").succeeded().err
+    planned = cli("create", "--verify", "--dry-run", "--json").succeeded().json()
+    assert planned["link"] == sorted(planned["damaged"]) == ["eggs", "spam"]
+    assert planned["damaged"]["spam"] == [f"{lost.relative_to(prefix)}: missing"]
+    outcome = cli("create", "--verify").succeeded()
+    assert "eggs is linked anew" in outcome.err
+    assert (eggs(prefix).read_text(), lost.is_file()) == (before, True)
+    assert "nothing to do" in cli("create", "--verify").succeeded().err
+
+
 def test_dry_run_shows_the_plan_and_does_nothing(locked: Project, cli: Command) -> None:
     outcome = cli("create", "--dry-run").succeeded()
     assert "spam" in outcome.err

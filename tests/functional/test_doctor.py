@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from typing import TYPE_CHECKING
+
+from envgen.ops import doctor as ops
+from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from tests.command import Command, Project
 
@@ -31,11 +38,15 @@ def test_for_people(locked: Project, cli: Command) -> None:
 def test_a_mirror_that_is_not_there(locked: Project, cli: Command) -> None:
     outcome = cli("doctor", ENVGEN_PYPI="file:///nowhere/to/be/found")
     assert outcome.code == 1
-    assert "ENVGEN_PYPI (file:///nowhere/to/be/found): there is nothing" in outcome.out
+    assert "ENVGEN_PYPI (file:///nowhere/to/be/found): there is no such folder" in outcome.out
     unset = cli("doctor", ENVGEN_PYPI="nonsense")
     assert unset.code == 1
     assert "ENVGEN_PYPI is not a URL" in unset.out
     assert "problem" in unset.err
+
+
+def test_a_mirror_on_this_machine(locked: Project, cli: Command, tmp_path: Path) -> None:
+    cli("doctor", ENVGEN_PYPI=str(tmp_path), ENVGEN_DEBIAN=tmp_path.as_uri()).succeeded()
 
 
 def test_outside_a_project(cli: Command, tmp_path: Path) -> None:
@@ -46,5 +57,36 @@ def test_outside_a_project(cli: Command, tmp_path: Path) -> None:
 
 
 def test_a_spec_without_a_lock(demo: Project, cli: Command) -> None:
-    lines = cli("doctor").succeeded().out.splitlines()
-    assert "(no lock for linux-64)" in lines[-1]
+    outcome = cli("doctor").succeeded()
+    assert "note     lock      `demo` is not locked for linux-64\n" in outcome.out
+    assert outcome.out.splitlines()[-1].startswith("demo (no lock for linux-64): ")
+
+
+def test_a_spec_for_another_platform(project: Project, cli: Command) -> None:
+    project.spec("arm", SPEC.replace("linux-64", "linux-aarch64"))
+    cli("lock").succeeded()
+    outcome = cli("doctor", "arm")
+    assert outcome.code == 1
+    assert "PROBLEM  lock      `arm` is made for linux-aarch64, and this machine is linux-64\n" in outcome.out
+    assert outcome.err.splitlines()[-1].startswith("hint: add linux-64 under `platforms` in environments/arm.yaml")
+
+
+def test_a_mirror_that_says_nothing(locked: Project, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops, "_PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        outcome = cli("doctor", ENVGEN_PYPI=url)
+        assert time.monotonic() - began < 20
+    assert outcome.code == 1
+    assert f"PROBLEM  mirrors   ENVGEN_PYPI ({url}): no answer within 0 s" in outcome.out
+
+
+def test_a_mirror_that_refuses_is_asked_once(locked: Project, cli: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    outcome = cli("doctor", "--json", ENVGEN_PYPI=url)
+    assert outcome.code == 1
+    (problem,) = (found for found in outcome.json()["findings"] if found["level"] == "problem")
+    assert problem["what"] == f"ENVGEN_PYPI ({url}): cannot reach 127.0.0.1: Connection refused"
+    assert "trying again" not in outcome.err

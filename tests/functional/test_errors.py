@@ -47,6 +47,13 @@ def test_no_project_at_all(cli: Command, tmp_path: Path) -> None:
     outcome = cli("lock", cwd=tmp_path / "home")
     assert outcome.code == 1
     assert "environments" in outcome.err
+    assert "hint: begin a project here with `envgen init`" in outcome.err
+
+
+def test_unknown_command_has_the_nearest(cli: Command) -> None:
+    outcome = cli("lokc")
+    assert outcome.code == 2
+    assert "there is no command `lokc`\nhint: did you mean `lock`?" in outcome.err
 
 
 def test_several_environments_and_none_is_the_default(demo: Project, cli: Command) -> None:

@@ -14,6 +14,7 @@ import yaml
 from conda_lock.lockfile import parse_conda_lock_file
 
 from envgen.export.formats import FORMATS
+from tests.builders.server import serve
 from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:
@@ -72,6 +73,23 @@ def test_explicit_takes_converted_wheels_from_the_channel(locked: Project, cli: 
         assert (channel / url.removeprefix(f"{channel.as_uri()}/")).is_file()
         assert re.fullmatch("[0-9a-f]{32}", digest)
     assert outcome.err == ""
+
+
+def test_no_secret_of_a_channel_leaves(locked: Project, cli: Command, tmp_path: Path) -> None:
+    channel = tmp_path / "channel"
+    cli("build", "--channel", str(channel)).succeeded()
+    with serve(tmp_path) as server:
+        (tmp_path / "t").mkdir()
+        (tmp_path / "t/tk-123").symlink_to(tmp_path)
+        secret = server.url.replace("//", "//me:hunter2@") + "/t/tk-123/channel"
+        for form in FORMATS:
+            outcome = cli("export", form, "--platform", "linux-64", ENVGEN_CHANNEL=secret).succeeded()
+            assert "tk-123" not in outcome.out + outcome.err, form
+            assert "hunter2" not in outcome.out + outcome.err, form
+        explicit = cli("export", "explicit", ENVGEN_CHANNEL=secret).succeeded()
+    assert f"{server.url}/channel/linux-64/spam-1.0-" in explicit.out
+    assert f"the login for {server.url}/channel is left out" in explicit.err
+    assert "/t/tk-123/channel/linux-64/repodata.json" in server.paths()
 
 
 def test_what_a_recipe_makes_needs_a_channel(locked: Project, cli: Command) -> None:

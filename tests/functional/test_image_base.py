@@ -56,6 +56,15 @@ def test_the_security_suite_counts(imaged: Project, registries: Registries, cli:
     assert base(imaged)["openssh-server"] == "1.0-1+deb12u1"
 
 
+def test_a_package_that_no_suite_has_is_told_with_its_line(imaged: Project, cli: Command) -> None:
+    lines = ["image:", "  base:", "    suites: [bookworm]", "    packages:", "      - bash", "      - tinni [amd64]"]
+    imaged.spec("demo", SPEC.partition("image:")[0] + "\n".join(lines))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    fault = "environments/demo.yaml:10: `image.base.packages`: no suite of Debian has `tinni` for linux-64"
+    assert f"{fault} (did you mean `tini`?)" in outcome.err
+
+
 def test_locking_again_changes_nothing(imaged: Project, cli: Command) -> None:
     before = imaged.locks()
     cli("lock").succeeded()
@@ -91,8 +100,8 @@ def test_a_package_that_is_not_there_is_named(imaged: Project, cli: Command) -> 
     before = imaged.locks()
     imaged.spec("demo", SPEC.replace("{suites", "{packages: [no-such-package], suites"))
     outcome = cli("lock")
-    assert outcome.code == 3, outcome.err
-    assert "no Debian suite offers `no-such-package`" in outcome.err
+    assert outcome.code == 1, outcome.err
+    assert "no suite of Debian has `no-such-package`" in outcome.err
     assert imaged.locks() == before
 
 

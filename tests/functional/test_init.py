@@ -31,7 +31,7 @@ def empty(tmp_path: Path) -> Path:
 def test_init_writes_what_lock_takes(project: Project, cli: Command, registries: Registries) -> None:
     cli("init", "train", "--platform", "linux-64", "--pypi", "spam ==1.0", "--pypi", "ham[bacon]").succeeded()
     text = (project.root / "environments/train.yaml").read_text()
-    assert yaml.safe_load(text)["pypi"] == ["spam ==1.0", "ham[bacon]"]
+    assert yaml.safe_load(text)["pypi"] == ["pip", "spam ==1.0", "ham[bacon]"]
     cli("lock").succeeded()
     assert "train.linux-64.conda-lock.yml" in project.locks()
 
@@ -43,7 +43,43 @@ def test_init_in_an_empty_folder_takes_its_name(empty: Path, cli: Command) -> No
     spec = select(empty)
     assert spec.name == "my-work"
     assert spec.dependencies == ("python",)
+    assert [str(requirement) for requirement in spec.pypi] == ["pip"]
     assert spec.channels == ()
+
+
+def test_init_in_a_folder_whose_name_cannot_be_one(tmp_path: Path, cli: Command) -> None:
+    folder = tmp_path / "my work"
+    folder.mkdir()
+    outcome = cli("init", cwd=folder)
+    assert outcome.code == 2
+    assert "'my work', cannot be the name of an environment" in outcome.err
+    assert "`envgen init NAME`" in outcome.err
+    assert list(folder.iterdir()) == []
+
+
+def test_init_asks_for_nothing_twice(empty: Path, cli: Command) -> None:
+    wishes = ["--dependency", "Python", "--dependency", "cmake", "--dependency", "cmake", "--pypi", "pip >=24"]
+    cli("init", *wishes, cwd=empty).succeeded()
+    spec = select(empty)
+    assert spec.dependencies == ("Python", "cmake")
+    assert [str(requirement) for requirement in spec.pypi] == ["pip>=24"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "channels"),
+    [
+        (["--python", "3.12"], ("conda-forge",)),
+        (["--python", "3.12", "--channel", "mine"], ("mine",)),
+        (["--platform", "osx-arm64"], ("conda-forge",)),
+        (["--platform", "linux-aarch64"], ()),
+    ],
+)
+def test_init_adds_a_channel_where_python_needs_one(
+    arguments: list[str], channels: tuple[str, ...], empty: Path, cli: Command
+) -> None:
+    outcome = cli("init", *arguments, cwd=empty).succeeded()
+    assert select(empty).channels == channels
+    assert ("added the channel conda-forge" in outcome.err) is (channels == ("conda-forge",))
 
 
 def test_init_with_everything(empty: Path, cli: Command) -> None:
@@ -119,7 +155,7 @@ def test_init_asks_at_a_terminal(empty: Path, cli: Command) -> None:
     spec = select(empty)
     assert (spec.name, str(spec.python), list(spec.targets)) == ("asked", "3.12", ["linux-64", "win-64"])
     assert [target.cuda for target in spec.targets.values()] == ["12.8", "12.8"]
-    assert [str(requirement) for requirement in spec.pypi] == ["torch<3,>=2", "ham"]
+    assert [str(requirement) for requirement in spec.pypi] == ["pip", "torch<3,>=2", "ham"]
     assert spec.dependencies == ("python", "numpy >=2")
 
 

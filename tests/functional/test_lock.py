@@ -14,6 +14,7 @@ import yaml
 from conda_lock.lockfile import parse_conda_lock_file
 
 from tests.functional import world
+from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,12 +65,54 @@ def test_extras_and_markers_make_each_platform_its_own(project: Project, cli: Co
     assert set(packages(project, "demo.linux-aarch64.conda-lock.yml")) == common
 
 
+def test_locks_of_a_dropped_platform_are_removed(project: Project, cli: Command) -> None:
+    project.spec("demo", TWO_PLATFORMS)
+    cli("lock").succeeded()
+    project.spec("demo", TWO_PLATFORMS.replace(', linux-aarch64: {glibc: "2.36"}', ""))
+    outcome = cli("lock", "--check")
+    assert outcome.code == 1
+    assert "demo.linux-aarch64.conda-lock.yml: stale\n  - linux-aarch64 is no longer among the spec's" in outcome.err
+    cli("lock", "--check", "--platform", "linux-64").succeeded()
+    assert "removed" not in cli("lock", "--platform", "linux-64").succeeded().err
+    outcome = cli("lock").succeeded()
+    assert "locks/demo.linux-aarch64.conda-lock.yml: removed, since no spec asks for it any more" in outcome.err
+    assert set(project.locks()) == {LOCK, DEBIAN_LOCK}
+    cli("lock", "--check").succeeded()
+
+
+def test_locks_without_a_spec_are_told_and_removed_with_all(locked: Project, cli: Command) -> None:
+    (locked.root / "environments/demo.yaml").unlink()
+    locked.spec("other", SPEC)
+    outcome = cli("lock").succeeded()
+    assert f"locks/{LOCK}: there is no spec `environments/demo.yaml`; `envgen lock --all` removes it" in outcome.err
+    cli("lock", "--check").succeeded()
+    outcome = cli("lock", "--check", "--all")
+    assert outcome.code == 1
+    assert f"locks/{LOCK}: stale\n  - there is no spec `environments/demo.yaml`" in outcome.err
+    assert "hint: run `envgen lock --all`" in outcome.err
+    cli("lock", "--all").succeeded()
+    assert set(locked.locks()) == {LOCK.replace("demo", "other"), DEBIAN_LOCK.replace("demo", "other")}
+
+
+def test_check_without_a_lock(demo: Project, cli: Command) -> None:
+    outcome = cli("lock", "--check")
+    assert outcome.code == 1
+    assert f"locks/{LOCK}: missing\nerror: the lock is not true for the spec\nhint: run `envgen lock`" in outcome.err
+
+
+def test_an_extra_that_is_not_there_is_warned_of_once(project: Project, cli: Command) -> None:
+    project.spec("demo", TWO_PLATFORMS.replace("ham[bacon]", "ham[bacno]"))
+    outcome = cli("lock").succeeded()
+    assert outcome.err.count("warning: `ham` 1.0 has no extra `bacno`; it has `bacon`") == 1
+
+
 def test_conda_lock_reads_it(project: Project, cli: Command) -> None:
     project.spec("demo", TWO_PLATFORMS)
     cli("lock").succeeded()
-    for path in (project.root / "locks").glob("*.conda-lock.yml"):
-        content = parse_conda_lock_file(path)
-        assert len(content.package) == len(packages(project, path.name))
+    found = {path.name: parse_conda_lock_file(path) for path in (project.root / "locks").glob("*.conda-lock.yml")}
+    assert sorted(found) == ["demo.linux-64.conda-lock.yml", "demo.linux-aarch64.conda-lock.yml"]
+    for name, content in found.items():
+        assert {package.name for package in content.package} == set(packages(project, name)) != set()
 
 
 def test_lock_holds_no_host_user_path_or_time(project: Project, cli: Command, tmp_path: Path) -> None:

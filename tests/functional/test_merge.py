@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.functional.conftest import SPEC
+from tests.functional.test_lock import DEBIAN_LOCK, LOCK
 
 if TYPE_CHECKING:
+    from tests.builders.registries import Registries
     from tests.command import Command, Project
 
 DRIVER = f'"{sys.executable}" -m envgen merge-lock %A %P'
@@ -129,6 +131,22 @@ def test_settle_after_the_spec_was_settled_by_hand(clone: Clone) -> None:
     assert "UU" not in clone.git("status", "--porcelain")
     clone.git("commit", "--quiet", "--no-edit")
     assert clone.project.locks() == clone.fresh()
+
+
+def test_settle_removes_a_debian_lock_that_is_not_needed_any_more(clone: Clone, registries: Registries) -> None:
+    for branch in ("left", "right"):
+        clone.git("checkout", "--quiet", branch)
+        file = clone.project.root / "locks" / DEBIAN_LOCK
+        file.write_text(file.read_text() + f"# {branch}\n")
+        clone.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    clone.git("cherry-pick", "left", fails=True)
+    assert f"UU locks/{DEBIAN_LOCK}" in clone.git("status", "--porcelain")
+    clone.project.spec("demo", f"{LINES}channels: [{registries.channel_url}]\n")  # which has a Python
+    clone.git("add", "environments")
+    clone.cli("merge-lock").succeeded()
+    assert set(clone.project.locks()) == {LOCK}
+    assert f"D  locks/{DEBIAN_LOCK}" in clone.git("status", "--porcelain")
+    clone.cli("lock", "--check").succeeded()
 
 
 def test_cherry_pick_is_settled_afterwards(clone: Clone) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.functional.conftest import SPEC
 from tests.functional.test_create import make
+from tests.functional.test_lock import TWO_PLATFORMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,11 @@ def committed(locked: Project, cli: Command) -> Project:
 
 
 def test_tree_begins_with_the_words_of_the_spec(locked: Project, cli: Command) -> None:
-    out = cli("tree").succeeded().out
+    plain = cli("tree").succeeded().out
+    assert plain.startswith("python 3.11.2 (recipe)  [python: 3.11]\n")
+    assert "zlib1g" not in plain
+    assert "Debian packages that recipes are made of: --debian shows them\n" in plain
+    out = cli("tree", "--debian").succeeded().out
     assert "python 3.11.2 (recipe)  [python: 3.11]\n" in out
     assert "spam 1.0 (wheel)  [pypi: spam==1.0]\n└── eggs 1.1 (wheel)  eggs\n" in out
     assert "zlib1g 1:1.2.13.dfsg-1 (Debian)  needed by what recipes/python/debian.yaml lists" in out
@@ -110,6 +115,21 @@ def test_diff_of_files(committed: Project, cli: Command, tmp_path: Path) -> None
     assert "zlib1g" in out  # the Debian lock does not lie beside the copy
 
 
+def test_diff_of_files_of_two_platforms_outside_of_any_project(demo: Project, cli: Command, tmp_path: Path) -> None:
+    demo.spec("demo", TWO_PLATFORMS)
+    cli("lock").succeeded()
+    files = [str(demo.root / f"locks/demo.{platform}.conda-lock.yml") for platform in ("linux-64", "linux-aarch64")]
+    out = cli("diff", *files, cwd=tmp_path / "home").succeeded().out
+    assert out.startswith("demo for linux-64 against demo for linux-aarch64: ")
+    assert "- plated 1.0" in out
+    assert cli("diff", files[0], files[0], cwd=tmp_path / "home").succeeded().out == (
+        f"{files[0]} and {files[0]} lock the same\n"
+    )
+    (difference,) = cli("diff", *files, "--json").succeeded().json()["differences"]
+    assert difference["against"] == {"environment": "demo", "platform": "linux-aarch64"}
+    assert cli("diff", files[0], cwd=tmp_path / "home").code == 1
+
+
 def test_diff_with_an_environment(locked: Project, cli: Command) -> None:
     prefix = make(cli)
     assert cli("diff", str(prefix)).succeeded().out == f"{prefix} and working tree lock the same\n"
@@ -144,12 +164,30 @@ def test_licenses_without_a_policy(locked: Project, cli: Command) -> None:
     assert found["spam"]["platforms"] == ["linux-64"]
 
 
+def test_licenses_name_a_package_of_two_platforms_once(demo: Project, cli: Command) -> None:
+    demo.spec("demo", TWO_PLATFORMS)
+    cli("lock").succeeded()
+    found = [p for p in cli("licenses", "--json").succeeded().json() if p["name"] == "python"]
+    assert [p["platforms"] for p in found] == [["linux-64", "linux-aarch64"]]
+    lines = cli("licenses").succeeded().out.splitlines()
+    assert [line.split()[0] for line in lines if line.lstrip().startswith("python ")] == ["python"]
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_a_licence_that_is_merely_not_allowed(locked: Project, cli: Command) -> None:
+    locked.spec("demo", SPEC + "licenses: {allow: [MIT], packages: {eggs: MIT, spam: MIT}}\n")
+    outcome = cli("licenses")
+    assert "not allowed" in outcome.out
+    assert "- python 3.11.2: PSF-2.0, not allowed" in outcome.err
+    assert "denied" not in outcome.out + outcome.err
+
+
 def test_license_policy(locked: Project, cli: Command) -> None:
     policy = "licenses: {allow: [PSF-2.0, MIT], packages: {eggs: MIT}}\n"
     locked.spec("demo", SPEC + policy)
     outcome = cli("licenses")
     assert outcome.code == 1
-    assert "1 packages do not fit" in outcome.err
+    assert "1 package not accepted by the spec's `licenses`:\n  - spam 1.0: unknown, unknown" in outcome.err
     assert "spam 1.0: unknown" in outcome.err
     locked.spec("demo", SPEC + policy.replace("eggs: MIT", "eggs: MIT, spam: MIT"))
     cli("licenses").succeeded()

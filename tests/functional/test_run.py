@@ -42,9 +42,30 @@ def test_run_before_create_says_so(locked: Project, cli: Command) -> None:
 def test_run_of_an_unknown_program(locked: Project, cli: Command) -> None:
     make(cli)
     outcome = cli.process("run", "--", "no-such-program")
-    assert outcome.code in (1, 127)
-    assert "no-such-program" in outcome.err
+    assert outcome.code == 127
+    assert "cannot run `no-such-program`: there is no such program in the environment or on PATH" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_run_without_the_dashes_says_so(locked: Project, cli: Command) -> None:
+    for before in (lambda: None, lambda: make(cli)):
+        before()
+        outcome = cli.process("run", "demo", "python", "-V")
+        assert outcome.code in (1, 127)
+        assert "hint: if `demo` is the environment: `envgen run demo -- python -V`" in outcome.err
+    assert "run [OPTIONS] [ENV] -- COMMAND [ARGS]..." in cli("run", "--help").out
+
+
+@needs_311
+def test_an_environment_that_is_named_needs_no_project(locked: Project, cli: Command, tmp_path: Path) -> None:
+    prefix, home = make(cli), tmp_path / "home"
+    code = "import sys; print(sys.prefix)"
+    for place in (["--name", "demo"], ["--prefix", str(prefix)]):
+        done = cli.process("run", *place, "--", "python", "-c", code, cwd=home).succeeded()
+        assert done.out == f"{prefix}\n"
+        assert str(prefix) in cli("shell-hook", *place, cwd=home).succeeded().out
+    assert cli("clean", cwd=home).succeeded().out
+    assert "envgen init" in cli("run", "--", "python", cwd=home).err
 
 
 @needs_311
@@ -113,6 +134,34 @@ def test_clean_removes_by_kind_and_age(locked: Project, cli: Command) -> None:
     cli("clean", "--kind", "packages").succeeded()
     assert not any((cache / "packages").iterdir())
     assert any((cache / "artifacts").rglob("*"))
+
+
+def test_clean_knows_the_channel_and_what_is_kept_of_others(locked: Project, cli: Command) -> None:
+    cli("build").succeeded()
+    cache = Path(cli.variables["ENVGEN_CACHE"])
+    (cache / "repodata").mkdir()
+    (cache / "repodata/abc.json").write_bytes(bytes(100))
+    shown = cli("clean", "--json").succeeded().json()
+    kinds = {kind["kind"]: (kind["entries"], kind["bytes"] > 0) for kind in shown["kinds"]}
+    assert (kinds["channel"], kinds["repodata"]) == ((2, True), (1, True))
+    assert sum(kind["bytes"] for kind in shown["kinds"]) > 0.99 * _size(cache)
+
+    cli("clean", "--older-than", "0h").succeeded()
+    assert not any((cache / "repodata").iterdir())
+    assert (cache / "channel/linux-64/repodata.json").is_file()
+    cli("export", "conda-lock", "--output", str(cache / "lock.yml")).succeeded()
+    cli("create", "--prefix", str(cache.parent / "one"), ENVGEN_CHANNEL=str(cache / "channel")).succeeded()
+
+    cli("clean", "--all").succeeded()
+    assert not any((cache / "channel").iterdir())
+    # what the channel had is built again
+    cli("create", "--prefix", str(cache.parent / "two"), ENVGEN_CHANNEL=str(cache / "channel")).succeeded()
+    cli("build").succeeded()
+    assert (cache / "channel/linux-64/repodata.json").is_file()
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 @needs_311

@@ -59,6 +59,25 @@ def test_only_exact_versions(word: str, newer: Project, cli: Command) -> None:
     assert cli("lock", "--upgrade", word).code == 2
 
 
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("eggs==latest", "expected something like `2.8.0`, a version as PEP 440 has them, got 'latest'"),
+        ("eggs==2.8.x", "got '2.8.x'"),
+        ("Eggs==1_x", "got '1_x'"),
+        ("python==3..11", "expected something like `2.8.0`, a version as conda has them, got '3..11'"),
+    ],
+)
+def test_only_versions(word: str, says: str, locked: Project, cli: Command) -> None:
+    before = locked.locks()
+    outcome = cli("lock", "--upgrade", word)
+    assert outcome.code == 2, outcome.err
+    assert f"--upgrade {word}: " in outcome.err
+    assert says in outcome.err
+    assert f"`--upgrade {word.partition('==')[0]}` takes the newest" in outcome.err
+    assert locked.locks() == before
+
+
 def test_debian_packages_have_names_too(locked: Project, cli: Command) -> None:
     cli("lock", "--upgrade", "zlib1g").succeeded()
 
@@ -67,7 +86,7 @@ def test_all_environments(locked: Project, cli: Command) -> None:
     locked.spec("other", SPEC)
     outcome = cli("lock", "--check", "--all")
     assert outcome.code == 1
-    assert "locks/other.linux-64.conda-lock.yml: stale" in outcome.err
+    assert "locks/other.linux-64.conda-lock.yml: missing" in outcome.err
     assert "locks/demo.linux-64.conda-lock.yml: up to date" in outcome.err
     cli("lock", "--all").succeeded()
     cli("lock", "--check", "--all").succeeded()

@@ -3,6 +3,7 @@
 spam 1.0, 1.1          a command `spam`; needs eggs (1.1: `>=1.1`)
 eggs 1.0, 1.1, 2.0     pure
 ham 1.0                extra `bacon` brings bacon 1.0
+pip 1.0                a stand-in: `envgen init` asks for it
 plated 1.0             a wheel for x86-64 alone
 futuristic 1.0         a wheel for glibc 2.98
 unbuilt 1.0            an sdist and no wheel
@@ -65,6 +66,7 @@ def _wheels() -> dict[str, bytes]:
             _wheel("spam", "1.1", code=SPAM, requires=("eggs >=1.1",), script="spam:main"),
             _wheel("ham", requires=('bacon ; extra == "bacon"',), extras=("bacon",)),
             _wheel("bacon"),
+            _wheel("pip"),
             _wheel("plated", tag="cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"),
             _wheel("futuristic", tag="cp311-cp311-manylinux_2_98_x86_64"),
             _wheel("old-eggs-only", requires=("eggs <2",)),

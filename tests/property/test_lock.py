@@ -14,26 +14,30 @@ from envgen.lock.render import render_lock
 from envgen.names import CondaName, ProjectName
 from tests.unit.lock import samples
 
-NAMES = st.sampled_from(["on", "null", "y", "n-1", "0", "1e3", "0x10", "true", "nan", "a.b", "torch"])
-VERSIONS = st.sampled_from(["1", "1.0", "1.10", "1e3", "2026.11.22", "0.0.1+cu128", "1!2.0rc1", "12:30", "1_000"])
+PROJECTS = st.sampled_from(["on", "null", "y", "n-1", "0", "1e3", "0x10", "true", "nan", "torch"])
+NAMES = PROJECTS | st.just("a.b")
+NUMBERS = st.sampled_from(["1", "1.0", "1.10", "2026.11.22", "0.0.1+cu128", "1!2.0rc1"])
+VERSIONS = NUMBERS | st.sampled_from(["1e3", "1_000", "0x10", "0o17", "null"])
 BUILDS = st.sampled_from(["0", "h1_0", "py311_cu128_h1234abcd_0", "1e10", "null"])
-RESTS = st.sampled_from(["", "*", ">=1", "~=1.0", "!=1.1,>=1", "3.11.* *_cp311", "==1.10", "=1"])
+SPECIFIERS = st.sampled_from(["", ">=1", "~=1.0", "!=1.1,>=1", "==1.10"])
+RESTS = SPECIFIERS | st.sampled_from(["*", "3.11.* *_cp311", "=1"])
 SHA256S = st.text("0123456789e", min_size=64, max_size=64).map(Sha256)
 MD5S = st.text("0123456789e", min_size=32, max_size=32)
 SIZES = st.none() | st.integers(min_value=0, max_value=1 << 40)
+REQUIREMENTS = st.dictionaries(PROJECTS, SPECIFIERS, max_size=4)
 DEPENDENCIES = st.dictionaries(NAMES, RESTS, max_size=4)
 
 
 @st.composite
 def wheels(draw: st.DrawFn) -> LockedWheel:
-    name, version = draw(NAMES), draw(VERSIONS)
+    name, version = draw(PROJECTS), draw(NUMBERS)
     return LockedWheel(
         project=ProjectName(name),
         version=version,
-        filename=f"{name}-{version}-py3-none-any.whl",
+        filename=f"{name.replace('-', '_')}-{version}-py3-none-any.whl",
         sha256=draw(SHA256S),
         size=draw(SIZES),
-        requires={ProjectName(n): rest for n, rest in draw(DEPENDENCIES).items()},
+        requires={ProjectName(n): rest for n, rest in draw(REQUIREMENTS).items()},
     )
 
 

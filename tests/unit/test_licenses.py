@@ -72,9 +72,11 @@ def test_licenses_in() -> None:
         (LicensePolicy(deny=("GPL-*",)), "LGPL-3.0-only", Judgement.ALLOWED),
         (LicensePolicy(deny=("GPL-*",)), "GPL-3.0-only OR MIT", Judgement.ALLOWED),
         (LicensePolicy(allow=("mit", "LicenseRef-NVIDIA-*")), "MIT", Judgement.ALLOWED),
-        (LicensePolicy(allow=("MIT",)), "MIT AND ISC", Judgement.DENIED),
+        (LicensePolicy(allow=("MIT",)), "MIT AND ISC", Judgement.NOT_ALLOWED),
+        (LicensePolicy(allow=("MIT",), deny=("ISC",)), "0BSD OR ISC", Judgement.NOT_ALLOWED),
+        (LicensePolicy(allow=("MIT",), deny=("ISC",)), "MIT AND ISC", Judgement.DENIED),
         (LicensePolicy(allow=("*",), deny=("ISC",)), "ISC", Judgement.DENIED),
-        (LicensePolicy(allow=()), "MIT", Judgement.DENIED),
+        (LicensePolicy(allow=()), "MIT", Judgement.NOT_ALLOWED),
         (LicensePolicy(allow=("MIT",)), None, Judgement.UNKNOWN),
     ],
 )

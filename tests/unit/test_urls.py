@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envgen.urls import without_login, without_secrets
+from envgen.urls import has_token, without_login, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,27 @@ def test_without_login(url: str, clean: str) -> None:
         ("https://c.invalid/mirror/t/abc-123/forge/noarch/a.conda", "https://c.invalid/mirror/forge/noarch/a.conda"),
         ("https://c.invalid/forge/t/a.conda", "https://c.invalid/forge/t/a.conda"),
         ("https://c.invalid/forge/linux-64/a-1-0.conda?token=x#y", "https://c.invalid/forge/linux-64/a-1-0.conda"),
+        ("https://c.invalid/pool/t/torch/noarch/a.conda", "https://c.invalid/pool/t/torch/noarch/a.conda"),
         ("file:///srv/t/channel/linux-64/a-1-0.conda", "file:///srv/t/channel/linux-64/a-1-0.conda"),
     ],
 )
 def test_without_secrets(url: str, clean: str) -> None:
     assert without_secrets(url) == clean
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://c.invalid/t/abc/forge", True),
+        ("https://c.invalid/t/tk-1", True),
+        ("https://c.invalid/api/t/aa-0123/forge", True),
+        ("https://c.invalid/t/${TOKEN}/forge", False),
+        ("https://c.invalid/pool/main/t/tzdata/x.deb", False),
+        ("https://c.invalid/forge", False),
+        ("./t/tk-1", False),
+        ("file:///srv/t/tk-1", False),
+        ("http://[", False),
+    ],
+)
+def test_has_token(url: str, *, found: bool) -> None:
+    assert has_token(url) is found

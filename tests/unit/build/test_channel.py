@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rattler import Channel, ChannelConfig, SparseRepoData
 
+from envgen.build import channel as channel_module
 from envgen.build.archive import content_digest
 from envgen.build.channel import LocalChannel
 from envgen.build.package import seal
@@ -13,6 +16,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -93,6 +97,26 @@ def test_a_package_is_replaced(tmp_path: Path) -> None:
     assert first.archive != second.archive
     (entry,) = _repodata(channel.root, "linux-64")["packages.conda"].values()
     assert entry["sha256"] == second.archive.sha256
+
+
+def test_threads_that_begin_a_channel_together_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = {name: _package(tmp_path, name) for name in ("a", "b")}
+    begun, write = threading.Event(), channel_module._write_repodata
+
+    def slowly(folder: Path, entries: Mapping[str, Any]) -> None:
+        if threading.current_thread().name == "slow" and not entries and folder.name == "linux-64":
+            begun.set()
+            time.sleep(0.3)
+        write(folder, entries)
+
+    monkeypatch.setattr(channel_module, "_write_repodata", slowly)
+    channel = LocalChannel(tmp_path / "channel")
+    slow = threading.Thread(target=channel.add, args=[packages["a"]], name="slow")
+    slow.start()
+    assert begun.wait(10)
+    channel.add(packages["b"])
+    slow.join()
+    assert sorted(_repodata(channel.root, "linux-64")["packages.conda"]) == ["a-1.0-h1_0.conda", "b-1.0-h1_0.conda"]
 
 
 def test_refuses_what_is_no_package(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from envgen.build.package import PLACEHOLDER
 from envgen.debs import Archive, Deb
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
-from envgen.events import NullReporter
 from envgen.platforms import Platform
 from envgen.spec.bundle import parse_bundle
 from tests.builders import debian
@@ -201,19 +200,6 @@ def test_package_without_files(tmp_path: Path) -> None:
     assert read(tmp_path / "abi", "paths.json")["paths"] == []
     index = read(tmp_path / "abi", "index.json")
     assert (index["name"], index["noarch"], index["subdir"]) == ("tool_abi", "generic", "noarch")
-
-
-def test_what_filters_leave_out_is_told(tmp_path: Path) -> None:
-    said: list[str] = []
-
-    class Listening(NullReporter):
-        def note(self, text: str) -> None:
-            said.append(text)
-
-    (tmp_path / "package").mkdir()
-    debs = put(tmp_path, {"tool": TOOL, "libtool": LIBRARY})
-    build_bundle(recipe(), debs, platform=Platform.LINUX_64, dest=tmp_path / "package", reporter=Listening())
-    assert said == ["tool: left out 1 files of Debian's packages (0.0 MB), see `drop:`"]
 
 
 @pytest.mark.parametrize(

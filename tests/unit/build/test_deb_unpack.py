@@ -143,6 +143,12 @@ def test_different_content_for_one_path_is_refused(tmp_path: Path, first: Files,
         unpack(tmp_path, first, second)
 
 
+@pytest.mark.parametrize("second", [File(b"2"), Link("y"), Link("usr/bin/a", hard=True)])
+def test_a_folder_of_another_package_is_refused(tmp_path: Path, second: File | Link) -> None:
+    with pytest.raises(ArtifactError, match="`p2` holds `usr/share/x`, which is a folder in `p1`"):
+        unpack(tmp_path, {"usr/share/x/f": File(b"1")}, {"usr/bin/a": File(b""), "usr/share/x": second})
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [

@@ -315,3 +315,10 @@ def test_key_holds_what_determines_the_bytes() -> None:
     ]
     assert len({key, *others}) == 6
     assert package_key(wheel, target=replace(TARGET, cuda="12.8"), names=NAMES) == key
+
+
+@pytest.mark.parametrize("second", ["LICENSE", "LICENSE/a"])
+def test_licences_of_one_name_are_all_kept(make: Callable[..., Made], second: str) -> None:
+    made = make(make_wheel("spam", files={"{dist-info}/LICENSE": "one"}, licenses={second: "two"}))
+    kept = made.root / "info/licenses"
+    assert [(kept / name).read_text() for name in ("LICENSE", f"licenses/{second}")] == ["one", "two"]

@@ -35,7 +35,22 @@ def test_refuses_a_member(member: str, message: str) -> None:
 
 @pytest.mark.parametrize(("member", "name"), CASES["licenses"].items())
 def test_knows_a_licence(member: str, name: str | None) -> None:
-    assert LAYOUT.license_name(member) == name
+    assert LAYOUT.license_names([member]) == ({member: name} if name else {})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["LICENSE", "licenses/LICENSE"],
+        ["LICENSE", "licenses/LICENSE/a"],
+        ["LICENSE", "licenses/License"],
+        ["licenses/NOTICE", "license_files/NOTICE", "licenses/LICENSE"],
+        ["LICENSE", "licenses/LICENSE", "licenses/licenses/LICENSE"],
+    ],
+)
+def test_no_two_licences_get_one_name(names: list[str]) -> None:
+    members = [f"spam-1.0.dist-info/{name}" for name in names]
+    assert list(LAYOUT.license_names(["spam/LICENSE", *members]).items()) == list(zip(members, names, strict=True))
 
 
 @pytest.mark.parametrize(("path", "family"), CASES["libraries"].items())

@@ -4,6 +4,7 @@ import io
 import stat
 import struct
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,33 @@ def test_refuses_a_name_that_zipfile_would_cut(read: Read) -> None:
     raw = make_zip([("evil.py_.txt", b"")]).replace(b"evil.py_.txt", b"evil.py\0.txt")
     with pytest.raises(ArtifactError, match="control character"):
         read(raw)
+
+
+def path_field(name: str, *, of: str) -> bytes:
+    """Make the extra field that gives the member `of` another path (APPNOTE.TXT 4.6.9)."""
+    data = struct.pack("<BL", 1, zlib.crc32(of.encode())) + name.encode()
+    return struct.pack("<HH", 0x7075, len(data)) + data
+
+
+def zip_with(extra: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        member = zipfile.ZipInfo("spam/a.py")
+        member.extra = extra
+        archive.writestr(member, b"a")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("other", ["spam-1.0.data/data//evil", "../evil", "spam/b.py"])
+def test_refuses_a_second_name(read: Read, other: str) -> None:
+    harmless = struct.pack("<HH", 0x5455, 1) + b"\0"
+    with pytest.raises(ArtifactError) as caught:
+        read(zip_with(harmless + path_field(other, of="spam/a.py")))
+    assert str(caught.value) == f"`spam/a.py` in `a.whl`: has two names, the other is {other!r}"
+
+
+def test_a_name_that_is_given_twice_is_one(read: Read) -> None:
+    assert read(zip_with(path_field("spam/a.py", of="spam/a.py"))) == {"spam/a.py": b"a"}
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.create import activate
 from envgen.create.activate import Shell, activation, run_environment, shell_hook
 from envgen.errors import UserError
-from envgen.system.process import ProcessError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,10 +177,30 @@ def test_scripts_act_on_the_program_that_is_run(prefix: Path) -> None:
     assert "PS1" not in after
 
 
-def test_a_script_that_ends_the_shell_is_told(prefix: Path) -> None:
-    script(prefix, "a.sh", "echo no license >&2; exit 3\n")
-    with pytest.raises(ProcessError, match="no license"):
-        run_environment(prefix, BASE)
+@pytest.mark.parametrize("shells", ["bash", "sh"])
+def test_a_script_that_ends_the_shell_is_told(shells: str, prefix: Path, tmp_path: Path) -> None:
+    script(prefix, "a.sh", "true\n")
+    script(prefix, "b c.sh", "echo no license >&2; exit 3\n")
+    folder = tmp_path / "path"
+    folder.mkdir()
+    if shells == "bash":
+        (folder / "bash").symlink_to(shutil.which("bash") or "")
+    with pytest.raises(UserError) as caught:
+        run_environment(prefix, {"PATH": str(folder)})
+    where = prefix / "etc/conda/activate.d/b c.sh"
+    assert str(caught.value) == (
+        f"the activation script `{where}` ended the shell with status 3; it should set variables and return:\n"
+        "no license"
+    )
+    assert caught.value.exit_code == 1
+    assert caught.value.hint
+
+
+def test_a_script_that_does_not_end_is_told(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activate, "_SCRIPT_TIME", 0.2)
+    script(prefix, "a.sh", "sleep 60\n")
+    with pytest.raises(UserError, match="did not end in time"):
+        run_environment(prefix, {"PATH": "/usr/bin:/bin"})
 
 
 def test_what_is_no_environment_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from envgen.create.locate import check, find, find_conda_root, place, settings
 from envgen.errors import HostError, UserError
+from tests.unit.system.nobody import as_nobody
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,6 +151,39 @@ def test_an_empty_folder_and_an_environment_are_fine(tmp_path: Path) -> None:
     check(tmp_path / "new/below")
     (tmp_path / "conda-meta").mkdir()
     (tmp_path / "bin").mkdir()
+    check(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(UserError, match="leads nowhere"):
+        check(tmp_path / "link")
+    with pytest.raises(HostError, match="may not be written to"):
+        check(tmp_path / "link/env")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_where_one_may_not_even_look(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+
+    def attempt() -> None:
+        with pytest.raises(HostError, match="may not be written to"):
+            check(closed / "env")
+
+    as_nobody(attempt)
+
+
+def test_an_environment_of_another_tool_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "conda-meta").mkdir()
+    (tmp_path / "conda-meta/history").touch()
+    check(tmp_path)  # `conda create --name x`: nothing in it to lose
+    (tmp_path / "conda-meta/tool-1-0.json").write_text("{}")
+    with pytest.raises(UserError, match="something else made the environment"):
+        check(tmp_path)
+    (tmp_path / "conda-meta/.envgen-lock").touch()
     check(tmp_path)
 
 

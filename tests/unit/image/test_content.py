@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,10 @@ def test_records_say_the_same_but_for_this_machine(store: Store, tmp_path: Path,
     prefix = tmp_path / "env"
     link(packages, prefix, store=store, platform=Platform.LINUX_64)
     image = told(store, packages)
-    for file in (prefix / "conda-meta").glob("*.json"):
+    files = sorted((prefix / "conda-meta").glob("*.json"))
+    assert [file.name for file in files] == sorted(f"{package.record.dist}.json" for package in packages)
+    assert files
+    for file in files:
         text = image[f"{PREFIX}/conda-meta/{file.name}"][1]
         assert str(tmp_path) not in text
         disk, there = json.loads(file.read_text()), json.loads(text)
@@ -123,6 +127,20 @@ def test_files_of_wheels_come_from_the_wheel(store: Store, packages: list[LinkPa
     assert found[f"{PREFIX}/{SITE}/spam-1.0.dist-info/RECORD"][0] == "disk"  # linking writes it anew
     assert found[f"{PREFIX}/bin/spam"][0] == "disk"
     assert "wheel" not in {kind for kind, _text in told(store, packages, splice=False).values()}
+
+
+def test_files_of_wheels_are_proven_by_the_wheel_where_it_is_there(store: Store, packages: list[LinkPackage]) -> None:
+    def crcs() -> dict[str, int | None]:
+        with linked(surveyed(packages), ["spam"], store=store, splice=False, reporter=NullReporter()) as job:
+            files = [entry for entry in job.entries("spam") if isinstance(entry, File)]
+            return {file.path: file.source.crc for file in files if isinstance(file.source, OnDisk)}
+
+    known = crcs()
+    assert known[f"{PREFIX}/{SITE}/spam/__init__.py"] == zlib.crc32(b"x = 1\n")
+    assert known[f"{PREFIX}/{SITE}/spam-1.0.dist-info/RECORD"] is None  # linking writes it anew
+    for wheel in (store.root / "artifacts").glob("*/*"):
+        wheel.unlink()
+    assert set(crcs().values()) == {None}
 
 
 def test_python_files_are_compiled(store: Store, packages: list[LinkPackage]) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import zipfile
+import zlib
 from pathlib import Path
 from typing import cast
 
@@ -115,6 +116,16 @@ def test_a_file_that_somebody_changed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"from a FILE\n" * 1000)
     with pytest.raises(IntegrityError, match="which is to become `/opt/env/text`"):
         write(some)
+
+
+def test_a_file_whose_crc_is_known_is_proven_by_it(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_bytes(b"12345")
+    source = OnDisk(file=text, sha256=Sha256.of(b"not looked at"), size=5, crc=zlib.crc32(b"12345"))
+    write([File(path="text", source=source)])
+    text.write_bytes(b"12354")
+    with pytest.raises(IntegrityError, match="has CRC-32 a5e93bcb and 5 bytes, expected cbf53a1c and 5 bytes"):
+        write([File(path="text", source=source)])
 
 
 def test_a_damaged_wheel_is_refused(tmp_path: Path) -> None:

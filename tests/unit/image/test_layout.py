@@ -94,6 +94,15 @@ def test_a_damaged_blob_is_replaced(store: Store, tmp_path: Path) -> None:
     assert check_layout(tmp_path / "out", limits=LIMITS) == ()
 
 
+def test_the_layout_of_another_tool_is_left_alone(store: Store, tmp_path: Path) -> None:
+    layout = make_layout(store, tmp_path / "mine.oci")
+    (layout.directory / ".envgen-lock").unlink()  # as `skopeo copy` and others leave layouts
+    before = {path: path.read_bytes() for path in layout.directory.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="that something else wrote"):
+        make_layout(store, tmp_path / "mine.oci")
+    assert {path: path.read_bytes() for path in layout.directory.rglob("*") if path.is_file()} == before
+
+
 def test_a_folder_of_other_things_is_left_alone(store: Store, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/thesis.tex").write_text("")

@@ -12,7 +12,7 @@ import pytest
 
 from envgen.errors import NetworkError, UserError
 from envgen.image.entries import file
-from envgen.image.push import _REFUSED, Reference, _says, load, push, remote_blobs
+from envgen.image.push import _MISSING, _REFUSED, Reference, _says, load, push, remote_blobs
 from envgen.platforms import Platform
 from envgen.system.retry import Patience
 from tests.builders.images import LAYERS, make_image, make_layout
@@ -207,3 +207,17 @@ def test_what_an_engine_says_is_passed_on(tmp_path: Path, layout: Layout) -> Non
 )
 def test_digits_of_an_address_are_no_status(said: str, refused: bool) -> None:
     assert _says(_REFUSED, said) is refused
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ("reading manifest latest in registry.example/demo: manifest unknown", True),
+        ("reading manifest latest in registry.example/demo: name unknown: repository name not known to registry", True),
+        ("invalid status code from registry 404 (Not Found)", True),
+        ('getting username and password: exec: "docker-credential-pass": executable file not found in $PATH', False),
+        ("dial tcp: lookup registry.example: no such host; certificate not found", False),
+    ],
+)
+def test_only_a_registry_says_that_something_is_missing(said: str, missing: bool) -> None:
+    assert _says(_MISSING, said) is missing

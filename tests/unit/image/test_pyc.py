@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.digest import Sha256
-from envgen.errors import EnvgenError
+from envgen.errors import EnvgenError, IntegrityError
 from envgen.image.pyc import Code, Compiler, compile_all
 from envgen.platforms import PythonMinor
 
@@ -55,6 +55,15 @@ def test_compiled_files_are_loaded_unchecked(tmp_path: Path, store: Store, compi
         assert data[4:8] == b"\x01\0\0\0"  # PEP 552: a hash that nobody checks
         assert data[8:16] == importlib.util.source_hash(source.file.read_bytes())
         assert marshal.loads(data[16:]).co_filename == f"/{source.path}"  # noqa: S302  our own
+
+
+def test_an_edited_source_is_not_compiled(tmp_path: Path, store: Store, compiler: Compiler) -> None:
+    sources = code(tmp_path, "plain.py", "nested.py")
+    sources[1].file.write_text("edited = True\n")  # through the hard link of an environment
+    with pytest.raises(IntegrityError, match=r"nested\.py"):
+        compile_all(sources, compiler, store=store)
+    sources[1].file.write_text(SOURCES["nested.py"])
+    assert b"edited" not in compile_all(sources, compiler, store=store)[compiler.target(sources[1].path)]
 
 
 def test_what_does_not_compile_is_left_out(tmp_path: Path, store: Store, compiler: Compiler) -> None:

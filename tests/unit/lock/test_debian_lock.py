@@ -8,6 +8,7 @@ from envgen.digest import Sha256
 from envgen.errors import LockError
 from envgen.lock.debian_lock import (
     IMAGE,
+    BaseRequest,
     DebianLock,
     debian_file_name,
     read_debian_lock,
@@ -64,6 +65,45 @@ def test_text_and_back() -> None:
     assert "url: ${ENVGEN_DEBIAN_SECURITY}/pool/main/p/python3.11/" in text
 
 
+def mixed() -> DebianLock:
+    """Lock an image of one release of Debian, and a recipe of the one before."""
+    base = BaseRequest(suites=("trixie", "trixie-updates"), packages=("zlib1g",), exclude=())
+    zlib, old, same = deb("zlib1g"), deb("python3.11"), deb("tzdata")
+    return DebianLock.of_uses(
+        environment="demo",
+        platform=Platform.LINUX_64,
+        suites=[*base.suites, "bookworm", "bookworm-updates"],
+        uses={"python": [old, same], IMAGE: [zlib, same]},
+        base=base,
+        recipe_suites={"python": ["bookworm-updates", "bookworm"]},
+    )
+
+
+def test_packages_know_the_suites_of_who_uses_them() -> None:
+    lock = mixed()
+    assert {package.name: lock.suites_of(package)[0] for package in lock.packages} == {
+        "python3.11": "bookworm",
+        "tzdata": "trixie",
+        "zlib1g": "trixie",
+    }
+    assert read_debian_lock(render_debian_lock(lock)) == lock
+
+
+def test_suites_of_recipes_are_told_only_where_they_are_not_all() -> None:
+    assert "recipes:\n  python:\n    suites:\n    - bookworm\n    - bookworm-updates\n" in render_debian_lock(mixed())
+    plain = sample()
+    assert "recipes:" not in render_debian_lock(plain)
+    assert {plain.suites_of(package) for package in plain.packages} == {("bookworm", "bookworm-security")}
+    same = DebianLock.of_uses(
+        environment="demo",
+        platform=Platform.LINUX_64,
+        suites=["bookworm"],
+        uses={"python": [deb("python3.11")]},
+        recipe_suites={"python": ["bookworm", "bookworm"]},
+    )
+    assert same.recipe_suites == {}
+
+
 def test_order_of_packages_does_not_show() -> None:
     lock = sample()
     turned = DebianLock(
@@ -106,6 +146,10 @@ def test_fault_is_told_with_its_path(field: str, value: object, says: str) -> No
         ({"version": 2}, "version: expected 1, got 2"),
         ({"platform": "linux-65"}, "platform: 'linux-65' is not a valid Platform"),
         ({"extra": 1}, "unknown key `extra`"),
+        ({"recipes": ["python"]}, "recipes: expected a mapping, got"),
+        ({"recipes": {1: {}}}, "recipes: expected text for every key, got 1"),
+        ({"recipes": {"python": {"suites": [], "x": 1}}}, "recipes.python: unknown key `x`"),
+        ({"recipes": {"python": {"suites": "bookworm"}}}, "recipes.python.suites: expected a list"),
     ],
 )
 def test_fault_of_the_whole(change: dict[str, object], says: str) -> None:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from envgen.errors import LockError
-from envgen.lock.document import content_hash, document
+from envgen.lock.document import document
+from envgen.lock.model import LOCAL_CHANNEL
 from envgen.lock.read import read_lock
 from tests.unit.lock import samples
 
@@ -14,17 +19,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class Plain(yaml.SafeDumper):
+    """Writes a package twice rather than refer to it."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+
 def changed(change: Callable[[dict[str, Any]], object], *, rehash: bool = True) -> str:
     content = document(samples.lock())
     change(content)
     if rehash and isinstance(content.get("package"), list):
-        content["metadata"]["content_hash"] = {"linux-64": content_hash(content["package"])}
-    return yaml.safe_dump(content)
+        said = json.dumps(content["package"], sort_keys=True, default=str).encode()
+        content["metadata"]["content_hash"] = {"linux-64": hashlib.sha256(said).hexdigest()}
+    return yaml.dump(content, Dumper=Plain)
 
 
 def custom(content: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = content["metadata"]["custom_metadata"]
     return found
+
+
+def set_custom(content: dict[str, Any], *, key: str, value: str) -> None:
+    custom(content)[f"envgen.{key}"] = value
+
+
+def versioned(content: dict[str, Any], number: int, version: str) -> None:
+    """Change a package's version where its URL says it too."""
+    entry = content["package"][number]
+    entry |= {"url": entry["url"].replace(entry["version"], version), "version": version}
 
 
 FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
@@ -42,8 +66,8 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         lambda d: d["package"][7].update(url="https://example.org/torch.whl"),
     ),
     (
-        "x.yml: package[2].url: expected ${ENVGEN_CHANNEL}/<subdir>/<file>",
-        lambda d: d["package"][2].update(url="${ENVGEN_CHANNEL}/python.conda"),
+        f"x.yml: package[2].url: expected {LOCAL_CHANNEL}/<subdir>/python-3.11.2-h1_0.conda, got '{LOCAL_CHANNEL}/x'",
+        lambda d: d["package"][2].update(url=f"{LOCAL_CHANNEL}/x"),
     ),
     (
         "x.yml: package[7].dependencies: expected text for text, got 'numpy': 1",
@@ -64,8 +88,82 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         lambda d: custom(d).pop("envgen.recipe-of.python"),
     ),
     (
-        "x.yml: metadata.custom_metadata.envgen.converter: invalid literal for int() with base 10: 'two'",
+        "x.yml: metadata.custom_metadata.envgen.converter: expected a whole number, got 'two'",
         lambda d: custom(d).update({"envgen.converter": "two"}),
+    ),
+    (
+        "x.yml: package[2].version: expected text, got datetime.date(2024, 1, 1)",
+        lambda d: d["package"][2].update(version=dt.date(2024, 1, 1)),
+    ),
+    ("x.yml: package: `torch` is there twice", lambda d: d["package"].append(d["package"][7])),
+    ("x.yml: package[7].version: Invalid version: 'not a version'", lambda d: versioned(d, 7, "not a version")),
+    (
+        "x.yml: package[7].name: not a normalised project name: 'To_rch'",
+        lambda d: d["package"][7].update(name="To_rch"),
+    ),
+    (
+        "x.yml: package[7].url: expected the name of a wheel of torch 2.8.0+cu128, got '../../x.whl'",
+        lambda d: d["package"][7].update(url="${ENVGEN_PYPI}/torch/../../x.whl"),
+    ),
+    (
+        "x.yml: package[7].url: expected the name of a wheel of torch 2.8.0+cu128, got 'torch-2.9.0-py3-none-any.whl'",
+        lambda d: d["package"][7].update(url="${ENVGEN_PYPI}/torch/torch-2.9.0-py3-none-any.whl"),
+    ),
+    (
+        "x.yml: package[7].url: expected the name of a wheel of torch 2.8.0+cu128, got 'torch.whl'",
+        lambda d: d["package"][7].update(url="${ENVGEN_PYPI}/torch/torch.whl"),
+    ),
+    (
+        "x.yml: package[7].dependencies: Invalid specifier: 'newest'",
+        lambda d: d["package"][7].update(dependencies={"numpy": "newest"}),
+    ),
+    (
+        "x.yml: package[7].dependencies: not a normalised project name: '../x'",
+        lambda d: d["package"][7].update(dependencies={"../x": ""}),
+    ),
+    (
+        "x.yml: package[1].version: expected a version, got '../../x'",
+        lambda d: d["package"][1].update(version="../../x"),
+    ),
+    ("x.yml: package[1].build: expected a build string, got 'h1/0'", lambda d: d["package"][1].update(build="h1/0")),
+    ("x.yml: package[1].name: not the name of a conda package: '..'", lambda d: d["package"][1].update(name="..")),
+    (
+        "x.yml: package[1].dependencies: not the name of a conda package: 'A'",
+        lambda d: d["package"][1].update(dependencies={"A": ""}),
+    ),
+    (
+        "x.yml: package[1].url: expected linux-64 or noarch, got '..'",
+        lambda d: d["package"][1].update(url="https://conda.example.org/../numpy-1-0.conda"),
+    ),
+    (
+        "x.yml: package[1].url: expected linux-64 or noarch, got ''",
+        lambda d: d["package"][1].update(url="numpy-1-0.conda"),
+    ),
+    (
+        "x.yml: package[1].url: expected the name of a `.conda` or `.tar.bz2`, got '..'",
+        lambda d: d["package"][1].update(url="https://conda.example.org/linux-64/.."),
+    ),
+    (
+        "x.yml: package[2].url: expected linux-64 or noarch, got 'win-64'",
+        lambda d: d["package"][2].update(url="${ENVGEN_CHANNEL}/win-64/python-3.11.2-h1_0.conda"),
+    ),
+    *(
+        (f"x.yml: metadata.custom_metadata.envgen.{key}: {says}", partial(set_custom, key=key, value=value))
+        for key, value, says in (
+            ("virtual-packages", "[]", "expected a mapping, got []"),
+            ("virtual-packages", '{"__glibc": 2}', "expected text, got 2"),
+            ("virtual-packages", '{"..": "1"}', "not the name of a conda package: '..'"),
+            ("extras", '{"torch": "x"}', "expected a list, got 'x'"),
+            ("extras", '{"torch": [1]}', "expected text, got 1"),
+            ("asked-extras", "7", "expected a mapping, got 7"),
+            ("asked-extras", "{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+            ("names", '{"Torch": "pytorch"}', "not a normalised project name: 'Torch'"),
+            ("names", '{"torch": "../x"}', "not the name of a conda package: '../x'"),
+            ("exclude-newer", "2026-01-01", "expected a moment with its offset from UTC, got '2026-01-01'"),
+            ("python", "../x", "expected a version, got '../x'"),
+            ("environment", "../x", "not a name of an environment: '../x'"),
+            ("size.pip.torch", "-1", "expected a whole number, got '-1'"),
+        )
     ),
     ("x.yml: written by a newer envgen than this", lambda d: custom(d).update({"envgen.format": "99"})),
     ("x.yml: written by a newer envgen than this", lambda d: d.update(version=2)),
@@ -83,6 +181,21 @@ def test_damage_is_told_with_its_place(message: str, change: Callable[[dict[str,
 def test_a_package_changed_by_hand_is_noticed() -> None:
     text = changed(lambda d: d["package"][7].update(version="2.9.0"), rehash=False)
     with pytest.raises(LockError, match=r"content_hash\.linux-64: does not fit the packages"):
+        read_lock(text, source="x.yml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"), [(7, "a", "expected text for every key, got 7"), ("a", {1}, "expected text, got {1}")]
+)
+def test_what_json_has_not_is_told_with_its_place(key: object, value: object, says: str) -> None:
+    text = changed(lambda d: d["package"][2]["hash"].update({key: value}), rehash=False)
+    with pytest.raises(LockError, match=rf"x\.yml: package\[2\]\.hash(\.a)?: {says}"):
+        read_lock(text, source="x.yml")
+
+
+def test_a_package_that_holds_itself_cannot_be_digested() -> None:
+    text = changed(lambda _: None).replace("- build: 3_cp311\n", "- &self\n  more: *self\n  build: 3_cp311\n")
+    with pytest.raises(LockError, match=r"content_hash\.linux-64: cannot be computed"):
         read_lock(text, source="x.yml")
 
 

@@ -91,6 +91,7 @@ def test_conda_locks_refusal_is_told_with_its_place() -> None:
     [
         ("https://user:secret@conda.example.org/a/linux-64/x-1-0.conda", "credentials in a URL"),
         ("https://conda.example.org/t/tk-123/a/linux-64/x-1-0.conda", "a token in a URL"),
+        ("https://conda.example.org/api/t/aa-1234567890abcdef/a/linux-64/x-1-0.conda", "a token in a URL"),
         ("file:///home/somebody/channel/linux-64/x-1-0.conda", "a path of somebody's home"),
         ("/Users/somebody/channel/linux-64/x-1-0.conda", "a path of somebody's home"),
         ("file://C:\\channel\\linux-64\\x-1-0.conda", "a path of Windows"),
@@ -105,9 +106,17 @@ def test_what_must_stay_here_is_not_written(url: str, what: str) -> None:
     assert "tk-123" not in str(caught.value)
 
 
-def test_what_looks_like_a_leak_but_is_none_is_written() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://conda.example.org/home/${TOKEN}/linux-64/x-1-0.conda",
+        "https://conda.example.org/t/${TOKEN}/linux-64/x-1-0.conda",
+        "https://conda.example.org/pool/main/t/tzdata/linux-64/x-1-0.conda",
+        "file:///srv/t/tk-123/linux-64/x-1-0.conda",
+    ],
+)
+def test_what_looks_like_a_leak_but_is_none_is_written(url: str) -> None:
     lock = samples.lock()
-    url = "https://conda.example.org/home/${TOKEN}/linux-64/x-1-0.conda"
     innocent = replace(_conda(lock.packages[0]), url=url)
     assert url in render_lock(replace(lock, packages=(innocent, *lock.packages[1:])))
 

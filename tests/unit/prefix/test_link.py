@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -174,3 +175,16 @@ def test_a_path_out_of_the_prefix_is_refused(store: Store, prefix: Path) -> None
     (package.directory / "info/paths.json").write_text(json.dumps(document))
     with pytest.raises(ArtifactError, match="leaves the prefix"):
         link([package], prefix, store=store, platform=Platform.LINUX_64)
+
+
+def test_a_full_disk_is_said(store: Store, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        with pytest.raises(UserError, match="no space left on the disk of"):
+            run(store, disk / "env", replace(ALPHA, files={"lib/large": "x" * 200_000}))
+    finally:
+        subprocess.run(["umount", disk], check=True)

@@ -72,6 +72,16 @@ def test_extras_are_followed_and_leave_no_package(index: FakeIndex) -> None:
     assert solution.extras == {"eggs": ("b",), "ham": ("fried",), "spam": ("tasty",)}
     requires = {r.origin.project: r.origin.requires for r in solution.records if isinstance(r.origin, Wheel)}
     assert requires[project_name("spam")] == {"eggs": "", "ham": "", "salt": ""}
+    assert solution.remarks == ()
+
+
+def test_an_extra_that_a_wheel_does_not_have_is_remarked(index: FakeIndex) -> None:
+    index.add("spam", "1.0", extras=["Tasty_x", "hot"])
+    index.add("ham", "1.0")
+    assert solved(task(index, "spam[tasty.x,tasti]", "ham[x]")).remarks == (
+        "`ham` 1.0 has no extra `x`; it has none",
+        "`spam` 1.0 has no extra `tasti`; it has `hot`, `tasty-x`",
+    )
 
 
 def test_an_extra_that_a_wheel_lacks_asks_for_nothing_more(index: FakeIndex) -> None:

@@ -1,18 +1,33 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.errors import UnsatisfiableError
 from envgen.names import CondaName, NameTable, project_name
-from tests.unit.solve.fakes import FakeIndex, FakePage, conda_record, names_of, solved, target, task
+from envgen.platforms import PythonMinor
+from tests.unit.solve.fakes import (
+    PYTHON as RECIPES,
+)
+from tests.unit.solve.fakes import (
+    FakeIndex,
+    FakePage,
+    conda_record,
+    names_of,
+    recipe,
+    solved,
+    target,
+    task,
+)
 
 if TYPE_CHECKING:
     from envgen.solve.task import SolveTask
 
 PYTHON = conda_record("python", "3.11.9")
+_, PYTHON_ABI = RECIPES
 
 
 @pytest.fixture
@@ -49,7 +64,7 @@ def test_the_chain_to_a_version_that_does_not_exist(index: FakeIndex) -> None:
         "  `torch` in the spec",
         "  └─ torch 2.8.0 requires `ham`",
         "    └─ ham 1.0 requires `eggs[x]>=7`",
-        "  but there is no such version of `eggs`; there are 6.0",
+        "  but there is no such version of `eggs`; there is 6.0",
     ]
     assert hint == "loosen or drop `torch`"
 
@@ -141,7 +156,8 @@ def test_a_source_archive_only(index: FakeIndex) -> None:
     index.pages["spam"] = FakePage(sdists=frozenset({"1.0"}))
     message, hint = told(task(index, "ham"))
     assert "but there is no wheel of `spam` 1.0, only a source archive" in message
-    assert "recipes/spam/recipe.yaml" in hint
+    assert hint == "write `recipes/spam/recipe.yaml`, which builds it, and name it under `dependencies:`"
+    assert told(task(index, "spam"))[1] == f"{hint} instead of `pypi:`"
 
 
 def test_metadata_that_breaks_the_standard(index: FakeIndex) -> None:
@@ -172,7 +188,54 @@ def test_what_the_target_lacks(index: FakeIndex) -> None:
 
 def test_versions_of_a_channel(index: FakeIndex) -> None:
     message, _ = told(task(index, dependencies=["numpy >2"], channel=[PYTHON, conda_record("numpy", "1.9")]))
-    assert "but none of the 1 packages on offer meets it; there are 1.9" in message
+    assert "but there is no such version of `numpy`; there is 1.9" in message
+
+
+def test_a_python_that_the_recipe_does_not_make(index: FakeIndex) -> None:
+    index.add("spam", "1.0")
+    message, hint = told(task(index, "spam", on=replace(target(), python=PythonMinor(3, 12))))
+    assert message.splitlines()[1:] == [
+        '  `python: "3.12"` in the spec',
+        "  but there is no such version of `python`; there is 3.11.2",
+    ]
+    assert hint == (
+        "`recipes/python` makes 3.11.2 (what Debian bookworm has); for another add `channels: [conda-forge]`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("glibc", "clause"),
+    [
+        (None, "but glibc is 2.17 by default, since the spec says nothing of it for linux-64"),
+        ((2, 28), "but the spec says glibc 2.28 for linux-64"),
+    ],
+)
+def test_a_recipe_that_needs_a_newer_glibc(index: FakeIndex, glibc: tuple[int, int] | None, clause: str) -> None:
+    index.add("spam", "1.0")
+    recipes = [recipe("python", "3.11.2", "__glibc >=2.36", "python_abi 3.11.* *_cp311"), PYTHON_ABI]
+    message, hint = told(task(index, "spam", recipes=recipes, on=replace(target(), glibc=glibc)))
+    assert message.splitlines()[1:] == [
+        '  `python: "3.11"` in the spec',
+        "  └─ python 3.11.2 requires `__glibc >=2.36`",
+        f"  {clause}",
+    ]
+    assert "`platforms: linux-64: glibc:`" in hint
+    assert "`channels: [conda-forge]`" in hint
+
+
+def test_wheels_for_a_newer_glibc_than_the_default(index: FakeIndex) -> None:
+    index.add("base", "2.0", tag="cp311-cp311-manylinux_2_28_x86_64")
+    message, _ = told(task(index, "base", recipes=[*RECIPES], on=replace(target(), glibc=None)))
+    assert "no wheel of `base` 2.0 runs with glibc 2.17, the default: those of 2.0 need 2.28" in message
+
+
+def test_the_solver_speaks_of_the_fault_that_is_explained(index: FakeIndex) -> None:
+    index.add("spam", "1.0")
+    index.add("ham", "1.0")
+    with pytest.raises(UnsatisfiableError) as caught:
+        solved(task(index, "spam >=2", "ham >=2"))
+    explained, _, solver = str(caught.value).partition("the solver says:")
+    assert ("spam" in explained, "spam" in solver) == ("ham" not in explained, "ham" not in solver)
 
 
 def test_what_a_conda_package_excludes(index: FakeIndex) -> None:

@@ -8,7 +8,7 @@ import pytest
 from envgen.errors import NetworkError, UserError
 from envgen.names import CondaName
 from envgen.platforms import Platform
-from envgen.sources.conda import ChannelSource
+from envgen.sources.conda import ChannelSource, _reason
 from tests.builders.channel import Channel, CondaPackage
 from tests.builders.server import serve
 
@@ -62,10 +62,34 @@ def test_a_folder_beside_the_spec_is_a_channel(tmp_path: Path) -> None:
 
 def test_a_channel_that_cannot_be_read(tmp_path: Path) -> None:
     found = source("http://user:secret@127.0.0.1:9/good", folder=tmp_path)
-    with pytest.raises(NetworkError, match=r"conda channel at http://\*\*\*@127.0.0.1:9/good/ cannot be read"):
+    with pytest.raises(NetworkError, match=r"at http://\*\*\*@127.0.0.1:9/good/ cannot be read: Connection refused"):
         asyncio.run(found.records(CondaName("spam")))
     with pytest.raises(NetworkError, match="cannot be read"):
         asyncio.run(found.package_names())
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "a\nCaused by: tcp connect error\nCaused by: Connection refused (os error 111)",
+            "Connection refused (os error 111)",
+        ),
+        (
+            "HTTP status client error (403 Forbidden) for url (https://u:p@h/t/tk-1/x.zst)",
+            "HTTP status client error (403 Forbidden)",
+        ),
+        ("", "no reason given"),
+    ],
+)
+def test_the_reason_holds_no_url(said: str, reason: str) -> None:
+    assert _reason(said) == reason
+
+
+def test_a_token_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError) as caught:
+        asyncio.run(source("http://127.0.0.1:9/t/tk-123/good", folder=tmp_path).records(CondaName("spam")))
+    assert "tk-123" not in str(caught.value)
 
 
 def test_what_cannot_be_a_channel(tmp_path: Path) -> None:

@@ -3,14 +3,23 @@ from __future__ import annotations
 import io
 import random
 import zipfile
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envgen.digest import Sha256
 from envgen.errors import ArtifactError
-from envgen.sources.pypi_metadata import RangeFile, metadata_of
+from envgen.sources.pypi_metadata import MetadataReader, RangeFile, metadata_of
+from envgen.sources.pypi_page import ProjectFile
+from envgen.system.store import Store
 from tests.builders.wheels import make_wheel, make_zip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.system.http import Http
 
 
 def noise(size: int) -> bytes:
@@ -71,6 +80,61 @@ def test_a_range_of_another_length_is_noticed() -> None:
     stream = RangeFile(lambda start, end: b"short", size=200_000, tail=bytes(1 << 16))
     with pytest.raises(zipfile.BadZipFile, match="came as 5 bytes"):
         stream.read(10)
+
+
+def patched(data: bytes, offset: int, new: bytes) -> bytes:
+    return data[:offset] + new + data[offset + len(new) :]
+
+
+def damaged() -> list[bytes]:
+    """Make wheels with METADATA that is compressed, and something wrong with it each."""
+    whole = make_zip([("spam-1.0.dist-info/METADATA", b"Name: spam\n" * 100)])
+    directory = whole.rindex(b"PK\x01\x02")
+    start = 30 + len("spam-1.0.dist-info/METADATA")
+    return [
+        patched(whole, start, b"\xff" * 8),  # zlib.error
+        patched(patched(whole, 8, b"\x0c\0"), directory + 10, b"\x0c\0"),  # bzip2, which it is not: OSError
+        patched(patched(whole, 8, b"\x63\0"), directory + 10, b"\x63\0"),  # NotImplementedError: a method nobody has
+        patched(patched(whole, 6, b"\x01"), directory + 8, b"\x01"),  # RuntimeError: encrypted
+        patched(patched(whole, 30, b"\xff"), directory + 46, b"\xff")[: directory + 8]
+        + b"\0\x08"
+        + patched(whole, directory + 46, b"\xff")[directory + 10 :],  # UnicodeDecodeError: a name in no code
+    ]
+
+
+@pytest.mark.parametrize("data", damaged())
+def test_damage_is_one_error_whatever_it_is(data: bytes) -> None:
+    with pytest.raises(zipfile.BadZipFile):
+        metadata_of(io.BytesIO(data), "spam-1.0-py3-none-any.whl")
+
+
+@pytest.mark.parametrize("data", damaged())
+def test_a_range_that_came_damaged_leads_to_the_whole_file(data: bytes, tmp_path: Path) -> None:
+    wheel = make_wheel("spam", "1.0", requires=["ham"])
+
+    class Proxy:
+        """An index whose ranges are of another file, and whose whole files are right."""
+
+        def get_range(self, url: str, start: int, end: int) -> bytes:
+            del url
+            return data[start : end + 1]
+
+        def download(self, url: str, out: BinaryIO, *, expected: Sha256, size: int | None) -> None:
+            del url, expected, size
+            out.write(wheel)
+
+    reader = MetadataReader(http=cast("Http", Proxy()), store=Store(tmp_path))
+    file = ProjectFile(
+        filename="spam-1.0-py3-none-any.whl",
+        url="https://index.test/spam.whl",
+        sha256=Sha256.of(wheel),
+        size=len(data),
+        requires_python=None,
+        uploaded=None,
+        yanked=False,
+        metadata=False,
+    )
+    assert b"Requires-Dist: ham" in reader.read(file, Sha256.of(wheel))
 
 
 def test_vendored_dist_infos_do_not_count() -> None:

@@ -67,6 +67,9 @@ def test_all_that_json_says() -> None:
         ({"core-metadata": {"md5": "0"}}, "metadata", True),
         ({"hashes": {"md5": "0"}}, "sha256", None),
         ({"hashes": {}}, "sha256", None),
+        ({"hashes": {"sha256": "zz"}}, "sha256", None),
+        ({"core-metadata": {"sha256": "zz"}}, "metadata", True),
+        ({"upload-time": "yesterday"}, "uploaded", None),
         ({"upload-time": "2026-01-02T03:04:05"}, "uploaded", dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)),
         ({"url": "https://files.test/x.whl"}, "url", "https://files.test/x.whl"),
     ],
@@ -109,6 +112,22 @@ def test_html_says_what_html_can() -> None:
         yanked=True,
         metadata=DIGEST,
     )
+
+
+def test_html_with_a_digest_that_is_none() -> None:
+    anchor = b"<!DOCTYPE html><html><body><a href='x.whl#sha256=zz'>spam-1.0-py3-none-any.whl</a></body></html>"
+    assert only(parse(anchor, "text/html")).sha256 is None
+
+
+@pytest.mark.parametrize("facts", [{"url": 7}, {"hashes": 7}, {"hashes": {"sha256": 7}}, {"upload-time": 7}])
+def test_a_malformed_entry_is_the_indexs_fault(facts: dict[str, Any]) -> None:
+    with pytest.raises(NetworkError, match="for `spam` with something that is no page of the Simple API"):
+        page(entry(**facts)).files("1.0")
+
+
+def test_an_entry_without_an_address_is_the_indexs_fault() -> None:
+    with pytest.raises(NetworkError, match="no page of the Simple API: KeyError"):
+        page({"filename": "spam-1.0-py3-none-any.whl"}).files("1.0")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_root_is_the_nearest_parent_with_environments(tmp_path: Path) -> None:
 def test_no_root(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder `environments` in") as caught:
         find_root(tmp_path)
-    assert "my-env.yaml" in str(caught.value.hint)
+    assert "`envgen init`" in str(caught.value.hint)
 
 
 def test_the_only_one_is_taken(tmp_path: Path) -> None:

@@ -1,22 +1,41 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from envgen.ops.data import driver_probe
+from envgen.system import accelerators
 from envgen.system.accelerators import Accelerators, Intel, Nvidia, look, parse
 
 SAMPLES = Path(__file__).parents[1] / "accel_runtime/samples"
+HERE = Path(__file__).parent / "samples"
 NO_DRIVER = (
     "an NVIDIA GPU is there, but no driver: libcuda.so.1: cannot open shared object file: No such file or directory"
+)
+MISMATCH = (
+    "the driver cannot be started: the driver's library and its kernel module are of different versions (803);"
+    " NVML: driver/library version mismatch (18)"
 )
 NO_ZERO = "libze_loader.so.1: cannot open shared object file: No such file or directory"
 
 
 def sample(name: str) -> Accelerators:
     """Read what the probe printed on some machine."""
-    return parse((SAMPLES / f"{name}.json").read_text())
+    own = HERE / f"{name}.json"
+    return parse((own if own.exists() else SAMPLES / f"{name}.json").read_text())
+
+
+def failing(status: int, nvml: int = 0) -> Accelerators:
+    """Read what the probe prints where the driver's library is there and does not start."""
+    raw = {
+        "cuda": {"library": "libcuda.so.1", "init": status, "version": 13000, "devices": []},
+        "nvml": {"library": "libnvidia-ml.so.1", "init": nvml, "driver": ""},
+        "level_zero": {"error": NO_ZERO},
+        "pci": [],
+    }
+    return parse(json.dumps(raw))
 
 
 def test_gpus() -> None:
@@ -29,7 +48,7 @@ def test_gpus() -> None:
 
 
 def test_nothing_there() -> None:
-    assert sample("no-driver") == Accelerators(nvidia=Nvidia(), intel=Intel(problem=NO_ZERO))
+    assert sample("no-driver") == Accelerators(nvidia=Nvidia(on_bus=0), intel=Intel(problem=NO_ZERO))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +60,7 @@ def test_nothing_there() -> None:
         ),
         (
             "broken-driver",
-            "the driver cannot be started: the driver's library and its kernel module are of different versions (803)",
+            MISMATCH,
         ),
         ("old-driver", None),
     ],
@@ -53,7 +72,29 @@ def test_problems(name: str, problem: str | None) -> None:
 def test_intel() -> None:
     found = sample("intel-gpu")
     assert found.intel == Intel(gpus=("Intel(R) Arc(TM) A770 Graphics",), on_bus=1)
-    assert found.nvidia == Nvidia()
+    assert found.nvidia == Nvidia(on_bus=0)
+
+
+def test_a_hopper_gpu() -> None:
+    nvidia = sample("h100").nvidia
+    assert [(gpu.name, gpu.capability) for gpu in nvidia.gpus] == [("NVIDIA H100 80GB HBM3", (9, 0))]
+    assert (nvidia.cuda, nvidia.driver, nvidia.problem, nvidia.status) == ((13, 0), "580.159.04", None, 0)
+
+
+def test_errors_that_nobody_knows_keep_their_numbers() -> None:
+    assert failing(777, 888).nvidia.problem == "the driver cannot be started: error (777); NVML: error (888)"
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        ("libcuda.so.1: cannot open shared object file: No such file or directory", None),
+        ("libcuda.so.1: file too short", "the driver's library cannot be loaded: libcuda.so.1: file too short"),
+    ],
+)
+def test_a_library_that_cannot_be_loaded(error: str, problem: str | None) -> None:
+    raw = {"cuda": {"error": error}, "nvml": {"error": error}, "level_zero": {"error": NO_ZERO}, "pci": []}
+    assert parse(json.dumps(raw)).nvidia.problem == problem
 
 
 def test_this_machine() -> None:
@@ -64,3 +105,17 @@ def test_a_driver_that_crashes(tmp_path: Path) -> None:
     program = tmp_path / "drivers.py"
     program.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     assert look(program).nvidia.problem == "the driver crashed the process that asked it (-11)"
+
+
+@pytest.mark.parametrize("said", ["", "NVRM: hello", "[]", "{}"])
+def test_a_driver_that_talks_nonsense(said: str, tmp_path: Path) -> None:
+    program = tmp_path / "drivers.py"
+    program.write_text(f"print({said!r})\n")
+    assert "said what is not understood" in (look(program).nvidia.problem or "")
+
+
+def test_a_driver_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerators, "PATIENCE", 0.1)
+    program = tmp_path / "drivers.py"
+    program.write_text("import time\ntime.sleep(60)\n")
+    assert look(program).nvidia.problem == "the driver did not answer"

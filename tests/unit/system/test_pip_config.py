@@ -35,6 +35,19 @@ def test_a_broken_file(text: str) -> None:
         parse_index_url(text, "/etc/pip.conf")
 
 
+def test_letters_of_another_encoding_do_no_harm_in_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_bytes("# für alle\n[global]\nindex-url = https://a\n".encode("latin-1"))
+    environment = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
+    assert find_index_url(environment, tmp_path, tmp_path) == ("https://a", f"`{tmp_path / 'pip.conf'}`")
+
+
+def test_letters_of_another_encoding_in_the_address_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_bytes("[global]\nindex-url = https://für:alle@a\n".encode("latin-1"))
+    with pytest.raises(SpecError, match=r"pip\.conf: `index-url` is not in UTF-8") as caught:
+        find_index_url({"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}, tmp_path, tmp_path)
+    assert "alle" not in str(caught.value)
+
+
 WEAKEST_FIRST = [
     "etc/xdg/pip/pip.conf",
     "etc/pip.conf",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from envgen.errors import NetworkError
@@ -37,6 +39,14 @@ def test_success_after_failures() -> None:
     assert work.notes == ["broken; trying again"] * 4
 
 
+def test_requests_that_fail_alike_are_told_once() -> None:
+    work = Work()
+    for _ in range(20):
+        work.faults = [fault(), fault()]
+        work.patience.persist(work.once, hint="")
+    assert work.notes == ["broken; trying again"] * 2
+
+
 @pytest.mark.parametrize(("own", "told"), [(None, "general"), ("own", "own")])
 def test_giving_up(own: str | None, told: str) -> None:
     work = Work(*(fault(hint=own) for _ in range(5)))
@@ -55,5 +65,13 @@ def test_progress_counts_as_a_fresh_start() -> None:
 def test_other_faults_pass_at_once() -> None:
     work = Work(NetworkError("refused"))
     with pytest.raises(NetworkError, match=r"^refused$"):
+        work.patience.persist(work.once, hint="")
+    assert work.waits == []
+
+
+def test_one_attempt_is_not_counted_in_words() -> None:
+    work = Work(fault())
+    work.patience = replace(work.patience, attempts=1)
+    with pytest.raises(NetworkError, match=r"^broken$"):
         work.patience.persist(work.once, hint="")
     assert work.waits == []

@@ -193,6 +193,27 @@ def test_processes_at_once_make_a_package_once(tmp_path: Path) -> None:
     assert names(Store(tmp_path / "store")) == [f"artifacts/{SHA[:2]}/{SHA}", f"packages/{KEY}/file"]
 
 
+def test_a_package_that_was_edited_is_made_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+
+    def make(folder: Path) -> None:
+        (folder / "info").mkdir()
+        (folder / "code.py").write_text("x = 1")
+        os.utime(folder / "code.py", (4e9, 4e9))  # as an archive may say
+
+    package = store.ensure_package(KEY, make)
+    assert not store.altered(KEY)
+    os.link(package / "code.py", tmp_path / "environment.py")
+    assert store.ensure_package(KEY, lambda _: pytest.fail("it is there")) == package
+    (tmp_path / "environment.py").write_text("x = 2")
+    os.utime(tmp_path / "environment.py", (5e9, 5e9))
+    assert store.altered(KEY)
+    assert (store.ensure_package(KEY, make) / "code.py").read_text() == "x = 1"
+    assert (tmp_path / "environment.py").read_text() == "x = 2"
+    assert not store.altered(KEY)
+    assert not store.altered("never-made-1-0")
+
+
 class TestFacts:
     def test_are_kept(self, store: Store) -> None:
         assert store.cached("metadata", SHA) is None
@@ -255,6 +276,8 @@ class TestClean:
             Kind.PACKAGES: 1,
             Kind.BLOBS: 0,
             Kind.CACHE: 0,
+            Kind.REPODATA: 0,
+            Kind.CHANNEL: 0,
             Kind.TEMPORARY: 4,
         }
         cleaned = store.clean(kinds=[Kind.TEMPORARY], older_than=dt.timedelta(days=30), now=NOW)

@@ -1,0 +1,39 @@
+"""What a look at a machine finds, one thing at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How bad it is: a problem keeps the lock from working, a note costs something, the rest is fine."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at, and what to do about it where there is something to do."""
+
+    level: Level
+    subject: str
+    what: str
+    remedy: str | None = None
+
+
+def fine(subject: str, what: str) -> Finding:
+    """Say of something that it is as it should be."""
+    return Finding(level=Level.OK, subject=subject, what=what)
+
+
+def note(subject: str, what: str, remedy: str | None = None) -> Finding:
+    """Say of something that it costs something."""
+    return Finding(level=Level.NOTE, subject=subject, what=what, remedy=remedy)
+
+
+def problem(subject: str, what: str, remedy: str) -> Finding:
+    """Say of something that it keeps the lock from working."""
+    return Finding(level=Level.PROBLEM, subject=subject, what=what, remedy=remedy)

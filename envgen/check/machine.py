@@ -1,0 +1,75 @@
+"""Everything that is looked at before a machine is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.system.accelerators import Accelerators
+    from envgen.system.device_files import DeviceFiles
+    from envgen.system.host import HostFacts
+    from envgen.system.processor import Processor
+    from envgen.system.programs import Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """A place on disk: what it is for, the folder, its free bytes, and whether this user may write there."""
+
+    purpose: str
+    folder: Path
+    free: int
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """Where artifacts come from.
+
+    Attributes:
+        placeholder: of the lock: `ENVGEN_PYPI`.
+        url: without secrets; None where nobody sets it.
+        source: who sets it.
+        problem: why it cannot be reached; None where it can.
+        hint: what to do then.
+    """
+
+    placeholder: str
+    url: str | None
+    source: str | None
+    problem: str | None
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Everything that was looked at.
+
+    Attributes:
+        host: platform, glibc and microarchitecture.
+        processor: its name and features.
+        accelerators: GPUs, as their drivers' libraries say.
+        files: GPUs, as the kernel shows them.
+        visible: the variable CUDA_VISIBLE_DEVICES; None where it is not set.
+        programs: of those that somebody may need, the ones that are there.
+        spaces: places on disk.
+        cache: bytes in envgen's store; None where measuring them takes too long.
+        mirrors: that the lock needs.
+    """
+
+    host: HostFacts
+    processor: Processor
+    accelerators: Accelerators
+    files: DeviceFiles
+    visible: str | None
+    programs: tuple[Program, ...]
+    spaces: tuple[Space, ...]
+    cache: int | None
+    mirrors: tuple[Mirror, ...]
+
+    def has(self, *names: str) -> bool:
+        """Tell whether one of some programs is there."""
+        return any(program.name in names for program in self.programs)
