@@ -55,6 +55,7 @@ def load(context: Context, made: Made, engine: str) -> None:
         file = folder / "image.tar"
         archive(context, one, file)
         registry.load(one, file, engine, environment=context.environment)
+    context.reporter.note(f"{engine} has it as `{made.layout.name}:latest`")
 
 
 def push(context: Context, layout: Layout, reference: Reference) -> None:

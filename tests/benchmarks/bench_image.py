@@ -74,6 +74,8 @@ def main() -> None:
 @contextmanager
 def _folder(parent: Path | None) -> Iterator[Path]:
     """Yield a folder that goes away with all that is in it, however the block ends."""
+    if parent:
+        parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="bench-image-", dir=parent)).resolve()
     try:
         yield work
