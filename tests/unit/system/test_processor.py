@@ -5,9 +5,9 @@ from pathlib import Path
 from envgen.system import host
 from envgen.system.processor import Processor, look, parse_cpuinfo
 
-SAMPLES = Path(__file__).parent / "samples"
-EMERALD_RAPIDS = (SAMPLES / "cpuinfo-emerald-rapids.txt").read_text()
-GENOA = (SAMPLES / "cpuinfo-epyc-genoa.txt").read_text()
+SAMPLES = Path(__file__).parents[1] / "accel_runtime/samples"
+EMERALD_RAPIDS = (SAMPLES / "cpuinfo-xeon-amx.txt").read_text()
+GENOA = (SAMPLES / "cpuinfo-epyc.txt").read_text()
 NEOVERSE = "processor\t: 0\nFeatures\t: fp asimd i8mm bf16\nCPU part\t: 0xd40\n"
 
 
