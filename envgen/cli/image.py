@@ -39,6 +39,7 @@ _SHOWN = 60
 @click.option(
     "--sbom/--no-sbom", default=True, show_default=True, help="Put a CycloneDX SBOM beside it, which refers to it."
 )
+@click.option("--verify", is_flag=True, help="Read what was written again, whole, and recompute every digest.")
 @click.option("--plan", "plan_only", is_flag=True, help="Show the layers and what a push would send; write no image.")
 @click.option(
     "--frozen", is_flag=True, help="Take locks as they are, without asking whether they are true for the spec."
@@ -55,6 +56,7 @@ def command(
     push: str | None,
     compression: str,
     sbom: bool,
+    verify: bool,
     plan_only: bool,
     frozen: bool,
     as_json: bool,
@@ -79,6 +81,8 @@ def command(
             return
         made = ops.make(context, images, image_out.directory(context, ingredients, output), sbom=sbom)
         result = _result(made)
+    if verify:
+        image_out.verify(context, made.layout, ingredients)
     _deliver(context, made, archive=archive, load=load, reference=reference)
     if as_json:
         console.json(result)

@@ -6,7 +6,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from envgen.errors import UserError
+from envgen.check.image import Limits, check_layout
+from envgen.errors import IntegrityError, UserError
 from envgen.image import push as registry
 from envgen.image.archive import write_archive
 from envgen.image.attach import attach
@@ -30,6 +31,23 @@ def directory(context: Context, ingredients: Sequence[Ingredients], asked: Path 
     if asked:
         return context.directory / asked
     return context.root / "dist" / f"{ingredients[0].spec.name}.oci"
+
+
+def verify(context: Context, layout: Layout, ingredients: Sequence[Ingredients]) -> None:
+    """Read a layout again as a runtime would, and recompute what it says of itself.
+
+    Raises:
+        IntegrityError: something is not as it should be.
+    """
+    asked = [one.image for one in ingredients]
+    limits = Limits(layers=max(image.layers for image in asked), size=max(image.layer_size for image in asked))
+    with context.reporter.progress(f"verifying {layout.directory.name}", total=None):
+        faults = check_layout(layout.directory, limits=limits)
+    if faults:
+        raise IntegrityError(
+            f"`{layout.directory}` is not what was written:\n" + "\n".join(f"  - {fault}" for fault in faults),
+            hint="the disk or another program changed it: `envgen clean --kind blobs`, and make the image again",
+        )
 
 
 def archive(context: Context, layout: Layout, asked: Path) -> None:

@@ -74,6 +74,21 @@ def test_an_image_of_two_platforms(imaged: Project, cli: Command) -> None:
     assert [entry["platform"]["architecture"] for entry in inner["manifests"]] == ["amd64", "arm64"]
 
 
+def test_verify_reads_everything_again(imaged: Project, cli: Command) -> None:
+    digest = cli("image", "--platform", "linux-64", "--verify").succeeded().out
+    blobs = imaged.root / "dist/demo.oci/blobs/sha256"
+    blob = next(path for path in sorted(blobs.iterdir()) if path.stat().st_nlink > 1)  # a layer
+    blob.chmod(0o644)
+    with blob.open("r+b") as out:  # a bad disk: the store's own copy is the same file
+        out.seek(blob.stat().st_size // 2)
+        out.write(b"spoilt")
+    outcome = cli("image", "--platform", "linux-64", "--verify")
+    assert outcome.code == 5
+    assert blob.name in outcome.err
+    cli("clean", "--kind", "blobs").succeeded()
+    assert cli("image", "--platform", "linux-64", "--verify").succeeded().out == digest
+
+
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
 def test_every_compression_is_valid(imaged: Project, cli: Command, compression: str) -> None:
     told = make(cli, "--compression", compression)
