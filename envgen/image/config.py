@@ -6,12 +6,11 @@ enroot come past every script: a program sees the same environment however it is
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from envgen.image.layout import canonical, platform_of
 from envgen.image.setup import ENTRY
-from envgen.platforms import Platform
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -19,13 +18,12 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.lock.model import Lock
+    from envgen.platforms import Platform
     from envgen.spec.image import ImageSpec
     from envgen.spec.model import EnvSpec
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-_ARCHITECTURE = {Platform.LINUX_64: "amd64", Platform.LINUX_AARCH64: "arm64"}
-"""GOARCH, which happens to be Debian's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +119,12 @@ def image_config(
     moment = {"created": created.isoformat()} if created else {}
     config = {
         **moment,
-        "architecture": _ARCHITECTURE[platform],
-        "os": "linux",
+        **platform_of(platform),
         "config": _run_config(image, environment, labels),
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.diff_id}" for layer in layers]},
         "history": [{**moment, "created_by": f"envgen: {layer.note}"} for layer in layers],
     }
-    return json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return canonical(config)
 
 
 def _run_config(image: ImageSpec, environment: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:

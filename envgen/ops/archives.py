@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from envgen.build.archive import content_digest, extract_conda, write_conda
 from envgen.build.package import read_index
 from envgen.digest import Sha256
-from envgen.system.fs import file_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from envgen.system.store import Store
 
 _FACTS = "built-packages"
-
-_PATIENCE = 3600.0
-"""Seconds to wait while another process or thread builds the same package: some recipes compile for minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +59,7 @@ def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> B
     """
     if known := _kept(store, inputs):
         return known
-    with store.in_use(), file_lock(store.root / "locks" / f"built-{inputs}", timeout=_PATIENCE):
+    with store.making(f"built-{inputs}"):
         return _kept(store, inputs) or _build(store, inputs, make)
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from envgen.create.fit import unfit
 from envgen.create.plan import items_of
 from envgen.create.register import register
-from envgen.errors import HostError, LockError
+from envgen.errors import HostError
 from envgen.lock.request import active
 from envgen.names import project_name
-from envgen.ops.locks import need_lock, reasons_against
+from envgen.ops.locks import need_true_lock
 from envgen.ops.packages import link_packages, materials_of, plan
 from envgen.ops.places import conda_settings, destination
 from envgen.prefix import inventory
@@ -73,13 +73,7 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, ve
     """
     spec = select(context.root, env)
     host = detect()
-    pair = need_lock(context, spec, host.platform)
-    if not frozen and (reasons := reasons_against(context, spec, pair)):
-        raise LockError(
-            f"`{context.relative(pair.path)}` is no longer true for `{spec.source}`:\n"
-            + "\n".join(f"  - {reason}" for reason in reasons),
-            hint="run `envgen lock`, or take the lock as it is with --frozen",
-        )
+    pair = need_true_lock(context, spec, host.platform, frozen=frozen)
     if faults := unfit(pair.lock, host):
         raise HostError(
             f"this machine cannot hold `{spec.name}`: {'; '.join(faults)}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envgen.build.package import PLACEHOLDER
 from envgen.create.plan import items_of, make_plan
-from envgen.errors import LockError, UserError
+from envgen.errors import UserError
 from envgen.image.base import base_digest, base_entries
 from envgen.image.entries import File
 from envgen.image.plan import Part, Stage
@@ -18,7 +18,7 @@ from envgen.image.pyc import Compiler
 from envgen.lock.debian_lock import IMAGE
 from envgen.lock.model import LockedWheel
 from envgen.ops.image_base import fetch_base
-from envgen.ops.locks import find_lock, need_lock, reasons_against
+from envgen.ops.locks import find_lock, need_true_lock
 from envgen.ops.materials import provide
 from envgen.ops.packages import link_packages, materials_of, plan
 from envgen.system.host import detect
@@ -75,13 +75,7 @@ def open_ingredients(context: Context, spec: EnvSpec, platform: Platform, *, fro
     """
     if spec.image is None:
         raise UserError(f"`{spec.source}` has no image", hint="write `image: {}` into it, then `envgen lock`")
-    pair = need_lock(context, spec, platform)
-    if not frozen and (reasons := reasons_against(context, spec, pair, image=True)):
-        raise LockError(
-            f"`{context.relative(pair.path)}` is no longer true for `{spec.source}`:\n"
-            + "\n".join(f"  - {reason}" for reason in reasons),
-            hint="run `envgen lock`, or take the lock as it is with --frozen",
-        )
+    pair = need_true_lock(context, spec, platform, frozen=frozen, image=True)
     items = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
     return Ingredients(spec=spec, image=spec.image, pair=pair, plan=plan(context, items))
 

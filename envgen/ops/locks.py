@@ -116,6 +116,32 @@ def need_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair:
     return found
 
 
+def need_true_lock(
+    context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool, image: bool = False
+) -> LockPair:
+    """Read the lock of an environment, and insist that it is true for its spec.
+
+    Args:
+        context: the world.
+        spec: what is wanted.
+        platform: of the lock.
+        frozen: take it as it is.
+        image: see `reasons_against`.
+
+    Raises:
+        LockError: there is none, it cannot be read, or it is no longer true.
+        UserError: the spec does not name the platform.
+    """
+    pair = need_lock(context, spec, platform)
+    if not frozen and (reasons := reasons_against(context, spec, pair, image=image)):
+        raise LockError(
+            f"`{context.relative(pair.path)}` is no longer true for `{spec.source}`:\n"
+            + "\n".join(f"  - {reason}" for reason in reasons),
+            hint="run `envgen lock`, or take the lock as it is with --frozen",
+        )
+    return pair
+
+
 def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: bool = False) -> tuple[str, ...]:
     """Say why a lock is no longer true for its spec; nothing if it is. Offline.
 

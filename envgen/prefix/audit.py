@@ -31,10 +31,8 @@ def audit(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
     """
     owners: dict[str, list[str]] = {}
     faults: list[str] = []
-    for file in record_files(prefix):
-        record = load(file)
+    for record, entries in _records(prefix):
         name = record["name"]
-        entries = {entry["_path"]: entry for entry in paths_of(record)}
         faults.extend(f"{path}: `files` and `paths_data` of {name} differ" for path in _odd(record, entries))
         for path, entry in entries.items():
             if entry["path_type"] != "directory":
@@ -59,13 +57,18 @@ def damaged(prefix: Path, *, advance: Callable[[int], object]) -> dict[str, tupl
         IntegrityError: a record cannot be read.
     """
     found = {}
-    for file in record_files(prefix):
-        record = load(file)
-        entries = {entry["_path"]: entry for entry in paths_of(record)}
+    for record, entries in _records(prefix):
         if faults := tuple(fault for path, entry in entries.items() for fault in _faults_of(prefix, path, entry)):
             found[record["name"]] = faults
         advance(1)
     return found
+
+
+def _records(prefix: Path) -> Iterator[tuple[dict[str, Any], dict[str, Mapping[str, Any]]]]:
+    """Read the records of a prefix, each with its entries by path."""
+    for file in record_files(prefix):
+        record = load(file)
+        yield record, {entry["_path"]: entry for entry in paths_of(record)}
 
 
 def _odd(record: Mapping[str, Any], entries: Mapping[str, object]) -> set[str]:

@@ -35,7 +35,6 @@ from envgen.system.fs import (
     atomic_write,
     explained,
     file_lock,
-    newest,
     remove_tree,
     tree_files,
 )
@@ -142,7 +141,7 @@ class Store:
         """Find an artifact or let `fetch` write it; processes that want the same one wait for the first."""
         if found := self.artifact(sha):
             return found
-        with self._making(f"artifact-{sha}"):
+        with self.making(f"artifact-{sha}"):
             if not self.artifact(sha):
                 with self.new_artifact(sha) as out:
                     fetch(out)
@@ -185,7 +184,7 @@ class Store:
             sealed = (folder / _SEALED).stat().st_mtime_ns
         except FileNotFoundError:
             return False
-        return newest(folder) > sealed
+        return any(status.st_mtime_ns > sealed for status in tree_files(folder))
 
     def ensure_package(self, key: str, make: Callable[[Path], object]) -> Path:
         """Find a package or let `make` fill a folder with it; processes that want the same one wait for the first.
@@ -194,7 +193,7 @@ class Store:
         """
         if (found := self.package(key)) and not self.altered(key):
             return found
-        with self._making(f"package-{key}"):
+        with self.making(f"package-{key}"):
             if self.altered(key):
                 remove_tree(self._package_path(key))
             if not self.package(key):
@@ -311,7 +310,8 @@ class Store:
             path.unlink()
 
     @contextmanager
-    def _making(self, name: str) -> Iterator[None]:
+    def making(self, name: str) -> Iterator[None]:
+        """Let one process or thread at a time make what `name` stands for, and keep `clean` away meanwhile."""
         with self.in_use(), explained(self.root), file_lock(self._lock_path(name), timeout=_PATIENCE):
             yield
 
@@ -342,7 +342,7 @@ def _seal(package: Path) -> None:
     seal = package / _SEALED
     if seal.is_dir():
         os.utime(seal)
-        moment = max(newest(package), seal.stat().st_mtime_ns)
+        moment = max(seal.stat().st_mtime_ns, *(status.st_mtime_ns for status in tree_files(package)))
         os.utime(seal, ns=(moment, moment))
 
 
