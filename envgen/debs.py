@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(r"\d+(?:\.\d+)*")
 
 
-class Archive(StrEnum):
+class DebianArea(StrEnum):
     """One of Debian's archives."""
 
     DEBIAN = "debian"
     SECURITY = "debian-security"
 
     @classmethod
-    def of_suite(cls, suite: str) -> Archive:
+    def of_suite(cls, suite: str) -> DebianArea:
         """Name the archive that holds a suite: `bookworm-security` lies in an archive of its own."""
         return cls.SECURITY if suite.endswith("-security") else cls.DEBIAN
 
     @property
     def placeholder(self) -> str:
         """What stands for the archive's address in locks."""
-        return "${ENVGEN_DEBIAN_SECURITY}" if self is Archive.SECURITY else "${ENVGEN_DEBIAN}"
+        return "${ENVGEN_DEBIAN_SECURITY}" if self is DebianArea.SECURITY else "${ENVGEN_DEBIAN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Deb:
     name: str
     version: str
     architecture: str
-    archive: Archive
+    archive: DebianArea
     path: str
     sha256: Sha256
     size: int

@@ -239,7 +239,7 @@ def test_file_is_not_too_long(path: Path) -> None:
 
 
 BROKEN = [
-    ("digest", "from envgen.spec.model import EnvSpec", "digest imports spec.model"),
+    ("digest", "from envgen.manifest.env_spec import EnvSpec", "digest imports spec.model"),
     ("solve.engine", "from envgen import sources", "solve.engine imports sources"),
     ("solve.engine", "def f():\n    from envgen.system.http import Http", "solve.engine imports system.http"),
     (
@@ -250,7 +250,7 @@ BROKEN = [
     ("lock.diff", "import envgen.system.store", "lock.diff imports system.store"),
     ("create.plan", "from envgen.image import layer", "create.plan imports image.layer"),
     ("image.plan", "from ..create import plan", "image.plan imports create.plan"),
-    ("export.pip", "import envgen.spec.model", "export.pip imports spec.model"),
+    ("export.pip", "import envgen.manifest.env_spec", "export.pip imports spec.model"),
     ("ops.lock", "from rich.table import Table", "ops.lock touches rich"),
     ("system.http", "import subprocess as sp", "system.http touches subprocess"),
     ("sources.pypi", "import urllib3.util", "sources.pypi touches urllib3"),
@@ -268,7 +268,13 @@ BROKEN = [
 
 @pytest.mark.parametrize(("name", "source", "fault"), BROKEN, ids=[case[2] for case in BROKEN])
 def test_the_rule_sees(name: str, source: str, fault: str) -> None:
-    known = {"envgen.sources", "envgen.lock.conda_lock", "envgen.image.layer", "envgen.create.plan", "envgen.shelf.box"}
+    known = {
+        "envgen.sources",
+        "envgen.lock.conda_lock",
+        "envgen.image.layer",
+        "envgen.prepare.plan",
+        "envgen.shelf.box",
+    }
     assert faults(read(name, source, frozenset(known))) == [fault]
 
 

@@ -12,8 +12,8 @@ from envgen.cli.sizes import counted, human_size
 from envgen.ops import build as ops
 
 if TYPE_CHECKING:
-    from envgen.build.channel import Published
     from envgen.cli.console import Console
+    from envgen.convert.local_channel import Published
     from envgen.platforms import Platform
 
 

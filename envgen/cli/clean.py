@@ -11,7 +11,7 @@ import click
 from envgen.cli.options import json_option
 from envgen.cli.sizes import human_size
 from envgen.ops import clean as ops
-from envgen.system.store import Kind
+from envgen.system.store import StoreKind
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
@@ -36,7 +36,7 @@ class _Age(click.ParamType[dt.timedelta]):
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice([str(kind) for kind in Kind]),
+    type=click.Choice([str(kind) for kind in StoreKind]),
     multiple=True,
     help="Remove this kind; give it several times for several.",
 )
@@ -61,7 +61,9 @@ def command(
     if not (kinds or older_than is not None or everything):
         _show(console, ops.usage(context), str(context.store.root), as_json=as_json)
         return
-    chosen = [Kind(kind) for kind in kinds] or [kind for kind in Kind if everything or kind is not Kind.CHANNEL]
+    chosen = [StoreKind(kind) for kind in kinds] or [
+        kind for kind in StoreKind if everything or kind is not StoreKind.CHANNEL
+    ]
     cleaned = ops.clean(context, kinds=chosen, older_than=older_than)
     if as_json:
         console.json({"removed": {str(k): n for k, n in cleaned.entries.items()}, "bytes": cleaned.freed})

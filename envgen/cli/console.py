@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from envgen.ops.context import Context, open_context
+from envgen.project.context import Context, open_context
 
 if TYPE_CHECKING:
     import datetime as dt

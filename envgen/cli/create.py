@@ -9,16 +9,16 @@ import click
 
 from envgen.cli.options import env_argument, json_option, name_option, prefix_option
 from envgen.cli.sizes import counted, human_size
-from envgen.create.plan import Work
+from envgen.create.place import Place
 from envgen.ops import create as ops
-from envgen.ops.places import Place
+from envgen.prepare.plan import Work
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.cli.console import Console
-    from envgen.create.plan import Item, Plan
-    from envgen.ops.create import Prepared
+    from envgen.ops.create import PlannedCreate
+    from envgen.prepare.plan import Item, Plan
 
 _SHOWN = 5
 """Packages that a plan lists by name; the rest are counted."""
@@ -63,7 +63,7 @@ def command(
         _render_end(console, prepared, env=env, place=place)
 
 
-def _render_plan(console: Console, prepared: Prepared) -> None:
+def _render_plan(console: Console, prepared: PlannedCreate) -> None:
     plan = prepared.plan
     changes = plan.changes
     counts = f"{len(changes.link)} to link, {len(changes.unlink)} to unlink, {len(changes.unchanged)} unchanged"
@@ -85,7 +85,7 @@ def _render_plan(console: Console, prepared: Prepared) -> None:
         console.say(f"  {', '.join(made)}")
 
 
-def _render_end(console: Console, prepared: Prepared, *, env: str | None, place: Place) -> None:
+def _render_end(console: Console, prepared: PlannedCreate, *, env: str | None, place: Place) -> None:
     if not prepared.plan:
         console.say("nothing to do")
         return
@@ -96,7 +96,7 @@ def _render_end(console: Console, prepared: Prepared, *, env: str | None, place:
     console.say(f"done. Use it: `{shlex.join(conda)}`, or without conda: `{shlex.join(without)}`")
 
 
-def _result(prepared: Prepared, *, done: bool) -> dict[str, Any]:
+def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
     plan: Plan = prepared.plan
     return {
         "environment": prepared.spec.name,

@@ -8,8 +8,8 @@ import click
 
 from envgen.cli import diff_text
 from envgen.cli.options import json_option, platform_option
+from envgen.diff import sides as ops
 from envgen.errors import UsageError
-from envgen.ops import compare as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console

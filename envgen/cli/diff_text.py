@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envgen.cli.sizes import human_size
-from envgen.lock.graph import Kind
-from envgen.ops.compare import layers_of
+from envgen.diff.sides import layers_of
+from envgen.lock.graph import PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from envgen.lock.delta import Delta, Entry
-    from envgen.ops.compare import Comparison, Difference
-    from envgen.ops.image_made import ImageChange, MadeLayer
+    from envgen.diff.delta import Delta, Entry
+    from envgen.diff.sides import Comparison, Difference
+    from envgen.image.made_layers import ImageChange, MadeLayer
 
 _DIGITS = 12
 """Of a digest, where a person reads it."""
@@ -46,7 +46,7 @@ class Row:
 
     sign: str
     name: str
-    kind: Kind
+    kind: PackageKind
     before: str
     after: str
     size: int | None
@@ -61,7 +61,7 @@ def rows(difference: Difference, license_of: Callable[[Entry], str | None]) -> l
         *(_row("-", entry, None, None) for entry in delta.removed),
         *(_row("~", c.before, c.after, license_of(c.after)) for c in delta.changed),
     ]
-    return sorted(found, key=lambda row: (row.kind is Kind.DEBIAN, row.name))
+    return sorted(found, key=lambda row: (row.kind is PackageKind.DEBIAN, row.name))
 
 
 def terminal(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterator[str]:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.check.findings import Level
 from envgen.cli.options import env_argument, json_option
+from envgen.diagnose.findings import Level
 from envgen.errors import HostError
 from envgen.ops import doctor as ops
 from envgen.platforms import dotted
 
 if TYPE_CHECKING:
-    from envgen.check.doctor import Diagnosis
-    from envgen.check.machine import Machine
     from envgen.cli.console import Console
+    from envgen.diagnose.diagnosis import Diagnosis
+    from envgen.diagnose.machine import Machine
     from envgen.ops.doctor import Examined
 
 _MARKS = {Level.OK: "ok", Level.NOTE: "note", Level.PROBLEM: "PROBLEM"}

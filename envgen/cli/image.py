@@ -9,20 +9,20 @@ import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
-from envgen.image.compress import Compression
-from envgen.image.push import Reference
+from envgen.image import deliver
+from envgen.oci.compress import Compression
+from envgen.oci.push import Reference
 from envgen.ops import image as ops
-from envgen.ops import image_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.cli.console import Console
-    from envgen.image.plan import PlannedLayer
-    from envgen.ops.context import Context
-    from envgen.ops.image import Made, Prepared
-    from envgen.ops.image_parts import Ingredients
+    from envgen.image.inputs import ImageInputs
+    from envgen.image.layer_plan import PlannedLayer
+    from envgen.ops.image import PlannedImage, WrittenImage
     from envgen.platforms import Platform
+    from envgen.project.context import Context
 
 _SHOWN = 60
 """Characters of a layer's content in the table."""
@@ -67,22 +67,22 @@ def command(
     """
     context = console.context()
     reference = Reference.parse(push) if push else None
-    ingredients = ops.open_image(context, env=env, platforms=platforms, frozen=frozen)
-    if plan_only and any(one.plan.prepare for one in ingredients):
-        _show_downloads(console, ingredients, as_json=as_json)
+    inputs = ops.open_image(context, env=env, platforms=platforms, frozen=frozen)
+    if plan_only and any(one.plan.prepare for one in inputs):
+        _show_downloads(console, inputs, as_json=as_json)
         return
-    with ops.prepared(context, ingredients, compression=Compression(compression)) as images:
-        there = image_out.remote(context, reference) if plan_only and reference else None
+    with ops.prepared(context, inputs, compression=Compression(compression)) as images:
+        there = deliver.remote(context, reference) if plan_only and reference else None
         if plan_only and as_json:
             console.json([_plan_json(image, there) for image in images])
         elif plan_only or not as_json:
             _show_plan(console, images, there, whole=plan_only)
         if plan_only:
             return
-        made = ops.make(context, images, image_out.directory(context, ingredients, output), sbom=sbom)
+        made = ops.make(context, images, deliver.directory(context, inputs, output), sbom=sbom)
         result = _result(made)
     if verify:
-        image_out.verify(context, made.layout, ingredients)
+        deliver.verify(context, made.layout, inputs)
     _deliver(context, made, archive=archive, load=load, reference=reference)
     if as_json:
         console.json(result)
@@ -92,19 +92,19 @@ def command(
 
 
 def _deliver(
-    context: Context, made: Made, *, archive: Path | None, load: str | None, reference: Reference | None
+    context: Context, made: WrittenImage, *, archive: Path | None, load: str | None, reference: Reference | None
 ) -> None:
     if archive:
-        image_out.archive(context, made.layout, archive)
+        deliver.archive(context, made.layout, archive)
     if load:
-        image_out.load(context, made, load)
+        deliver.load(context, made, load)
     if reference:
-        image_out.push(context, made.layout, reference)
+        deliver.push(context, made.layout, reference)
 
 
-def _show_downloads(console: Console, ingredients: Sequence[Ingredients], *, as_json: bool) -> None:
+def _show_downloads(console: Console, inputs: Sequence[ImageInputs], *, as_json: bool) -> None:
     """Say what has to come first: layers are planned by the files of packages."""
-    plans = {str(one.platform): one.plan for one in ingredients}
+    plans = {str(one.platform): one.plan for one in inputs}
     if as_json:
         console.json(
             [
@@ -121,7 +121,7 @@ def _show_downloads(console: Console, ingredients: Sequence[Ingredients], *, as_
         )
 
 
-def _show_plan(console: Console, images: Sequence[Prepared], there: frozenset[str] | None, *, whole: bool) -> None:
+def _show_plan(console: Console, images: Sequence[PlannedImage], there: frozenset[str] | None, *, whole: bool) -> None:
     for image in images:
         size = sum(layer.size for layer in image.layers)
         console.say(
@@ -141,7 +141,7 @@ def _show_plan(console: Console, images: Sequence[Prepared], there: frozenset[st
         )
 
 
-def _row(number: int, planned: PlannedLayer, image: Prepared, there: frozenset[str] | None) -> tuple[str, ...]:
+def _row(number: int, planned: PlannedLayer, image: PlannedImage, there: frozenset[str] | None) -> tuple[str, ...]:
     have = image.known.get(planned.key)
     title = planned.title if len(planned.title) <= _SHOWN else f"{planned.title[: _SHOWN - 3]}..."
     state = "to write" if have is None else "cached"
@@ -150,7 +150,7 @@ def _row(number: int, planned: PlannedLayer, image: Prepared, there: frozenset[s
     return str(number), human_size(planned.size), human_size(have.size) if have else "", state, title
 
 
-def _show_end(console: Console, made: Made) -> None:
+def _show_end(console: Console, made: WrittenImage) -> None:
     sizes = {layer.digest: layer.size for image in made.images for layer in image.layers}
     console.say(
         f"{made.layout.directory}: {counted(len(sizes), 'layer')}, {human_size(sum(sizes.values()))}, "
@@ -158,15 +158,15 @@ def _show_end(console: Console, made: Made) -> None:
     )
 
 
-def _plan_json(image: Prepared, there: frozenset[str] | None) -> dict[str, Any]:
+def _plan_json(image: PlannedImage, there: frozenset[str] | None) -> dict[str, Any]:
     return {
-        "environment": image.ingredients.spec.name,
-        "platform": str(image.ingredients.platform),
+        "environment": image.inputs.spec.name,
+        "platform": str(image.inputs.platform),
         "layers": [_layer_json(layer, image, there) for layer in image.layers],
     }
 
 
-def _layer_json(planned: PlannedLayer, image: Prepared, there: frozenset[str] | None) -> dict[str, Any]:
+def _layer_json(planned: PlannedLayer, image: PlannedImage, there: frozenset[str] | None) -> dict[str, Any]:
     have = image.known.get(planned.key)
     return {
         "parts": [share.part for share in planned.shares],
@@ -178,7 +178,7 @@ def _layer_json(planned: PlannedLayer, image: Prepared, there: frozenset[str] | 
     }
 
 
-def _result(made: Made) -> dict[str, Any]:
+def _result(made: WrittenImage) -> dict[str, Any]:
     sboms = {attachment.subject: attachment.entry["digest"] for attachment in made.layout.attachments}
     return {
         "environment": made.layout.name,

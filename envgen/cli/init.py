@@ -11,9 +11,9 @@ from click.core import ParameterSource
 from envgen.cli.options import platform_option
 from envgen.cli.questions import ask
 from envgen.errors import UsageError
+from envgen.manifest.document import BadValueError
+from envgen.manifest.values import environment_name
 from envgen.ops import init as ops
-from envgen.spec.document import BadValueError
-from envgen.spec.values import environment_name
 from envgen.system.host import detect
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from envgen.ops import licenses as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
-    from envgen.ops.licenses import Report, Verdict
+    from envgen.ops.licenses import LicenseVerdict, Report
     from envgen.platforms import Platform
 
 _UNKNOWN = "unknown"
@@ -55,14 +55,14 @@ def _render(console: Console, report: Report) -> None:
         console.say(f"not known: the licence of {counted(len(unknown), 'package')}: {', '.join(unknown)}")
 
 
-def _words(verdict: Verdict) -> str:
+def _words(verdict: LicenseVerdict) -> str:
     """Word a licence: the expression, else what the package says."""
     if verdict.license is None:
         return _UNKNOWN
     return verdict.license.expression or f"{verdict.license.words!r}"
 
 
-def _facts(verdict: Verdict) -> dict[str, Any]:
+def _facts(verdict: LicenseVerdict) -> dict[str, Any]:
     return {
         "name": verdict.name,
         "version": verdict.version,

@@ -9,12 +9,12 @@ import click
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
 from envgen.lock.graph import kind
-from envgen.ops import inspect as ops
+from envgen.ops import list as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
     from envgen.lock.model import Lock
-    from envgen.ops.inspect import Component
+    from envgen.ops.list import Component
     from envgen.platforms import Platform
 
 

@@ -60,7 +60,9 @@ def command(
     if check:
         verdicts = [verdict for one in envs for verdict in ops.check(context, env=one, platforms=platforms)]
         verdicts += ops.check_orphans(context) if everything else ()
-        _tell_verdicts(console, verdicts, renew="envgen lock --all" if everything else "envgen lock", as_json=as_json)
+        _tell_verdicts(
+            console, verdicts, reinstall="envgen lock --all" if everything else "envgen lock", as_json=as_json
+        )
         return
     upgrade = _upgrade(upgrades)
     outcomes = [o for one in envs for o in ops.lock(context, env=one, platforms=platforms, upgrade=upgrade)]
@@ -94,7 +96,7 @@ def _upgrade(words: tuple[str, ...]) -> ops.Upgrade:
     return ops.Upgrade(everything=_ALL in words, names=frozenset(names), pins=pins)
 
 
-def _tell_verdicts(console: Console, verdicts: Sequence[ops.Verdict], *, renew: str, as_json: bool) -> None:
+def _tell_verdicts(console: Console, verdicts: Sequence[ops.LockVerdict], *, reinstall: str, as_json: bool) -> None:
     stale = [v for v in verdicts if v.reasons]
     if as_json:
         console.json([{"lock": v.path, "true": not v.reasons, "reasons": list(v.reasons)} for v in verdicts])
@@ -108,7 +110,9 @@ def _tell_verdicts(console: Console, verdicts: Sequence[ops.Verdict], *, renew: 
                 console.say(f"  - {reason}")
     if stale:
         which = "the lock" if len(verdicts) == 1 else f"{len(stale)} of {len(verdicts)} locks"
-        raise LockError(f"{which} {'is' if len(stale) == 1 else 'are'} not true for the spec", hint=f"run `{renew}`")
+        raise LockError(
+            f"{which} {'is' if len(stale) == 1 else 'are'} not true for the spec", hint=f"run `{reinstall}`"
+        )
 
 
 def _tell_tidied(console: Console, tidied: ops.Tidied) -> None:

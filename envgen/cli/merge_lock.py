@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen.errors import UsageError
-from envgen.ops import merge as ops
+from envgen.ops import merge_lock as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console

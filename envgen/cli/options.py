@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.errors import UserError
+from envgen.manifest.select import find_root, spec_files
 from envgen.platforms import Platform
-from envgen.spec.select import find_root, spec_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from envgen.manifest import values
+from envgen.manifest.document import BadValueError
 from envgen.ops.init import Wishes
-from envgen.spec import values
-from envgen.spec.document import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen.cli.options import env_argument, name_option, prefix_option
+from envgen.create.place import Place
 from envgen.errors import UsageError
 from envgen.ops import run as ops
-from envgen.ops.places import Place
 
 if TYPE_CHECKING:
     from pathlib import Path

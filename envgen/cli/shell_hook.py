@@ -8,8 +8,8 @@ import click
 
 from envgen.cli.options import env_argument, name_option, prefix_option
 from envgen.create.activate import Shell
+from envgen.create.place import Place
 from envgen.ops import run as ops
-from envgen.ops.places import Place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import click
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.lock.debian_lock import IMAGE
-from envgen.lock.graph import Kind, walk
-from envgen.ops import graph as ops
+from envgen.lock.graph import PackageKind, walk
+from envgen.ops import tree as ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +77,11 @@ def _below(graph: Graph, *, debian: bool, image: bool) -> Iterator[tuple[int, st
 
 def _without_debs(node: Node, needs: tuple[Need, ...]) -> tuple[Need, ...]:
     """Leave out what a recipe is made of; below the image's own packages nothing else stands."""
-    return needs if node.kind is Kind.DEBIAN else tuple(need for need in needs if need.node.kind is not Kind.DEBIAN)
+    return (
+        needs
+        if node.kind is PackageKind.DEBIAN
+        else tuple(need for need in needs if need.node.kind is not PackageKind.DEBIAN)
+    )
 
 
 def _inverted(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[int, str]]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
-from envgen.lock.graph import Kind, chains
-from envgen.ops import graph as ops
+from envgen.lock.graph import PackageKind, chains
+from envgen.ops import tree as ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _lines(graph: Graph, node: Node) -> Iterator[str]:
 
 
 def _step(need: Need) -> str:
-    return f"{need.node.name}, {need.words}" if need.node.kind is Kind.DEBIAN else need.words
+    return f"{need.node.name}, {need.words}" if need.node.kind is PackageKind.DEBIAN else need.words
 
 
 def _facts(graph: Graph, node: Node) -> dict[str, Any]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envgen.export.material import Exported
+from envgen.export.export_input import Exported
 from envgen.export.yaml_text import dump
-from envgen.lock.document import content_hash, document, entry
+from envgen.lock.cep37 import content_hash, document, entry
 from envgen.lock.model import LOCAL_CHANNEL
 
 if TYPE_CHECKING:
-    from envgen.export.material import Material
+    from envgen.export.export_input import ExportInput
     from envgen.lock.model import Lock
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the locks of all platforms."""
     entries = {str(lock.platform): _entries(lock, material) for lock in material.locks}
     content = {
@@ -30,11 +30,11 @@ def render(material: Material) -> Exported:
     return Exported(text=dump(content, head=f"# Made by `envgen export` from {material.locks[0].source}.\n"))
 
 
-def _entries(lock: Lock, material: Material) -> list[dict[str, Any]]:
+def _entries(lock: Lock, material: ExportInput) -> list[dict[str, Any]]:
     return [{**entry(package, lock.platform), "url": material.url(package)} for package in lock.packages]
 
 
-def _channels(material: Material) -> list[dict[str, Any]]:
+def _channels(material: ExportInput) -> list[dict[str, Any]]:
     """Take the channels that the locks name, the local one by its address."""
     found: dict[str, dict[str, Any]] = {}
     for lock in material.locks:

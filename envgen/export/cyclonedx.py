@@ -8,18 +8,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from envgen.export.material import Exported
+from envgen.export.export_input import Exported
 from envgen.export.parts import parts_of, top_of
 from envgen.licenses import licenses_in
 
 if TYPE_CHECKING:
-    from envgen.export.material import License, Material
-    from envgen.export.parts import Part
+    from envgen.export.export_input import ExportInput, License
+    from envgen.export.parts import SbomComponent
 
 _SPEC = "1.6"
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the packages of one lock."""
     parts = parts_of(material)
     subject = f"{material.lock.environment}@{material.lock.platform}"
@@ -38,7 +38,7 @@ def render(material: Material) -> Exported:
     return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _metadata(material: Material, subject: str) -> dict[str, Any]:
+def _metadata(material: ExportInput, subject: str) -> dict[str, Any]:
     name, version = material.tool
     lock = material.lock
     return {
@@ -56,7 +56,7 @@ def _metadata(material: Material, subject: str) -> dict[str, Any]:
     }
 
 
-def _component(part: Part) -> dict[str, Any]:
+def _component(part: SbomComponent) -> dict[str, Any]:
     hashes = [("MD5", part.md5), ("SHA-256", str(part.sha256))]
     return {
         "type": "library",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from envgen.export.material import Exported
+from envgen.export.export_input import Exported
 
 if TYPE_CHECKING:
-    from envgen.export.material import Material
+    from envgen.export.export_input import ExportInput
 
 _PREFIX = "/opt/env"
 
@@ -62,7 +62,7 @@ CMD ["python"]
 """
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the recipe for an engine; it serves all platforms."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701  no HTML
     text = environment.from_string(_TEMPLATE).render(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envgen.export.material import Exported, condas
+from envgen.export.export_input import Exported, condas
 from envgen.export.yaml_text import dump
 
 if TYPE_CHECKING:
-    from envgen.export.material import Material
+    from envgen.export.export_input import ExportInput
     from envgen.lock.model import Lock
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the packages of one lock."""
     lock = material.lock
     local = [material.channel] if material.channel and lock.built else []

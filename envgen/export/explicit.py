@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envgen.export.material import Exported, condas
+from envgen.export.export_input import Exported, condas
 
 if TYPE_CHECKING:
-    from envgen.export.material import Archive, Material
+    from envgen.export.export_input import ChannelArchive, ExportInput
     from envgen.lock.model import LockedWheel
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the packages of one lock."""
     lock = material.lock
     left = [wheel for wheel in lock.wheels if wheel.sha256 not in material.archives]
@@ -33,12 +33,12 @@ def render(material: Material) -> Exported:
     return Exported(text="".join(f"{line}\n" for line in lines), notes=_notes(left))
 
 
-def _archive(archive: Archive) -> str:
+def _archive(archive: ChannelArchive) -> str:
     digest = archive.md5 or (f"sha256:{archive.sha256}" if archive.sha256 else "")
     return f"{archive.url}#{digest}" if digest else archive.url
 
 
-def _pip(wheel: LockedWheel, material: Material) -> str:
+def _pip(wheel: LockedWheel, material: ExportInput) -> str:
     return f"# pip {wheel.project} @ {material.url(wheel)} --hash=sha256:{wheel.sha256}"
 
 

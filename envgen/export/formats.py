@@ -5,22 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.export import (
-    conda_lock,
-    cyclonedx,
-    dockerfile,
-    environment_yml,
-    explicit,
-    pixi,
-    pylock,
-    requirements,
-    spdx,
-)
+from envgen.export import conda_lock, cyclonedx, dockerfile, environment_yml, explicit, pixi, pylock, requirements, spdx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envgen.export.material import Exported, Material
+    from envgen.export.export_input import Exported, ExportInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +31,7 @@ class Format:
     name: str
     summary: str
     file: str
-    render: Callable[[Material], Exported]
+    render: Callable[[ExportInput], Exported]
     joint: bool = False
     addresses: bool = False
     channel: bool = False

@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.export.purl import debian_purl, package_purl
-from envgen.lock.graph import Kind, debian_node, graph_of, kind, node_of
+from envgen.lock.graph import PackageKind, debian_node, graph_of, kind, node_of
 from envgen.lock.model import LockedConda, LockedWheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.digest import Sha256
-    from envgen.export.material import License, Material
+    from envgen.export.export_input import ExportInput, License
     from envgen.lock.debian_lock import DebianPackage
     from envgen.lock.model import LockedPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SbomComponent:
     """One package of an SBOM.
 
     Attributes:
@@ -38,7 +38,7 @@ class Part:
     purl: str
     name: str
     version: str
-    kind: Kind
+    kind: PackageKind
     sha256: Sha256
     md5: str | None = None
     filename: str
@@ -47,7 +47,7 @@ class Part:
     needs: tuple[str, ...] = ()
 
 
-def parts_of(material: Material) -> tuple[Part, ...]:
+def parts_of(material: ExportInput) -> tuple[SbomComponent, ...]:
     """List the parts of one lock and of the Debian lock beside it, sorted by package URL."""
     lock = material.lock
     debian = material.debian.get(lock.platform)
@@ -62,15 +62,15 @@ def parts_of(material: Material) -> tuple[Part, ...]:
     return tuple(sorted(found, key=lambda part: part.purl))
 
 
-def top_of(parts: Sequence[Part]) -> tuple[str, ...]:
+def top_of(parts: Sequence[SbomComponent]) -> tuple[str, ...]:
     """List the package URLs that no other part depends on: what the environment as a whole depends on."""
     needed = {purl for part in parts for purl in part.needs}
     return tuple(part.purl for part in parts if part.purl not in needed)
 
 
-def _part(package: LockedPackage, material: Material) -> Part:
+def _part(package: LockedPackage, material: ExportInput) -> SbomComponent:
     is_public = isinstance(package, LockedConda) and "://" in package.url
-    return Part(
+    return SbomComponent(
         purl=package_purl(package),
         name=str(package.name),
         version=package.version,
@@ -83,12 +83,12 @@ def _part(package: LockedPackage, material: Material) -> Part:
     )
 
 
-def _debian_part(package: DebianPackage, suites: Sequence[str]) -> Part:
-    return Part(
+def _debian_part(package: DebianPackage, suites: Sequence[str]) -> SbomComponent:
+    return SbomComponent(
         purl=debian_purl(package, suites),
         name=package.name,
         version=package.version,
-        kind=Kind.DEBIAN,
+        kind=PackageKind.DEBIAN,
         sha256=package.sha256,
         filename=package.path.rpartition("/")[2],
     )

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envgen.export.material import Exported
+from envgen.export.export_input import Exported
 from envgen.export.yaml_text import dump
 from envgen.lock.model import LockedWheel, sort_key
 
 if TYPE_CHECKING:
-    from envgen.export.material import Material
+    from envgen.export.export_input import ExportInput
     from envgen.lock.model import Lock, LockedBuilt, LockedConda, LockedPackage
 
 _FORMAT = 6
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the locks of all platforms as the environment `default`."""
     environment = {
         "channels": [{"url": url} for url in _channels(material)],
@@ -33,14 +33,14 @@ def render(material: Material) -> Exported:
     return Exported(text=dump(document), notes=(note,))
 
 
-def _channels(material: Material) -> list[str]:
+def _channels(material: ExportInput) -> list[str]:
     """List channels; a local channel first, for its packages are no other's."""
     named = [material.channels.get(channel, channel) for lock in material.locks for channel in lock.channels]
     local = [material.channel] if material.channel and any(lock.built for lock in material.locks) else []
     return list(dict.fromkeys(f"{channel.rstrip('/')}/" for channel in (*local, *named)))
 
 
-def _packages(material: Material) -> list[dict[str, Any]]:
+def _packages(material: ExportInput) -> list[dict[str, Any]]:
     """Describe every package once, whichever platforms have it."""
     found: dict[str, dict[str, Any]] = {}
     for lock in material.locks:
@@ -49,11 +49,11 @@ def _packages(material: Material) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _reference(package: LockedPackage, material: Material) -> dict[str, str]:
+def _reference(package: LockedPackage, material: ExportInput) -> dict[str, str]:
     return {"pypi" if isinstance(package, LockedWheel) else "conda": material.url(package)}
 
 
-def _package(package: LockedPackage, lock: Lock, material: Material) -> dict[str, Any]:
+def _package(package: LockedPackage, lock: Lock, material: ExportInput) -> dict[str, Any]:
     if isinstance(package, LockedWheel):
         return {
             "pypi": material.url(package),
@@ -66,7 +66,7 @@ def _package(package: LockedPackage, lock: Lock, material: Material) -> dict[str
     return _conda(package, material)
 
 
-def _conda(package: LockedConda | LockedBuilt, material: Material) -> dict[str, Any]:
+def _conda(package: LockedConda | LockedBuilt, material: ExportInput) -> dict[str, Any]:
     """Describe a conda package; the kind of a `noarch` one is for rattler to derive, as locks do not hold it."""
     found = material.licenses.get(package.sha256)
     return {

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from envgen.export.material import Exported, not_wheels
+from envgen.export.export_input import Exported, not_wheels
 
 if TYPE_CHECKING:
-    from envgen.export.material import Material
+    from envgen.export.export_input import ExportInput
     from envgen.lock.model import LockedWheel
     from envgen.platforms import Target
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the wheels of one lock."""
     lock = material.lock
     document = tomlkit.document()
@@ -33,7 +33,7 @@ def render(material: Material) -> Exported:
     return Exported(text=tomlkit.dumps(document), notes=not_wheels(lock))
 
 
-def _package(wheel: LockedWheel, material: Material, known: set[Any]) -> tomlkit.items.Table:
+def _package(wheel: LockedWheel, material: ExportInput, known: set[Any]) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.add("name", str(wheel.project))
     table.add("version", wheel.version)

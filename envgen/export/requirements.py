@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envgen.export.material import Exported, not_wheels
+from envgen.export.export_input import Exported, not_wheels
 
 if TYPE_CHECKING:
-    from envgen.export.material import Material
+    from envgen.export.export_input import ExportInput
     from envgen.lock.model import LockedWheel
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the wheels of one lock."""
     lock = material.lock
     head = (

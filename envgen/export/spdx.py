@@ -11,22 +11,22 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
-from envgen.export.material import Exported
+from envgen.export.export_input import Exported
 from envgen.export.parts import parts_of, top_of
 from envgen.licenses import licenses_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envgen.export.material import License, Material
-    from envgen.export.parts import Part
+    from envgen.export.export_input import ExportInput, License
+    from envgen.export.parts import SbomComponent
 
 _NO = "NOASSERTION"
 _ROOT = "SPDXRef-Environment"
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9.-]+")
 
 
-def render(material: Material) -> Exported:
+def render(material: ExportInput) -> Exported:
     """Write the packages of one lock."""
     lock = material.lock
     parts = parts_of(material)
@@ -51,7 +51,7 @@ def render(material: Material) -> Exported:
     return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _root(material: Material) -> dict[str, Any]:
+def _root(material: ExportInput) -> dict[str, Any]:
     return {
         "SPDXID": _ROOT,
         "name": material.lock.environment,
@@ -64,7 +64,7 @@ def _root(material: Material) -> dict[str, Any]:
     }
 
 
-def _package(part: Part) -> dict[str, Any]:
+def _package(part: SbomComponent) -> dict[str, Any]:
     checksums = [("SHA256", str(part.sha256)), ("MD5", part.md5)]
     return {
         "SPDXID": _identifier(part.purl),
@@ -88,7 +88,7 @@ def _declared(license_: License | None) -> str:
     return (license_.expression if license_ else None) or _NO
 
 
-def _extracted(parts: Sequence[Part]) -> dict[str, Any]:
+def _extracted(parts: Sequence[SbomComponent]) -> dict[str, Any]:
     """Name the licences that SPDX does not list; the text lies in the packages themselves."""
     found = {
         name: part.license.words
@@ -104,7 +104,7 @@ def _extracted(parts: Sequence[Part]) -> dict[str, Any]:
     return {"hasExtractedLicensingInfos": texts} if texts else {}
 
 
-def _relationships(parts: Sequence[Part]) -> Iterator[dict[str, str]]:
+def _relationships(parts: Sequence[SbomComponent]) -> Iterator[dict[str, str]]:
     yield _relation("SPDXRef-DOCUMENT", "DESCRIBES", _ROOT)
     for purl in top_of(parts):
         yield _relation(_ROOT, "DEPENDS_ON", _identifier(purl))

@@ -11,7 +11,7 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
-from envgen.build.deb_unpack import Unpacking, read_control
+from envgen.convert.deb_unpack import Unpacking, read_control
 from envgen.digest import Sha256
 from envgen.errors import UserError
 from envgen.image import dpkg, ldcache

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
-from envgen.image.compress import COMPRESSORS, Compression
 from envgen.image.layer import FORMAT, Layer, write_layer
+from envgen.oci.compress import COMPRESSORS, Compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import BinaryIO
 
     from envgen.image.entries import Directory, Entry
-    from envgen.image.plan import PlannedLayer
+    from envgen.image.layer_plan import PlannedLayer
     from envgen.system.store import Store
 
 _KIND = "layer"

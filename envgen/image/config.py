@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envgen.image.layout import canonical, platform_of
-from envgen.image.setup import ENTRY
+from envgen.image.runtime_layer import ENTRY
+from envgen.oci.layout import canonical, platform_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.lock.model import Lock
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.manifest.image_spec import ImageSpec
     from envgen.platforms import Platform
-    from envgen.spec.image import ImageSpec
-    from envgen.spec.model import EnvSpec
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"

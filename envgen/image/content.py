@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envgen.build.wheel_unpack import open_wheel
+from envgen.convert.wheel_unpack import open_wheel
 from envgen.digest import Sha256
 from envgen.errors import EnvgenError
 from envgen.image.entries import EXECUTABLE, PLAIN, Directory, File, InWheel, Link, Literal, OnDisk
-from envgen.image.plan import Part, Stage
+from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Code, compile_all
+from envgen.prefix.clobber import decide
 from envgen.prefix.conda_meta import META, load, paths_of, record_path
 from envgen.prefix.contents import Contents, python_layout, read_contents, read_paths
 from envgen.prefix.link import link
-from envgen.prefix.ownership import decide
 from envgen.prefix.provenance import provenance
 from envgen.records import Wheel
 
@@ -89,7 +89,7 @@ def survey(packages: Iterable[LinkPackage], *, prefix: str, platform: Platform, 
     )
 
 
-def parts(environment: Environment) -> tuple[Part, ...]:
+def parts(environment: Environment) -> tuple[LayerPart, ...]:
     """Say what the packages are to the plan of layers; sorted by name."""
     return tuple(_part(environment, content) for content in environment.contents)
 
@@ -237,7 +237,7 @@ class Linked:
         return [File(path=path, source=Literal(data=data)) for path, data in compiled.items()]
 
 
-def _part(environment: Environment, content: Contents) -> Part:
+def _part(environment: Environment, content: Contents) -> LayerPart:
     package = content.package
     stated = {entry["_path"]: _size(entry) for entry in read_paths(package)["paths"]}
     sources = {item.claim.path: item.source for item in content.items}
@@ -246,7 +246,7 @@ def _part(environment: Environment, content: Contents) -> Part:
     sizes |= {compiler.target(path): size for path, size in sizes.items() if compiler.compiles(path)}
     sizes[f"{environment.prefix}/{META}/{package.record.dist}.json"] = _RECORD_LINE * len(stated)
     name = str(package.record.name)
-    return Part(name=name, stage=Stage.of_package(name), key=_key(environment, package), sizes=sizes)
+    return LayerPart(name=name, stage=LayerGroup.of_package(name), key=_key(environment, package), sizes=sizes)
 
 
 def _size(entry: Mapping[str, Any]) -> int:

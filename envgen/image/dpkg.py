@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envgen.build.deb_unpack import merged
+from envgen.convert.deb_unpack import merged
 from envgen.errors import ArtifactError
 from envgen.image.entries import file
 

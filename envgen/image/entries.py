@@ -14,7 +14,7 @@ from envgen.digest import Sha256
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from envgen.build.wheel_zip import Member
+    from envgen.convert.wheel_zip import Member
 
 PLAIN = 0o644
 EXECUTABLE = 0o755

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from isal import isal_zlib
 
-from envgen.build.wheel_zip import inflate, packed_data
+from envgen.convert.wheel_zip import inflate, packed_data
 from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError, IntegrityError
-from envgen.image.compress import Compression, GzipEncoder, encoder
 from envgen.image.entries import File, InWheel, Literal, OnDisk
 from envgen.image.tar import END, arrange, header, padding
+from envgen.oci.compress import Compression, GzipEncoder, encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from envgen.digest import Sha256
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.records import Solution
-    from envgen.spec.model import EnvSpec
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SPEC = re.compile(r"(?:[^\s:]+::)?(?P<name>[a-z0-9_.-]+)\s*(?P<rest>.*)", re.IGNORECASE)

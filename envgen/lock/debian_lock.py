@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from envgen.debs import Archive, Deb
+from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
-from envgen.lock.node import Node, load
+from envgen.lock.reader import Field, load
 from envgen.platforms import Platform
 
 if TYPE_CHECKING:
@@ -178,14 +178,14 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
     )
 
 
-def _read_base(node: Node | None) -> BaseRequest | None:
+def _read_base(node: Field | None) -> BaseRequest | None:
     if node is None:
         return None
     _refuse_unknown(node, _BASE_KEYS)
     return BaseRequest(**{key: _texts(node.get(key)) for key in _BASE_KEYS})
 
 
-def _read_recipes(node: Node | None) -> dict[str, tuple[str, ...]]:
+def _read_recipes(node: Field | None) -> dict[str, tuple[str, ...]]:
     found = {} if node is None else node.members()
     for recipe in found.values():
         _refuse_unknown(recipe, _RECIPE_KEYS)
@@ -196,11 +196,11 @@ def _recipes(suites: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, list[
     return {name: {"suites": list(suites[name])} for name in sorted(suites)}
 
 
-def _texts(node: Node) -> tuple[str, ...]:
+def _texts(node: Field) -> tuple[str, ...]:
     return tuple(item.text() for item in node.items())
 
 
-def _read_package(node: Node) -> DebianPackage:
+def _read_package(node: Field) -> DebianPackage:
     _refuse_unknown(node, _PACKAGE_KEYS)
     archive, path = node.get("url").parsed(_split_url)
     return DebianPackage(
@@ -215,32 +215,32 @@ def _read_package(node: Node) -> DebianPackage:
     )
 
 
-def _split_url(url: str) -> tuple[Archive, str]:
+def _split_url(url: str) -> tuple[DebianArea, str]:
     placeholder, _, path = url.partition("/")
-    archive = next((archive for archive in Archive if archive.placeholder == placeholder), None)
+    archive = next((archive for archive in DebianArea if archive.placeholder == placeholder), None)
     if archive is None or not _PATH.fullmatch(path) or ".." in path.split("/"):
         raise ValueError(f"expected a path below `pool/` of one of Debian's archives, got {url!r}")
     return archive, path
 
 
-def _matching(node: Node, pattern: re.Pattern[str]) -> str:
+def _matching(node: Field, pattern: re.Pattern[str]) -> str:
     if not pattern.fullmatch(node.text()):
         node.fail(f"not as Debian has them: {node.value!r}")
     return node.text()
 
 
-def _size(node: Node) -> int:
+def _size(node: Field) -> int:
     if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 0:
         node.fail(f"expected a number of bytes, got {node.value!r}")
     return node.value
 
 
-def _refuse_unknown(node: Node, known: Collection[str]) -> None:
+def _refuse_unknown(node: Field, known: Collection[str]) -> None:
     if isinstance(node.value, dict) and (unknown := sorted(map(str, node.value.keys() - known))):
         node.fail(f"unknown key `{unknown[0]}`")
 
 
-def _refuse_twice(node: Node, packages: Iterable[DebianPackage]) -> None:
+def _refuse_twice(node: Field, packages: Iterable[DebianPackage]) -> None:
     seen: set[tuple[str, ...]] = set()
     for package in packages:
         if _sort_key(package) in seen:

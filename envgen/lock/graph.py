@@ -23,7 +23,7 @@ _NEAREST = 3
 """Names that are offered for one that is not there."""
 
 
-class Kind(StrEnum):
+class PackageKind(StrEnum):
     """Where a package comes from."""
 
     CHANNEL = "channel"
@@ -43,7 +43,7 @@ class Node:
     """
 
     name: str
-    kind: Kind
+    kind: PackageKind
     version: str
 
 
@@ -275,14 +275,14 @@ def node_of(package: LockedPackage) -> Node:
 
 def debian_node(package: DebianPackage) -> Node:
     """Name the node of a Debian package."""
-    return Node(name=package.name, kind=Kind.DEBIAN, version=package.version)
+    return Node(name=package.name, kind=PackageKind.DEBIAN, version=package.version)
 
 
-def kind(package: LockedPackage) -> Kind:
+def kind(package: LockedPackage) -> PackageKind:
     """Say where a package comes from."""
     if isinstance(package, LockedWheel):
-        return Kind.WHEEL
-    return Kind.RECIPE if isinstance(package, LockedBuilt) else Kind.CHANNEL
+        return PackageKind.WHEEL
+    return PackageKind.RECIPE if isinstance(package, LockedBuilt) else PackageKind.CHANNEL
 
 
 def _mains(lock: Lock) -> dict[str, str]:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
-from envgen.lock import words
-from envgen.lock.document import PREFIX, content_hash
+from envgen.lock import fields
+from envgen.lock.cep37 import PREFIX, content_hash
 from envgen.lock.model import (
     FORMAT,
     LOCAL_CHANNEL,
@@ -21,10 +21,10 @@ from envgen.lock.model import (
     sort_key,
     target_of,
 )
-from envgen.lock.node import Node, load
+from envgen.lock.reader import Field, load
+from envgen.manifest.values import environment_name
 from envgen.names import parse_conda_name, parse_project_name
 from envgen.platforms import Platform, PythonMinor, Target
-from envgen.spec.values import environment_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,13 +55,13 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         environment=custom.parsed("environment", environment_name),
         source=_source(metadata),
         target=custom.parsed("virtual-packages", lambda t: _target(t, platform, custom.text("python-minor"))),
-        python=custom.parsed("python", words.conda_version),
+        python=custom.parsed("python", fields.conda_version),
         channels=_channels(metadata),
-        names=custom.parsed("names", words.renamed, "{}"),
-        exclude_newer=custom.parsed("exclude-newer", words.moment) if custom.has("exclude-newer") else None,
+        names=custom.parsed("names", fields.renamed, "{}"),
+        exclude_newer=custom.parsed("exclude-newer", fields.moment) if custom.has("exclude-newer") else None,
         request=custom.parsed("request", Sha256.parse),
-        asked_extras=custom.parsed("asked-extras", words.extras, "{}"),
-        extras=custom.parsed("extras", words.extras, "{}"),
+        asked_extras=custom.parsed("asked-extras", fields.extras, "{}"),
+        extras=custom.parsed("extras", fields.extras, "{}"),
         recipes={key: custom.parsed(f"recipe.{key}", Sha256.parse) for key in custom.below("recipe.")},
         debian=custom.parsed("debian-lock", Sha256.parse) if custom.has("debian-lock") else None,
         converter=custom.number("converter"),
@@ -73,7 +73,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
 class _Custom:
     """`custom_metadata`, whose keys of ours begin with `envgen.`."""
 
-    node: Node
+    node: Field
     values: dict[str, str]
 
     def has(self, key: str) -> bool:
@@ -83,7 +83,7 @@ class _Custom:
         return self.parsed(key, str)
 
     def number(self, key: str) -> int:
-        return self.parsed(key, words.count)
+        return self.parsed(key, fields.count)
 
     def parsed(self, key: str, parse: Callable[[str], T], default: str | None = None) -> T:
         value = self.values.get(PREFIX + key, default)
@@ -100,14 +100,14 @@ class _Custom:
         return self.number(key) if self.has(key) else None
 
 
-def _platform(metadata: Node) -> Platform:
+def _platform(metadata: Field) -> Platform:
     platforms = metadata.get("platforms").items()
     if len(platforms) != 1:
         metadata.get("platforms").fail(f"expected one platform, got {len(platforms)}")
     return platforms[0].parsed(Platform)
 
 
-def _check_content(metadata: Node, entries: tuple[Node, ...], platform: Platform) -> None:
+def _check_content(metadata: Field, entries: tuple[Field, ...], platform: Platform) -> None:
     said = metadata.get("content_hash").get(platform)
     try:
         got = content_hash([node.value for node in entries])
@@ -121,19 +121,19 @@ def _check_content(metadata: Node, entries: tuple[Node, ...], platform: Platform
         said.fail("does not fit the packages: the lock was changed by hand or badly merged")
 
 
-def _source(metadata: Node) -> str:
+def _source(metadata: Field) -> str:
     sources = metadata.get("sources").items()
     if len(sources) != 1:
         metadata.get("sources").fail(f"expected one source, got {len(sources)}")
     return sources[0].text().removeprefix("../")
 
 
-def _channels(metadata: Node) -> tuple[str, ...]:
+def _channels(metadata: Field) -> tuple[str, ...]:
     urls = (node.get("url").text() for node in metadata.get("channels").items())
     return tuple(url for url in urls if url != LOCAL_CHANNEL)
 
 
-def _refuse_twice(node: Node, packages: Iterable[LockedPackage]) -> None:
+def _refuse_twice(node: Field, packages: Iterable[LockedPackage]) -> None:
     seen: set[tuple[str, str]] = set()
     for package in packages:
         if sort_key(package) in seen:
@@ -141,7 +141,7 @@ def _refuse_twice(node: Node, packages: Iterable[LockedPackage]) -> None:
         seen.add(sort_key(package))
 
 
-def _package(node: Node, platform: Platform, custom: _Custom) -> LockedPackage:
+def _package(node: Field, platform: Platform, custom: _Custom) -> LockedPackage:
     if node.get("platform").value != platform:
         node.get("platform").fail(f"expected {platform}")
     kind = node.get("manager").text()
@@ -153,9 +153,9 @@ def _package(node: Node, platform: Platform, custom: _Custom) -> LockedPackage:
     return _built(node, platform, custom) if is_local else _conda(node, platform, custom)
 
 
-def _wheel(node: Node, custom: _Custom) -> LockedWheel:
+def _wheel(node: Field, custom: _Custom) -> LockedWheel:
     project, url = node.get("name").parsed(parse_project_name), node.get("url")
-    version, needs = node.get("version").parsed(words.wheel_version), node.get("dependencies")
+    version, needs = node.get("version").parsed(fields.wheel_version), node.get("dependencies")
     start = f"{PYPI}/{project}/"
     if not url.text().startswith(start):
         url.fail(f"expected {start}<file>")
@@ -163,34 +163,34 @@ def _wheel(node: Node, custom: _Custom) -> LockedWheel:
         project=project,
         version=version,
         filename=replace(url, value=url.text().removeprefix(start)).parsed(
-            partial(words.wheel_file, project=project, version=version)
+            partial(fields.wheel_file, project=project, version=version)
         ),
         sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
         size=custom.size("pip", project),
-        requires=_needs(needs, words.requires),
+        requires=_needs(needs, fields.requires),
     )
 
 
-def _conda(node: Node, platform: Platform, custom: _Custom) -> LockedConda:
+def _conda(node: Field, platform: Platform, custom: _Custom) -> LockedConda:
     name, url = node.get("name").parsed(parse_conda_name), node.get("url")
     above, _, filename = url.text().rpartition("/")
-    replace(url, value=above.rpartition("/")[2]).parsed(partial(words.subdir, platform=platform))
-    replace(url, value=filename).parsed(words.archive_file)
+    replace(url, value=above.rpartition("/")[2]).parsed(partial(fields.subdir, platform=platform))
+    replace(url, value=filename).parsed(fields.archive_file)
     return LockedConda(
         name=name,
-        version=node.get("version").parsed(words.conda_version),
-        build=node.get("build").parsed(words.build_string),
+        version=node.get("version").parsed(fields.conda_version),
+        build=node.get("build").parsed(fields.build_string),
         url=url.text(),
-        md5=node.get("hash").get("md5").parsed(words.md5),
+        md5=node.get("hash").get("md5").parsed(fields.md5),
         sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
         size=custom.size("conda", name),
-        dependencies=_needs(node.get("dependencies"), words.depends),
+        dependencies=_needs(node.get("dependencies"), fields.depends),
     )
 
 
-def _built(node: Node, platform: Platform, custom: _Custom) -> LockedBuilt:
+def _built(node: Field, platform: Platform, custom: _Custom) -> LockedBuilt:
     name, url = node.get("name").parsed(parse_conda_name), node.get("url")
-    version, build = node.get("version").parsed(words.conda_version), node.get("build").parsed(words.build_string)
+    version, build = node.get("version").parsed(fields.conda_version), node.get("build").parsed(fields.build_string)
     subdir, _, filename = url.text().removeprefix(f"{LOCAL_CHANNEL}/").partition("/")
     if filename != f"{name}-{version}-{build}.conda":
         url.fail(f"expected {LOCAL_CHANNEL}/<subdir>/{name}-{version}-{build}.conda, got {url.value!r}")
@@ -198,18 +198,18 @@ def _built(node: Node, platform: Platform, custom: _Custom) -> LockedBuilt:
         name=name,
         version=version,
         build=build,
-        subdir=replace(url, value=subdir).parsed(partial(words.subdir, platform=platform)),
+        subdir=replace(url, value=subdir).parsed(partial(fields.subdir, platform=platform)),
         filename=filename,
-        md5=node.get("hash").get("md5").parsed(words.md5),
+        md5=node.get("hash").get("md5").parsed(fields.md5),
         sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
         size=custom.size("conda", name),
         recipe=custom.text(f"recipe-of.{name}"),
         content=custom.parsed(f"content.{name}", Sha256.parse),
-        dependencies=_needs(node.get("dependencies"), words.depends),
+        dependencies=_needs(node.get("dependencies"), fields.depends),
     )
 
 
-def _needs(node: Node, check: Callable[[dict[str, str]], dict[T, str]]) -> dict[T, str]:
+def _needs(node: Field, check: Callable[[dict[str, str]], dict[T, str]]) -> dict[T, str]:
     try:
         return check(node.texts())
     except ValueError as error:
@@ -217,4 +217,4 @@ def _needs(node: Node, check: Callable[[dict[str, str]], dict[T, str]]) -> dict[
 
 
 def _target(text: str, platform: Platform, python: str) -> Target:
-    return target_of(platform, PythonMinor.parse(python), words.virtual_packages(text))
+    return target_of(platform, PythonMinor.parse(python), fields.virtual_packages(text))

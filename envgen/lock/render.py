@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from envgen.errors import LockError
-from envgen.lock.document import document
-from envgen.lock.gate import refuse_leaks
+from envgen.lock.cep37 import document
+from envgen.lock.leaks import refuse_leaks
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
 

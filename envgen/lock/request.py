@@ -12,8 +12,8 @@ from envgen.names import ProjectName, project_name
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Target
-    from envgen.spec.model import EnvSpec
 
 
 def active(spec: EnvSpec, target: Target, python: str | None = None) -> tuple[Requirement, ...]:

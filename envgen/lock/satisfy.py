@@ -15,9 +15,9 @@ from packaging.version import Version
 
 from envgen.lock.model import Lock, LockedPackage, LockedWheel, normal
 from envgen.lock.request import active, asked_extras
+from envgen.manifest.values import match_name
 from envgen.names import CondaName, ProjectName, project_name
 from envgen.platforms import virtual_package
-from envgen.spec.values import match_name
 from envgen.versions import conda_spec
 from envgen.wheels import package_id
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from envgen.digest import Sha256
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.names import NameTable
     from envgen.platforms import Target
-    from envgen.spec.model import EnvSpec
 
 _OF_EVERY_WHEEL = (CondaName("python"), CondaName("python_abi"))
 """What converted wheels depend on beside their requirements; locks do not say so, for CEP 37 has no place for it."""

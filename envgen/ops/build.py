@@ -6,24 +6,24 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from envgen.build.channel import LocalChannel
-from envgen.create.plan import items_of
+from envgen.convert.local_channel import LocalChannel
 from envgen.lock.model import LockedConda
-from envgen.ops.locks import need_lock, platforms_of
-from envgen.ops.materials import provide
-from envgen.ops.packages import materials_of, plan
-from envgen.spec.select import select
+from envgen.manifest.select import select
+from envgen.prepare.packages import materials_of, plan
+from envgen.prepare.plan import items_of
+from envgen.prepare.preparer import prepare
+from envgen.project.lock_files import platforms_of, require_lock
 from envgen.system.host import detect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from envgen.build.channel import Published
-    from envgen.create.plan import Item
-    from envgen.ops.context import Context
-    from envgen.ops.locks import LockPair
+    from envgen.convert.local_channel import Published
     from envgen.platforms import Platform
+    from envgen.prepare.plan import Item
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
 
 
 def build(context: Context, *, env: str | None, platforms: Sequence[Platform], channel: Path) -> tuple[Published, ...]:
@@ -45,14 +45,14 @@ def build(context: Context, *, env: str | None, platforms: Sequence[Platform], c
     spec = select(context.root, env)
     chosen = platforms_of(spec, platforms or (detect().platform,))
     target = LocalChannel(channel)
-    return tuple(one for platform in chosen for one in _publish(context, need_lock(context, spec, platform), target))
+    return tuple(one for platform in chosen for one in _publish(context, require_lock(context, spec, platform), target))
 
 
 def _publish(context: Context, pair: LockPair, channel: LocalChannel) -> list[Published]:
     every = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
     items = [item for item in every if not isinstance(item.package, LockedConda)]
     with context.store.in_use():
-        provide(context, plan(context, items), pair)
+        prepare(context, plan(context, items), pair)
         return _write(context, items, channel)
 
 

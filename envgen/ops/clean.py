@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection
 
-    from envgen.ops.context import Context
-    from envgen.system.store import Cleaned, Kind, Usage
+    from envgen.project.context import Context
+    from envgen.system.store import Cleaned, StoreKind, Usage
 
 
 def usage(context: Context) -> tuple[Usage, ...]:
@@ -17,7 +17,7 @@ def usage(context: Context) -> tuple[Usage, ...]:
     return context.store.usage()
 
 
-def clean(context: Context, *, kinds: Collection[Kind], older_than: dt.timedelta | None) -> Cleaned:
+def clean(context: Context, *, kinds: Collection[StoreKind], older_than: dt.timedelta | None) -> Cleaned:
     """Remove what was not used for a while; environments stay whole, for they hold links of their own.
 
     Raises:

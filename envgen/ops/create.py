@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.create.fit import unfit
-from envgen.create.plan import items_of
+from envgen.create.place import conda_settings, destination
 from envgen.create.register import register
 from envgen.errors import HostError
 from envgen.lock.request import active
+from envgen.manifest.select import select
+from envgen.manifest.values import match_name
 from envgen.names import project_name
-from envgen.ops.locks import need_true_lock
-from envgen.ops.packages import link_packages, materials_of, plan
-from envgen.ops.places import conda_settings, destination
 from envgen.prefix import inventory
-from envgen.prefix.audit import damaged
 from envgen.prefix.conda_meta import record_files
 from envgen.prefix.link import link
 from envgen.prefix.transaction import unfinished
-from envgen.spec.select import select
-from envgen.spec.values import match_name
+from envgen.prefix.verify import damaged
+from envgen.prepare.packages import link_packages, materials_of, plan
+from envgen.prepare.plan import items_of
+from envgen.project.lock_files import require_current_lock
 from envgen.system.host import detect
 from envgen.system.process import ProcessError, run
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from envgen.create.plan import Plan
-    from envgen.ops.context import Context
-    from envgen.ops.locks import LockPair
-    from envgen.ops.places import Place
-    from envgen.spec.model import EnvSpec
+    from envgen.create.place import Place
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.prepare.plan import Plan
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PlannedCreate:
     """What `carry_out` will do.
 
     Attributes:
@@ -56,7 +56,7 @@ class Prepared:
     damaged: Mapping[str, tuple[str, ...]]
 
 
-def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, verify: bool = False) -> Prepared:
+def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, verify: bool = False) -> PlannedCreate:
     """Read the lock for this machine and plan; nothing moves.
 
     Args:
@@ -73,7 +73,7 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, ve
     """
     spec = select(context.root, env)
     host = detect()
-    pair = need_true_lock(context, spec, host.platform, frozen=frozen)
+    pair = require_current_lock(context, spec, host.platform, frozen=frozen)
     if faults := unfit(pair.lock, host):
         raise HostError(
             f"this machine cannot hold `{spec.name}`: {'; '.join(faults)}",
@@ -86,9 +86,9 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, ve
         items_of(pair.lock, context.names, materials=materials_of(pair.debian)),
         installed=inventory.read(prefix),
         unfinished=unfinished(prefix) is not None,
-        renew=spoilt.keys(),
+        reinstall=spoilt.keys(),
     )
-    return Prepared(spec=spec, pair=pair, prefix=prefix, plan=what, damaged=spoilt)
+    return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, damaged=spoilt)
 
 
 def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
@@ -97,7 +97,7 @@ def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
         return damaged(prefix, advance=bar.advance)
 
 
-def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False) -> None:
+def carry_out(context: Context, prepared: PlannedCreate, *, compile_now: bool = False) -> None:
     """Do what was planned; compile Python files at once if asked to, also where nothing else is to do.
 
     Interrupted at any point, the next run finishes the job; two at once on one prefix wait for each other.
@@ -112,27 +112,27 @@ def carry_out(context: Context, prepared: Prepared, *, compile_now: bool = False
         _compile(prepared)
 
 
-def _change(context: Context, prepared: Prepared) -> None:
+def _change(context: Context, prepared: PlannedCreate) -> None:
     with context.store.in_use():
         if prepared.plan.prepare:
             # sources and builders take half a second to import, more than linking a small environment
-            from envgen.ops.materials import provide  # noqa: PLC0415
+            from envgen.prepare.preparer import prepare  # noqa: PLC0415
 
-            provide(context, prepared.plan, prepared.pair)
+            prepare(context, prepared.plan, prepared.pair)
         link(
             link_packages(context, prepared.plan.items, prepared.pair),
             prepared.prefix,
             store=context.store,
             platform=prepared.pair.lock.platform,
             requested=_requested(prepared, context),
-            renew=prepared.damaged.keys(),
+            reinstall=prepared.damaged.keys(),
             reporter=context.reporter,
         )
     if conda_settings(context).register:
         register(prepared.prefix, home=context.home, reporter=context.reporter)
 
 
-def _compile(prepared: Prepared) -> None:
+def _compile(prepared: PlannedCreate) -> None:
     """Compile all Python files, on all cores (`-j 0`); those that do not compile, such as templates, are no fault."""
     folder = prepared.prefix / prepared.spec.python.site_packages
     command: list[str | Path] = [prepared.prefix / "bin/python", "-m", "compileall", "-q", "-j", "0", folder]
@@ -140,7 +140,7 @@ def _compile(prepared: Prepared) -> None:
         run(command)
 
 
-def _requested(prepared: Prepared, context: Context) -> dict[str, str]:
+def _requested(prepared: PlannedCreate, context: Context) -> dict[str, str]:
     """Say of the packages that the spec names which words name them."""
     spec, lock = prepared.spec, prepared.pair.lock
     names = context.names.overridden(spec.names)

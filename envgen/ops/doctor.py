@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.check.doctor import Diagnosis, diagnose
-from envgen.check.machine import Machine, Mirror, Space
+from envgen.create.place import conda_settings
+from envgen.diagnose.diagnosis import Diagnosis, diagnose
+from envgen.diagnose.machine import Machine, Mirror, Space
 from envgen.errors import EnvgenError
 from envgen.lock.model import LockedWheel
-from envgen.ops import data
-from envgen.ops.locks import find_lock
-from envgen.ops.places import conda_settings
-from envgen.spec.select import select
+from envgen.manifest.select import select
+from envgen.project import shipped
+from envgen.project.lock_files import find_lock
 from envgen.system import accelerators, device_files, host, processor, programs
 from envgen.system.bounded import Attempt
 from envgen.system.credentials import display
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from envgen.ops.context import Context
-    from envgen.ops.locks import LockPair
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
     from envgen.system.http import Http
 
 _PROGRAMS = (
@@ -78,7 +78,7 @@ def examine(context: Context, *, env: str | None) -> Examined:
         UserError: there is no such spec.
         LockError: the lock cannot be read.
     """
-    driver = Attempt(partial(accelerators.look, data.driver_probe()))
+    driver = Attempt(partial(accelerators.look, shipped.driver_probe()))
     found = Attempt(partial(programs.find, _PROGRAMS, context.environment))
     cached = Attempt(lambda: sum(usage.size for usage in context.store.usage()))
     spaces = Attempt(lambda: tuple(_spaces(context)))

@@ -10,14 +10,14 @@ import rattler
 
 from envgen import __version__
 from envgen.errors import LockError, NetworkError, UserError
-from envgen.export.material import Archive, Material
+from envgen.export.export_input import ChannelArchive, ExportInput
 from envgen.lock.model import LockedConda
+from envgen.manifest.select import select
 from envgen.ops.build import default_channel
 from envgen.ops.licenses import licenses_of
-from envgen.ops.locks import need_lock, platforms_of
-from envgen.ops.packages import address
-from envgen.ops.wheels import locate
-from envgen.spec.select import select
+from envgen.prepare.packages import address
+from envgen.prepare.wheel_index import locate
+from envgen.project.lock_files import platforms_of, require_lock
 from envgen.system.host import detect
 from envgen.urls import without_secrets
 from envgen.wheels import package_id
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envgen.digest import Sha256
+    from envgen.export.export_input import Exported
     from envgen.export.formats import Format
-    from envgen.export.material import Exported
     from envgen.lock.model import Lock
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.names import NameTable
-    from envgen.ops.context import Context
-    from envgen.ops.locks import LockPair
     from envgen.platforms import Platform
-    from envgen.spec.model import EnvSpec
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
 
 _OK = 200
 _LARGEST = 1 << 30
@@ -58,7 +58,7 @@ def export(
         NetworkError: the wheel index or a channel cannot be reached.
     """
     spec = select(context.root, env)
-    pairs = tuple(need_lock(context, spec, platform) for platform in _chosen(spec, form, platforms))
+    pairs = tuple(require_lock(context, spec, platform) for platform in _chosen(spec, form, platforms))
     return form.render(_material(context, spec, pairs, form, offline=offline))
 
 
@@ -75,12 +75,14 @@ def _chosen(spec: EnvSpec, form: Format, asked: Sequence[Platform]) -> tuple[Pla
     )
 
 
-def _material(context: Context, spec: EnvSpec, pairs: Sequence[LockPair], form: Format, *, offline: bool) -> Material:
+def _material(
+    context: Context, spec: EnvSpec, pairs: Sequence[LockPair], form: Format, *, offline: bool
+) -> ExportInput:
     locks = tuple(pair.lock for pair in pairs)
     names = context.names.overridden(spec.names)
     channel = _channel(context, locks) if form.channel else None
     archives = dict(_archives(context, locks, names, channel)) if form.name == "explicit" and channel else {}
-    return Material(
+    return ExportInput(
         locks=locks,
         names=names,
         debian={pair.lock.platform: pair.debian for pair in pairs if pair.debian},
@@ -96,7 +98,7 @@ def _material(context: Context, spec: EnvSpec, pairs: Sequence[LockPair], form: 
 
 
 def _urls(
-    context: Context, pairs: Sequence[LockPair], channel: str | None, archives: dict[Sha256, Archive]
+    context: Context, pairs: Sequence[LockPair], channel: str | None, archives: dict[Sha256, ChannelArchive]
 ) -> dict[Sha256, str]:
     """Find the address of everything whose place in the lock is a placeholder or a path in the project."""
     locks = [pair.lock for pair in pairs]
@@ -136,7 +138,7 @@ def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
 
 def _archives(
     context: Context, locks: Sequence[Lock], names: NameTable, channel: str
-) -> Iterator[tuple[Sha256, Archive]]:
+) -> Iterator[tuple[Sha256, ChannelArchive]]:
     """Find the conda archives that wheels were converted to and published as.
 
     The channel is asked with the login that this machine has for it; what is found is told without.
@@ -149,7 +151,7 @@ def _archives(
             found = package_id(wheel, target=lock.target, names=names)
             if (entry := repodata.get(f"{found.dist}.conda")) is not None:
                 url = f"{channel}/{lock.platform}/{found.dist}.conda"
-                yield wheel.sha256, Archive(url=url, md5=entry.get("md5"), sha256=entry.get("sha256"))
+                yield wheel.sha256, ChannelArchive(url=url, md5=entry.get("md5"), sha256=entry.get("sha256"))
 
 
 def _repodata(context: Context, url: str) -> dict[str, dict[str, Any]]:

@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 from envgen.errors import UserError
 from envgen.image.base_files import DIRECTORIES
 from envgen.image.blobs import LayerCache
-from envgen.image.compress import Compression
 from envgen.image.config import LayerNote, annotations_of, cuda_major, environment_of, image_config, labels_of
 from envgen.image.content import linked, parts, survey
 from envgen.image.entries import Directory, file, parents
-from envgen.image.layout import Image, write_layout
-from envgen.image.plan import Stage, group, part_of
-from envgen.image.setup import setup_entries
-from envgen.ops import data
-from envgen.ops.image_made import MadeLayer, made_from, remember
-from envgen.ops.image_parts import (
-    Base,
+from envgen.image.inputs import (
+    ImageBase,
     compiler,
     declared_variables,
     fetch_wheels,
     gather,
-    open_ingredients,
+    open_inputs,
     opencl_vendors,
 )
-from envgen.ops.image_sbom import cyclonedx
-from envgen.ops.locks import platforms_of
-from envgen.spec.select import select
+from envgen.image.layer_plan import LayerGroup, group, part_of
+from envgen.image.made_layers import MadeLayer, made_from, remember
+from envgen.image.runtime_layer import setup_entries
+from envgen.image.sbom import cyclonedx
+from envgen.manifest.select import select
+from envgen.oci.compress import Compression
+from envgen.oci.layout import Image, write_layout
+from envgen.project import shipped
+from envgen.project.lock_files import platforms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -41,25 +41,25 @@ if TYPE_CHECKING:
     from envgen.events import Progress
     from envgen.image.content import Environment, Linked
     from envgen.image.entries import Entry
+    from envgen.image.inputs import ImageInputs
     from envgen.image.layer import Layer
-    from envgen.image.layout import Layout
-    from envgen.image.plan import PlannedLayer
-    from envgen.ops.context import Context
-    from envgen.ops.image_parts import Ingredients
+    from envgen.image.layer_plan import PlannedLayer
+    from envgen.oci.layout import Layout
     from envgen.platforms import Platform
+    from envgen.project.context import Context
 
 _SETUP = "users, services and entry point"
 _HISTORY = "conda-meta/history"
-_OURS = (Stage.BASE, Stage.RUNTIME)
+_OURS = (LayerGroup.BASE, LayerGroup.RUNTIME)
 """Stages whose parts are no packages of the environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PlannedImage:
     """An image for one platform, planned.
 
     Attributes:
-        ingredients: what it is made of.
+        inputs: what it is made of.
         environment: its packages.
         base: its Debian packages.
         setup: the entries of its last layer.
@@ -70,9 +70,9 @@ class Prepared:
         known: key of a layer -> the layer, for those that the store has.
     """
 
-    ingredients: Ingredients
+    inputs: ImageInputs
     environment: Environment
-    base: Base
+    base: ImageBase
     setup: tuple[Entry, ...]
     paths: Mapping[str, Collection[str]]
     variables: Mapping[str, str]
@@ -87,7 +87,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class WrittenImage:
     """An image that is written.
 
     Attributes:
@@ -101,7 +101,7 @@ class Made:
 
 def open_image(
     context: Context, *, env: str | None, platforms: Sequence[Platform], frozen: bool
-) -> tuple[Ingredients, ...]:
+) -> tuple[ImageInputs, ...]:
     """Read the locks of an image and say what the store lacks; nothing moves.
 
     Args:
@@ -118,13 +118,13 @@ def open_image(
     chosen = platforms_of(spec, platforms) if platforms else tuple(p for p in spec.targets if p.is_linux)
     if not chosen or not all(platform.is_linux for platform in chosen):
         raise UserError(f"images are made for Linux, not for {', '.join(platforms or spec.targets)}")
-    return tuple(open_ingredients(context, spec, platform, frozen=frozen) for platform in chosen)
+    return tuple(open_inputs(context, spec, platform, frozen=frozen) for platform in chosen)
 
 
 @contextmanager
 def prepared(
-    context: Context, ingredients: Sequence[Ingredients], *, compression: Compression
-) -> Iterator[tuple[Prepared, ...]]:
+    context: Context, inputs: Sequence[ImageInputs], *, compression: Compression
+) -> Iterator[tuple[PlannedImage, ...]]:
     """Have everything in the store that images are made of, and plan their layers.
 
     Raises:
@@ -133,10 +133,10 @@ def prepared(
         UserError: the layers do not fit, or paths clash.
     """
     with context.store.in_use(), context.store.view() as folder:
-        yield tuple(_prepare(context, one, folder / one.platform, compression) for one in ingredients)
+        yield tuple(_prepare(context, one, folder / one.platform, compression) for one in inputs)
 
 
-def make(context: Context, images: Sequence[Prepared], directory: Path, *, sbom: bool = True) -> Made:
+def make(context: Context, images: Sequence[PlannedImage], directory: Path, *, sbom: bool = True) -> WrittenImage:
     """Write the layers that are missing, then the layout.
 
     Args:
@@ -153,17 +153,17 @@ def make(context: Context, images: Sequence[Prepared], directory: Path, *, sbom:
     total = sum(layer.size for image in images for layer in image.missing)
     with context.reporter.progress("writing layers", total=total) as bar:
         made = tuple(_image(context, image, bar) for image in images)
-    name = images[0].ingredients.spec.name
+    name = images[0].inputs.spec.name
     for planned, image in zip(images, made, strict=True):
         _remember(context, planned, image)
     attachments = [cyclonedx(context, image, env=name) for image in made] if sbom else ()
     layout = write_layout(made, directory, name=name, blob=context.store.need_blob, attachments=attachments)
-    return Made(layout=layout, images=made)
+    return WrittenImage(layout=layout, images=made)
 
 
-def _remember(context: Context, image: Prepared, made: Image) -> None:
+def _remember(context: Context, image: PlannedImage, made: Image) -> None:
     """Note which layers the lock has become, for `diff`."""
-    pair = image.ingredients.pair
+    pair = image.inputs.pair
     layers = [
         MadeLayer(digest=layer.digest, size=layer.size, title=planned.title)
         for layer, planned in zip(made.layers, image.layers, strict=True)
@@ -172,28 +172,28 @@ def _remember(context: Context, image: Prepared, made: Image) -> None:
     remember(context.store, key, layers, compression=image.compression)
 
 
-def _prepare(context: Context, ingredients: Ingredients, folder: Path, compression: Compression) -> Prepared:
-    packages = gather(context, ingredients)
-    spec, image, lock = ingredients.spec, ingredients.image, ingredients.pair.lock
+def _prepare(context: Context, inputs: ImageInputs, folder: Path, compression: Compression) -> PlannedImage:
+    packages = gather(context, inputs)
+    spec, image, lock = inputs.spec, inputs.image, inputs.pair.lock
     environment = survey(
         packages,
         prefix=image.prefix,
-        platform=ingredients.platform,
-        compiler=compiler(context, ingredients, packages),
+        platform=inputs.platform,
+        compiler=compiler(context, inputs, packages),
     )
     own = declared_variables(environment)
     variables = environment_of(spec, image, cuda=cuda_major(lock), own=own)
     vendors = opencl_vendors(environment)
     setup = (
-        *setup_entries(image, environment=variables, entry_script=data.image_entry(), opencl=vendors),
+        *setup_entries(image, environment=variables, entry_script=shipped.image_entry(), opencl=vendors),
         file(f"{environment.prefix}/{_HISTORY}", b""),
     )
-    base = Base(context, ingredients, folder)
-    every = (base.part(cap=image.layer_size), *parts(environment), part_of(_SETUP, Stage.RUNTIME, setup))
+    base = ImageBase(context, inputs, folder)
+    every = (base.part(cap=image.layer_size), *parts(environment), part_of(_SETUP, LayerGroup.RUNTIME, setup))
     _refuse_clashes({part.name: part.sizes for part in every})
     layers = group(every, budget=image.layers, cap=image.layer_size)
-    found = Prepared(
-        ingredients=ingredients,
+    found = PlannedImage(
+        inputs=inputs,
         environment=environment,
         base=base,
         setup=setup,
@@ -218,7 +218,7 @@ def _refuse_clashes(every: Mapping[str, Iterable[str]]) -> None:
                 )
 
 
-def _cache(context: Context, image: Prepared, planned: PlannedLayer) -> LayerCache:
+def _cache(context: Context, image: PlannedImage, planned: PlannedLayer) -> LayerCache:
     """Find a layer's cache. Folders that are not root's count for the environment only where they are above it."""
     special = {path: Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items()}
     special |= {entry.path: entry for entry in image.setup if isinstance(entry, Directory)}
@@ -228,12 +228,12 @@ def _cache(context: Context, image: Prepared, planned: PlannedLayer) -> LayerCac
     return LayerCache(store=context.store, compression=image.compression, special=special)
 
 
-def _image(context: Context, image: Prepared, bar: Progress) -> Image:
+def _image(context: Context, image: PlannedImage, bar: Progress) -> Image:
     """Write the missing layers of one platform, on all cores, the largest first."""
     names = {share.part for layer in image.missing if layer.stage not in _OURS for share in layer.shares}
     splice = image.compression is Compression.GZIP
     if splice:
-        fetch_wheels(context, image.ingredients, names)
+        fetch_wheels(context, image.inputs, names)
     with _linked(context, image, names, splice=splice) as entries, ThreadPoolExecutor(_threads()) as pool:
 
         def write(planned: PlannedLayer) -> Layer:
@@ -252,12 +252,12 @@ def _threads() -> int:
 
 def _cost(planned: PlannedLayer) -> int:
     """Say how long a layer takes, in bytes that are merely copied: those of the base are unpacked and compressed."""
-    return planned.size * (8 if planned.stage is Stage.BASE else 1)
+    return planned.size * (8 if planned.stage is LayerGroup.BASE else 1)
 
 
 @contextmanager
 def _linked(
-    context: Context, image: Prepared, names: set[str], *, splice: bool
+    context: Context, image: PlannedImage, names: set[str], *, splice: bool
 ) -> Iterator[Callable[[PlannedLayer, str], Iterable[Entry]]]:
     """Yield a function from a layer and the name of a part to the part's entries."""
     with ExitStack() as stack:
@@ -267,19 +267,19 @@ def _linked(
             found = stack.enter_context(job)
 
         def entries(planned: PlannedLayer, part: str) -> Iterable[Entry]:
-            if planned.stage is Stage.BASE:
+            if planned.stage is LayerGroup.BASE:
                 _refuse_clashes({part: image.base.sizes(unpack=True) or (), **image.paths})
                 return image.base.entries
-            if planned.stage is Stage.RUNTIME or found is None:
+            if planned.stage is LayerGroup.RUNTIME or found is None:
                 return image.setup
             return found.entries(part)
 
         yield entries
 
 
-def _described(image: Prepared, layers: Sequence[Layer]) -> Image:
+def _described(image: PlannedImage, layers: Sequence[Layer]) -> Image:
     """Add the configuration and the annotations."""
-    spec, section, lock = image.ingredients.spec, image.ingredients.image, image.ingredients.pair.lock
+    spec, section, lock = image.inputs.spec, image.inputs.image, image.inputs.pair.lock
     labels = labels_of(spec, section, cuda=cuda_major(lock))
     config = image_config(
         section,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from envgen.errors import SpecError, UserError
+from envgen.manifest.document import nearest
+from envgen.manifest.parse import parse_spec
+from envgen.manifest.select import FOLDER
 from envgen.names import project_name
-from envgen.ops import data
-from envgen.spec.document import nearest
-from envgen.spec.parse import parse_spec
-from envgen.spec.select import FOLDER
+from envgen.project import shipped
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def init_from(directory: Path, name: str, *, shipped: str) -> Path:
     Raises:
         UserError: there is such an environment already, or none of that name ships.
     """
-    specs = data.shipped_specs()
+    specs = shipped.shipped_specs()
     if shipped not in specs:
         known = ", ".join(f"`{one}`" for one in specs)
         raise UserError(f"no spec `{shipped}` ships with envgen", hint=nearest(shipped, specs) or f"there is {known}")
@@ -122,7 +122,7 @@ def _write(directory: Path, name: str, text: str) -> Path:
 def _render(wishes: Wishes, today: dt.date) -> str:
     channels = [*wishes.channels, *filter(None, [wishes.added_channel])]
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  YAML, whose texts `_quoted` writes
-    return environment.from_string(data.starter_template()).render(
+    return environment.from_string(shipped.starter_template()).render(
         name=wishes.name,
         python=wishes.python,
         platforms={str(platform): _facts(platform, wishes, channels) for platform in dict.fromkeys(wishes.platforms)},

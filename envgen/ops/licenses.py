@@ -6,20 +6,20 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from envgen.build.package import read_index
-from envgen.create.plan import items_of
+from envgen.convert.package import read_index
 from envgen.errors import EnvgenError
-from envgen.export.material import License
+from envgen.export.export_input import License
 from envgen.licenses import Judgement, LicensePolicy, Terms, licenses_in
-from envgen.lock.graph import Kind, kind
+from envgen.lock.graph import PackageKind, kind
 from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.manifest.select import select
 from envgen.names import project_name
-from envgen.ops import data
-from envgen.ops.locks import need_lock, platforms_of
-from envgen.ops.wheels import metadata_of
+from envgen.prepare.plan import items_of
+from envgen.prepare.wheel_index import metadata_of
+from envgen.project import shipped
+from envgen.project.lock_files import platforms_of, require_lock
 from envgen.sources.conda import ChannelSource
 from envgen.sources.recipes import stated_license
-from envgen.spec.select import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from envgen.digest import Sha256
     from envgen.licenses import LicenseTable
     from envgen.lock.model import Lock, LockedPackage
-    from envgen.ops.context import Context
     from envgen.platforms import Platform
+    from envgen.project.context import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class LicenseVerdict:
     """The licence of one package and what the policy says about it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Verdict:
 
     name: str
     version: str
-    kind: Kind
+    kind: PackageKind
     license: License | None
     stated_by_spec: bool
     judgement: Judgement
@@ -65,11 +65,11 @@ class Report:
         policy: of the spec, or None.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[LicenseVerdict, ...]
     policy: LicensePolicy | None
 
     @property
-    def rejected(self) -> tuple[Verdict, ...]:
+    def rejected(self) -> tuple[LicenseVerdict, ...]:
         """Packages that the policy does not let in; an unknown licence counts where it lists what is allowed."""
         if self.policy is None:
             return ()
@@ -87,8 +87,8 @@ def report(context: Context, *, env: str | None, platforms: Sequence[Platform], 
         NetworkError: an index or channel cannot be reached.
     """
     spec = select(context.root, env)
-    locks = tuple(need_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
-    table = data.license_table()
+    locks = tuple(require_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
+    table = shipped.license_table()
     found = licenses_of(context, locks, fetch=not offline)
     where: dict[Sha256, list[Platform]] = {}
     packages: dict[Sha256, LockedPackage] = {}
@@ -103,9 +103,9 @@ def report(context: Context, *, env: str | None, platforms: Sequence[Platform], 
     return Report(verdicts=tuple(merged), policy=spec.licenses)
 
 
-def _merged(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+def _merged(verdicts: Iterable[LicenseVerdict]) -> Iterator[LicenseVerdict]:
     """Say once what holds for a package of several platforms, whose files differ."""
-    where: dict[Verdict, set[Platform]] = {}
+    where: dict[LicenseVerdict, set[Platform]] = {}
     for verdict in verdicts:
         where.setdefault(replace(verdict, platforms=()), set()).update(verdict.platforms)
     yield from (replace(verdict, platforms=tuple(sorted(platforms))) for verdict, platforms in where.items())
@@ -122,7 +122,7 @@ def licenses_of(context: Context, locks: Sequence[Lock], *, fetch: bool) -> dict
     Raises:
         NetworkError: an index or channel cannot be reached.
     """
-    table = data.license_table()
+    table = shipped.license_table()
     wheels = metadata_of(context, (wheel for lock in locks for wheel in lock.wheels), fetch=fetch)
     words: dict[Sha256, str | None] = {sha: metadata.license for sha, metadata in wheels.items()}
     for lock in locks:
@@ -140,12 +140,12 @@ def _verdict(
     policy: LicensePolicy | None,
     table: LicenseTable,
     platforms: tuple[Platform, ...],
-) -> Verdict:
+) -> LicenseVerdict:
     stated = _stated(policy, package.name)
     chosen = License(words=stated, expression=table.expression(stated)) if stated else found
     expression = chosen.expression if chosen else None
     known = licenses_in(expression) if expression else ()
-    return Verdict(
+    return LicenseVerdict(
         name=str(package.name),
         version=package.version,
         kind=kind(package),
@@ -165,7 +165,7 @@ def _stated(policy: LicensePolicy | None, name: str) -> str | None:
 
 def _of_recipes(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
     """Read what recipes say, as long as they are those that the lock was made from."""
-    recipes = data.recipes(context.root)
+    recipes = shipped.recipes(context.root)
     for package in lock.built:
         recipe = recipes.get(package.recipe)
         if recipe and recipe.digest == lock.recipes.get(package.recipe) and (text := stated_license(recipe)):

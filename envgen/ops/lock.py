@@ -5,29 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envgen.diff.changes import LockChanges, diff
 from envgen.errors import UserError
 from envgen.lock.debian_lock import debian_file_name
-from envgen.lock.diff import Changes, diff
 from envgen.lock.graph import nearest_hint
+from envgen.manifest.select import load_all, select
+from envgen.manifest.values import match_name
 from envgen.names import project_name
-from envgen.ops import leftover
-from envgen.ops.locks import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
-from envgen.ops.resolve import Resolved, Upgrade, resolve
-from envgen.spec.select import load_all, select
-from envgen.spec.values import match_name
+from envgen.project import orphans
+from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
+from envgen.resolve.resolve import Resolved, Upgrade, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from envgen.ops.context import Context
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform
-    from envgen.spec.model import EnvSpec
+    from envgen.project.context import Context
 
 __all__ = [
     "LockOutcome",
+    "LockVerdict",
     "Tidied",
     "Upgrade",
-    "Verdict",
     "check",
     "check_orphans",
     "environments",
@@ -57,11 +57,11 @@ class LockOutcome:
     packages: int
     written: bool
     first: bool
-    changes: Changes
+    changes: LockChanges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class LockVerdict:
     """Whether the lock in a file is true: `reasons` says why not."""
 
     path: str
@@ -135,7 +135,7 @@ def _locked_names(pair: LockPair) -> Iterator[str]:
     yield from pair.lock.recipes
 
 
-def check(context: Context, *, env: str | None, platforms: Sequence[Platform] = ()) -> tuple[Verdict, ...]:
+def check(context: Context, *, env: str | None, platforms: Sequence[Platform] = ()) -> tuple[LockVerdict, ...]:
     """Say of each lock whether it is true for its spec; one of a platform that the spec dropped is not. Offline.
 
     Raises:
@@ -143,15 +143,15 @@ def check(context: Context, *, env: str | None, platforms: Sequence[Platform] = 
     """
     spec = select(context.root, env)
     found = [_verdict(context, spec, platform) for platform in platforms_of(spec, platforms)]
-    for platform, path in leftover.dropped(context, spec).items() if not platforms else ():
+    for platform, path in orphans.dropped(context, spec).items() if not platforms else ():
         reasons = (f"{platform} is no longer among the spec's platforms",)
-        found.append(Verdict(path=context.relative(path), reasons=reasons))
+        found.append(LockVerdict(path=context.relative(path), reasons=reasons))
     return tuple(found)
 
 
-def check_orphans(context: Context) -> tuple[Verdict, ...]:
+def check_orphans(context: Context) -> tuple[LockVerdict, ...]:
     """Say of each lock without a spec that it is not true."""
-    return tuple(Verdict(path=context.relative(p), reasons=(why,)) for p, why in leftover.orphans(context).items())
+    return tuple(LockVerdict(path=context.relative(p), reasons=(why,)) for p, why in orphans.orphans(context).items())
 
 
 def tidy(context: Context, *, envs: Sequence[str | None], everything: bool) -> Tidied:
@@ -162,17 +162,17 @@ def tidy(context: Context, *, envs: Sequence[str | None], everything: bool) -> T
         envs: names of specs, or None for the project's only or default one.
         everything: remove locks without a spec, too; otherwise they are only told.
     """
-    dropped = [path for env in envs for path in leftover.dropped(context, select(context.root, env)).values()]
-    orphans = leftover.orphans(context)
-    removed = leftover.remove(context, [*dropped, *orphans] if everything else dropped)
+    dropped = [path for env in envs for path in orphans.dropped(context, select(context.root, env)).values()]
+    orphans = orphans.orphans(context)
+    removed = orphans.remove(context, [*dropped, *orphans] if everything else dropped)
     told = {} if everything else {context.relative(path): why for path, why in orphans.items()}
     return Tidied(removed=removed, orphans=told)
 
 
-def _verdict(context: Context, spec: EnvSpec, platform: Platform) -> Verdict:
+def _verdict(context: Context, spec: EnvSpec, platform: Platform) -> LockVerdict:
     pair = find_lock(context, spec, platform)
     reasons = (MISSING,) if pair is None else reasons_against(context, spec, pair, image=True)
-    return Verdict(path=context.relative(lock_path(context, spec, platform)), reasons=reasons)
+    return LockVerdict(path=context.relative(lock_path(context, spec, platform)), reasons=reasons)
 
 
 def write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved) -> LockOutcome:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from envgen.create.activate import Shell, run_environment, shell_hook
+from envgen.create.place import Place, find_environment
 from envgen.errors import NoProgramError, UserError
-from envgen.ops.places import Place, find_environment
-from envgen.spec.select import spec_files
+from envgen.manifest.select import spec_files
 from envgen.system.process import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envgen.ops.context import Context
+    from envgen.project.context import Context
 
 
 def run(context: Context, *, env: str | None, place: Place, argv: Sequence[str]) -> NoReturn:

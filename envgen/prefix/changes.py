@@ -10,7 +10,7 @@ from envgen.names import CondaName
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from envgen.prefix.inventory import Installed
+    from envgen.prefix.inventory import InstalledPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class PrefixChanges:
     """A change of a prefix; each tuple sorted by name.
 
     Attributes:
@@ -41,37 +41,37 @@ class Changes:
     """
 
     link: tuple[CondaName, ...]
-    unlink: tuple[Installed, ...]
-    unchanged: tuple[Installed, ...]
+    unlink: tuple[InstalledPackage, ...]
+    unchanged: tuple[InstalledPackage, ...]
 
     def __bool__(self) -> bool:
         return bool(self.link or self.unlink)
 
 
 def compare(
-    wanted: Iterable[Wanted], installed: Iterable[Installed], *, renew: Collection[str] = frozenset()
-) -> Changes:
+    wanted: Iterable[Wanted], installed: Iterable[InstalledPackage], *, reinstall: Collection[str] = frozenset()
+) -> PrefixChanges:
     """Compare by key: one name, version and build can stand for different bytes (a file that was rebuilt).
 
     Args:
         wanted: what the prefix shall hold.
         installed: what it holds.
-        renew: names of packages that come anew though nothing differs, for their files are damaged.
+        reinstall: names of packages that come anew though nothing differs, for their files are damaged.
     """
     keys = {want.name: want.key for want in wanted}
     unchanged = {
         have.name: have
         for have in installed
-        if have.key is not None and keys.get(CondaName(have.name)) == have.key and have.name not in renew
+        if have.key is not None and keys.get(CondaName(have.name)) == have.key and have.name not in reinstall
     }
-    return Changes(
+    return PrefixChanges(
         link=tuple(sorted(keys.keys() - unchanged.keys())),
         unlink=tuple(have for have in installed if have.name not in unchanged),
         unchanged=tuple(unchanged.values()),
     )
 
 
-def with_paths(changes: Changes, paths: Mapping[str, frozenset[str]]) -> Changes:
+def with_paths(changes: PrefixChanges, paths: Mapping[str, frozenset[str]]) -> PrefixChanges:
     """Take out of the unchanged packages those whose own paths differ now.
 
     A package gets a path when the other package that owned it goes, and loses one to a package that comes earlier in
@@ -82,7 +82,7 @@ def with_paths(changes: Changes, paths: Mapping[str, frozenset[str]]) -> Changes
         paths: name -> paths that each wanted package shall own.
     """
     moved = {have.name for have in changes.unchanged if frozenset(have.files) != paths[have.name]}
-    return Changes(
+    return PrefixChanges(
         link=tuple(sorted({*changes.link, *map(CondaName, moved)})),
         unlink=tuple(
             sorted((*changes.unlink, *(h for h in changes.unchanged if h.name in moved)), key=lambda h: h.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.errors import ArtifactError
 from envgen.platforms import Platform
-from envgen.prefix.ownership import Claim, Claims
+from envgen.prefix.clobber import Claim, Claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

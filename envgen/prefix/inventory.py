@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class InstalledPackage:
     """A package in a prefix.
 
     Attributes:
@@ -45,7 +45,7 @@ def is_environment(prefix: Path) -> bool:
     return (prefix / HISTORY).is_file()
 
 
-def read(prefix: Path) -> tuple[Installed, ...]:
+def read(prefix: Path) -> tuple[InstalledPackage, ...]:
     """Read what is installed, sorted by name; nothing where there is no prefix.
 
     Packages that an interrupted change was touching do not count as installed, whatever their records say.
@@ -59,9 +59,9 @@ def read(prefix: Path) -> tuple[Installed, ...]:
     return tuple(sorted(found, key=lambda installed: installed.name))
 
 
-def _installed(record: Mapping[str, Any]) -> Installed:
+def _installed(record: Mapping[str, Any]) -> InstalledPackage:
     source = record.get("extracted_package_dir")
-    return Installed(
+    return InstalledPackage(
         name=record["name"],
         version=record["version"],
         build=record["build"],

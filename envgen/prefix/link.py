@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from envgen.errors import EnvgenError, UserError
 from envgen.events import NullReporter
 from envgen.prefix import inventory
-from envgen.prefix.changes import Changes, Wanted, compare, with_paths
+from envgen.prefix.changes import PrefixChanges, Wanted, compare, with_paths
+from envgen.prefix.clobber import Ownership, decide
 from envgen.prefix.conda_meta import META, normalise, record_path, tell_request
 from envgen.prefix.contents import Contents, LinkPackage, python_layout, read_contents
 from envgen.prefix.installer import install
-from envgen.prefix.ownership import Ownership, decide
 from envgen.prefix.provenance import provenance
 from envgen.prefix.removal import remove_paths
 from envgen.prefix.transaction import LOCK, Touched, clean_up, transaction, unfinished
@@ -68,7 +68,7 @@ def link(
     requested: Mapping[str, str] | None = None,
     alternative_prefix: str | None = None,
     only: Collection[str] | None = None,
-    renew: Collection[str] = frozenset(),
+    reinstall: Collection[str] = frozenset(),
     reporter: Reporter | None = None,
 ) -> LinkResult:
     """Make a prefix hold exactly these packages, and whatever else no package ever owned.
@@ -85,7 +85,7 @@ def link(
             and the records then do not name the store.
         only: names of packages to link into an empty prefix; the others just take part in who owns what. None
             links them all.
-        renew: names of packages to link anew though they are installed, for their files are damaged.
+        reinstall: names of packages to link anew though they are installed, for their files are damaged.
         reporter: gets a bar of packages, and a warning about files that were in the way.
 
     Raises:
@@ -101,7 +101,7 @@ def link(
         requested=requested or {},
         alternative_prefix=alternative_prefix,
         only=frozenset(package.record.name for package in packages) if only is None else frozenset(only),
-        renew=frozenset(renew),
+        reinstall=frozenset(reinstall),
         reporter=reporter or NullReporter(),
     )
     _refuse_twice(job.packages)
@@ -120,7 +120,7 @@ class _Job:
     requested: Mapping[str, str]
     alternative_prefix: str | None
     only: frozenset[str]
-    renew: frozenset[str]
+    reinstall: frozenset[str]
     reporter: Reporter
 
 
@@ -156,7 +156,7 @@ def _settle(job: _Job) -> LinkResult:
     left, installed = unfinished(job.prefix), inventory.read(job.prefix)
     if left:
         clean_up(job.prefix, left, kept={path for have in installed for path in have.files})
-    changes = compare(map(_wanted, job.packages), installed, renew=job.renew)
+    changes = compare(map(_wanted, job.packages), installed, reinstall=job.reinstall)
     if changes:
         changes = _change(job, changes)
     _tell_requests(job, changes)
@@ -168,7 +168,7 @@ def _settle(job: _Job) -> LinkResult:
     )
 
 
-def _change(job: _Job, changes: Changes) -> Changes:
+def _change(job: _Job, changes: PrefixChanges) -> PrefixChanges:
     python = python_layout(job.packages, job.platform)
     contents = [read_contents(package, python) for package in job.packages]
     ownership = _decide(job, contents)
@@ -220,7 +220,7 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _unlink(prefix: Path, changes: Changes, paths: Iterable[str]) -> None:
+def _unlink(prefix: Path, changes: PrefixChanges, paths: Iterable[str]) -> None:
     remove_paths(prefix, paths)
     for have in changes.unlink:
         record_path(prefix, have.dist).unlink(missing_ok=True)
@@ -252,7 +252,7 @@ def _link(job: _Job, coming: Sequence[Contents], ownership: Ownership, *, stayin
     )
 
 
-def _tell_requests(job: _Job, changes: Changes) -> None:
+def _tell_requests(job: _Job, changes: PrefixChanges) -> None:
     for have in changes.unchanged:
         wanted = job.requested.get(have.name, "")
         if have.requested != wanted:

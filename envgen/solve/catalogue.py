@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError
 from envgen.names import CondaName, project_name
-from envgen.solve.closure import Candidate, Closure, Context
-from envgen.solve.encode import (
-    Offer,
-    decode_wheel,
-    encode_extra,
-    encode_record,
-    encode_virtual,
-    encode_wheel,
-    key_of,
-)
+from envgen.solve.closure import ClosureContext, WheelCandidate, WheelClosure
+from envgen.solve.encode import Offer, decode_wheel, encode_extra, encode_record, encode_virtual, encode_wheel, key_of
 from envgen.solve.listing import Rules
 from envgen.versions import conda_version, is_exact
 from envgen.wheels import NEVER, extra_name, match_specs, without_extras
@@ -63,7 +55,7 @@ class Catalogue:
         self._recipes = _by_name(encode_record(record) for record in task.recipes)
         self._failure: EnvgenError | None = None
         names = task.names
-        context = Context(
+        context = ClosureContext(
             wheels=task.wheels,
             target=task.target,
             rules=Rules.of(task.target, python=python, exclude_newer=task.exclude_newer),
@@ -73,7 +65,7 @@ class Catalogue:
             preferred=task.preferred,
             index_owns=self.index_owns,
         )
-        self.closure = Closure(context)
+        self.closure = WheelClosure(context)
 
     async def index_owns(self, project: ProjectName) -> bool:
         """Whether what is asked of a project is met by its wheels, rather than by a recipe or channel."""
@@ -138,13 +130,13 @@ class Catalogue:
         wanted = key_of(record)
         return next(offer for offer in self.offers[wanted[0]] if key_of(offer.record) == wanted)
 
-    def is_kept(self, candidate: Candidate) -> bool:
+    def is_kept(self, candidate: WheelCandidate) -> bool:
         """Whether an old lock holds this very wheel."""
         kept = self._task.preferred.get(self._task.names.conda_name(candidate.project))
         return kept is not None and kept.build is None and kept.sha256 == candidate.file.sha256
 
     def _is_kept(self, offer: Offer, preference: Preference) -> bool:
-        if isinstance(offer.origin, Candidate):
+        if isinstance(offer.origin, WheelCandidate):
             return self.is_kept(offer.origin)
         return key_of(offer.record)[1:] == (preference.version, preference.build)
 
@@ -170,7 +162,7 @@ class Catalogue:
             self.offers[extra_name(name, extra)] = tuple(
                 encode_extra(offer, extra, self._asks(self.closure.requirements(offer.origin, extra), wheels))
                 for offer in offers
-                if isinstance(offer.origin, Candidate) and (offer.origin.version, extra) not in known.refused
+                if isinstance(offer.origin, WheelCandidate) and (offer.origin.version, extra) not in known.refused
             )
 
     def _asks(self, requirements: Sequence[Requirement], wheels: _Wheels) -> dict[str, Requirement]:
@@ -209,7 +201,7 @@ class Catalogue:
         return [r for r in found if limit is None or r.timestamp is None or r.timestamp <= limit]
 
 
-_Bases = list[tuple[Candidate, "Record"]]
+_Bases = list[tuple[WheelCandidate, "Record"]]
 _Wheels = dict["ProjectName", _Bases]
 
 

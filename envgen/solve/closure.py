@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class WheelCandidate:
     """One wheel that the solver may choose.
 
     Attributes:
@@ -56,7 +56,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class ClosureContext:
     """What is the same for every project of a solve.
 
     Attributes:
@@ -124,15 +124,15 @@ class Project:
     extras: set[str] = field(default_factory=set)
     added: set[Version] = field(default_factory=set)
     depth: Depth | None = None
-    candidates: dict[Version, Candidate] = field(default_factory=dict)
+    candidates: dict[Version, WheelCandidate] = field(default_factory=dict)
     expanded: set[tuple[Version, str]] = field(default_factory=set)
     refused: dict[tuple[Version, str], str] = field(default_factory=dict)
 
 
-class Closure:
+class WheelClosure:
     """The offered wheels. `ask` and `widen` say what is wanted, `collect` fetches it and all that follows from it."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ClosureContext) -> None:
         self.projects: dict[ProjectName, Project] = {}
         self._context = context
         self._changed: set[ProjectName] = set()
@@ -184,7 +184,7 @@ class Closure:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    def requirements(self, candidate: Candidate, extra: str = "") -> tuple[Requirement, ...]:
+    def requirements(self, candidate: WheelCandidate, extra: str = "") -> tuple[Requirement, ...]:
         """Return what a wheel requires on the target: of itself, or what an extra adds to that."""
         key = (candidate.project, candidate.version, extra)
         if key not in self._requirements:
@@ -255,7 +255,9 @@ class Closure:
         except (ArtifactError, InexpressibleError) as error:
             listing.refuse(version, str(error))
 
-    def _candidate(self, project: ProjectName, version: Version, file: IndexFile, metadata: WheelMetadata) -> Candidate:
+    def _candidate(
+        self, project: ProjectName, version: Version, file: IndexFile, metadata: WheelMetadata
+    ) -> WheelCandidate:
         """Refuse what cannot be said in conda's words, and METADATA of something else."""
         if (metadata.name, metadata.version.public) != (project, version.public):
             raise ArtifactError(f"METADATA of `{file.filename}` says {metadata.name} {metadata.version}")
@@ -265,9 +267,9 @@ class Closure:
         depends = wheel_depends(
             metadata, wheel_tags=tags, target=context.target, names=context.names, python_full=context.python
         )
-        return Candidate(project=project, version=version, file=file, metadata=metadata, depends=depends)
+        return WheelCandidate(project=project, version=version, file=file, metadata=metadata, depends=depends)
 
-    def _expand(self, known: Project, candidate: Candidate, extra: str) -> None:
+    def _expand(self, known: Project, candidate: WheelCandidate, extra: str) -> None:
         """Ask for what a wheel requires; an extra that cannot be had is left for explanations."""
         key = (candidate.version, extra)
         if key in known.expanded:

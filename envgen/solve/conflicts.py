@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rattler import MatchSpec
 
-from envgen.solve.closure import Candidate
+from envgen.solve.closure import WheelCandidate
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from envgen.names import ProjectName
     from envgen.solve.encode import Offer
-    from envgen.solve.request import Line
+    from envgen.solve.spec_requirements import Line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +48,7 @@ class Edge:
         return self.offer.name if self.offer else self.line.text if self.line else ""
 
 
-class Graph:
+class RequirementGraph:
     """What can be reached from some lines of the spec through offered packages, nearest first.
 
     Attributes:
@@ -108,7 +108,7 @@ class Propagation:
         why: offer that does not remain -> the requirement that excludes it: its own, or one on its name.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: RequirementGraph) -> None:
         self.graph = graph
         self.alive = {name: dict.fromkeys(offers) for name, offers in graph.by_name.items()}
         self.why: dict[Offer, Edge] = {}
@@ -186,7 +186,7 @@ class Propagation:
         self.why[offer] = edge
 
 
-def suspects(graph: Graph) -> list[set[ProjectName]]:
+def suspects(graph: RequirementGraph) -> list[set[ProjectName]]:
     """List projects whose older wheels may resolve a conflict, the likeliest first.
 
     Those through which plain consequences of the spec exclude each other; then whatever has a requirement that some
@@ -201,7 +201,7 @@ def suspects(graph: Graph) -> list[set[ProjectName]]:
     return [_projects(graph, names) for names in rings]
 
 
-def _clashing(graph: Graph) -> set[str]:
+def _clashing(graph: RequirementGraph) -> set[str]:
     """Name packages that have a requirement which another package's requirement on the name excludes."""
     by_name: dict[str, dict[frozenset[Offer], set[str]]] = {}
     for edges in (graph.lines, *graph.edges.values()):
@@ -216,9 +216,9 @@ def _clashing(graph: Graph) -> set[str]:
     return found
 
 
-def _projects(graph: Graph, names: set[str]) -> set[ProjectName]:
+def _projects(graph: RequirementGraph, names: set[str]) -> set[ProjectName]:
     origins = [offer.origin for name in names for offer in graph.by_name.get(name, ())]
-    return {origin.project for origin in origins if isinstance(origin, Candidate)}
+    return {origin.project for origin in origins if isinstance(origin, WheelCandidate)}
 
 
 def edges_of_line(line: Line) -> list[Edge]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from envgen.names import NameTable
     from envgen.platforms import Target
-    from envgen.solve.closure import Candidate
+    from envgen.solve.closure import WheelCandidate
 
 _NOWHERE = "https://solver.invalid"
 """The solver wants URLs; nothing reads these."""
@@ -43,7 +43,7 @@ class Offer:
     """
 
     record: RepoDataRecord
-    origin: Candidate | Record | RepoDataRecord | GenericVirtualPackage
+    origin: WheelCandidate | Record | RepoDataRecord | GenericVirtualPackage
     asks: Mapping[str, Requirement] = field(default_factory=dict)
     extra: str = ""
 
@@ -63,7 +63,7 @@ def encode_record(record: Record) -> Offer:
     return Offer(record=_encode(record), origin=record)
 
 
-def encode_wheel(candidate: Candidate, record: Record, asks: Mapping[str, Requirement], rank: int) -> Offer:
+def encode_wheel(candidate: WheelCandidate, record: Record, asks: Mapping[str, Requirement], rank: int) -> Offer:
     """Offer a wheel.
 
     Args:
@@ -91,7 +91,7 @@ def encode_extra(base: Offer, extra: str, asks: Mapping[str, Requirement]) -> Of
 
 
 def decode_wheel(
-    candidate: Candidate, extras: Collection[str], *, target: Target, names: NameTable, python: str | None
+    candidate: WheelCandidate, extras: Collection[str], *, target: Target, names: NameTable, python: str | None
 ) -> Record:
     """Make the record of a chosen wheel, with what the given extras of it require."""
     file, metadata = candidate.file, candidate.metadata

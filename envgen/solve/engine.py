@@ -21,11 +21,11 @@ from rattler.exceptions import GatewayError, SolverError
 from envgen.names import CondaName, project_name
 from envgen.records import Record, Solution
 from envgen.solve.catalogue import Catalogue
-from envgen.solve.closure import Candidate, Depth
-from envgen.solve.conflicts import Graph, suspects
+from envgen.solve.closure import Depth, WheelCandidate
+from envgen.solve.conflicts import RequirementGraph, suspects
 from envgen.solve.encode import Offer, decode_channel, decode_wheel, virtual_packages
 from envgen.solve.explain import explain
-from envgen.solve.request import Request
+from envgen.solve.spec_requirements import Request
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from envgen.names import ProjectName
-    from envgen.solve.request import Line
+    from envgen.solve.spec_requirements import Line
     from envgen.solve.task import SolveTask
 
 _DEPTHS = (Depth(0, 0), Depth(1, 8), Depth(4, 64), Depth(12, 512), Depth(40, 512), Depth(150, 512))
@@ -155,7 +155,7 @@ class _Search:
             return True
         if sum(len(known.candidates) for known in closure.projects.values()) > _ENOUGH:
             return False
-        rings = suspects(Graph(self._catalogue.offers, self._request.lines))
+        rings = suspects(RequirementGraph(self._catalogue.offers, self._request.lines))
         reach = len(rings) + len(_DEPTHS)
         while self._round < reach:
             self._round += 1
@@ -193,7 +193,7 @@ class _Search:
         """Collect what the chosen wheels and extras require of each project."""
         demands: dict[ProjectName, list[SpecifierSet]] = {}
         for offer in chosen:
-            if isinstance(offer.origin, Candidate):
+            if isinstance(offer.origin, WheelCandidate):
                 for requirement in self._catalogue.closure.requirements(offer.origin, offer.extra):
                     demands.setdefault(project_name(requirement.name), []).append(requirement.specifier)
         return demands
@@ -215,15 +215,15 @@ def _gap(newer: Sequence[Version], offered: Container[Version]) -> Sequence[Vers
     return gap[:: -(-len(gap) // _GAP)] if gap else ()
 
 
-def _candidates(chosen: Sequence[Offer]) -> dict[CondaName, Candidate]:
-    return {o.name: o.origin for o in chosen if isinstance(o.origin, Candidate) and not o.extra}
+def _candidates(chosen: Sequence[Offer]) -> dict[CondaName, WheelCandidate]:
+    return {o.name: o.origin for o in chosen if isinstance(o.origin, WheelCandidate) and not o.extra}
 
 
 def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None) -> Solution:
     """Turn chosen offers into records; packages that stood for extras end here."""
     extras: dict[ProjectName, tuple[str, ...]] = {}
     for offer in chosen:
-        if isinstance(offer.origin, Candidate) and offer.extra:
+        if isinstance(offer.origin, WheelCandidate) and offer.extra:
             project = offer.origin.project
             extras[project] = tuple(sorted({*extras.get(project, ()), offer.extra}))
     records = [_decode(task, offer, extras, python) for offer in chosen if not offer.extra]
@@ -235,7 +235,7 @@ def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None) -> S
 def _unknown_extra(offer: Offer) -> str | None:
     """Remark on an extra that a wheel does not have, which adds nothing then; misspelt ones look like that."""
     origin = offer.origin
-    if not isinstance(origin, Candidate) or not offer.extra or offer.extra in origin.metadata.provides_extra:
+    if not isinstance(origin, WheelCandidate) or not offer.extra or offer.extra in origin.metadata.provides_extra:
         return None
     has = ", ".join(f"`{extra}`" for extra in sorted(origin.metadata.provides_extra))
     return f"`{origin.project}` {origin.version} has no extra `{offer.extra}`; it has {has or 'none'}"
@@ -243,7 +243,7 @@ def _unknown_extra(offer: Offer) -> str | None:
 
 def _decode(task: SolveTask, offer: Offer, extras: dict[ProjectName, tuple[str, ...]], python: str | None) -> Record:
     origin = offer.origin
-    if isinstance(origin, Candidate):
+    if isinstance(origin, WheelCandidate):
         wanted = extras.get(origin.project, ())
         return decode_wheel(origin, wanted, target=task.target, names=task.names, python=python)
     return origin if isinstance(origin, Record) else decode_channel(offer.record)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import UnsatisfiableError
 from envgen.names import CondaName, project_name
-from envgen.solve.closure import Candidate
-from envgen.solve.conflicts import Graph, Propagation, edges_of_line
+from envgen.solve.closure import WheelCandidate
+from envgen.solve.conflicts import Propagation, RequirementGraph, edges_of_line
 from envgen.solve.encode import key_of
 from envgen.solve.reasons import cause_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envgen.solve.catalogue import Catalogue
     from envgen.solve.conflicts import Edge
     from envgen.solve.encode import Offer
-    from envgen.solve.request import Line
+    from envgen.solve.spec_requirements import Line
     from envgen.solve.task import SolveTask
 
 _CONFLICTING = 4
@@ -40,7 +40,7 @@ async def explain(
         core: those of them that conflict, none of which can be left out.
         tree: the solver's own explanation.
     """
-    found = Propagation(Graph(catalogue.offers, core))
+    found = Propagation(RequirementGraph(catalogue.offers, core))
     head = f"no set of packages for {task.target.platform} meets the spec"
     edges = _with_lines(_at_odds(found), found.graph, catalogue, lines)
     unmet = [] if len(edges) > 1 else [edge for edge in edges if not found.graph.meeting(edge)]
@@ -99,7 +99,7 @@ def _at_odds(found: Propagation) -> list[Edge]:
     return []
 
 
-def _with_lines(edges: list[Edge], graph: Graph, catalogue: Catalogue, lines: Sequence[Line]) -> list[Edge]:
+def _with_lines(edges: list[Edge], graph: RequirementGraph, catalogue: Catalogue, lines: Sequence[Line]) -> list[Edge]:
     """Add the lines of the spec to a requirement that nothing meets, if something would but for them.
 
     Nothing that the spec excludes is ever offered, so the solver cannot tell of them.
@@ -126,7 +126,7 @@ def _distinct(edges: Sequence[Edge]) -> list[Edge]:
     return list({edge.source: edge for edge in reversed(edges)}.values())[::-1][:_CONFLICTING]
 
 
-def _chain(graph: Graph, edge: Edge) -> list[str]:
+def _chain(graph: RequirementGraph, edge: Edge) -> list[str]:
     """Say step by step how the spec leads to a requirement."""
     steps = graph.chain(edge)
     lines = [f"`{steps[0].line.text if steps[0].line else ''}` in the spec"]
@@ -139,7 +139,7 @@ def _chain(graph: Graph, edge: Edge) -> list[str]:
 
 
 def _title(offer: Offer) -> str:
-    if isinstance(offer.origin, Candidate):
+    if isinstance(offer.origin, WheelCandidate):
         extra = f"[{offer.extra}]" if offer.extra else ""
         return f"{offer.origin.project}{extra} {offer.origin.version}"
     name, version, _ = key_of(offer.record)
@@ -167,7 +167,7 @@ def _translated(tree: str, offers: Mapping[str, Sequence[Offer]]) -> str:
     names = {}
     for name, found in offers.items():
         for offer in found[:1]:
-            if isinstance(offer.origin, Candidate):
+            if isinstance(offer.origin, WheelCandidate):
                 names[name] = f"{offer.origin.project}[{offer.extra}]" if offer.extra else offer.origin.project
     word = re.compile(r"(?<![\w.-])[a-z0-9_][\w.-]*")
     return word.sub(lambda match: names.get(match[0], match[0]), tree)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import zstandard
 from debian.debian_support import Version
 
-from envgen.debs import Archive
+from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, DigestMismatchError, NetworkError, UnsatisfiableError
-from envgen.sources.debian_closure import Closure, close
+from envgen.sources.debian_closure import DebianClosure, close
 from envgen.sources.debian_index import PackageIndex, condense
 from envgen.sources.debian_release import verify_release
 from envgen.system.credentials import display
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from envgen.debs import Deb
-    from envgen.sources.debian_index import Candidate
+    from envgen.sources.debian_index import DebianCandidate
     from envgen.sources.debian_release import Index, Release
     from envgen.system.http import Http
     from envgen.system.mirrors import Mirrors
@@ -85,7 +85,7 @@ class DebianArchive:
 
     def closure(
         self, names: Iterable[str], *, architecture: str, exclude: Collection[str] = (), keep: Collection[Deb] = ()
-    ) -> Closure:
+    ) -> DebianClosure:
         """Find packages with all that they need.
 
         Args:
@@ -138,7 +138,7 @@ class DebianArchive:
         if condensed is None:
             condensed = self._condense(release, index)
             self._store.put(_CACHE_KIND, index.sha256, condensed)
-        return PackageIndex(zstandard.decompress(condensed), archive=Archive.of_suite(suite))
+        return PackageIndex(zstandard.decompress(condensed), archive=DebianArea.of_suite(suite))
 
     def _release(self, suite: str) -> Release:
         url = self._expand(suite, "InRelease")
@@ -167,7 +167,7 @@ class DebianArchive:
         raise NetworkError(f"{display(url)} is not there", hint="the mirror is incomplete, or is just being updated")
 
     def _expand(self, suite: str, path: str) -> str:
-        return self._mirrors.expand(f"{Archive.of_suite(suite).placeholder}/dists/{suite}/{path}")
+        return self._mirrors.expand(f"{DebianArea.of_suite(suite).placeholder}/dists/{suite}/{path}")
 
 
 def _verified(data: bytes, index: Index, *, where: str) -> bytes:
@@ -192,18 +192,18 @@ class _Offers:
         self.candidates = cache(self._candidates)
         self.providers = cache(self._providers)
 
-    def _candidates(self, name: str) -> Sequence[Candidate]:
+    def _candidates(self, name: str) -> Sequence[DebianCandidate]:
         return self._ranked(c for index in self._indices for c in index.find(name))
 
-    def _providers(self, name: str) -> Sequence[Candidate]:
+    def _providers(self, name: str) -> Sequence[DebianCandidate]:
         return self._ranked(c for index in self._indices for c in index.providers(name))
 
-    def _ranked(self, found: Iterable[Candidate]) -> Sequence[Candidate]:
+    def _ranked(self, found: Iterable[DebianCandidate]) -> Sequence[DebianCandidate]:
         """Sort; of one package in two suites the one of the suite named first stays first, for sorting is stable."""
         newest_first = sorted(found, key=lambda c: Version(c.deb.version), reverse=True)
         return sorted(newest_first, key=self._distance)
 
-    def _distance(self, candidate: Candidate) -> int:
+    def _distance(self, candidate: DebianCandidate) -> int:
         """0 for what is locked, 1 for the same bytes in another place, 2 for anything else."""
         kept = self._kept.get(candidate.deb.sha256)
         if kept is None:

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from envgen.debs import Deb
-    from envgen.sources.debian_index import Alternatives, Candidate
+    from envgen.sources.debian_index import Alternatives, DebianCandidate
 
 
 class Offers(Protocol):
     """Looks packages up, best first."""
 
-    def candidates(self, name: str) -> Sequence[Candidate]:
+    def candidates(self, name: str) -> Sequence[DebianCandidate]:
         """List the versions of a package."""
 
-    def providers(self, name: str) -> Sequence[Candidate]:
+    def providers(self, name: str) -> Sequence[DebianCandidate]:
         """List the packages that provide a virtual name."""
 
 
@@ -40,7 +40,7 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closure:
+class DebianClosure:
     """Packages that together need nothing else, up to what was excluded.
 
     Attributes:
@@ -54,7 +54,7 @@ class Closure:
 
 def close(
     names: Iterable[str], *, offers: Offers, exclude: Collection[str] = (), keep: Collection[Deb] = ()
-) -> Closure:
+) -> DebianClosure:
     """Find the closure of some packages.
 
     Args:
@@ -73,7 +73,7 @@ def close(
     debs = tuple(sorted((c.deb for c in walk.chosen.values()), key=lambda deb: deb.name))
     kept = {deb.name: deb for deb in keep}
     changed = (Replaced(old=kept[d.name], new=d) for d in debs if d.name in kept and kept[d.name].sha256 != d.sha256)
-    return Closure(debs=debs, replaced=tuple(changed))
+    return DebianClosure(debs=debs, replaced=tuple(changed))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class _Walk:
 
     offers: Offers
     exclude: frozenset[str]
-    chosen: dict[str, Candidate] = field(default_factory=dict)
+    chosen: dict[str, DebianCandidate] = field(default_factory=dict)
     asker: dict[str, str | None] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
 
@@ -90,7 +90,7 @@ class _Walk:
         """Walk once; False where a candidate was struck out and the walk must start again."""
         self.chosen.clear()
         self.asker.clear()
-        queue: deque[tuple[Alternatives, Candidate | None]] = deque((group, None) for group in wanted)
+        queue: deque[tuple[Alternatives, DebianCandidate | None]] = deque((group, None) for group in wanted)
         while queue:
             group, asker = queue.popleft()
             if self._is_met(group):
@@ -111,7 +111,7 @@ class _Walk:
             for wanted in group
         )
 
-    def _choose(self, group: Alternatives) -> Candidate | None:
+    def _choose(self, group: Alternatives) -> DebianCandidate | None:
         """Find the best candidate of the first alternative that has one; real packages before virtual ones."""
         for wanted in group:
             for candidate in self._offered(wanted.name):
@@ -119,12 +119,12 @@ class _Walk:
                     return candidate
         return None
 
-    def _offered(self, name: str) -> Iterator[Candidate]:
+    def _offered(self, name: str) -> Iterator[DebianCandidate]:
         """Yield what bears the name, then what provides it: looking that up means reading all of the indices."""
         yield from self.offers.candidates(name)
         yield from self.offers.providers(name)
 
-    def _strike(self, group: Alternatives, asker: Candidate | None, found: Candidate | None) -> None:
+    def _strike(self, group: Alternatives, asker: DebianCandidate | None, found: DebianCandidate | None) -> None:
         """Strike out what stands in the way.
 
         That is the version chosen before, where another one would do for `group`; else whoever asks for `group`, as
@@ -143,7 +143,7 @@ class _Walk:
             hint="check the name, add a suite, or exclude it where the bundle can do without it",
         )
 
-    def _chain(self, asker: Candidate | None) -> str:
+    def _chain(self, asker: DebianCandidate | None) -> str:
         chain = []
         name = asker.deb.name if asker else None
         while name:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from debian.deb822 import Deb822, PkgRelation
 from debian.debian_support import Version
 
-from envgen.debs import Archive, Deb
+from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 
@@ -59,7 +59,7 @@ Alternatives = tuple[Requirement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class DebianCandidate:
     """A package that a suite offers.
 
     Attributes:
@@ -87,11 +87,11 @@ def condense(packages: bytes) -> bytes:
 class PackageIndex:
     """A condensed `Packages` file that is searched by name."""
 
-    def __init__(self, condensed: bytes, *, archive: Archive) -> None:
+    def __init__(self, condensed: bytes, *, archive: DebianArea) -> None:
         self._text = b"\n\n" + condensed + b"\n\n"
         self._archive = archive
 
-    def find(self, name: str) -> Iterator[Candidate]:
+    def find(self, name: str) -> Iterator[DebianCandidate]:
         """Yield every version of a package, in the order of the index."""
         mark = f"\nPackage: {name}\n".encode()
         at = self._text.find(mark)
@@ -99,7 +99,7 @@ class PackageIndex:
             yield self._parse_around(at)
             at = self._text.find(mark, at + len(mark) - 1)
 
-    def providers(self, name: str) -> Iterator[Candidate]:
+    def providers(self, name: str) -> Iterator[DebianCandidate]:
         """Yield the packages that provide a virtual name, in the order of the index."""
         pattern = rf"^Provides: (?:.*[ ,])?{re.escape(name)}(?:[ ,:(].*)?$"
         for found in re.finditer(pattern.encode(), self._text, re.MULTILINE):
@@ -111,12 +111,12 @@ class PackageIndex:
         """Yield the name of every package."""
         return (found[1].decode() for found in re.finditer(rb"^Package: (.+)$", self._text, re.MULTILINE))
 
-    def _parse_around(self, at: int) -> Candidate:
+    def _parse_around(self, at: int) -> DebianCandidate:
         stanza = self._text[self._text.rindex(b"\n\n", 0, at + 1) + 2 : self._text.index(b"\n\n", at + 1)]
         return parse_candidate(Deb822(stanza), archive=self._archive)
 
 
-def parse_candidate(fields: Deb822, *, archive: Archive) -> Candidate:
+def parse_candidate(fields: Deb822, *, archive: DebianArea) -> DebianCandidate:
     """Read one stanza.
 
     Raises:
@@ -138,7 +138,7 @@ def parse_candidate(fields: Deb822, *, archive: Archive) -> Candidate:
         raise ArtifactError(f"`Packages` describes {fields.get('Package')!r} wrongly: {e!r}") from e
     if not _SAFE_PATH.fullmatch(deb.path):
         raise ArtifactError(f"`Packages` places {deb.name} at {deb.path!r}, which is no path below `pool/`")
-    return Candidate(deb=deb, depends=tuple(relations), provides=provides)
+    return DebianCandidate(deb=deb, depends=tuple(relations), provides=provides)
 
 
 def _relations(text: str) -> Iterator[Alternatives]:

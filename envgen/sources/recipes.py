@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from envgen.spec.bundle import Bundle
+    from envgen.manifest.debian_recipe import DebianRecipe
 
 DEBIAN = "debian.yaml"
 """The file of a recipe that takes programs from Debian."""
@@ -60,7 +60,7 @@ def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
     return found
 
 
-def read_bundle(recipe: Recipe) -> Bundle:
+def read_debian_recipe(recipe: Recipe) -> DebianRecipe:
     """Read the `debian.yaml` of a recipe, and the templates beside it.
 
     Raises:
@@ -72,7 +72,7 @@ def read_bundle(recipe: Recipe) -> Bundle:
         templates = {path: data.decode() for path, data in texts.items()}
     except UnicodeDecodeError as error:
         raise SpecError((Fault(where=source, what=f"a file beside it is not UTF-8: {error}"),)) from error
-    from envgen.spec.bundle import parse_bundle  # noqa: PLC0415  its templates' library takes 50 ms to import
+    from envgen.manifest.debian_recipe import parse_bundle  # noqa: PLC0415  its templates' library takes 50 ms to import
 
     return parse_bundle(
         templates.pop(DEBIAN), source=source, recipe=recipe.name, digest=recipe.digest, templates=templates
@@ -94,7 +94,7 @@ def listed_packages(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _content(recipe: Recipe) -> dict[str, Any]:
-    """Read a recipe's file unchecked, for what is merely shown; `read_bundle` is the one that checks."""
+    """Read a recipe's file unchecked, for what is merely shown; `read_debian_recipe` is the one that checks."""
     try:
         content = yaml.safe_load((recipe.folder / (DEBIAN if recipe.is_debian else BUILD)).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from envgen.errors import NetworkError
-from envgen.system.answer import Answer
+from envgen.system.streamed_response import StreamedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
 @contextmanager
-def open_file_url(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+def open_file_url(url: str, headers: Mapping[str, str]) -> Iterator[StreamedResponse]:
     """Open a local file; of a folder its `index.html`. Ranges work.
 
     Raises:
@@ -25,7 +25,7 @@ def open_file_url(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
     try:
         stream = (path / "index.html" if path.is_dir() else path).open("rb")
     except FileNotFoundError:
-        yield Answer(url=url, status=404, headers={}, read=lambda _: b"")
+        yield StreamedResponse(url=url, status=404, headers={}, read=lambda _: b"")
         return
     except OSError as error:
         raise NetworkError(f"cannot read `{path}`: {error.strerror}") from error
@@ -43,7 +43,7 @@ def open_file_url(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
 
         whole = "Range" not in headers
         head = {} if whole else {"content-range": f"bytes {start}-{end}/{size}"}
-        yield Answer(url=url, status=200 if whole else 206, headers=head, read=read)
+        yield StreamedResponse(url=url, status=200 if whole else 206, headers=head, read=read)
 
 
 def file_path(url: str) -> Path:

@@ -26,11 +26,11 @@ from urllib3.exceptions import (
 from envgen import __version__
 from envgen.errors import DigestMismatchError, NetworkError
 from envgen.events import NullReporter
-from envgen.system.answer import ABSENT, Answer, RangeUnsupportedError
 from envgen.system.connection import check_address, proxy_for, redirected, tls_context
 from envgen.system.credentials import Credentials, display, without_login
 from envgen.system.file_url import open_file_url
-from envgen.system.retry import ATTEMPTS, Patience, TransientError
+from envgen.system.retry import ATTEMPTS, RetryPolicy, TransientError
+from envgen.system.streamed_response import ABSENT, RangeUnsupportedError, StreamedResponse
 from envgen.system.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Http:
     ) -> None:
         self._environment = environment
         note = (reporter or NullReporter()).note
-        self._patience = Patience(sleep=sleep, jitter=jitter, note=note, attempts=attempts)
+        self._retry = RetryPolicy(sleep=sleep, jitter=jitter, note=note, attempts=attempts)
         self._lock = threading.Lock()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._known: Credentials | None = None
@@ -133,7 +133,7 @@ class Http:
                 status = HTTPStatus.NOT_FOUND if answer.status in ABSENT else answer.status
                 return Response(status=status, headers=answer.headers, body=answer.body(limit), url=answer.url)
 
-        return self._patience.persist(once, hint=hint or _REACH_HINT)
+        return self._retry.call(once, hint=hint or _REACH_HINT)
 
     def get_range(self, url: str, start: int, end: int, *, hint: str | None = None) -> bytes:
         """Fetch the bytes from `start` to `end`, both included.
@@ -212,7 +212,7 @@ class Http:
                 fault.moved = transfer.done - before
                 raise
 
-        self._patience.persist(once, hint=hint or _REACH_HINT)
+        self._retry.call(once, hint=hint or _REACH_HINT)
         return transfer.sha256()
 
     def _go_on(self, url: str, transfer: Transfer) -> None:
@@ -230,10 +230,10 @@ class Http:
                 answer.refuse_absent()
                 return answer.part(wanted, most)
 
-        return self._patience.persist(once, hint=hint or _REACH_HINT)
+        return self._retry.call(once, hint=hint or _REACH_HINT)
 
     @contextmanager
-    def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+    def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[StreamedResponse]:
         """Ask and yield the head of the answer: its status is 2xx, 304, 404, 410 or 416."""
         if url.startswith("file:"):
             with open_file_url(url, headers) as answer:
@@ -299,12 +299,12 @@ def _new_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager
     )
 
 
-def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> Answer:
+def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> StreamedResponse:
     def read(size: int) -> bytes:
         return response.read(size, decode_content=decode)
 
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(url=url, status=response.status, headers=headers, read=read)
+    return StreamedResponse(url=url, status=response.status, headers=headers, read=read)
 
 
 def _put_away(response: urllib3.BaseHTTPResponse) -> None:

@@ -38,7 +38,7 @@ class TransientError(NetworkError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How to try again.
 
     Attributes:
@@ -54,7 +54,7 @@ class Patience:
     attempts: int = ATTEMPTS
     _noted: dict[tuple[str, int], object] = field(default_factory=dict)
 
-    def persist(self, once: Callable[[], T], *, hint: str) -> T:
+    def call(self, once: Callable[[], T], *, hint: str) -> T:
         """Do something until it succeeds, fails for good, or has failed too often.
 
         Raises:

@@ -56,7 +56,7 @@ _SEALED = "info"
 """Folder of a package whose time says when all its files were there: no environment links to anything in it."""
 
 
-class Kind(StrEnum):
+class StoreKind(StrEnum):
     """What the store holds; `temporary` are views and leftovers of processes that died.
 
     Everything can be had again: what is downloaded from where the locks say, what is made from that. The `channel` is
@@ -83,7 +83,7 @@ class Usage:
         shared: those of them that environments hold by hard links too: removing them here frees nothing.
     """
 
-    kind: Kind
+    kind: StoreKind
     entries: int
     size: int
     shared: int
@@ -93,7 +93,7 @@ class Usage:
 class Cleaned:
     """What `clean` removed: entries by kind, and the bytes that the disk has back."""
 
-    entries: Mapping[Kind, int]
+    entries: Mapping[StoreKind, int]
     freed: int
 
 
@@ -262,12 +262,12 @@ class Store:
 
     def usage(self) -> tuple[Usage, ...]:
         """Measure what each kind takes; reads the status of every file."""
-        return tuple(_measure(kind, self._entries(kind)) for kind in Kind)
+        return tuple(_measure(kind, self._entries(kind)) for kind in StoreKind)
 
-    def clean(self, *, kinds: Collection[Kind], older_than: dt.timedelta | None, now: dt.datetime) -> Cleaned:
+    def clean(self, *, kinds: Collection[StoreKind], older_than: dt.timedelta | None, now: dt.datetime) -> Cleaned:
         """Remove entries of some kinds that were not used for a while.
 
-        Leftovers of processes that died go with `Kind.TEMPORARY`, whatever their age. Environments stay whole: they
+        Leftovers of processes that died go with `StoreKind.TEMPORARY`, whatever their age. Environments stay whole: they
         hold their files by links of their own.
 
         Args:
@@ -289,18 +289,18 @@ class Store:
             self._drop_locks()
         return Cleaned(entries={kind: len(paths) for kind, paths in doomed.items()}, freed=freed)
 
-    def _entries(self, kind: Kind) -> list[Path]:
+    def _entries(self, kind: StoreKind) -> list[Path]:
         """List the paths of a kind, sorted."""
-        if kind is Kind.TEMPORARY:
+        if kind is StoreKind.TEMPORARY:
             patterns = ("views/*", *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")))
             return sorted(path for pattern in patterns for path in self.root.glob(pattern))
         pattern = {
-            Kind.ARTIFACTS: "artifacts/*/*",
-            Kind.PACKAGES: "packages/*",
-            Kind.BLOBS: "blobs/*/*",
-            Kind.CACHE: "cache/*/*/*",
-            Kind.REPODATA: "repodata/*",
-            Kind.CHANNEL: "channel/*",  # by subdir, for an index without its archives would lie
+            StoreKind.ARTIFACTS: "artifacts/*/*",
+            StoreKind.PACKAGES: "packages/*",
+            StoreKind.BLOBS: "blobs/*/*",
+            StoreKind.CACHE: "cache/*/*/*",
+            StoreKind.REPODATA: "repodata/*",
+            StoreKind.CHANNEL: "channel/*",  # by subdir, for an index without its archives would lie
         }[kind]
         return sorted(path for path in self.root.glob(pattern) if not path.name.startswith(TEMPORARY))
 
@@ -374,11 +374,11 @@ def _touch(path: Path) -> bool:
     return True
 
 
-def _is_older(path: Path, kind: Kind, limit: float | None) -> bool:
-    return limit is None or kind is Kind.TEMPORARY or path.stat().st_mtime < limit
+def _is_older(path: Path, kind: StoreKind, limit: float | None) -> bool:
+    return limit is None or kind is StoreKind.TEMPORARY or path.stat().st_mtime < limit
 
 
-def _measure(kind: Kind, paths: list[Path]) -> Usage:
+def _measure(kind: StoreKind, paths: list[Path]) -> Usage:
     sizes: dict[tuple[int, int], int] = {}
     for path in paths:
         sizes.update({(status.st_dev, status.st_ino): status.st_size for status in tree_files(path)})

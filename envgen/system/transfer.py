@@ -14,7 +14,7 @@ from envgen.system.retry import TransientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envgen.system.answer import Answer
+    from envgen.system.streamed_response import StreamedResponse
 
 
 class Transfer:
@@ -56,7 +56,7 @@ class Transfer:
             return {}
         return {"Range": f"bytes={self.done}-"} | ({"If-Range": self._etag} if self._etag else {})
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: StreamedResponse) -> None:
         """Take the bytes of an answer: go on where they follow ours, else start again.
 
         Raises:
@@ -74,7 +74,7 @@ class Transfer:
         for data in answer.pieces():
             self.append(data)
 
-    def _follows(self, answer: Answer) -> bool:
+    def _follows(self, answer: StreamedResponse) -> bool:
         begins = answer.headers.get("content-range", "").startswith(f"bytes {self.done}-")
         return answer.status == HTTPStatus.PARTIAL_CONTENT and begins
 

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from envgen.image.blobs import LayerCache
-from envgen.image.compress import Compression
 from envgen.image.entries import file
-from envgen.image.layout import Image, Layout, write_layout
-from envgen.image.plan import PlannedLayer, Share, Stage
+from envgen.image.layer_plan import LayerGroup, PlannedLayer, Share
+from envgen.oci.compress import Compression
+from envgen.oci.layout import Image, Layout, write_layout
 from envgen.platforms import Platform
 
 if TYPE_CHECKING:
@@ -52,5 +52,5 @@ def make_layout(store: Store, directory: Path, *images: Image) -> Layout:
 
 def _layer(cache: LayerCache, number: int, entries: Sequence[Entry]) -> Layer:
     share = Share(part=f"part {number}", key=repr(entries))
-    planned = PlannedLayer(stage=Stage.REST, shares=(share,), size=0)
+    planned = PlannedLayer(stage=LayerGroup.REST, shares=(share,), size=0)
     return cache.find(planned) or cache.make(planned, entries)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from envgen.manifest.image_spec import PACKAGES
 from envgen.platforms import Platform
-from envgen.spec.image import PACKAGES
 from tests.builders.debian import Deb
 from tests.builders.tree import File, Link
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import rattler
 
-from envgen.prefix.audit import audit
+from envgen.prefix.verify import audit
 
 if TYPE_CHECKING:
     from tests.full.conftest import Stack

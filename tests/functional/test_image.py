@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envgen.check.image import Limits, check_layout
-from envgen.image.push import Reference, inspect
+from envgen.oci.push import Reference, inspect
+from envgen.oci.verify import Limits, check_layout
 from tests.builders.registry import PROGRAM, SKOPEO, line, registry
 from tests.builders.system import base_debs
 from tests.builders.wheels import make_wheel, wheel_filename

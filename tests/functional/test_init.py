@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from envgen.spec.select import select
+from envgen.manifest.select import select
 from tests.command import REPOSITORY, TIMEOUT
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envgen.build.wheel_unpack import open_wheel, unpack
+from envgen.convert.wheel_unpack import open_wheel, unpack
 from envgen.errors import ArtifactError
 from envgen.platforms import PythonMinor
 from tests.builders.wheels import locked_wheel, make_wheel

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.prefix.audit import audit
+from envgen.prefix.verify import audit
 from tests.command import REPOSITORY, Project
 
 if TYPE_CHECKING:

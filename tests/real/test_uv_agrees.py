@@ -14,13 +14,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from envgen.manifest.parse import parse_spec
 from envgen.names import CondaName, NameTable, project_name
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.records import Wheel
 from envgen.solve.engine import solve
 from envgen.solve.task import SolveTask
 from envgen.sources.pypi import WheelIndex
-from envgen.spec.parse import parse_spec
 from envgen.system.http import Http
 from envgen.system.store import Store
 from tests.command import REPOSITORY

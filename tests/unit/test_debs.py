@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from envgen.debs import Archive, Deb
+from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 
 
-def make(version: str, archive: Archive = Archive.DEBIAN) -> Deb:
+def make(version: str, archive: DebianArea = DebianArea.DEBIAN) -> Deb:
     return Deb(
         name="zlib1g",
         version=version,
@@ -42,16 +42,16 @@ def test_version_has_upstream_and_revision(version: str, upstream: str | None, r
 
 def test_url_has_the_placeholder_of_the_archive() -> None:
     assert make("1").url == "${ENVGEN_DEBIAN}/pool/main/z/zlib/zlib1g.deb"
-    assert make("1", Archive.SECURITY).url == "${ENVGEN_DEBIAN_SECURITY}/pool/main/z/zlib/zlib1g.deb"
+    assert make("1", DebianArea.SECURITY).url == "${ENVGEN_DEBIAN_SECURITY}/pool/main/z/zlib/zlib1g.deb"
 
 
 @pytest.mark.parametrize(
     ("suite", "archive"),
     [
-        ("bookworm", Archive.DEBIAN),
-        ("bookworm-updates", Archive.DEBIAN),
-        ("bookworm-security", Archive.SECURITY),
+        ("bookworm", DebianArea.DEBIAN),
+        ("bookworm-updates", DebianArea.DEBIAN),
+        ("bookworm-security", DebianArea.SECURITY),
     ],
 )
-def test_archive_follows_from_the_suite(suite: str, archive: Archive) -> None:
-    assert Archive.of_suite(suite) is archive
+def test_archive_follows_from_the_suite(suite: str, archive: DebianArea) -> None:
+    assert DebianArea.of_suite(suite) is archive

@@ -4,7 +4,7 @@ import pytest
 
 from envgen.errors import SpecError
 from envgen.licenses import Judgement, LicensePolicy, LicenseTable, Terms, evaluate, licenses_in
-from envgen.ops.data import license_table
+from envgen.project.shipped import license_table
 
 TABLE = LicenseTable(
     spellings={"mit license": "MIT", "bsd": "LicenseRef-BSD"},

@@ -15,15 +15,7 @@ from envgen.names import CondaName, NameTable, ProjectName
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.records import Wheel
 from envgen.versions import InexpressibleError
-from envgen.wheels import (
-    TagOrder,
-    extra_name,
-    match_specs,
-    package_id,
-    wheel_constrains,
-    wheel_depends,
-    without_extras,
-)
+from envgen.wheels import TagOrder, extra_name, match_specs, package_id, wheel_constrains, wheel_depends, without_extras
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,9 @@ pytest.importorskip("rattler_build")
 
 import accel_runtime
 from accel_runtime import tuning
-from envgen.build.archive import content_digest
-from envgen.build.package import read_index
-from envgen.build.recipe import build_recipe
+from envgen.convert.conda_archive import content_digest
+from envgen.convert.package import read_index
+from envgen.convert.recipe_build import build_recipe
 from envgen.platforms import Platform
 
 RECIPE = Path(__file__).parents[3] / "recipes/accel-runtime"

@@ -4,17 +4,17 @@ import pytest
 
 from envgen.cli import diff_text
 from envgen.cli.sizes import human_size
+from envgen.diff.changes import SettingChange
+from envgen.diff.delta import Delta, Entry, State, compare
+from envgen.diff.sides import Comparison, Difference
 from envgen.digest import Sha256
-from envgen.lock.delta import Delta, Entry, State, compare
-from envgen.lock.diff import SettingChange
-from envgen.lock.graph import Kind
-from envgen.ops.compare import Comparison, Difference
-from envgen.ops.image_made import ImageChange, MadeLayer
+from envgen.image.made_layers import ImageChange, MadeLayer
+from envgen.lock.graph import PackageKind
 from envgen.platforms import Platform
 
 
 def entry(name: str, version: str, **facts: object) -> Entry:
-    defaults = {"kind": Kind.WHEEL, "build": "", "digest": Sha256.of(version.encode()), "size": 1000}
+    defaults = {"kind": PackageKind.WHEEL, "build": "", "digest": Sha256.of(version.encode()), "size": 1000}
     return Entry(name=name, version=version, **{**defaults, **facts})  # type: ignore[arg-type]  # by name
 
 
@@ -68,7 +68,7 @@ def test_nothing_differs() -> None:
 
 
 def test_markdown() -> None:
-    assert lines(comparison([], [entry("a", "1"), entry("libc6", "2", kind=Kind.DEBIAN)]), markdown=True) == [
+    assert lines(comparison([], [entry("a", "1"), entry("libc6", "2", kind=PackageKind.DEBIAN)]), markdown=True) == [
         "### Locks: `main` → `HEAD`",
         "",
         "**demo** for linux-64: 2 added; download 0 B → 2 kB (+2 kB)",
@@ -92,7 +92,7 @@ def test_human_size(count: int, text: str) -> None:
 
 
 def _with_image(change: ImageChange | None) -> Comparison:
-    base = {"kind": Kind.DEBIAN, "users": ("image",)}
+    base = {"kind": PackageKind.DEBIAN, "users": ("image",)}
     delta = compare(
         State(entries=(entry("bash", "1", **base),), has_image=True),
         State(entries=(entry("bash", "2", **base),), has_image=True),

@@ -6,9 +6,9 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envgen.debs import Archive as DebianArchive
 from envgen.debs import Deb
-from envgen.export.material import Archive, License, Material
+from envgen.debs import DebianArea as DebianArchive
+from envgen.export.export_input import ChannelArchive, ExportInput, License
 from envgen.lock.debian_lock import IMAGE, DebianLock
 from envgen.lock.model import LockedConda, LockedWheel
 from envgen.platforms import Platform
@@ -53,7 +53,7 @@ def debian() -> DebianLock:
     )
 
 
-def material(*locks: Lock, converted: bool = False) -> Material:
+def material(*locks: Lock, converted: bool = False) -> ExportInput:
     """Make what exporters are given.
 
     Args:
@@ -62,7 +62,7 @@ def material(*locks: Lock, converted: bool = False) -> Material:
     """
     chosen = locks or (lock(),)
     packages = [package for one in chosen for package in one.packages]
-    return Material(
+    return ExportInput(
         locks=chosen,
         names=NAMES,
         debian={Platform.LINUX_64: debian()},
@@ -88,9 +88,9 @@ def _url(package: LockedPackage) -> str:
     return f"{CHANNEL}/{package.subdir}/{package.filename}"
 
 
-def _archive(wheel: LockedWheel) -> Archive:
+def _archive(wheel: LockedWheel) -> ChannelArchive:
     md5 = samples.digest(wheel.filename)[:32]
-    return Archive(url=f"{CHANNEL}/linux-64/{wheel.project}-1-py311_0.conda", md5=md5, sha256=None)
+    return ChannelArchive(url=f"{CHANNEL}/linux-64/{wheel.project}-1-py311_0.conda", md5=md5, sha256=None)
 
 
 def _deb(name: str, version: str = "3.11.2-6+deb12u6") -> Deb:

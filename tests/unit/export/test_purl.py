@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from envgen.debs import Archive, Deb
+from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 from envgen.export.parts import parts_of
 from envgen.export.purl import debian_purl
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
-from envgen.lock.graph import Kind
+from envgen.lock.graph import PackageKind
 from envgen.platforms import Platform
 from tests.unit.export import samples
 
@@ -19,7 +19,7 @@ def deb(name: str) -> Deb:
         name=name,
         version="1.0-1",
         architecture="amd64",
-        archive=Archive.DEBIAN,
+        archive=DebianArea.DEBIAN,
         path=f"pool/main/x/{name}.deb",
         sha256=Sha256.of(name.encode()),
         size=1,
@@ -48,5 +48,7 @@ def test_the_release_is_what_the_other_suites_are_updates_of(suites: list[str], 
 
 def test_each_package_is_of_the_release_of_who_uses_it() -> None:
     material = replace(samples.material(), debian={Platform.LINUX_64: LOCK})
-    found = {part.name: part.purl.rpartition("distro=")[2] for part in parts_of(material) if part.kind is Kind.DEBIAN}
+    found = {
+        part.name: part.purl.rpartition("distro=")[2] for part in parts_of(material) if part.kind is PackageKind.DEBIAN
+    }
     assert found == {"libc6": "trixie", "python3.11": "bookworm", "zlib1g": "trixie"}

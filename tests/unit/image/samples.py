@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import zstandard
 
-from envgen.build.wheel_zip import read_members
+from envgen.convert.wheel_zip import read_members
 from envgen.digest import Sha256
-from envgen.image.compress import Compression
 from envgen.image.entries import EXECUTABLE, Directory, Entry, File, InWheel, Link, OnDisk, file
 from envgen.image.layer import Layer, write_layer
+from envgen.oci.compress import Compression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.debs import Archive
 from envgen.debs import Deb as Locked
+from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.image.base import base_digest, base_entries
 from envgen.image.entries import Directory, Entry, File, Link, Literal
+from envgen.manifest.image_spec import DROP
 from envgen.platforms import Platform
-from envgen.spec.image import DROP
 from tests.builders.debian import Deb, make_deb
 from tests.builders.system import base_debs
 from tests.builders.tree import File as Content
@@ -28,7 +28,7 @@ def locked(deb: Deb, data: bytes) -> Locked:
         name=deb.name,
         version=deb.version,
         architecture=deb.architecture,
-        archive=Archive.DEBIAN,
+        archive=DebianArea.DEBIAN,
         path=f"pool/main/x/{deb.filename}",
         sha256=Sha256.of(data),
         size=len(data),

@@ -9,16 +9,16 @@ import pytest
 
 from envgen.errors import EnvgenError
 from envgen.image.blobs import LayerCache
-from envgen.image.compress import Compression
 from envgen.image.entries import Directory, file
-from envgen.image.plan import PlannedLayer, Share, Stage
-from envgen.system.store import Kind
+from envgen.image.layer_plan import LayerGroup, PlannedLayer, Share
+from envgen.oci.compress import Compression
+from envgen.system.store import StoreKind
 
 if TYPE_CHECKING:
     from envgen.system.store import Store
 
 ENTRIES = (file("opt/env/a", "1"),)
-PLANNED = PlannedLayer(stage=Stage.REST, shares=(Share(part="a", key="1"),), size=1)
+PLANNED = PlannedLayer(stage=LayerGroup.REST, shares=(Share(part="a", key="1"),), size=1)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_layer_is_made_once(cache: LayerCache) -> None:
     made = cache.make(PLANNED, ENTRIES)
     assert cache.find(PLANNED) == made
     assert cache.store.need_blob(made.digest).stat().st_size == made.size
-    assert [usage.entries for usage in cache.store.usage() if usage.kind is Kind.BLOBS] == [1]
+    assert [usage.entries for usage in cache.store.usage() if usage.kind is StoreKind.BLOBS] == [1]
 
 
 def test_what_determines_a_layer_tells_it_from_others(cache: LayerCache) -> None:
@@ -59,5 +59,5 @@ def test_a_layer_that_fails_leaves_nothing(cache: LayerCache) -> None:
     with pytest.raises(EnvgenError):
         cache.make(PLANNED, (*ENTRIES, *ENTRIES))
     assert cache.find(PLANNED) is None
-    assert [usage.entries for usage in cache.store.usage() if usage.kind is Kind.BLOBS] == [0]
+    assert [usage.entries for usage in cache.store.usage() if usage.kind is StoreKind.BLOBS] == [0]
     assert not list((cache.store.root / "views").iterdir())

@@ -8,14 +8,14 @@ import pytest
 
 from envgen.digest import Sha256
 from envgen.image.config import LayerNote, annotations_of, cuda_major, environment_of, image_config, labels_of
+from envgen.manifest.parse import parse_spec
 from envgen.platforms import Platform
-from envgen.spec.parse import parse_spec
 from tests.unit.lock.samples import built, lock, wheel
 
 if TYPE_CHECKING:
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.manifest.image_spec import ImageSpec
     from envgen.records import Record
-    from envgen.spec.image import ImageSpec
-    from envgen.spec.model import EnvSpec
 
 SPEC = """\
 name: demo

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.build.package import record_of
-from envgen.build.wheel import convert, package_key
+from envgen.convert.package import record_of
+from envgen.convert.wheel import convert, package_key
 from envgen.errors import EnvgenError
 from envgen.events import NullReporter
 from envgen.image.content import Environment, linked, parts, survey, with_targets
 from envgen.image.entries import EXECUTABLE, File, InWheel, Link, Literal, OnDisk
-from envgen.image.plan import Stage
+from envgen.image.layer_plan import LayerGroup
 from envgen.image.pyc import Compiler
 from envgen.names import NameTable
 from envgen.platforms import Platform, PythonMinor, Target
@@ -199,7 +199,7 @@ def test_a_wheel_that_is_gone_is_told(store: Store, packages: list[LinkPackage])
 def test_parts_are_told_without_linking(store: Store, packages: list[LinkPackage]) -> None:
     found = {part.name: part for part in parts(surveyed(packages))}
     assert list(found) == ["alpha", "beta", "pure", "python", "spam"]
-    assert found["python"].stage is Stage.PYTHON
+    assert found["python"].stage is LayerGroup.PYTHON
     assert found["alpha"].sizes[f"{PREFIX}/lib/liba.so"] == 0
     assert f"{PREFIX}/{SITE}/alpha/__pycache__/__init__.cpython-311.pyc" in found["alpha"].sizes
     entries = told(store, packages)

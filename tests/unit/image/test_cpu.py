@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envgen.image.compress import Compression
+from envgen.oci.compress import Compression
 from tests.unit.image.samples import entries, write
 
 EMULATOR = shutil.which("qemu-x86_64")
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from envgen.image.compress import Compression
+from envgen.oci.compress import Compression
 from tests.unit.image.samples import entries, write
 some = entries(Path(sys.argv[1]))
 print(json.dumps({str(c): write(some, c)[0].digest for c in Compression}))

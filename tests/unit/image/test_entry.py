@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.ops import data
+from envgen.project import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ class Image:
 def image(tmp_path: Path) -> Image:
     for folder in ("bin", "home", "tmp"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "entry").write_text(data.image_entry())
+    (tmp_path / "entry").write_text(shipped.image_entry())
     (tmp_path / "entry").chmod(0o755)
     variables = {
         "PATH": f"{tmp_path}/bin:/usr/bin:/bin",

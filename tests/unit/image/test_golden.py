@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envgen.build.package import record_of
-from envgen.build.wheel import convert, package_key
-from envgen.check.image import Limits, check_layout
+from envgen.convert.package import record_of
+from envgen.convert.wheel import convert, package_key
 from envgen.events import NullReporter
 from envgen.image.base import base_entries
 from envgen.image.blobs import LayerCache
-from envgen.image.compress import Compression
 from envgen.image.config import LayerNote, annotations_of, environment_of, image_config, labels_of
 from envgen.image.content import linked, parts, survey
-from envgen.image.layout import Image, write_layout
-from envgen.image.plan import Stage, group, part_of
+from envgen.image.layer_plan import LayerGroup, group, part_of
 from envgen.image.pyc import Compiler
-from envgen.image.setup import setup_entries
+from envgen.image.runtime_layer import setup_entries
+from envgen.manifest.parse import parse_spec
 from envgen.names import NameTable
+from envgen.oci.compress import Compression
+from envgen.oci.layout import Image, write_layout
+from envgen.oci.verify import Limits, check_layout
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.contents import LinkPackage
-from envgen.spec.parse import parse_spec
 from envgen.system.store import Store
 from tests.builders.extracted import make
 from tests.builders.system import base_debs
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from envgen.image.entries import Entry
     from envgen.image.layer import Layer
-    from envgen.image.plan import PlannedLayer
+    from envgen.image.layer_plan import PlannedLayer
 
 GOLDEN = Path(__file__).parents[2] / "golden/image/image.json"
 """Changes with the format of layers, the base, the files of an image, or another release of a compressor."""
@@ -131,7 +131,7 @@ def contents(store: Store, view: Path, work: Path, *, splice: bool) -> Iterator[
     (view / "compiler.py").write_text(REPEATS)
     compiler = Compiler(command=(sys.executable, str(view / "compiler.py")), key="golden", minor=MINOR)
     environment = survey(packages(store), prefix="/opt/env", platform=ON, compiler=compiler)
-    every = [*parts(environment), part_of("base", Stage.BASE, base), part_of("setup", Stage.RUNTIME, setup)]
+    every = [*parts(environment), part_of("base", LayerGroup.BASE, base), part_of("setup", LayerGroup.RUNTIME, setup)]
     planned = group(every, budget=60, cap=10**9)
     names = [str(content.package.record.name) for content in environment.contents]
     with linked(environment, names, store=store, splice=splice, reporter=NullReporter()) as job:

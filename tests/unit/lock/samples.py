@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
 from envgen.lock.conda_lock import from_solution
+from envgen.manifest.parse import parse_spec
 from envgen.names import CondaName, NameTable, ProjectName, project_name
 from envgen.platforms import Platform
 from envgen.records import BuiltPackage, ChannelPackage, Origin, Record, Solution, Wheel
-from envgen.spec.parse import parse_spec
 
 if TYPE_CHECKING:
     from envgen.lock.model import Lock
-    from envgen.spec.model import EnvSpec
+    from envgen.manifest.env_spec import EnvSpec
 
 SPEC = """\
 name: sample

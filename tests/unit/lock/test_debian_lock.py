@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from envgen.debs import Archive, Deb
+from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 from envgen.errors import LockError
 from envgen.lock.debian_lock import (
@@ -17,7 +17,7 @@ from envgen.lock.debian_lock import (
 from envgen.platforms import Platform
 
 
-def deb(name: str, version: str = "1.0-1", archive: Archive = Archive.DEBIAN) -> Deb:
+def deb(name: str, version: str = "1.0-1", archive: DebianArea = DebianArea.DEBIAN) -> Deb:
     return Deb(
         name=name,
         version=version,
@@ -30,7 +30,7 @@ def deb(name: str, version: str = "1.0-1", archive: Archive = Archive.DEBIAN) ->
 
 
 def sample() -> DebianLock:
-    zlib, python = deb("zlib1g", "1:1.2.13.dfsg-1"), deb("python3.11", "3.11.2-6+deb12u9", Archive.SECURITY)
+    zlib, python = deb("zlib1g", "1:1.2.13.dfsg-1"), deb("python3.11", "3.11.2-6+deb12u9", DebianArea.SECURITY)
     return DebianLock.of_uses(
         environment="demo",
         platform=Platform.LINUX_64,

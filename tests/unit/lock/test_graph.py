@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from envgen.debs import Archive, Deb
+from envgen.debs import Deb, DebianArea
 from envgen.lock.debian_lock import IMAGE, DebianLock
-from envgen.lock.graph import Graph, Kind, Need, Node, Root, Wish, chains, graph_of, nearest_hint, walk
+from envgen.lock.graph import Graph, Need, Node, PackageKind, Root, Wish, chains, graph_of, nearest_hint, walk
 from envgen.names import CondaName
 from envgen.platforms import Platform
 from tests.unit.lock import samples
@@ -22,7 +22,7 @@ def deb(name: str) -> Deb:
         name=name,
         version="1-1",
         architecture="amd64",
-        archive=Archive.DEBIAN,
+        archive=DebianArea.DEBIAN,
         path=f"pool/main/{name[0]}/{name}/{name}.deb",
         sha256=samples.digest(name),
         size=1,
@@ -52,10 +52,10 @@ def ways(name: str) -> list[tuple[str, list[str]]]:
 
 def test_nodes_say_where_they_come_from() -> None:
     kinds = {n.name: n.kind for n in graph().nodes}
-    assert kinds["torch"] is Kind.WHEEL
-    assert kinds["numpy"] is Kind.CHANNEL
-    assert kinds["python"] is Kind.RECIPE
-    assert kinds["libffi8"] is Kind.DEBIAN
+    assert kinds["torch"] is PackageKind.WHEEL
+    assert kinds["numpy"] is PackageKind.CHANNEL
+    assert kinds["python"] is PackageKind.RECIPE
+    assert kinds["libffi8"] is PackageKind.DEBIAN
 
 
 def test_roots_are_the_specs_words_and_the_image() -> None:
@@ -109,7 +109,10 @@ def test_nearest_hint(name: str, hint: str) -> None:
 
 def small(**needs: str) -> tuple[Graph, dict[str, Node]]:
     """Make a graph of one-letter packages: `a="bc"` says that a needs b and c."""
-    nodes = {name: Node(name=name, kind=Kind.WHEEL, version="1") for name in sorted({*needs, *"".join(needs.values())})}
+    nodes = {
+        name: Node(name=name, kind=PackageKind.WHEEL, version="1")
+        for name in sorted({*needs, *"".join(needs.values())})
+    }
     edges = {nodes[n]: tuple(Need(node=nodes[x], words=x) for x in below) for n, below in needs.items()}
     roots = (Root(node=nodes["a"], words="a", section="pypi"),)
     return Graph(nodes=tuple(nodes.values()), needs=edges, roots=roots), nodes

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from envgen.errors import LockError
-from envgen.lock.document import document
+from envgen.lock.cep37 import document
 from envgen.lock.model import LOCAL_CHANNEL
 from envgen.lock.read import read_lock
 from tests.unit.lock import samples

@@ -11,7 +11,7 @@ import yaml
 from conda_lock.lockfile import parse_conda_lock_file
 
 from envgen.errors import LockError
-from envgen.lock.document import content_hash, document
+from envgen.lock.cep37 import content_hash, document
 from envgen.lock.model import LockedConda, LockedWheel
 from envgen.lock.read import read_lock
 from envgen.lock.render import render_lock

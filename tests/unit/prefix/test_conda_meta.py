@@ -10,8 +10,8 @@ import rattler
 
 from envgen.digest import Sha256
 from envgen.platforms import Platform
-from envgen.prefix.audit import audit
 from envgen.prefix.link import link
+from envgen.prefix.verify import audit
 from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import ALPHA, BUILT, CHANNEL, NOARCH, PYTHON, record, run, tree
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.errors import IntegrityError
-from envgen.prefix.inventory import Installed, is_environment, read
+from envgen.prefix.inventory import InstalledPackage, is_environment, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,9 @@ def test_a_record_of_another_tool_is_read(tmp_path: Path) -> None:
     record = {"name": "zlib", "version": "1.3", "build": "0", "files": ["lib/libz.so"], "requested_spec": "None"}
     write(tmp_path, "zlib-1.3-0", record)
     (found,) = read(tmp_path)
-    assert found == Installed(name="zlib", version="1.3", build="0", key=None, files=("lib/libz.so",), requested="None")
+    assert found == InstalledPackage(
+        name="zlib", version="1.3", build="0", key=None, files=("lib/libz.so",), requested="None"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"name": "a"}'])

@@ -12,9 +12,9 @@ import pytest
 
 from envgen.errors import ArtifactError, EnvgenError, UserError
 from envgen.platforms import Platform
-from envgen.prefix.audit import audit
 from envgen.prefix.link import LinkResult, link
 from envgen.prefix.transaction import unfinished
+from envgen.prefix.verify import audit
 from tests.builders.extracted import PLACEHOLDER, make
 from tests.unit.prefix.samples import ALPHA, BETA, NOARCH, PYTHON, SITE, Listener, fresh, record, run, tree
 

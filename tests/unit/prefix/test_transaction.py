@@ -13,9 +13,9 @@ import pytest
 
 from envgen.errors import IntegrityError
 from envgen.platforms import Platform
-from envgen.prefix.audit import audit
 from envgen.prefix.link import LinkResult, link
 from envgen.prefix.transaction import unfinished
+from envgen.prefix.verify import audit
 from envgen.system.fs import file_lock
 from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import AFTER, ALPHA, MANY, Listener, fresh, run, tree

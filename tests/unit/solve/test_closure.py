@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from envgen.errors import NetworkError
 from envgen.names import NameTable, ProjectName, project_name
-from envgen.solve.closure import Closure, Context, Depth
+from envgen.solve.closure import ClosureContext, Depth, WheelClosure
 from envgen.solve.listing import Rules
 from tests.unit.solve.fakes import FakeIndex, target
 
@@ -19,10 +19,10 @@ async def always(project: ProjectName) -> bool:
     return True
 
 
-def closure(index: FakeIndex) -> Closure:
+def closure(index: FakeIndex) -> WheelClosure:
     on = target()
-    return Closure(
-        Context(
+    return WheelClosure(
+        ClosureContext(
             wheels=index,
             target=on,
             rules=Rules.of(on, python="3.11.2", exclude_newer=None),
@@ -35,7 +35,7 @@ def closure(index: FakeIndex) -> Closure:
     )
 
 
-def offered(found: Closure) -> dict[str, list[str]]:
+def offered(found: WheelClosure) -> dict[str, list[str]]:
     asyncio.run(found.collect())
     return {name: sorted(map(str, known.candidates)) for name, known in found.projects.items()}
 

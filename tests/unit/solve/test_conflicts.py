@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from envgen.solve.conflicts import Graph, Propagation, suspects
+from envgen.solve.conflicts import Propagation, RequirementGraph, suspects
 from envgen.solve.encode import Offer
-from envgen.solve.request import Line
+from envgen.solve.spec_requirements import Line
 from tests.unit.solve.fakes import conda_record
 
 Offers = dict[str, tuple[Offer, ...]]
@@ -23,7 +23,7 @@ def offers(*packages: str) -> Offers:
 
 
 def propagation(content: Offers, *specs: str) -> Propagation:
-    return Propagation(Graph(content, [Line(text=spec, specs=(spec,)) for spec in specs]))
+    return Propagation(RequirementGraph(content, [Line(text=spec, specs=(spec,)) for spec in specs]))
 
 
 def alive(found: Propagation) -> dict[str, list[str]]:
@@ -59,6 +59,6 @@ def test_a_requirement_on_nothing_wipes_out_who_has_it() -> None:
 
 def test_the_way_from_the_spec_to_a_requirement() -> None:
     content = offers("a 1: b >=1", "b 1: c", "c 1")
-    graph = Graph(content, [Line(text="a", specs=("a",))])
+    graph = RequirementGraph(content, [Line(text="a", specs=("a",))])
     last = graph.edges[content["b"][0]][0]
     assert [(edge.source, edge.spec) for edge in graph.chain(last)] == [("a", "a"), ("a", "b >=1"), ("b", "c")]

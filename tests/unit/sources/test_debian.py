@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import envgen.debs
-    from envgen.sources.debian_closure import Closure
+    from envgen.sources.debian_closure import DebianClosure
 
 KEY = new_key()
 ZLIB = Deb(name="zlib1g", version="1:1.2.13-1", fields={"Depends": "libc6 (>= 2.14)"})
@@ -70,7 +70,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(server, tmp_path)
 
 
-def close(archive: DebianArchive, keep: tuple[envgen.debs.Deb, ...] = ()) -> Closure:
+def close(archive: DebianArchive, keep: tuple[envgen.debs.Deb, ...] = ()) -> DebianClosure:
     return archive.closure(["python3.11"], architecture="amd64", exclude={"libc6"}, keep=keep)
 
 

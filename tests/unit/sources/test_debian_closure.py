@@ -8,11 +8,11 @@ import pytest
 import yaml
 from debian.deb822 import Deb822
 
-from envgen.debs import Archive
+from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
-from envgen.sources.debian_closure import Closure, close
-from envgen.sources.debian_index import Candidate, parse_candidate
+from envgen.sources.debian_closure import DebianClosure, close
+from envgen.sources.debian_index import DebianCandidate, parse_candidate
 
 if TYPE_CHECKING:
     from envgen.debs import Deb
@@ -24,16 +24,16 @@ CASES = yaml.safe_load((Path(__file__).parents[2] / "cases" / "debian_closure.ya
 class Listed:
     """Offers what a case lists, kept packages first."""
 
-    offered: tuple[Candidate, ...]
+    offered: tuple[DebianCandidate, ...]
 
-    def candidates(self, name: str) -> list[Candidate]:
+    def candidates(self, name: str) -> list[DebianCandidate]:
         return [c for c in self.offered if c.deb.name == name]
 
-    def providers(self, name: str) -> list[Candidate]:
+    def providers(self, name: str) -> list[DebianCandidate]:
         return [c for c in self.offered if name in c.provides]
 
 
-def candidate(label: str, relations: dict[str, str]) -> Candidate:
+def candidate(label: str, relations: dict[str, str]) -> DebianCandidate:
     name, _, version = label.partition("=")
     fields = {
         "Package": name,
@@ -44,14 +44,14 @@ def candidate(label: str, relations: dict[str, str]) -> Candidate:
         "Size": "1",
         **relations,
     }
-    return parse_candidate(Deb822(fields), archive=Archive.DEBIAN)
+    return parse_candidate(Deb822(fields), archive=DebianArea.DEBIAN)
 
 
 def label(deb: Deb) -> str:
     return f"{deb.name}={deb.version}"
 
 
-def solve(case: dict[str, Any]) -> Closure:
+def solve(case: dict[str, Any]) -> DebianClosure:
     keep = {text: candidate(text, {}).deb for text in case.get("keep", ())}
     offered = [candidate(text, relations) for text, relations in case["offers"].items()]
     offered.sort(key=lambda c: label(c.deb) not in keep)

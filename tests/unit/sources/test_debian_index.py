@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envgen.debs import Archive
+from envgen.debs import DebianArea
 from envgen.errors import ArtifactError
 from envgen.sources.debian_index import PackageIndex, Requirement, condense
 
@@ -47,7 +47,7 @@ SHA256: {SHA}
 
 
 def index(text: str = PACKAGES) -> PackageIndex:
-    return PackageIndex(condense(text.encode()), archive=Archive.DEBIAN)
+    return PackageIndex(condense(text.encode()), archive=DebianArea.DEBIAN)
 
 
 def test_condensed_index_lacks_what_nobody_reads() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from envgen.errors import SpecError
-from envgen.sources.recipes import find_recipes, folder_digest, read_bundle
+from envgen.sources.recipes import find_recipes, folder_digest, read_debian_recipe
 
 DEBIAN = "name: tool\nversion-from: tool\nsuites: [bookworm]\npackages: [tool]\nfiles: {etc/tool.conf: tool.conf}\n"
 SHIPPED = Path(__file__).parents[3] / "recipes"
@@ -47,7 +47,7 @@ def test_digest_counts_paths_and_bytes_alone(tmp_path: Path) -> None:
 def test_bundle_holds_its_templates(tmp_path: Path) -> None:
     write(tmp_path, {"tool/debian.yaml": DEBIAN, "tool/tool.conf": "at = ${{ prefix }}\n"})
     recipe = find_recipes([tmp_path])["tool"]
-    bundle = read_bundle(recipe)
+    bundle = read_debian_recipe(recipe)
     assert bundle.files == {"etc/tool.conf": "at = ${{ prefix }}\n"}
     assert bundle.digest == recipe.digest
 
@@ -55,7 +55,7 @@ def test_bundle_holds_its_templates(tmp_path: Path) -> None:
 def test_faults_name_the_file_and_the_line(tmp_path: Path) -> None:
     write(tmp_path, {"tool/debian.yaml": DEBIAN + "pakages: []\n"})
     with pytest.raises(SpecError) as caught:
-        read_bundle(find_recipes([tmp_path])["tool"])
+        read_debian_recipe(find_recipes([tmp_path])["tool"])
     assert "recipes/tool/debian.yaml:5: `files.etc/tool.conf`: the recipe has no file 'tool.conf'" in str(caught.value)
     assert "recipes/tool/debian.yaml:6: unknown key `pakages` (did you mean `packages`?)" in str(caught.value)
 
@@ -64,11 +64,11 @@ def test_binary_file_beside_a_recipe_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"tool/debian.yaml": DEBIAN})
     (tmp_path / "tool" / "tool.conf").write_bytes(b"\xff\xfe")
     with pytest.raises(SpecError, match="not UTF-8"):
-        read_bundle(find_recipes([tmp_path])["tool"])
+        read_debian_recipe(find_recipes([tmp_path])["tool"])
 
 
 def test_shipped_recipe_of_python_is_sound() -> None:
-    bundle = read_bundle(find_recipes([SHIPPED])["python"])
+    bundle = read_debian_recipe(find_recipes([SHIPPED])["python"])
     assert bundle.name == "python"
     assert "libc6" in bundle.exclude
     assert [output.name for output in bundle.outputs] == ["python_abi"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from envgen.ops.data import driver_probe
+from envgen.project.shipped import driver_probe
 from envgen.system import accelerators
 from envgen.system.accelerators import Accelerators, Intel, Nvidia, look, parse
 

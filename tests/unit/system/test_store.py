@@ -14,7 +14,7 @@ import pytest
 from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError, UserError
 from envgen.system.fs import TEMPORARY
-from envgen.system.store import Kind, Store, store_root
+from envgen.system.store import Store, StoreKind, store_root
 from tests.unit.system.nobody import as_nobody
 
 if TYPE_CHECKING:
@@ -246,8 +246,8 @@ class TestClean:
         add_artifact(store)
         add_package(store)
         store.put("metadata", SHA, b"Name: x")
-        cleaned = store.clean(kinds=[Kind.ARTIFACTS, Kind.CACHE], older_than=None, now=NOW)
-        assert cleaned.entries == {Kind.ARTIFACTS: 1, Kind.CACHE: 1}
+        cleaned = store.clean(kinds=[StoreKind.ARTIFACTS, StoreKind.CACHE], older_than=None, now=NOW)
+        assert cleaned.entries == {StoreKind.ARTIFACTS: 1, StoreKind.CACHE: 1}
         assert cleaned.freed == len(DATA) + 32 + 7
         assert names(store) == [f"packages/{KEY}/lib/file"]
 
@@ -257,8 +257,8 @@ class TestClean:
         store.artifact(Sha256.of(b"older, but used"))
         age(add_package(store), days=31)
         age(add_package(store, "new-1-0"), days=29)
-        cleaned = store.clean(kinds=list(Kind), older_than=dt.timedelta(days=30), now=NOW)
-        assert (cleaned.entries[Kind.ARTIFACTS], cleaned.entries[Kind.PACKAGES]) == (2, 1)
+        cleaned = store.clean(kinds=list(StoreKind), older_than=dt.timedelta(days=30), now=NOW)
+        assert (cleaned.entries[StoreKind.ARTIFACTS], cleaned.entries[StoreKind.PACKAGES]) == (2, 1)
         assert names(store) == ["packages/new-1-0/lib/file"]
 
     def test_leftovers_of_the_dead(self, store: Store) -> None:
@@ -272,15 +272,15 @@ class TestClean:
             (store.root / name / "deep").mkdir(parents=True)
             (store.root / name / "deep/file").write_bytes(b"123")
         assert {usage.kind: usage.entries for usage in store.usage()} == {
-            Kind.ARTIFACTS: 1,
-            Kind.PACKAGES: 1,
-            Kind.BLOBS: 0,
-            Kind.CACHE: 0,
-            Kind.REPODATA: 0,
-            Kind.CHANNEL: 0,
-            Kind.TEMPORARY: 4,
+            StoreKind.ARTIFACTS: 1,
+            StoreKind.PACKAGES: 1,
+            StoreKind.BLOBS: 0,
+            StoreKind.CACHE: 0,
+            StoreKind.REPODATA: 0,
+            StoreKind.CHANNEL: 0,
+            StoreKind.TEMPORARY: 4,
         }
-        cleaned = store.clean(kinds=[Kind.TEMPORARY], older_than=dt.timedelta(days=30), now=NOW)
+        cleaned = store.clean(kinds=[StoreKind.TEMPORARY], older_than=dt.timedelta(days=30), now=NOW)
         assert cleaned.freed == 12
         assert names(store) == [
             f"artifacts/{SHA[:2]}/{SHA}",
@@ -292,19 +292,19 @@ class TestClean:
         package = add_package(store)
         (package / "lib/other").write_bytes(b"123")
         (tmp_path / "prefix").hardlink_to(package / "lib/file")
-        usage = {usage.kind: usage for usage in store.usage()}[Kind.PACKAGES]
+        usage = {usage.kind: usage for usage in store.usage()}[StoreKind.PACKAGES]
         assert (usage.entries, usage.size, usage.shared) == (1, 8, 5)
-        assert store.clean(kinds=[Kind.PACKAGES], older_than=None, now=NOW).freed == 3
+        assert store.clean(kinds=[StoreKind.PACKAGES], older_than=None, now=NOW).freed == 3
         assert (tmp_path / "prefix").read_bytes() == b"12345"
 
     def test_waits_for_nobody_and_disturbs_nobody(self, store: Store) -> None:
         add_artifact(store)
         with store.in_use(), pytest.raises(UserError, match="another process"):
-            store.clean(kinds=list(Kind), older_than=None, now=NOW)
+            store.clean(kinds=list(StoreKind), older_than=None, now=NOW)
         assert store.artifact(SHA)
 
     def test_nothing(self, store: Store) -> None:
-        assert store.clean(kinds=list(Kind), older_than=None, now=NOW).freed == 0
+        assert store.clean(kinds=list(StoreKind), older_than=None, now=NOW).freed == 0
         assert not store.root.exists()
         assert sum(usage.size for usage in store.usage()) == 0
 
@@ -320,8 +320,8 @@ class TestOtherUsers:
             store = Store(shared_folder / "store")
             add_artifact(store)
             add_package(store)
-            assert len(store.usage()) == len(Kind)
-            assert store.clean(kinds=list(Kind), older_than=None, now=NOW).freed == len(DATA) + 5
+            assert len(store.usage()) == len(StoreKind)
+            assert store.clean(kinds=list(StoreKind), older_than=None, now=NOW).freed == len(DATA) + 5
 
         as_nobody(work)
 

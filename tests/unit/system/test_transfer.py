@@ -7,20 +7,20 @@ import pytest
 
 from envgen.digest import Sha256
 from envgen.errors import IntegrityError
-from envgen.system.answer import Answer
 from envgen.system.fs import HashedFile
 from envgen.system.retry import TransientError
+from envgen.system.streamed_response import StreamedResponse
 from envgen.system.transfer import Transfer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def answer(body: bytes, *, status: int = 200, etag: str = "", begins: int | None = None) -> Answer:
+def answer(body: bytes, *, status: int = 200, etag: str = "", begins: int | None = None) -> StreamedResponse:
     headers = {"etag": etag} if etag else {}
     if begins is not None:
         headers["content-range"] = f"bytes {begins}-{begins + len(body) - 1}/99"
-    return Answer(url="http://host/a", status=status, headers=headers, read=io.BytesIO(body).read)
+    return StreamedResponse(url="http://host/a", status=status, headers=headers, read=io.BytesIO(body).read)
 
 
 def test_a_partial_answer_follows() -> None:
@@ -41,7 +41,7 @@ def test_weak_tags_are_not_sent() -> None:
 
 
 @pytest.mark.parametrize("second", [answer(b"xyz"), answer(b"xyz", status=206, begins=1), answer(b"xyz", status=206)])
-def test_another_answer_starts_again(second: Answer, tmp_path: Path) -> None:
+def test_another_answer_starts_again(second: StreamedResponse, tmp_path: Path) -> None:
     told: list[int] = []
     with HashedFile(tmp_path / "file") as out:
         transfer = Transfer(out, what="it", advance=told.append)

@@ -1,0 +1,154 @@
+"""Debian packages become conda packages, as a bundle's recipe says: unmodified but for where they look for files.
+
+A function of the `.deb`s, the recipe and the platform: the same bytes on every machine, also for another architecture,
+since nothing of the packages is run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from envgen.convert import deb_text, elf
+from envgen.convert.deb_plan import HOME, DebianRecipePackage, describe, variables_of
+from envgen.convert.deb_unpack import Unpacking
+from envgen.convert.package import PLACEHOLDER, FileMode, seal
+from envgen.errors import ArtifactError
+from envgen.manifest.debian_recipe import render
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from envgen.debs import Deb
+    from envgen.manifest.debian_recipe import DebianRecipe
+    from envgen.platforms import Platform
+
+__all__ = ["DebianRecipePackage", "build_debian_recipe", "build_empty", "describe"]
+
+_DECLARED = re.compile(r"__glibc\s*>=\s*(\d+)\.(\d+)")
+
+
+def build_debian_recipe(
+    bundle: DebianRecipe, debs: Mapping[Deb, Path], *, platform: Platform, dest: Path
+) -> DebianRecipePackage:
+    """Build the package with the files; `info/debian.json` says what went in, and what filters left out.
+
+    Args:
+        bundle: the recipe.
+        debs: each package and where its `.deb` lies, verified.
+        platform: whose packages they are.
+        dest: an empty folder, which becomes an extracted conda package.
+
+    Raises:
+        ArtifactError: a `.deb` that must not be used, or one that the recipe was not written for.
+        UserError: the recipe does not fit the packages.
+    """
+    main = describe(bundle, debs, platform=platform)[0]
+    variables = variables_of(bundle, debs, platform)
+    root = dest / HOME
+    unpacking = Unpacking(
+        root=root, licenses=dest / "info" / "licenses", drop=[render(p, variables) for p in bundle.drop]
+    )
+    for deb in sorted(debs, key=lambda deb: deb.name):
+        with debs[deb].open("rb") as stream:
+            unpacking.add(deb, stream)
+    dangling = unpacking.drop_dangling()
+    changed = _write_texts(bundle, dest, paths=tuple(unpacking.paths()), variables=variables)
+    _write_links(bundle, dest, variables)
+    glibc = elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}")
+    _check_glibc(bundle, main, glibc)
+    report = _report(debs, unpacking, dangling, glibc)
+    (dest / "info").mkdir(exist_ok=True)  # where no package brought a licence there is none yet
+    (dest / "info" / "debian.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    seal(dest, index=main.index(platform), placeholders=_placeholders(dest, changed), about=_about(bundle))
+    return main
+
+
+def build_empty(package: DebianRecipePackage, bundle: DebianRecipe, *, platform: Platform, dest: Path) -> None:
+    """Build a package without files, one that `describe` lists after the first."""
+    seal(dest, index=package.index(platform), placeholders={}, about=_about(bundle))
+
+
+def _write_texts(
+    bundle: DebianRecipe, dest: Path, *, paths: Collection[str], variables: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Write and change text files, and return which files there are, relative to `dest`."""
+    root = dest / HOME
+    relocate = [render(pattern, variables) for pattern in bundle.relocate]
+    deb_text.point_inside(root, relocate, paths=paths, home=f"{PLACEHOLDER}/{HOME}")
+    deb_text.apply_edits(root, bundle.edits, paths=paths, variables=variables)
+    left = set(paths)
+    for path, pattern in sorted(bundle.join.items()):
+        left -= set(deb_text.join(root, render(pattern, variables), _new(bundle, dest, path, variables), paths=left))
+    written = [f"{HOME}/{path}" for path in left]
+    for path, text in sorted(bundle.files.items()):
+        file = _new(bundle, dest, path, variables)
+        file.write_bytes(render(text, variables).encode())
+        written.append(file.relative_to(dest).as_posix())
+    return tuple(sorted(written))
+
+
+def _write_links(bundle: DebianRecipe, dest: Path, variables: Mapping[str, str]) -> None:
+    links = {}
+    for path, target in sorted(bundle.links.items()):
+        link, to = _new(bundle, dest, path, variables), dest / render(target, variables)
+        link.symlink_to(os.path.relpath(to, link.parent))
+        links[link] = to
+    for link, to in links.items():
+        if not link.exists():
+            what = f"`{link.relative_to(dest)}` to `{to.relative_to(dest)}`, which is not there"
+            raise ArtifactError(f"recipe `{bundle.recipe}` links {what}")
+
+
+def _new(bundle: DebianRecipe, dest: Path, path: str, variables: Mapping[str, str]) -> Path:
+    file = dest / render(path, variables)
+    if file.exists() or file.is_symlink():
+        raise ArtifactError(
+            f"recipe `{bundle.recipe}` makes `{file.relative_to(dest)}`, which is there already",
+            hint="drop Debian's file first",
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+def _check_glibc(bundle: DebianRecipe, main: DebianRecipePackage, needed: elf.Glibc) -> None:
+    """Hold what the recipe declares against what was measured: too little would break at run time."""
+    declared = [(int(m[1]), int(m[2])) for spec in main.depends if (m := _DECLARED.match(spec))]
+    if needed > max(declared, default=(0, 0)):
+        raise ArtifactError(
+            f"files of `{bundle.recipe}` need glibc {needed[0]}.{needed[1]}, the recipe declares less",
+            hint=f"`depends: [__glibc >={needed[0]}.{needed[1]}]`",
+        )
+
+
+def _report(debs: Iterable[Deb], unpacking: Unpacking, dangling: tuple[str, ...], glibc: elf.Glibc) -> dict[str, Any]:
+    """Say what went in and what was left out, for scanners and for people who ask."""
+    return {
+        "glibc": f"{glibc[0]}.{glibc[1]}",
+        "dangling_links": list(dangling),
+        "dropped": {pattern: {"files": left.files, "size": left.size} for pattern, left in unpacking.left.items()},
+        "packages": [
+            {"purl": _purl(deb), "sha256": deb.sha256, "size": deb.size}
+            for deb in sorted(debs, key=lambda deb: deb.name)
+        ],
+    }
+
+
+def _purl(deb: Deb) -> str:
+    """Name a Debian package for scanners: https://github.com/package-url/purl-spec."""
+    return f"pkg:deb/debian/{quote(deb.name)}@{quote(deb.version)}?arch={deb.architecture}"
+
+
+def _about(bundle: DebianRecipe) -> dict[str, str]:
+    return {"summary": bundle.summary, "license": bundle.license, "home": bundle.home}
+
+
+def _placeholders(dest: Path, candidates: Iterable[str]) -> dict[str, FileMode]:
+    """Find the texts that hold the placeholder."""
+    mark = PLACEHOLDER.encode()
+    files = (path for path in candidates if not (dest / path).is_symlink())
+    return {path: "text" for path in files if mark in (dest / path).read_bytes()}

@@ -1,0 +1,155 @@
+"""What a bundle makes of some Debian packages, before it is made: names, versions, build strings, dependencies."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.convert.package import PLACEHOLDER
+from envgen.errors import UserError
+from envgen.manifest.debian_recipe import render
+from envgen.names import CondaName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envgen.debs import Deb
+    from envgen.manifest.debian_recipe import DebianRecipe, Output
+    from envgen.platforms import Platform
+
+BUILDER_VERSION = 1
+"""Counts changes of this code that change the bytes it makes."""
+
+HOME = "opt/debian"
+"""Where Debian's files lie below the prefix."""
+
+_ARCH = {"x86_64": "x86_64", "aarch64": "aarch64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianRecipePackage:
+    """A package that a bundle makes, as known before it is built.
+
+    Attributes:
+        name: conda name.
+        version: in conda's order.
+        build: the build string; of the package with files it holds 8 digits of `inputs`.
+        subdir: the platform, or `noarch` for a package without files.
+        depends: MatchSpecs, sorted.
+        constrains: MatchSpecs, sorted.
+        license: SPDX expression.
+        inputs: hexadecimal digest of all that determines the bytes.
+    """
+
+    name: CondaName
+    version: str
+    build: str
+    subdir: str
+    depends: tuple[str, ...]
+    constrains: tuple[str, ...]
+    license: str
+    inputs: str
+
+    @property
+    def dist(self) -> str:
+        """`name-version-build`."""
+        return f"{self.name}-{self.version}-{self.build}"
+
+    @property
+    def key(self) -> str:
+        """Name of the built package in the store."""
+        return f"{self.dist}-{self.inputs[:16]}"
+
+    def index(self, platform: Platform) -> dict[str, Any]:
+        """Make the fields of `info/index.json`."""
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "version": self.version,
+            "build": self.build,
+            "build_number": 0,
+            "subdir": self.subdir,
+            "depends": list(self.depends),
+            "constrains": list(self.constrains),
+            "license": self.license,
+        }
+        if self.subdir == "noarch":
+            return {**fields, "noarch": "generic"}
+        return {**fields, "arch": _ARCH[platform.machine], "platform": "linux"}
+
+
+def describe(bundle: DebianRecipe, debs: Iterable[Deb], *, platform: Platform) -> tuple[DebianRecipePackage, ...]:
+    """Describe what a bundle makes of some Debian packages: the package with the files first, then the others.
+
+    Raises:
+        UserError: the package that gives the version is not among `debs`, or has no plain version.
+    """
+    inputs = sorted(debs, key=lambda deb: deb.name)
+    variables = variables_of(bundle, inputs, platform)
+    digest = _digest(platform, bundle.digest, *(deb.sha256 for deb in inputs))
+    revision = re.sub(r"[^A-Za-z0-9]+", "_", _lead(bundle, inputs).revision)
+    main = DebianRecipePackage(
+        name=CondaName(bundle.name),
+        version=variables["version"],
+        build="_".join(filter(None, (revision, f"h{digest[:8]}", "0"))),
+        subdir=platform,
+        depends=_rendered(bundle.depends, variables),
+        constrains=_rendered(bundle.constrains, variables),
+        license=bundle.license,
+        inputs=digest,
+    )
+    return (main, *(_describe_output(bundle, output, variables) for output in bundle.outputs))
+
+
+def variables_of(bundle: DebianRecipe, debs: Iterable[Deb], platform: Platform) -> dict[str, str]:
+    """Find the values of what the texts of a recipe can say, `envgen.manifest.debian_recipe.VARIABLES`.
+
+    Raises:
+        UserError: see `describe`.
+    """
+    try:
+        version = _lead(bundle, debs).upstream
+    except ValueError as e:
+        raise UserError(f"recipe `{bundle.recipe}`: {e}") from e
+    return {
+        "name": bundle.name,
+        "version": version,
+        "minor": ".".join(version.split(".")[:2]),
+        "platform": platform,
+        "machine": platform.machine,
+        "multiarch": platform.multiarch,
+        "prefix": PLACEHOLDER,
+        "debian": HOME,
+    }
+
+
+def _describe_output(bundle: DebianRecipe, output: Output, variables: Mapping[str, str]) -> DebianRecipePackage:
+    return DebianRecipePackage(
+        name=CondaName(output.name),
+        version=render(output.version, variables),
+        build=render(output.build, variables),
+        subdir="noarch",
+        depends=_rendered(output.depends, variables),
+        constrains=_rendered(output.constrains, variables),
+        license=bundle.license,
+        inputs=_digest(output.name, variables["version"], bundle.digest),
+    )
+
+
+def _lead(bundle: DebianRecipe, debs: Iterable[Deb]) -> Deb:
+    """Find the package that gives the version."""
+    found = next((deb for deb in debs if deb.name == bundle.version_from), None)
+    if found is None:
+        raise UserError(
+            f"recipe `{bundle.recipe}` takes its version from `{bundle.version_from}`, which is none of its packages"
+        )
+    return found
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join((f"envgen bundle {BUILDER_VERSION}", *parts)).encode()).hexdigest()
+
+
+def _rendered(texts: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(render(text, variables) for text in texts))

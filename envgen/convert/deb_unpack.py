@@ -1,0 +1,249 @@
+"""Unpack `.deb`s into one tree, safely, without running anything of theirs."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import posixpath
+import tarfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import zstandard
+from debian.arfile import ArError, ArFile
+
+from envgen.convert.patterns import compile_pattern
+from envgen.digest import Sha256, copy_hashed
+from envgen.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from envgen.debs import Deb
+
+_MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
+"""Folders that Debian has merged into `/usr`: packages may still name them."""
+
+_DECOMPRESS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
+    ".tar": lambda raw: raw,
+    ".tar.gz": lambda raw: cast("BinaryIO", gzip.GzipFile(fileobj=raw)),
+    ".tar.xz": lambda raw: cast("BinaryIO", lzma.LZMAFile(raw)),  # noqa: SIM115  the stream below is the caller's
+    ".tar.zst": lambda raw: zstandard.ZstdDecompressor().stream_reader(raw),
+}
+"""How the parts of a `.deb` are packed, deb(5)."""
+
+_BLOCKS = 1 << 16
+"""Bytes of a tar that are unpacked at once: tarfile's own 10 kB take a tenth more time."""
+
+_UNREADABLE = (ArError, tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError)
+"""What reading a broken `.deb` raises."""
+
+
+@dataclass(slots=True)
+class Left:
+    """Files that a filter left out: how many, and their bytes."""
+
+    files: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """Who brought a path, and what it is: a digest of a file, or the target of a link."""
+
+    owner: str
+    content: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Unpacking:
+    """One tree that several `.deb`s are unpacked into.
+
+    Attributes:
+        root: stands for `/`.
+        licenses: takes `<package>/copyright` of each package instead of the tree.
+        drop: patterns of paths that are left out.
+        left: pattern -> what it left out so far, for each of `drop`.
+    """
+
+    root: Path
+    licenses: Path
+    drop: Sequence[str] = ()
+    left: dict[str, Left] = field(init=False)
+    _taken: dict[str, _Taken] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.left = {pattern: Left() for pattern in self.drop}
+
+    def add(self, deb: Deb, stream: BinaryIO) -> None:
+        """Unpack one `.deb`. Empty folders do not come through: a conda package cannot hold them.
+
+        Raises:
+            ArtifactError: no `.deb`; a path or link that leaves the tree, a device, or a path that another package has
+                with other content.
+        """
+        try:
+            with tarfile.open(fileobj=_part(stream, "data"), mode="r|", bufsize=_BLOCKS) as tar:
+                for member in tar:
+                    self._add_member(deb, tar, member)
+        except _UNREADABLE as e:
+            if isinstance(e, OSError) and e.errno:  # the system's fault (a full disk), not the package's
+                raise
+            raise ArtifactError(f"`{deb.name}` cannot be unpacked: {e}") from e
+
+    def drop_dangling(self) -> tuple[str, ...]:
+        """Remove links that lead nowhere, such as to a dropped or excluded file, and return their paths."""
+        dangling: list[str] = []
+        while found := [path for path in sorted(self._taken) if self._dangles(path)]:
+            for path in found:
+                (self.root / path).unlink()
+                del self._taken[path]
+            dangling += found
+        return tuple(dangling)
+
+    def paths(self) -> Iterator[str]:
+        """Yield all paths of files and links, sorted."""
+        yield from sorted(self._taken)
+
+    def digest(self, path: str) -> Sha256:
+        """Return the digest that a file had when it was unpacked."""
+        return Sha256(self._taken[path].content)
+
+    def _dangles(self, path: str) -> bool:
+        file = self.root / path
+        return file.is_symlink() and not file.exists()
+
+    def _add_member(self, deb: Deb, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        path = _inside(deb, member.name)
+        if member.isdir():
+            return
+        if path == f"usr/share/doc/{deb.name}/copyright" and member.isreg():
+            _write(self.licenses / deb.name / "copyright", _content(tar, member))
+            return
+        if self._is_dropped(path, member):
+            return
+        if member.isreg():
+            self._add_file(deb, path, tar, member)
+        elif member.issym():
+            self._add_link(deb, path, _link_target(deb, member))
+        elif member.islnk():
+            self._add_copy(deb, path, _inside(deb, member.linkname))
+        else:
+            raise ArtifactError(f"`{deb.name}` holds `{path}`, which is neither a file nor a link")
+
+    def _is_dropped(self, path: str, member: tarfile.TarInfo) -> bool:
+        pattern = next((p for p in self.drop if compile_pattern(p).fullmatch(path)), None)
+        if pattern is not None:
+            self.left[pattern].files += 1
+            self.left[pattern].size += member.size
+        return pattern is not None
+
+    def _add_file(self, deb: Deb, path: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        if known := self._taken.get(path):
+            with _content(tar, member) as content:
+                _claim(deb, path, Sha256.of_stream(content), known)
+            return
+        self._refuse_detour(deb, path)
+        digest = _write(self.root / path, _content(tar, member))
+        (self.root / path).chmod(0o755 if member.mode & 0o111 else 0o644)
+        self._taken[path] = _Taken(owner=deb.name, content=digest)
+
+    def _add_link(self, deb: Deb, path: str, target: str) -> None:
+        if target == path:
+            return  # the merge itself: since Debian 13, base-files brings `/bin` as a link to `/usr/bin`
+        content = f"-> {target}"
+        if known := self._taken.get(path):
+            _claim(deb, path, content, known)
+            return
+        self._refuse_detour(deb, path)
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).symlink_to(posixpath.relpath(target, posixpath.dirname(path)))
+        self._taken[path] = _Taken(owner=deb.name, content=content)
+
+    def _add_copy(self, deb: Deb, path: str, target: str) -> None:
+        """Make a file of a hard link: its target came before it, in the same package."""
+        source = self.root / target
+        if target not in self._taken or source.is_symlink():
+            raise ArtifactError(f"`{deb.name}` links `{path}` to `{target}`, which is no file before it, or is dropped")
+        if known := self._taken.get(path):
+            _claim(deb, path, self._taken[target].content, known)
+            return
+        self._refuse_detour(deb, path)
+        with source.open("rb") as content:
+            _write(self.root / path, content)
+        (self.root / path).chmod(source.stat().st_mode)
+        self._taken[path] = _Taken(owner=deb.name, content=self._taken[target].content)
+
+    def _refuse_detour(self, deb: Deb, path: str) -> None:
+        """Refuse a path through a link or a file, for links may lead anywhere; and one that is a folder already."""
+        if (self.root / path).is_dir():
+            owners = (taken.owner for below, taken in self._taken.items() if below.startswith(f"{path}/"))
+            owner = next(owners, deb.name)
+            raise ArtifactError(f"`{deb.name}` holds `{path}`, which is a folder in `{owner}`")
+        parent = posixpath.dirname(path)
+        while parent:
+            if known := self._taken.get(parent):
+                raise ArtifactError(f"`{deb.name}` holds `{path}`, but `{parent}` is no folder in `{known.owner}`")
+            parent = posixpath.dirname(parent)
+
+
+def _claim(deb: Deb, path: str, content: str, known: _Taken) -> None:
+    """Let a second package have a path where it brings the same."""
+    if known.content != content:
+        raise ArtifactError(f"`{path}` is in `{known.owner}` and in `{deb.name}`, with different content")
+
+
+def merged(path: str) -> str:
+    """Say where a path of a Debian system lies since `/bin`, `/lib` and the like are links into `/usr`."""
+    return f"usr/{path}" if path.partition("/")[0] in _MERGED else path
+
+
+def read_control(deb: Deb, stream: BinaryIO) -> dict[str, bytes]:
+    """Read what a `.deb` says about itself: `control`, `md5sums` and the like, by name.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    try:
+        with tarfile.open(fileobj=_part(stream, "control"), mode="r|") as tar:
+            return {m.name.removeprefix("./"): _content(tar, m).read() for m in tar if m.isreg()}
+    except _UNREADABLE as e:
+        raise ArtifactError(f"`{deb.name}` cannot be unpacked: {e}") from e
+
+
+def _part(stream: BinaryIO, part: str) -> BinaryIO:
+    """Open the tar of a part, `data` or `control`."""
+    names = {f"{part}{ending}": decompress for ending, decompress in _DECOMPRESS.items()}
+    member = next((m for m in ArFile(fileobj=stream) if m.name in names), None)
+    if member is None:
+        raise ArError(f"it has no `{part}.tar` that can be read")
+    return names[member.name](cast("BinaryIO", member))
+
+
+def _inside(deb: Deb, name: str) -> str:
+    """Normalise the path of a member, relative to the root, and apply the merge into `/usr`."""
+    path = name.removeprefix("./").rstrip("/")
+    if name.startswith("/") or ".." in path.split("/"):
+        raise ArtifactError(f"`{deb.name}` holds {name!r}, a path that leaves the package")
+    return merged(posixpath.normpath(path)) if path else "."
+
+
+def _link_target(deb: Deb, member: tarfile.TarInfo) -> str:
+    """Resolve the target of a link as Debian's own file system would, to a path relative to the root."""
+    here = posixpath.dirname(member.name.removeprefix("./"))
+    absolute = member.linkname.startswith("/")
+    target = posixpath.normpath(member.linkname.lstrip("/") if absolute else posixpath.join(here, member.linkname))
+    if target.split("/")[0] == "..":
+        raise ArtifactError(f"`{deb.name}` holds the link `{member.name}` to {member.linkname!r}, which leaves it")
+    return merged(target)
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
+    return cast("BinaryIO", tar.extractfile(member))
+
+
+def _write(path: Path, content: BinaryIO) -> Sha256:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as out:
+        return copy_hashed(content, out)[0]

@@ -1,0 +1,168 @@
+"""A wheel becomes an extracted conda package: a pure function of (wheel bytes, converter version, target, names).
+
+One pass over the file, and nothing is held in memory but the wheel's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from installer.utils import parse_metadata_file
+from packaging.specifiers import SpecifierSet
+from packaging.utils import parse_wheel_filename
+
+from envgen.convert.package import record_of, seal
+from envgen.convert.wheel_unpack import OpenWheel, open_wheel, unpack
+from envgen.digest import Sha256
+from envgen.errors import ArtifactError, UserError
+from envgen.metadata import locked_requires, parse_metadata
+from envgen.platforms import Platform
+from envgen.versions import InexpressibleError, parse_version
+from envgen.wheels import package_id, wheel_constrains, wheel_depends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+    from envgen.convert.wheel_unpack import Spread
+    from envgen.metadata import WheelMetadata
+    from envgen.names import NameTable, ProjectName
+    from envgen.platforms import Target
+    from envgen.records import Record, Wheel
+
+CONVERTER_VERSION = 1
+"""Raise it with every change of the bytes that a wheel becomes: packages in the store are then converted anew."""
+
+
+def package_key(wheel: Wheel, *, target: Target, names: NameTable, python_full: str | None = None) -> str:
+    """Name the package of a wheel in the store: everything that determines its bytes goes into the key."""
+    facts = [
+        CONVERTER_VERSION,
+        [wheel.sha256, wheel.filename, sorted(wheel.requires.items())],
+        [target.platform, str(target.python), python_full],
+        [[project, names.conda_name(project)] for project in sorted({wheel.project, *wheel.requires})],
+        sorted(wheel_constrains(wheel.project, names)),
+    ]
+    return f"{package_id(wheel, target=target, names=names).dist}-{Sha256.of(json.dumps(facts).encode())[:16]}"
+
+
+def convert(
+    wheel_file: Path,
+    wheel: Wheel,
+    *,
+    target: Target,
+    names: NameTable,
+    dest: Path,
+    extras: Collection[str] = (),
+    python_full: str | None = None,
+    advance: Callable[[int], None] | None = None,
+    spread: Spread = map,
+) -> Record:
+    """Write a wheel as an extracted conda package.
+
+    Args:
+        wheel_file: the wheel, its sha256 proved by whoever fetched it.
+        wheel: what the lock says of it.
+        target: gives the platform and Python's minor version.
+        names: decides on the package's name and on those of its dependencies.
+        dest: an empty directory.
+        extras: the extras that `wheel.requires` was locked with.
+        python_full: full version of Python that markers were evaluated for, where it is known.
+        advance: told the bytes of the wheel that were read; from several threads where `spread` uses them.
+        spread: how to go over the members: `map`, or the `map` of an executor that is not the one running this call.
+
+    Raises:
+        ArtifactError: the wheel is unsafe, contradicts itself, or is not what the lock says; names the member.
+        UserError: the platform is Windows, where entry points need launchers.
+    """
+    if target.platform is Platform.WIN_64:
+        raise UserError(f"`{wheel.filename}` cannot be installed for {target.platform}: wheels need a Unix prefix")
+    with wheel_file.open("rb") as archive:
+        opened = open_wheel(archive, wheel, python=target.python)
+        _check_format(opened)
+        metadata = parse_metadata(opened.require_info("METADATA"))
+        try:
+            _check_metadata(wheel, metadata, locked_requires(metadata, target, extras, python_full))
+            index = _index(wheel, metadata, target, names, python_full)
+        except InexpressibleError as e:
+            raise ArtifactError(f"`{wheel.filename}` cannot become a conda package: {e}") from e
+        written = unpack(opened, dest, spread=spread, advance=advance)
+    seal(
+        dest,
+        index=index,
+        placeholders={f.path: "text" for f in written if f.relocated},
+        about=_about(wheel, metadata),
+        digests={f.path: (f.sha256, f.size) for f in written},
+        licenses=_licenses(opened, dest),
+    )
+    return record_of(dest, wheel)
+
+
+def _check_format(opened: OpenWheel) -> None:
+    """Refuse a major version of the format that is not known, as the wheel specification asks."""
+    fields = parse_metadata_file(opened.require_info("WHEEL").decode("utf-8", "replace"))
+    version = str(fields.get("Wheel-Version", ""))
+    if version.partition(".")[0].strip() != "1":
+        raise ArtifactError(f"`{opened.what}` has Wheel-Version {version!r}, expected 1.x")
+
+
+def _check_metadata(wheel: Wheel, metadata: WheelMetadata, found: Mapping[ProjectName, str]) -> None:
+    """Compare METADATA with what was locked, which may have come from a file beside the wheel."""
+    if metadata.name != wheel.project or metadata.version != parse_version(wheel.version):
+        raise ArtifactError(
+            f"METADATA of `{wheel.filename}` says {metadata.name} {metadata.version}, "
+            f"expected {wheel.project} {wheel.version}"
+        )
+    faults = [
+        f"`{name}` is {_demand(found.get(name))}, the lock has {_demand(wheel.requires.get(name))}"
+        for name in sorted(found.keys() | wheel.requires.keys())
+        if _specifiers(found.get(name)) != _specifiers(wheel.requires.get(name))
+    ]
+    if faults:
+        raise ArtifactError(
+            f"METADATA of `{wheel.filename}` differs from the lock: {'; '.join(faults)}",
+            hint="`envgen lock` reads it again; if nothing changes, the index shows other metadata than the wheel has",
+        )
+
+
+def _specifiers(text: str | None) -> SpecifierSet | None:
+    return None if text is None else SpecifierSet(text)
+
+
+def _demand(text: str | None) -> str:
+    return "not required" if text is None else f"required as `{text or 'any version'}`"
+
+
+def _index(
+    wheel: Wheel, metadata: WheelMetadata, target: Target, names: NameTable, python_full: str | None
+) -> dict[str, Any]:
+    package = package_id(wheel, target=target, names=names)
+    tags = parse_wheel_filename(wheel.filename)[3]
+    depends = wheel_depends(metadata, wheel_tags=tags, target=target, names=names, python_full=python_full)
+    fields = {
+        "name": package.name,
+        "version": package.version,
+        "build": package.build,
+        "build_number": 0,
+        "subdir": target.platform,
+        "platform": target.platform.partition("-")[0],
+        "arch": target.platform.machine,
+        "depends": depends,
+        "constrains": wheel_constrains(wheel.project, names),
+        "purls": [f"pkg:pypi/{wheel.project}@{quote(wheel.version, safe='')}"],
+    }
+    return fields | ({"license": metadata.license} if metadata.license else {})
+
+
+def _about(wheel: Wheel, metadata: WheelMetadata) -> dict[str, Any]:
+    """Say where the package comes from (CEP 31 leaves `extra` to the builder)."""
+    made_from = {"filename": wheel.filename, "sha256": wheel.sha256, "converter": CONVERTER_VERSION}
+    fields: dict[str, Any] = {"extra": {"wheel": made_from}}
+    return fields | ({"license": metadata.license} if metadata.license else {})
+
+
+def _licenses(opened: OpenWheel, dest: Path) -> dict[str, Path]:
+    names = opened.layout.license_names(opened.members)
+    return {name: dest / path for member, name in names.items() if (path := opened.layout.place(member))}

@@ -1,0 +1,83 @@
+"""Which folder an environment is: by prefix, by name, or by the project's spec."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.create import locate
+from envgen.errors import UsageError, UserError
+from envgen.manifest.select import select
+from envgen.prefix.inventory import is_environment
+
+if TYPE_CHECKING:
+    from envgen.create.condarc import Condarc
+    from envgen.project.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a person said about where an environment is; neither, most of the time.
+
+    Attributes:
+        name: a name for conda's folders.
+        prefix: a folder, relative to the working directory or absolute.
+
+    Raises:
+        UsageError: both are given.
+    """
+
+    name: str | None = None
+    prefix: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.name and self.prefix:
+            raise UsageError("--name and --prefix name two places for one environment", hint="give one of them")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the place is known without a project."""
+        return bool(self.name or self.prefix)
+
+
+def conda_settings(context: Context) -> Condarc:
+    """Read where the machine's conda keeps environments."""
+    return locate.settings(context.environment, home=context.home)
+
+
+def destination(context: Context, *, env: str, place: Place) -> Path:
+    """Say where `create` puts an environment.
+
+    Raises:
+        UserError, HostError: it cannot go there.
+    """
+    if place.prefix:
+        prefix = _absolute(context, place.prefix)
+    else:
+        prefix = locate.place(place.name or env, conda_settings(context).envs_dirs)
+    locate.check(prefix)
+    return prefix
+
+
+def find_environment(context: Context, *, env: str | None, place: Place) -> Path:
+    """Find an environment that exists.
+
+    Raises:
+        UserError: there is none.
+    """
+    if place.prefix:
+        prefix = _absolute(context, place.prefix)
+        if not is_environment(prefix):
+            raise UserError(f"`{prefix}` is no environment", hint=f"make it: `envgen create --prefix {place.prefix}`")
+        return prefix
+    name = place.name or select(context.root, env).name
+    if found := locate.find(name, conda_settings(context).envs_dirs):
+        return found
+    raise UserError(f"there is no environment `{name}` on this machine", hint="make it: `envgen create`")
+
+
+def _absolute(context: Context, prefix: Path) -> Path:
+    """Write a prefix as conda does, which compares them as text: absolute, without `..`, links left as they are."""
+    return Path(os.path.normpath(context.directory / prefix.expanduser()))

@@ -1,0 +1,179 @@
+"""Does a lock fit a machine, which path will its code take, and what to do where it does not: pure judgement.
+
+The facts come from `envgen.system`; nothing is asked here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.create.fit import unfit
+from envgen.diagnose.findings import Finding, Level, fine, note, problem
+from envgen.diagnose.gpu import against_nvidia, intel_findings, nvidia_findings
+from envgen.platforms import Platform, dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envgen.diagnose.machine import Machine
+    from envgen.lock.model import Lock
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.system.host import HostFacts
+
+_FACTOR = 3
+"""An environment takes about this many times the size of its downloads: 4.8 GB become 4.8 GB kept and 9 GB unpacked."""
+
+_FULL = 100_000_000
+"""Free bytes below which a disk is as good as full: other programs' temporary files fail too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What follows: the path (`cuda` or `cpu`), the reason for it, and the findings, in the order of their making."""
+
+    path: str
+    why: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """Those that keep the lock from working here."""
+        return tuple(finding for finding in self.findings if finding.level is Level.PROBLEM)
+
+
+def diagnose(machine: Machine, lock: Lock | None, spec: EnvSpec | None = None) -> Diagnosis:
+    """Judge a machine.
+
+    Args:
+        machine: what was found.
+        lock: for the machine's platform; None where there is none, and only the machine is judged.
+        spec: of the lock, also where there is no lock; None outside a project.
+    """
+    against = against_nvidia(machine, lock)
+    usable = against is None and bool(machine.accelerators.nvidia.gpus)
+    return Diagnosis(
+        path="cuda" if usable else "cpu",
+        why=_why(machine, against),
+        findings=(
+            _system(machine.host),
+            *_lock(machine, lock, spec),
+            *nvidia_findings(machine, lock, against),
+            *intel_findings(machine, lock),
+            *_no_gpu(machine, against),
+            *_processor(machine),
+            *_programs(machine, lock),
+            *_spaces(machine, lock),
+            *_mirrors(machine),
+        ),
+    )
+
+
+def _system(host: HostFacts) -> Finding:
+    library = f"glibc {dotted(host.glibc)}" if host.glibc else "a C library that is not glibc"
+    return fine("system", f"{host.platform}, {library}")
+
+
+def _lock(machine: Machine, lock: Lock | None, spec: EnvSpec | None) -> Iterator[Finding]:
+    if lock is None:
+        if spec:
+            yield _no_lock(machine.host.platform, spec)
+        return
+    faults = unfit(lock, machine.host)
+    for fault in faults:
+        yield problem("lock", fault, _fit_remedy(fault, machine.host, lock))
+    if not faults:
+        yield fine("lock", f"`{lock.environment}` for {lock.platform} fits this machine")
+
+
+def _no_lock(here: Platform, spec: EnvSpec) -> Finding:
+    if here in spec.targets:
+        return note("lock", f"`{spec.name}` is not locked for {here}", "run `envgen lock`")
+    what = f"`{spec.name}` is made for {', '.join(spec.targets)}, and this machine is {here}"
+    return problem("lock", what, f"add {here} under `platforms` in {spec.source} and run `envgen lock`")
+
+
+def _fit_remedy(fault: str, host: HostFacts, lock: Lock) -> str:
+    if host.glibc is None and "glibc" in fault:
+        return "use a system with glibc, or a container that has it: `envgen image`"
+    lower = f"lower it under `platforms` in {lock.source} and run `envgen lock`"
+    return f"use a newer system, or a container: `envgen image`; or {lower}, where the packages allow it"
+
+
+def _no_gpu(machine: Machine, against: Finding | None) -> Iterator[Finding]:
+    nvidia, intel = machine.accelerators.nvidia, machine.accelerators.intel
+    if not (nvidia.gpus or against or intel.gpus or intel.on_bus):
+        yield fine("gpu", "none: there is neither a driver of NVIDIA's nor a GPU of Intel's")
+
+
+def _processor(machine: Machine) -> Iterator[Finding]:
+    processor, host = machine.processor, machine.host
+    features = " ".join(processor.features) or "no vector extensions known"
+    yield fine("cpu", f"{processor.name or host.archspec}: {features} ({host.archspec})")
+    if processor.emulator:
+        what = f"{processor.emulator} stands for a processor of {host.platform.machine}: slow, and short of features"
+        yield note("cpu", what, f"use {host.platform.machine} hardware, or in a virtual machine the host's processor")
+    if host.platform is Platform.LINUX_64 and "AVX2" not in processor.features:
+        what = "it has no AVX2: torch runs its slowest kernels, and IPEX does not load"
+        yield note("cpu", what, "use a processor with AVX2; virtual machines hide it unless told (`-cpu host`)")
+    elif not processor.has_bf16:
+        yield note("cpu", "it does not multiply bfloat16: the CPU path gains by fp32 alone")
+
+
+def _programs(machine: Machine, lock: Lock | None) -> Iterator[Finding]:
+    if machine.programs:
+        told = (f"{program.name} {program.version or ''}".rstrip() for program in machine.programs)
+        yield fine("programs", ", ".join(told))
+    if not machine.has("conda", "mamba", "micromamba"):
+        remedy = 'use the environment by `envgen run` or `eval "$(envgen shell-hook)"`'
+        yield note("programs", "there is no conda", remedy)
+    torch = lock is None or any(package.name in ("torch", "pytorch") for package in lock.packages)
+    if torch and not machine.has("g++", "c++", "clang++"):
+        what = "there is no C++ compiler: torch.compile cannot work on the CPU"
+        yield note("programs", what, "install a C++ compiler (Debian: `apt-get install g++`)")
+
+
+def _spaces(machine: Machine, lock: Lock | None) -> Iterator[Finding]:
+    need = _FACTOR * sum(package.size or 0 for package in lock.packages) if lock else 0
+    cached = machine.cache or 0
+    for space in machine.spaces:
+        used = _used(machine.cache) if space.purpose == "cache" else ""
+        what = f"{space.purpose}: {_gigabytes(space.free)} free in `{space.folder}`{used}"
+        elsewhere = "name folders on another disk: ENVGEN_CACHE, and --prefix of `envgen create`"
+        if not space.writable:
+            yield problem("disk", f"{what}, and this user may not write there", elsewhere)
+        elif space.free < _FULL:
+            yield problem("disk", f"{what}: the disk is full", f"free some (`envgen clean`), or {elsewhere}")
+        elif space.free + cached < need:
+            what += f"; a first `envgen create` takes about {_gigabytes(need)}"
+            yield note("disk", what, f"free some (`envgen clean`), or {elsewhere}")
+        else:
+            yield fine("disk", what)
+
+
+def _mirrors(machine: Machine) -> Iterator[Finding]:
+    for mirror in machine.mirrors:
+        if mirror.url is None or mirror.problem:
+            where = f"{mirror.placeholder} ({mirror.url})" if mirror.url else mirror.placeholder
+            yield problem("mirrors", f"{where}: {mirror.problem or 'no address is known'}", mirror.hint)
+        else:
+            yield fine("mirrors", f"{mirror.placeholder} is {mirror.url}, from {mirror.source}")
+
+
+def _why(machine: Machine, against: Finding | None) -> str:
+    nvidia = machine.accelerators.nvidia
+    if against:
+        return against.what
+    if nvidia.gpus:
+        names = ", ".join(dict.fromkeys(gpu.name for gpu in nvidia.gpus))
+        return f"{len(nvidia.gpus)} x {names}"
+    kind = "bf16 and fp32" if machine.processor.has_bf16 else "fp32"
+    return f"no NVIDIA GPU; oneDNN in {kind}"
+
+
+def _used(cache: int | None) -> str:
+    return ", its size takes long to measure (`envgen clean`)" if cache is None else f", {_gigabytes(cache)} in it"
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"

@@ -1,0 +1,138 @@
+"""What exporters are given, and what they give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from envgen.errors import EnvgenError
+from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from envgen.digest import Sha256
+    from envgen.lock.debian_lock import DebianLock
+    from envgen.lock.model import Lock, LockedPackage
+    from envgen.names import NameTable
+    from envgen.platforms import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelArchive:
+    """A conda archive of a package that is locked as something else, in a channel that can be reached.
+
+    Attributes:
+        url: of the archive.
+        md5: as the channel's repodata says.
+        sha256: as the channel's repodata says.
+    """
+
+    url: str
+    md5: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class License:
+    """What is known of a package's licence.
+
+    Attributes:
+        words: as the package has them.
+        expression: SPDX expression that they mean, where that is known.
+    """
+
+    words: str
+    expression: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportInput:
+    """A lock, and what it cannot say itself. Formats that need none of the rest leave it empty.
+
+    Attributes:
+        locks: of one environment, one for each platform.
+        names: the name table with the spec's own names on top.
+        debian: the Debian locks beside them.
+        urls: sha256 of a wheel or archive -> its address, for all whose address in the lock is a placeholder or a path.
+        channels: channel as the spec has it -> its address.
+        channel: address of the channel that `${ENVGEN_CHANNEL}` stands for.
+        index: address of the wheel index.
+        archives: sha256 of a wheel -> the conda archive that it was converted to, where a channel has one.
+        licenses: sha256 of a wheel or archive -> licence.
+        created: when a document is said to be made; never the clock.
+        tool: name and version of this program.
+    """
+
+    locks: tuple[Lock, ...]
+    names: NameTable
+    debian: Mapping[Platform, DebianLock] = field(default_factory=dict)
+    urls: Mapping[Sha256, str] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=dict)
+    channel: str | None = None
+    index: str | None = None
+    archives: Mapping[Sha256, ChannelArchive] = field(default_factory=dict)
+    licenses: Mapping[Sha256, License] = field(default_factory=dict)
+    created: dt.datetime
+    tool: tuple[str, str]
+
+    @property
+    def lock(self) -> Lock:
+        """The one lock, for formats that hold one platform."""
+        (lock,) = self.locks
+        return lock
+
+    def channel_name(self, channel: str) -> str:
+        """Say what other tools call a channel of the spec: a path in the project means nothing to them."""
+        return self.channels.get(channel, channel) if channel.startswith(".") else channel
+
+    def url(self, package: LockedPackage) -> str:
+        """Say where a package is.
+
+        Raises:
+            EnvgenError: nobody found out, which is a mistake of the caller.
+        """
+        found = self.urls.get(package.sha256, package.url)
+        if found.startswith("${") or "://" not in found:
+            raise EnvgenError(f"no address of `{package.name}` is known for an export")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A document, and what its reader should be told about it.
+
+    Attributes:
+        text: the same for the same material.
+        notes: what the format could not hold.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def condas(lock: Lock) -> tuple[LockedConda | LockedBuilt, ...]:
+    """List the packages that are conda's, each after those that it depends on; ties and cycles go by name."""
+    by_name = {str(package.name): package for package in lock.packages if not isinstance(package, LockedWheel)}
+    found: dict[str, LockedConda | LockedBuilt] = {}
+    entered: set[str] = set()
+
+    def visit(name: str) -> None:
+        package = by_name.get(name)
+        if package is None or name in entered:
+            return
+        entered.add(name)
+        for depend in sorted(package.dependencies):
+            visit(depend)
+        found[name] = package
+
+    for name in sorted(by_name):
+        visit(name)
+    return tuple(found.values())
+
+
+def not_wheels(lock: Lock) -> tuple[str, ...]:
+    """Note what a format for wheels alone leaves out."""
+    left = [f"{package.name} {package.version}" for package in condas(lock)]
+    return (f"no wheels, and so not in it: {', '.join(left)}",) if left else ()

@@ -1,0 +1,127 @@
+"""Values of a foreign document, whose getters check what they return and complain with the path to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import yaml
+
+from envgen.errors import LockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RENEW = "take it back from git, or remove it and run `envgen lock`"
+"""The hint of every complaint: a lock that cannot be read is never quietly made anew."""
+
+_CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+
+
+def load(text: str, *, source: str) -> Field:
+    """Parse a lock's YAML.
+
+    Args:
+        text: of the file.
+        source: what messages call the file: its path relative to the project.
+
+    Raises:
+        LockError: it is no YAML, or holds merge conflict markers.
+    """
+    if _CONFLICT.search(text):
+        raise LockError(
+            f"{source}: holds merge conflict markers",
+            hint="settle what conflicts in the spec and `git add` it, then run `envgen merge-lock`",
+        )
+    try:
+        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  a SafeLoader in C
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f" in line {mark.line + 1}" if mark else ""
+        raise LockError(f"{source}: not YAML{at}: {getattr(error, 'problem', None) or error}", hint=_RENEW) from error
+    return Field(value=value, source=source, path="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A value of a document, and where it stands.
+
+    Attributes:
+        value: as YAML has it.
+        source: what messages call the file.
+        path: of the value in the document: `package[3].hash`; empty for the whole.
+    """
+
+    value: Any
+    source: str
+    path: str
+
+    def fail(self, what: str) -> NoReturn:
+        """Complain about the value."""
+        raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=_RENEW)
+
+    def find(self, key: str) -> Field | None:
+        """Take the value of a mapping's key, or None where the key is not there."""
+        if key not in self._mapping():
+            return None
+        return self._member(key)
+
+    def get(self, key: str) -> Field:
+        """Take the value of a mapping's key."""
+        return self.find(key) or self.fail(f"`{key}` is missing")
+
+    def members(self) -> dict[str, Field]:
+        """Take the values of a mapping, whatever its keys are called."""
+        for key in self._mapping():
+            if not isinstance(key, str):
+                self.fail(f"expected text for every key, got {key!r}")
+        return {key: self._member(key) for key in self.value}
+
+    def items(self) -> tuple[Field, ...]:
+        """Take the values of a list."""
+        if not isinstance(self.value, list):
+            self.fail(f"expected a list, got {self.value!r}")
+        return tuple(
+            Field(value=value, source=self.source, path=f"{self.path}[{number}]")
+            for number, value in enumerate(self.value)
+        )
+
+    def text(self) -> str:
+        """Take a text."""
+        if not isinstance(self.value, str):
+            self.fail(f"expected text, got {self.value!r}")
+        return self.value
+
+    def texts(self) -> dict[str, str]:
+        """Take a mapping of text to text."""
+        for key, value in self._mapping().items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                self.fail(f"expected text for text, got {key!r}: {value!r}")
+        return dict(self.value)
+
+    def only_json(self) -> None:
+        """Complain about anything within that YAML has and JSON has not: an unquoted date, a number as a key."""
+        inside = self.members().values() if isinstance(self.value, dict) else ()
+        for node in self.items() if isinstance(self.value, list) else inside:
+            node.only_json()
+        if not isinstance(self.value, (dict, list, str, int, float, type(None))):
+            self.fail(f"expected text, got {self.value!r}")
+
+    def parsed(self, parse: Callable[[str], T]) -> T:
+        """Take a text and what `parse` makes of it; its `ValueError` becomes the complaint."""
+        try:
+            return parse(self.text())
+        except (ValueError, KeyError) as error:
+            self.fail(str(error))
+
+    def _mapping(self) -> dict[Any, Any]:
+        if not isinstance(self.value, dict):
+            self.fail(f"expected a mapping, got {self.value!r}")
+        return self.value
+
+    def _member(self, key: str) -> Field:
+        return Field(value=self.value[key], source=self.source, path=f"{self.path}.{key}" if self.path else key)

@@ -1,0 +1,297 @@
+"""A bundle: programs taken unmodified from Debian as a conda package, described by `recipes/<name>/debian.yaml`.
+
+Texts of a recipe may hold `${{ variable }}`; what they can say is in `VARIABLES`. Their values are known once it is
+decided which `.deb`s go in, so a `DebianRecipe` keeps them unrendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import jinja2
+import jinja2.meta
+
+from envgen.manifest import values
+from envgen.manifest.document import BadValueError, Document, Value, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from envgen.digest import Sha256
+
+VARIABLES = {
+    "name": "name of the package",
+    "version": "its version: the upstream version of the package that `version-from` names",
+    "minor": "the first two numbers of that version",
+    "platform": "conda subdir, such as linux-64",
+    "machine": "such as x86_64",
+    "multiarch": "Debian's name of the folder for libraries, such as x86_64-linux-gnu",
+    "prefix": "where the environment will be; for texts only, as linking replaces it",
+    "debian": "where Debian's files lie below the prefix",
+}
+"""What the texts of a recipe can say."""
+
+C_LIBRARY = "libc6"
+"""Where every bundle stops: the C library and what it needs is the host's, as `__glibc`."""
+
+_ENVIRONMENT = jinja2.Environment(
+    undefined=jinja2.StrictUndefined,
+    autoescape=False,  # noqa: S701  shell scripts and configuration, not HTML
+    keep_trailing_newline=True,
+    variable_start_string="${{",
+    comment_start_string="{##",  # `{#` is common in shell scripts
+    comment_end_string="##}",
+)
+
+_SECTIONS = (
+    "name",
+    "version-from",
+    "summary",
+    "license",
+    "home",
+    "suites",
+    "packages",
+    "exclude",
+    "drop",
+    "relocate",
+    "edit",
+    "links",
+    "join",
+    "files",
+    "depends",
+    "constrains",
+    "outputs",
+)
+_REQUIRED = ("name", "version-from", "suites", "packages")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A change of text that must be made at least once in each file.
+
+    Attributes:
+        files: pattern of paths below Debian's root.
+        old: text to find, unrendered.
+        new: text to put there, unrendered.
+    """
+
+    files: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A further package of the recipe that holds no files and fits every platform.
+
+    Attributes:
+        name: conda name.
+        version: unrendered.
+        build: build string, unrendered.
+        depends: MatchSpecs, unrendered.
+        constrains: MatchSpecs, unrendered.
+    """
+
+    name: str
+    version: str
+    build: str
+    depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianRecipe:
+    """A recipe for a conda package made of Debian packages.
+
+    Patterns are those of `pathlib.PurePath.match` and, with `/**` at the end, everything below; they and the sources
+    of `join` are relative to Debian's root. Other paths are relative to the prefix, where that root is `opt/debian`.
+
+    Attributes:
+        recipe: name of the recipe's folder.
+        digest: of the recipe's files.
+        name: conda name.
+        version_from: Debian package that gives the version.
+        summary: one line.
+        license: SPDX expression.
+        home: web address.
+        suites: of Debian, such as `bookworm-security`.
+        packages: Debian packages asked for.
+        exclude: Debian packages at which the closure stops, the C library among them.
+        drop: patterns of files that are left out.
+        relocate: patterns of text files in which absolute paths into Debian's tree are pointed to where it lies.
+        edits: changes of text files.
+        links: path -> target, both relative to the prefix.
+        join: path -> pattern of the files whose content goes there, one after the other, sorted by name; they go.
+        files: path -> text, unrendered.
+        depends: MatchSpecs, unrendered.
+        constrains: MatchSpecs, unrendered.
+        outputs: further packages.
+    """
+
+    recipe: str
+    digest: Sha256
+    name: str
+    version_from: str
+    summary: str = ""
+    license: str = ""
+    home: str = ""
+    suites: tuple[str, ...]
+    packages: tuple[str, ...]
+    exclude: tuple[str, ...] = (C_LIBRARY,)
+    drop: tuple[str, ...] = ()
+    relocate: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    links: Mapping[str, str]
+    join: Mapping[str, str]
+    files: Mapping[str, str]
+    depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+
+def render(text: str, variables: Mapping[str, str]) -> str:
+    """Put values into a text of a recipe.
+
+    Raises:
+        jinja2.UndefinedError: a variable has no value; `parse_bundle` lets only known ones pass.
+    """
+    return _ENVIRONMENT.from_string(text).render(variables)
+
+
+def parse_bundle(text: str, *, source: str, recipe: str, digest: Sha256, templates: Mapping[str, str]) -> DebianRecipe:
+    """Parse a `debian.yaml`.
+
+    Args:
+        text: of the file.
+        source: what messages call it.
+        recipe: name of the recipe's folder.
+        digest: of the recipe's files.
+        templates: path in the recipe's folder -> text, for what `files:` names.
+
+    Raises:
+        SpecError: all faults, each with its line and, where there is one, the nearest valid word.
+    """
+    document = Document(source)
+    sections = document.read(text).fields(_SECTIONS)
+    for key in _REQUIRED:
+        if key not in sections:
+            document.add(1, f"`{key}:` is missing")
+    bundle = DebianRecipe(
+        recipe=recipe,
+        digest=digest,
+        name=_text(sections, "name", values.conda_name),
+        version_from=_text(sections, "version-from"),
+        summary=_text(sections, "summary"),
+        license=_text(sections, "license"),
+        home=_text(sections, "home"),
+        suites=_texts(sections, "suites", _word),
+        packages=_texts(sections, "packages", _word),
+        exclude=(C_LIBRARY, *_texts(sections, "exclude", _word)),
+        drop=_texts(sections, "drop", _relative),
+        relocate=_texts(sections, "relocate", _relative),
+        edits=tuple(_edit(item) for item in _items(sections, "edit")),
+        links=_pairs(sections, "links", _relative),
+        join=_pairs(sections, "join", _relative),
+        files=_files(sections.get("files"), templates),
+        depends=_texts(sections, "depends", _template),
+        constrains=_texts(sections, "constrains", _template),
+        outputs=tuple(_output(item) for item in _items(sections, "outputs")),
+    )
+    document.check()
+    return bundle
+
+
+def _template(text: str) -> str:
+    """Check a text with variables."""
+    try:
+        used = jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+    except jinja2.TemplateSyntaxError as error:
+        raise BadValueError(f"not a template: {error.message}") from error
+    if unknown := sorted(used - VARIABLES.keys()):
+        raise BadValueError(f"unknown variable `{unknown[0]}`", hint=nearest(unknown[0], VARIABLES))
+    return text
+
+
+def _relative(text: str) -> str:
+    """Check a path or pattern, which stays below the place it is relative to."""
+    path = PurePosixPath(_template(text))
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise BadValueError(f"not a path below a root: {text!r}", hint="relative, without `..`")
+    return text
+
+
+def _word(text: str) -> str:
+    """Check the name of a Debian package or suite."""
+    if not text or not text.isascii() or any(c.isspace() or c in "/()|," for c in text):
+        raise BadValueError(f"not a name: {text!r}", hint="one name an entry, without a version")
+    return text
+
+
+def _text(fields: Mapping[str, Value], key: str, parse: Callable[[str], str] = _template) -> str:
+    return fields[key].parsed(parse) or "" if key in fields else ""
+
+
+def _items(fields: Mapping[str, Value], key: str) -> tuple[Value, ...]:
+    return fields[key].items() if key in fields else ()
+
+
+def _texts(fields: Mapping[str, Value], key: str, parse: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(found for item in _items(fields, key) if (found := item.parsed(parse)) is not None)
+
+
+def _pairs(fields: Mapping[str, Value], key: str, parse: Callable[[str], str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, value in fields[key].fields().items() if key in fields else ():
+        _check_path(value, path)
+        found[path] = value.parsed(parse) or ""
+    return found
+
+
+def _check_path(value: Value, path: str) -> None:
+    try:
+        _relative(path)
+    except BadValueError as error:
+        value.fault(f"`{value.key}`: {error}", error.hint)
+
+
+def _files(section: Value | None, templates: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, value in section.fields().items() if section else ():
+        _check_path(value, path)
+        name = value.text()
+        if name is None:
+            continue
+        if name not in templates:
+            value.fault(f"`{value.key}`: the recipe has no file {name!r}", nearest(name, templates))
+            continue
+        try:
+            found[path] = _template(templates[name])
+        except BadValueError as error:
+            value.fault(f"`{name}`: {error}", error.hint)
+    return found
+
+
+def _edit(item: Value) -> Edit:
+    fields = _complete(item, ("files", "old", "new"))
+    return Edit(files=_text(fields, "files", _relative), old=_text(fields, "old"), new=_text(fields, "new"))
+
+
+def _output(item: Value) -> Output:
+    fields = _complete(item, ("name", "version", "build"), ("depends", "constrains"))
+    return Output(
+        name=_text(fields, "name", values.conda_name),
+        version=_text(fields, "version"),
+        build=_text(fields, "build"),
+        depends=_texts(fields, "depends", _template),
+        constrains=_texts(fields, "constrains", _template),
+    )
+
+
+def _complete(item: Value, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Value]:
+    fields = item.fields((*required, *optional))
+    for key in required:
+        if key not in fields:
+            item.fault(f"`{item.key}`: `{key}:` is missing")
+    return fields

@@ -1,0 +1,49 @@
+"""What a person wants, as types: the parsed form of `environments/<env>.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from packaging.requirements import Requirement
+
+    from envgen.licenses import LicensePolicy
+    from envgen.manifest.image_spec import ImageSpec
+    from envgen.platforms import Platform, PythonMinor, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvSpec:
+    """One environment.
+
+    Attributes:
+        name: of the environment, also the stem of its file and locks.
+        python: the minor version of Python.
+        targets: platform -> what its machines have; `python` stands in each.
+        channels: conda channels (names, URLs or paths), first is strongest; may be empty.
+        dependencies: MatchSpecs, from channels and recipes.
+        pypi: PEP 508 requirements with markers and extras, from the wheel index.
+        names: project -> conda name, on top of the shipped name table.
+        exclude_newer: ignore whatever was uploaded after this moment (aware, UTC), or None.
+        image: what is around the environment in an OCI image, or None where no image is made of it.
+        licenses: which licences the project accepts, or None where it does not say.
+        default: whether commands without an ENV argument take this one.
+        source: path of the file, relative to the project root, with forward slashes.
+    """
+
+    name: str
+    python: PythonMinor
+    targets: Mapping[Platform, Target]
+    channels: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    pypi: tuple[Requirement, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    exclude_newer: dt.datetime | None = None
+    image: ImageSpec | None = None
+    licenses: LicensePolicy | None = None
+    default: bool = False
+    source: str

@@ -1,0 +1,278 @@
+"""Read the section `image:` of a spec; see `envgen.manifest.image_spec` for what it may say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from string import Template
+from typing import TYPE_CHECKING, TypeVar
+
+from envgen.manifest.document import BadValueError, nearest
+from envgen.manifest.image_spec import (
+    CORE,
+    DROP,
+    EXCLUDE,
+    PACKAGES,
+    PREFIX,
+    SUITES,
+    BasePackage,
+    ImageBase,
+    ImageSpec,
+    ImageUser,
+    Service,
+)
+from envgen.urls import has_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from envgen.manifest.document import Value
+
+T = TypeVar("T")
+
+_PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp))?")
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # useradd(8)
+_SERVICE = re.compile(r"[a-z][a-z0-9-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:\s*\[(?P<only>[a-z0-9 -]+)\])?")  # Debian Policy 5.6.1, 7.1
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)", re.IGNORECASE)
+_SECRET = re.compile(
+    r".*(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?|_PWD|_PASS|_PAT)"
+    r"|(?:PG|MYSQL_)?(?:PASS|PWD|PAT)"
+)
+"""Names of variables that hold secrets: PGPASSWORD, DB_PASS, MYSQL_PWD, GITHUB_PAT, HF_TOKEN."""
+
+_LOGIN = re.compile(r"(?<!ssh)://[^/?#@\s]+@")
+"""An address with a login in it. `ssh://git@host` holds no secret."""
+
+_READABLE = "everybody who has the image could read it"
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_ARCHITECTURES = ("amd64", "arm64")
+_ROOTS = ("/opt", "/srv", "/home")
+_SYSTEM_NAMES = re.compile(
+    "root|daemon|bin|sys|sync|games|man|lp|mail|news|uucp|proxy|www-data|backup|list|irc|_apt|nobody|sshd"
+)
+"""Accounts that Debian's base has."""
+
+_OWN_VARIABLES = frozenset({"PATH", "HOME", "USER", "SHELL", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
+_PLACES = ("prefix", "home", "user")
+_BUILT_IN = {"jupyter": 8888, "ssh": 2222}
+_KEYS = ("base", "prefix", "user", "services", "ports", "environment", "labels", "layers")
+
+
+def parse_image(section: Value) -> ImageSpec:
+    """Read the section; faults go to its document, so the result counts only where `Document.check` passes."""
+    keys = section.fields(_KEYS)
+    user = _user(keys.get("user"))
+    prefix = _one(keys, "prefix", _prefix) or PREFIX
+    layers = keys["layers"].fields(("count", "size")) if "layers" in keys else {}
+    found = ImageSpec(
+        base=_base(keys.get("base")),
+        prefix=prefix,
+        user=user,
+        services=_services(keys.get("services")),
+        ports=tuple(p for item in _items(keys, "ports") if (p := item.parsed(port)) is not None),
+        environment=_environment(keys.get("environment"), {"prefix": prefix, "home": user.home, "user": user.name}),
+        labels=_labels(keys.get("labels")),
+        layers=_one(layers, "count", _count) or 60,
+        layer_size=_one(layers, "size", size) or 2_000_000_000,
+    )
+    _check_ports(keys, found)
+    _check_base(keys, found)
+    if prefix == user.home or f"{user.home}/".startswith(f"{prefix}/"):
+        keys["prefix"].fault(f"`{keys['prefix'].key}`: `{prefix}` holds the home of `{user.name}`")
+    return found
+
+
+def port(text: str) -> str:
+    """Read `8888`, `8888/tcp` or `5353/udp`; TCP goes without saying."""
+    match = _PORT.fullmatch(text)
+    if not match or not 1 <= int(match[1]) <= 65535:  # noqa: PLR2004  what TCP has
+        raise BadValueError(f"not a port: {text!r}", hint="1 to 65535, `/udp` behind it where it is not TCP")
+    return f"{int(match[1])}/udp" if match[2] == "udp" else str(int(match[1]))
+
+
+def size(text: str) -> int:
+    """Read `2 GB` or `512 MiB` as bytes."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise BadValueError(f"not a size: {text!r}", hint="as in `2 GB` or `512 MiB`")
+    found = int(float(match[1]) * _UNITS[match[2].lower()])
+    if found < 10**7:  # a layer of less is all headers
+        raise BadValueError(f"{text!r} is less than 10 MB")
+    return found
+
+
+def _count(text: str) -> int:
+    # containerd and overlayfs stop at 127 layers; an image built on top needs some.
+    if not text.isdecimal() or not 10 <= int(text) <= 120:  # noqa: PLR2004
+        raise BadValueError(f"not a number of layers: {text!r}", hint="10 to 120")
+    return int(text)
+
+
+def _service_port(text: str) -> int:
+    found = port(text)
+    if not found.isdecimal() or int(found) < 1024:  # noqa: PLR2004  below, only root may listen
+        raise BadValueError(
+            f"a service cannot listen on {text!r}", hint="a TCP port from 1024 on: nothing runs as root"
+        )
+    return int(found)
+
+
+def _prefix(text: str) -> str:
+    path = PurePosixPath(text)
+    below = any(path.is_relative_to(root) and path != PurePosixPath(root) for root in _ROOTS)
+    if not below or ".." in path.parts or not re.fullmatch(r"[A-Za-z0-9._/+-]+", text):
+        raise BadValueError(f"the environment cannot lie at {text!r}", hint="below /opt, /srv or /home")
+    return str(path)
+
+
+def _user_name(text: str) -> str:
+    if _SYSTEM_NAMES.fullmatch(text):
+        raise BadValueError(f"`{text}` is an account of the system", hint="the image runs as a user of its own")
+    if not _NAME.fullmatch(text):
+        raise BadValueError(f"not a name of a user: {text!r}", hint="lower case, digits, `_` and `-`")
+    return text
+
+
+def _uid(text: str) -> int:
+    # 60000 to 65535 are Debian's own and `nobody` (Debian Policy 9.2.2); 2**31 and above are negative somewhere.
+    if not text.isdecimal() or not (1000 <= int(text) < 60000 or 65536 <= int(text) < 2**31):  # noqa: PLR2004
+        raise BadValueError(f"not the number of a user: {text!r}", hint="1000 to 59999; lower ones are the system's")
+    return int(text)
+
+
+def _user(section: Value | None) -> ImageUser:
+    keys = section.fields(("name", "uid")) if section else {}
+    default = ImageUser()
+    return ImageUser(name=_one(keys, "name", _user_name) or default.name, uid=_one(keys, "uid", _uid) or default.uid)
+
+
+def package(text: str) -> BasePackage:
+    """Read `git` or `libze1 [amd64]`."""
+    match = _PACKAGE.fullmatch(text)
+    if not match:
+        raise BadValueError(f"not a Debian package: {text!r}", hint="one name, as in `git` or `libze1 [amd64]`")
+    only = tuple((match["only"] or "").split())
+    for architecture in only:
+        if architecture not in _ARCHITECTURES:
+            known = " and ".join(_ARCHITECTURES)
+            raise BadValueError(
+                f"unknown architecture `{architecture}`", hint=nearest(architecture, _ARCHITECTURES) or f"{known}"
+            )
+    return BasePackage(name=match["name"], only=only)
+
+
+def _base(section: Value | None) -> ImageBase:
+    keys = section.fields(("suites", "packages", "exclude", "drop")) if section else {}
+    own = tuple(p for item in _items(keys, "packages") if (p := item.parsed(package)))
+    exclude = tuple(e for item in _items(keys, "exclude") if (e := item.parsed(_excluded)))
+    drop = tuple(d for item in _items(keys, "drop") if (d := item.parsed(_pattern)))
+    suites = tuple(s for item in _items(keys, "suites") if (s := item.parsed(_suite)))
+    named = {p.name for p in own}
+    return ImageBase(
+        suites=suites or SUITES,
+        packages=(*map(package, PACKAGES), *own),
+        exclude=tuple(dict.fromkeys((*(e for e in EXCLUDE if e not in named), *exclude))),
+        drop=tuple(dict.fromkeys((*DROP, *drop))),
+    )
+
+
+def _excluded(text: str) -> str:
+    name = package(text).name
+    if name in CORE:
+        raise BadValueError(f"`{name}` cannot be excluded: the image starts with it")
+    return text if text == name else name
+
+
+def _suite(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", text):
+        raise BadValueError(f"not a suite of Debian: {text!r}", hint="as in `bookworm` or `bookworm-security`")
+    return text
+
+
+def _pattern(text: str) -> str:
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise BadValueError(f"not a pattern of paths below the root: {text!r}", hint="relative: `usr/share/perl5/**`")
+    return text
+
+
+def _services(section: Value | None) -> tuple[Service, ...]:
+    found = (_service(name, value) for name, value in section.fields().items()) if section else ()
+    return tuple(service for service in found if service)
+
+
+def _service(name: str, value: Value) -> Service | None:
+    if not _SERVICE.fullmatch(name):
+        value.fault(f"`{value.key}`: not a name of a service", "lower case, digits and `-`")
+        return None
+    keys = value.fields(("port",) if name in _BUILT_IN else ("command", "port"))
+    if name not in _BUILT_IN and "command" not in keys:
+        value.fault(f"`{value.key}`: `command:` is missing", nearest(name, _BUILT_IN))
+    listens = _one(keys, "port", _service_port)
+    return Service(
+        name=name,
+        command=(keys["command"].text() or "") if "command" in keys else "",
+        port=listens or _BUILT_IN.get(name),
+    )
+
+
+def _environment(section: Value | None, places: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in section.fields().items() if section else ():
+        text = value.parsed(lambda text: _expanded(text, places))
+        if not _VARIABLE.fullmatch(name):
+            value.fault(f"`{value.key}`: not a name of a variable")
+        elif name in _OWN_VARIABLES:
+            value.fault(f"`{value.key}`: the image sets it itself")
+        elif _SECRET.fullmatch(name.upper()):
+            value.fault(f"`{value.key}`: {_READABLE}", "give it at run time: `--env`")
+        elif text is not None and not _has_login(value, text):
+            found[name] = text
+    return found
+
+
+def _expanded(text: str, places: Mapping[str, str]) -> str:
+    try:
+        return Template(text).substitute(places)
+    except (KeyError, ValueError) as error:
+        known = ", ".join(f"`${{{place}}}`" for place in _PLACES)
+        raise BadValueError(f"cannot be expanded: {text!r}", hint=f"known are {known}; `$$` is a dollar") from error
+
+
+def _labels(section: Value | None) -> dict[str, str]:
+    fields = section.fields().items() if section else ()
+    return {name: text for name, value in fields if (text := value.text()) is not None and not _has_login(value, text)}
+
+
+def _has_login(value: Value, text: str) -> bool:
+    """Fault a text with an address that holds a login or a token."""
+    found = _LOGIN.search(text) is not None or any(map(has_token, text.split()))
+    if found:
+        value.fault(f"`{value.key}` holds an address with a login: {_READABLE}", "take it out; give it at run time")
+    return found
+
+
+def _check_ports(keys: Mapping[str, Value], image: ImageSpec) -> None:
+    """Fault two services on one port."""
+    first: dict[int, str] = {}
+    for service in image.services:
+        if service.port in first:
+            keys["services"].fault(f"`{first[service.port]}` and `{service.name}` both listen on port {service.port}")
+        if service.port is not None:
+            first.setdefault(service.port, service.name)
+
+
+def _check_base(keys: Mapping[str, Value], image: ImageSpec) -> None:
+    """Fault a service without its program."""
+    if any(s.name == "ssh" for s in image.services) and "openssh-server" in image.base.exclude:
+        keys["services"].fault("`ssh` needs `openssh-server`, which `image.base.exclude` leaves out")
+
+
+def _items(keys: Mapping[str, Value], key: str) -> tuple[Value, ...]:
+    return keys[key].items() if key in keys else ()
+
+
+def _one(keys: Mapping[str, Value], key: str, parse: Callable[[str], T]) -> T | None:
+    return keys[key].parsed(parse) if key in keys else None

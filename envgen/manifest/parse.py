@@ -1,0 +1,204 @@
+"""Read `environments/<env>.yaml` into an `EnvSpec`, telling every fault of it at once.
+
+A section is one entry of `SECTIONS` and one function of this module that turns its value into a field of the spec.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from envgen.manifest import values
+from envgen.manifest.document import BadValueError, Document, Value
+from envgen.manifest.env_spec import EnvSpec
+from envgen.manifest.image_parse import parse_image
+from envgen.manifest.license_parse import parse_policy
+from envgen.metadata import holds
+from envgen.names import project_name
+from envgen.platforms import Platform, PythonMinor, Target
+from envgen.versions import InexpressibleError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from packaging.requirements import Requirement
+
+SECTIONS = (
+    "name",
+    "python",
+    "platforms",
+    "channels",
+    "dependencies",
+    "pypi",
+    "names",
+    "exclude-newer",
+    "image",
+    "licenses",
+    "default",
+)
+_REQUIRED = ("name", "python", "platforms")
+_FACTS = ("glibc", "macos", "cuda", "archspec")
+_STAND_IN = PythonMinor(3, 11)
+"""Lets the sections below `python:` be checked when it is wrong; `Document.check` raises before anybody sees it."""
+
+
+def parse_spec(text: str, *, source: str) -> EnvSpec:
+    """Parse a spec.
+
+    Args:
+        text: of the file.
+        source: path of the file relative to the project root, with forward slashes; its stem is the environment's name.
+
+    Raises:
+        SpecError: all faults, each with its line and, where there is one, the nearest valid word.
+    """
+    document = Document(source)
+    sections = document.read(text).fields(SECTIONS)
+    for key in _REQUIRED:
+        if key not in sections:
+            document.add(1, f"`{key}:` is missing", _example(key, source))
+    python = _parsed_python(sections.get("python")) or _STAND_IN
+    targets = _targets(sections.get("platforms"), python)
+    spec = EnvSpec(
+        name=_name(sections.get("name"), source),
+        python=python,
+        targets=targets,
+        channels=_channels(sections.get("channels")),
+        dependencies=_dependencies(sections.get("dependencies")),
+        pypi=_pypi(sections.get("pypi"), targets.values()),
+        names=_names(sections.get("names")),
+        exclude_newer=value.parsed(values.moment) if (value := _given(sections, "exclude-newer")) else None,
+        image=parse_image(value) if (value := sections.get("image")) else None,
+        licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
+        default=bool(value.boolean()) if (value := _given(sections, "default")) else False,
+        source=source,
+    )
+    document.check()
+    return spec
+
+
+def stem(source: str) -> str:
+    """Name the environment that a file must hold."""
+    return PurePosixPath(source).stem
+
+
+def _given(sections: Mapping[str, Value], key: str) -> Value | None:
+    value = sections.get(key)
+    return None if value is None or value.is_empty else value
+
+
+def _example(key: str, source: str) -> str:
+    return {
+        "name": f"`name: {stem(source)}`",
+        "python": '`python: "3.11"`',
+        "platforms": '`platforms: {linux-64: {glibc: "2.36"}}`',
+    }[key]
+
+
+def _name(value: Value | None, source: str) -> str:
+    found = value.parsed(values.environment_name) if value else None
+    if value and found and found != stem(source):
+        value.fault(f"`name: {found}` differs from the file's name", f"rename the file to `{found}.yaml` or the name")
+    return found or ""
+
+
+def _parsed_python(value: Value | None) -> PythonMinor | None:
+    return value.parsed(values.python_minor) if value else None
+
+
+def _targets(section: Value | None, python: PythonMinor) -> dict[Platform, Target]:
+    if section is None:
+        return {}
+    found: dict[Platform, Target] = {}
+    for key, value in section.fields().items():
+        try:
+            platform = values.platform(key)
+        except BadValueError as error:
+            value.fault(str(error), error.hint)
+            continue
+        found[platform] = _target(value, platform, python)
+    if not found and not section.document.faults:
+        section.fault("`platforms`: there is none", _example("platforms", section.document.source))
+    return found
+
+
+def _target(value: Value, platform: Platform, python: PythonMinor) -> Target:
+    facts = value.fields(_FACTS)
+    for key in ("glibc", "macos"):
+        if key in facts and key != _libc(platform):
+            facts.pop(key).fault(f"`{key}` says nothing about {platform}", f"known here is `{_libc(platform)}`")
+    return Target(
+        platform=platform,
+        python=python,
+        glibc=facts["glibc"].parsed(values.two_numbers) if "glibc" in facts else None,
+        macos=facts["macos"].parsed(values.two_numbers) if "macos" in facts else None,
+        cuda=facts["cuda"].parsed(values.cuda) if "cuda" in facts else None,
+        archspec=facts["archspec"].parsed(values.archspec_of(platform)) if "archspec" in facts else None,
+    )
+
+
+def _libc(platform: Platform) -> str:
+    if platform.is_linux:
+        return "glibc"
+    return "cuda" if platform is Platform.WIN_64 else "macos"
+
+
+def _channels(section: Value | None) -> tuple[str, ...]:
+    found: dict[str, int] = {}
+    for item in section.items() if section else ():
+        text = item.parsed(values.channel)
+        if text is None:
+            continue
+        if text in found:
+            item.fault(f"channel `{text}` is there already, in line {found[text]}")
+        found.setdefault(text, item.line)
+    return tuple(found)
+
+
+def _dependencies(section: Value | None) -> tuple[str, ...]:
+    found: dict[str, tuple[int, str]] = {}
+    for item in section.items() if section else ():
+        text = item.parsed(values.match_spec)
+        if text is None:
+            continue
+        name = values.match_name(text)
+        if name in found:
+            item.fault(f"`{name}` is asked for already, in line {found[name][0]}", "join the two: `>=1,<2`")
+        found.setdefault(name, (item.line, text))
+    return tuple(text for _, text in found.values())
+
+
+def _pypi(section: Value | None, targets: Collection[Target]) -> tuple[Requirement, ...]:
+    """Read the requirements; two on one project are a fault only where both hold on one platform."""
+    found: list[Requirement] = []
+    first: dict[tuple[Platform, str], int] = {}
+    for item in section.items() if section else ():
+        requirement = item.parsed(values.requirement)
+        if requirement is None:
+            continue
+        found.append(requirement)
+        name = project_name(requirement.name)
+        try:
+            mine = [(target.platform, name) for target in targets if holds(requirement, target)]
+        except InexpressibleError as error:
+            item.fault(f"`pypi`: {error}")
+            continue
+        for clash in [key for key in mine if key in first][:1]:
+            what = f"`{name}` is required already for {clash[0]}, in line {first[clash]}"
+            item.fault(what, "join the two: `>=1,<2`")
+        first.update({key: item.line for key in mine if key not in first})
+    return tuple(found)
+
+
+def _names(section: Value | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in section.fields().items() if section else ():
+        conda = value.parsed(values.conda_name)
+        try:
+            project = values.project(key)
+        except BadValueError as error:
+            value.fault(f"`{value.key}`: {error}", error.hint)
+            continue
+        if conda is not None:
+            found[str(project_name(project))] = conda
+    return found

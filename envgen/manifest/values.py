@@ -1,0 +1,190 @@
+"""What the words of a spec may be: each parser takes a text and raises `BadValueError` with what to write instead."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from envgen.manifest.document import BadValueError, nearest
+from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
+from envgen.urls import has_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NUMBERS = re.compile(r"(\d+)\.(\d+)")
+_CUDA = re.compile(r"\d+(\.\d+)?")
+_ARCHSPEC = re.compile(r"[a-z0-9_]+")
+_PROJECT = re.compile(r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]")  # PEP 508
+_CONDA_NAME = re.compile(r"(?!_?_?$)[a-z0-9_.-]+")  # CEP 26
+_ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(\[[\w, .-]*\])?)\s*=?\s*(?P<version>\d[\w.+!*]*)\s*(?P<rest>;.*)?")
+
+
+def python_minor(text: str) -> PythonMinor:
+    """Read `3.11`."""
+    try:
+        return PythonMinor.parse(text)
+    except ValueError as error:
+        minor = ".".join(text.split(".")[:2])
+        hint = f"the minor version alone: `{minor}`" if _NUMBERS.fullmatch(minor) and minor != text else None
+        raise BadValueError(str(error), hint=hint) from error
+
+
+def environment_name(text: str) -> str:
+    """Check the name of an environment: it becomes part of file names."""
+    if not _ENVIRONMENT.fullmatch(text):
+        raise BadValueError(f"not a name of an environment: {text!r}", hint="letters, digits, `.`, `_` and `-`")
+    return text
+
+
+def platform(text: str) -> Platform:
+    """Read a conda subdir."""
+    try:
+        return Platform(text)
+    except ValueError as error:
+        known = ", ".join(Platform)
+        raise BadValueError(
+            f"unknown platform `{text}`", hint=nearest(text, tuple(Platform)) or f"known are {known}"
+        ) from error
+
+
+def two_numbers(text: str) -> tuple[int, int]:
+    """Read `2.36`, a version of glibc or macOS."""
+    match = _NUMBERS.fullmatch(text)
+    if not match:
+        raise BadValueError(f"expected a version such as `2.36`, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def cuda(text: str) -> str:
+    """Read `12.8`, the newest CUDA version that the machines' driver supports."""
+    if not _CUDA.fullmatch(text):
+        raise BadValueError(f"expected a CUDA version such as `12.8`, got {text!r}")
+    return text
+
+
+def archspec_of(platform: Platform) -> Callable[[str], str]:
+    """Make the parser of microarchitectures of a platform; names beside the levels (`zen4`) are let through."""
+
+    def archspec(text: str) -> str:
+        if not _ARCHSPEC.fullmatch(text):
+            raise BadValueError(f"not a microarchitecture: {text!r}", hint=nearest(text, X86_64_LEVELS))
+        if text in X86_64_LEVELS and platform.machine.lower() not in {"x86_64", "amd64"}:
+            raise BadValueError(f"`{text}` is none of {platform}, whose machines are {platform.machine}")
+        return text
+
+    return archspec
+
+
+def requirement(text: str) -> Requirement:
+    """Read a PEP 508 requirement that the wheel index can meet."""
+    if text.startswith(("-e", "--editable")):
+        raise BadValueError(
+            "editable installs cannot be locked", hint="install your own code into the environment after `create`"
+        )
+    if text.startswith("-"):
+        raise BadValueError(f"`{text.split(maxsplit=1)[0]}` is an option of pip, not a requirement")
+    if text.startswith(("./", "../", "/", "file:")):
+        raise BadValueError("a path cannot be locked", hint="publish a wheel of it to your index")
+    try:
+        found = Requirement(text)
+    except InvalidRequirement as error:
+        raise BadValueError(f"{str(error).partition(chr(10))[0]}: {text!r}", hint=_equals_hint(text)) from error
+    if found.url:
+        raise BadValueError(
+            f"`{found.name} @ ...`: a direct URL cannot be locked, since its bytes are no index's to keep",
+            hint=f"publish the wheel to your index and require `{found.name} ==VERSION`",
+        )
+    return found
+
+
+def match_spec(text: str) -> str:
+    """Check a MatchSpec with rattler's own parser, and return it as written."""
+    if _CONDA_NAME.fullmatch(text) and not text.startswith("__"):
+        return text
+    if "://" in text:
+        raise BadValueError(f"a direct URL cannot be locked: {text!r}", hint="name the package and add its channel")
+    import rattler.exceptions  # noqa: PLC0415  takes 70 ms, and most specs hold bare names
+
+    try:
+        found = rattler.MatchSpec(text)
+    except rattler.exceptions.InvalidMatchSpecError as error:
+        raise BadValueError(f"{error}: {text!r}") from error
+    name = match_name(text)
+    if name.startswith("__"):
+        raise BadValueError(f"`{name}` is a virtual package", hint="say under `platforms` what the machines have")
+    if re.search(r"[<>=,;\s]", found.build or "") or not _CONDA_NAME.fullmatch(name):
+        raise BadValueError(f"not a MatchSpec: {text!r}", hint="as in `numpy >=1.26,<3` or `blas * *mkl`")
+    return text
+
+
+def match_name(text: str) -> str:
+    """Name the package that a MatchSpec is about; `match_spec` lets only exact names pass."""
+    if _CONDA_NAME.fullmatch(text):
+        return text
+    import rattler  # noqa: PLC0415  as above
+
+    name = rattler.MatchSpec(text).name
+    return str(name.normalized) if name else ""
+
+
+def channel(text: str) -> str:
+    """Check a channel: a name, a URL, or a path relative to the project."""
+    url = urlsplit(text)
+    if url.username or url.password or has_token(text):
+        raise BadValueError(
+            "the channel's URL holds credentials, which would end up in the repository",
+            hint="take them out and store them with `rattler auth`, `conda token` or in ~/.netrc",
+        )
+    if not text or any(c.isspace() for c in text):
+        raise BadValueError(f"not a channel: {text!r}")
+    if "://" in text and url.scheme not in {"http", "https", "file", "oci", "s3"}:
+        raise BadValueError(f"unknown kind of URL: {text!r}", hint="https:// or file://")
+    return text.rstrip("/")
+
+
+def project(text: str) -> str:
+    """Check the name of a project of the wheel index."""
+    if not _PROJECT.fullmatch(text):
+        raise BadValueError(f"not the name of a project: {text!r}")
+    return text
+
+
+def conda_name(text: str) -> str:
+    """Check the name of a conda package."""
+    if not _CONDA_NAME.fullmatch(text):
+        raise BadValueError(f"not the name of a conda package: {text!r}", hint="lower case, digits, `.`, `_` and `-`")
+    return text
+
+
+def moment(text: str) -> dt.datetime:
+    """Read a date or an RFC 3339 time as a moment in UTC.
+
+    A date includes the whole of that day, as it does for uv and rattler: `2026-11-22` is 2026-11-23T00:00:00Z. The
+    day is UTC's, not that of the machine's time zone, so that the answer is the same everywhere.
+    """
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        return _instant(text)
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+
+
+def _instant(text: str) -> dt.datetime:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadValueError(f"neither a date nor an RFC 3339 time: {text!r}", hint="as in `2026-11-22`") from error
+    if found.tzinfo is None:
+        raise BadValueError(f"the time lacks its zone: {text!r}", hint=f"`{text}Z` for UTC")
+    return found.astimezone(dt.UTC)
+
+
+def _equals_hint(text: str) -> str | None:
+    match = _ONE_EQUALS.fullmatch(text)
+    return f"`{match['name']} =={match['version']}{' ' + match['rest'] if match['rest'] else ''}`" if match else None

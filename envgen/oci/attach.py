@@ -1,0 +1,115 @@
+"""Attachments go to a registry after their image: listed by the registry itself, or under a tag that stands in for it.
+
+Registries of OCI 1.1 list what refers to a manifest (`/v2/<name>/referrers/<digest>`). In the others a client keeps
+the list as an index under a tag; distribution specification 1.1, "Pushing Manifests with Subject". Whether the list
+is there is asked without a login, for logins are skopeo's: a registry that answers nobody gets the tag, too, which
+does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from envgen.errors import NetworkError
+from envgen.oci.layout import INDEX
+from envgen.oci.push import ChangedError, copy, inspect
+from envgen.oci.referrer import added, lists, tag_of, without_types
+from envgen.system.fs import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from envgen.digest import Sha256
+    from envgen.oci.layout import Attachment, Layout
+    from envgen.oci.push import Reference
+    from envgen.system.http import Http
+    from envgen.system.retry import RetryPolicy
+
+_OK = 200
+
+
+def attach(
+    layout: Layout,
+    reference: Reference,
+    *,
+    http: Http,
+    scratch: Path,
+    environment: Mapping[str, str],
+    retry: RetryPolicy,
+) -> None:
+    """Send what stands beside an image in a layout; the image itself is there.
+
+    Args:
+        layout: with the image.
+        reference: where the image is.
+        http: asks for the registry's own list.
+        scratch: an empty folder.
+        environment: see `push`.
+        retry: how to try again; hears of what could not be done as it should.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    for attachment in layout.attachments:
+        copy(
+            f"oci:.:{attachment.name}",
+            reference,
+            which=f"@{attachment.entry['digest']}",
+            directory=layout.directory,
+            environment=environment,
+            retry=retry,
+        )
+        if not is_listed_by(reference, attachment.subject, http=http):
+            _tag(attachment, reference, scratch=scratch, environment=environment, retry=retry)
+
+
+def is_listed_by(reference: Reference, subject: Sha256, *, http: Http) -> bool:
+    """Tell whether a registry lists by itself what refers to a manifest, as far as it tells somebody without login."""
+    scheme = "http" if reference.is_loopback else "https"
+    try:
+        answer = http.get(
+            f"{scheme}://{reference.registry}/v2/{reference.name}/referrers/sha256:{subject}", accept=INDEX
+        )
+        found: Any = json.loads(answer.body) if answer.status == _OK else None
+    except (NetworkError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("mediaType") == INDEX
+
+
+def _tag(
+    attachment: Attachment,
+    reference: Reference,
+    *,
+    scratch: Path,
+    environment: Mapping[str, str],
+    retry: RetryPolicy,
+) -> None:
+    """Add an attachment to the index under the tag, unless it is there."""
+    tag = f":{tag_of(attachment.subject)}"
+    before = inspect(reference, tag, environment)
+    if lists(before, attachment):
+        return
+
+    def put(index: bytes) -> None:
+        atomic_write(scratch / "manifest.json", index)
+        copy(
+            "dir:.",
+            reference,
+            which=tag,
+            select="--multi-arch=index-only",
+            directory=scratch,
+            environment=environment,
+            retry=retry,
+        )
+
+    index = added(before, attachment)
+    try:
+        put(index)
+    except ChangedError as error:
+        plain = without_types(index, attachment)
+        if plain is None:
+            retry.note(f"`{reference.registry}/{reference.name}{tag}` is left without the SBOM: {error}")
+            return
+        put(plain)

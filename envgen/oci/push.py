@@ -1,0 +1,228 @@
+"""An image goes to a registry or into a container engine, by the programs that do this everywhere.
+
+`skopeo` was taken for registries: it asks which blobs are there and sends the others, knows the logins of docker and
+podman with their helpers, and leaves every byte as it is. What it does not always do is try again after a broken
+connection; that is done here, and costs little, since what has arrived does not travel again. The Python
+package `oras` was read (0.2.43) and not taken: it holds each blob in memory whole, writes manifests anew, which
+changes their digests, and knows one login only. A client of our own would be one more keeper of passwords.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.errors import NetworkError, UserError
+from envgen.system.process import ProcessError, run
+from envgen.system.retry import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from envgen.oci.layout import Layout
+    from envgen.system.retry import RetryPolicy
+
+_LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
+"""Registries that docker talks to without TLS; skopeo wants to be told."""
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?P<registry>(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?)/(?P<name>{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?"
+)
+"""Distribution specification, "Pulling manifests": names and tags."""
+
+_LOGGED = re.compile(r'msg="(?P<text>.*)"')
+_REFUSED = re.compile(r"unauthorized|authentication required|denied|no basic auth|\b40[13]\b", re.IGNORECASE)
+_MISSING = re.compile(r"manifest unknown|name unknown|repository name not known|\b404\b", re.IGNORECASE)
+_ADDRESS = re.compile(r"`?\bhttps?://\S+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bsha256:[0-9a-f]+|:\d+\b", re.IGNORECASE)
+"""Ports, upload numbers and digests in skopeo's messages hold any digits, so also those of a status."""
+
+
+_CHANGED = "but we cannot modify it"
+
+
+class ChangedError(UserError):
+    """This skopeo would have to change an index to copy it: it does not know all that stands in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A place in a registry: `registry/name:tag`."""
+
+    registry: str
+    name: str
+    tag: str
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read `registry[:port]/name[:tag]`; the tag is `latest` without.
+
+        Raises:
+            UserError: it is no such thing. A name without a registry, which docker takes for its own, is none.
+        """
+        found = _REFERENCE.fullmatch(text)
+        registry = found["registry"] if found else ""
+        if found is None or not ({".", ":", "["} & set(registry) or registry == "localhost"):
+            raise UserError(f"{text!r} does not name a place in a registry", hint="write REGISTRY/NAME:TAG")
+        return cls(registry=registry, name=found["name"], tag=found["tag"] or "latest")
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.name}:{self.tag}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the registry is on this machine."""
+        return _LOOPBACK.fullmatch(self.registry) is not None
+
+
+def push(layout: Layout, reference: Reference, *, environment: Mapping[str, str], retry: RetryPolicy) -> None:
+    """Send an image, all platforms of it; blobs that are there already do not travel.
+
+    Args:
+        layout: with the image.
+        reference: where to.
+        environment: of the process: logins are found through `HOME`, `XDG_RUNTIME_DIR` and `REGISTRY_AUTH_FILE`.
+        retry: how to try again.
+
+    Raises:
+        UserError: there is no skopeo, or the registry refuses the login.
+        NetworkError: it cannot be reached, breaks off, or answers with an error.
+    """
+    copy(f"oci:.:{layout.name}", reference, directory=layout.directory, environment=environment, retry=retry)
+
+
+def copy(
+    source: str,
+    reference: Reference,
+    *,
+    which: str | None = None,
+    select: str = "--all",
+    directory: Path,
+    environment: Mapping[str, str],
+    retry: RetryPolicy,
+) -> None:
+    """Let skopeo copy something into a registry, byte by byte.
+
+    Args:
+        source: as skopeo names it, relative to `directory`: a path may have a colon, which skopeo cuts it at.
+        reference: where to.
+        which: `:tag` or `@digest` instead of the reference's own tag.
+        select: which manifests of an index.
+        directory: where the source is.
+        environment: see `push`.
+        retry: how to try again.
+
+    Raises:
+        ChangedError: skopeo is too old for what is in an index.
+        UserError, NetworkError: see `push`.
+    """
+    target = f"docker://{reference.registry}/{reference.name}{which or f':{reference.tag}'}"
+    command = [
+        "skopeo", "--insecure-policy", "copy", "--quiet", select, "--preserve-digests",
+        *_tls(reference, "--dest-tls-verify=false"), source, target,
+    ]  # fmt: skip
+
+    def once() -> None:
+        try:
+            run(command, cwd=directory, env=environment)
+        except ProcessError as error:
+            raise _explained(error, reference) from error
+
+    retry.call(once, hint="what has arrived stays there: try again later")
+
+
+def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> frozenset[str]:
+    """List the digests of what a tag leads to in a registry; nothing where there is no such tag.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    top = inspect(reference, f":{reference.tag}", environment)
+    if top is None:
+        return frozenset()
+    below = [entry["digest"] for entry in top.get("manifests", ())]
+    manifests = [top, *(inspect(reference, f"@{digest}", environment) or {} for digest in below)]
+    blobs = [
+        entry["digest"]
+        for manifest in manifests
+        for entry in (*manifest.get("layers", ()), manifest.get("config"))
+        if entry
+    ]
+    return frozenset((*below, *blobs))
+
+
+def load(layout: Layout, archive: Path, engine: str, *, environment: Mapping[str, str]) -> None:
+    """Put an image into a container engine of this machine.
+
+    Args:
+        layout: with the image.
+        archive: what `write_archive` made of it.
+        engine: `podman` or `docker`.
+        environment: of the process: engines are found through `PATH`, `DOCKER_HOST` and the like.
+
+    Raises:
+        UserError: the engine is not there or refuses.
+    """
+    try:
+        run((engine, "load", "--input", archive), env=environment)
+    except ProcessError as error:
+        what = f"`{layout.name}` cannot be loaded into {engine}: {error.tail or error}"
+        raise UserError(what, hint=f"is {engine} installed and running? `{engine} info` tells") from error
+
+
+def inspect(reference: Reference, which: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
+    """Read a manifest by `:tag` or `@digest`; None where there is none.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    address = f"docker://{reference.registry}/{reference.name}{which}"
+    try:
+        done = run(
+            ("skopeo", "--insecure-policy", "inspect", "--raw", *_tls(reference, "--tls-verify=false"), address),
+            env=environment,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ProcessError as error:
+        if _says(_MISSING, error.tail):
+            return None
+        raise _explained(error, reference) from error
+    except ValueError as error:
+        raise NetworkError(f"the registry of `{reference}` answers with no manifest: {error}") from error
+    return found
+
+
+def _tls(reference: Reference, option: str) -> Sequence[str]:
+    return (option,) if reference.is_loopback else ()
+
+
+def _explained(error: ProcessError, reference: Reference) -> UserError | TransientError:
+    if error.status is None:
+        return UserError(
+            "images are pushed by `skopeo`, which cannot be started here",
+            hint="install it (apt, dnf, brew: `skopeo`), or take --archive and push that from another machine",
+        )
+    said = _last_words(error.tail)
+    if _CHANGED in error.tail:
+        return ChangedError(f"this skopeo cannot copy `{reference}` as it is", hint="skopeo 1.15 and later can")
+    if _says(_REFUSED, error.tail):
+        return UserError(
+            f"the registry refuses `{reference}`: {said}",
+            hint=f"`docker login {reference.registry}` or `podman login {reference.registry}`, and try again",
+        )
+    return TransientError(f"the registry of `{reference}` fails: {said}")
+
+
+def _says(words: re.Pattern[str], tail: str) -> bool:
+    return words.search(_ADDRESS.sub("", tail)) is not None
+
+
+def _last_words(tail: str) -> str:
+    """Take the message out of what skopeo logged last: `time="..." level=fatal msg="..."`."""
+    last = tail.strip().splitlines()[-1] if tail.strip() else "nothing"
+    found = _LOGGED.search(last)
+    return found["text"].replace('\\"', "`") if found else last

@@ -1,0 +1,198 @@
+"""Does an OCI image layout hold what it says? Every byte read again, every digest and size taken anew.
+
+Nothing of the code that writes layouts is used here: what both misunderstand, neither would see.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import zstandard
+
+from envgen.digest import Sha256
+from envgen.oci.verify_layer import Tree, read_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_EMPTY = "application/vnd.oci.empty.v1+json"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_UNREADABLE = (OSError, ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an image must keep.
+
+    Attributes:
+        layers: at most so many.
+        size: bytes of the largest layer, before compression.
+    """
+
+    layers: int
+    size: int
+
+
+def check_layout(directory: Path, *, limits: Limits) -> tuple[str, ...]:
+    """Read a layout as a runtime would, and everything in it.
+
+    Args:
+        directory: of the layout.
+        limits: what its images must keep.
+
+    Returns:
+        The faults, in the order in which they were met; none for a layout that is as it should be.
+    """
+    check = _Check(directory, limits)
+    check.run()
+    return tuple(check.faults)
+
+
+class _Check:
+    """A layout that is being read."""
+
+    def __init__(self, directory: Path, limits: Limits) -> None:
+        self._blobs = directory / "blobs" / "sha256"
+        self._directory = directory
+        self._limits = limits
+        self._used: set[str] = set()
+        self._images: set[str] = set()
+        self.faults: list[str] = []
+
+    def run(self) -> None:
+        mark = self._json(self._directory / "oci-layout")
+        if mark.get("imageLayoutVersion") != "1.0.0":
+            self.faults.append(f"oci-layout: version {mark.get('imageLayoutVersion')!r}, expected '1.0.0'")
+        index = self._json(self._directory / "index.json")
+        if not index.get("manifests"):
+            self.faults.append("index.json: no manifests")
+        self._index(index)
+        there = {path.name for path in self._blobs.glob("*")}
+        self.faults.extend(f"blobs/sha256/{name}: nothing leads to it" for name in sorted(there - self._used))
+
+    def _index(self, index: Mapping[str, Any]) -> None:
+        if index.get("schemaVersion") != 2 or index.get("mediaType") != _INDEX:  # noqa: PLR2004  the format's number
+            self.faults.append("an index is of another format")
+        for entry in index.get("manifests", ()):
+            document = self._document(entry)
+            match entry.get("mediaType"):
+                case "application/vnd.oci.image.index.v1+json":
+                    self._index(document)
+                case "application/vnd.oci.image.manifest.v1+json" if "artifactType" in document:
+                    self._artifact(document, entry)
+                case "application/vnd.oci.image.manifest.v1+json":
+                    self._manifest(document, entry)
+                case other:
+                    self.faults.append(f"{entry.get('digest')}: media type {other!r}")
+
+    def _manifest(self, manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+        name = str(entry.get("digest"))[:19]
+        self._images.add(str(entry.get("digest")))
+        if manifest.get("schemaVersion") != 2 or manifest.get("mediaType") != _MANIFEST:  # noqa: PLR2004
+            self.faults.append(f"{name}: is of another format")
+        if manifest.get("config", {}).get("mediaType") != _CONFIG:
+            self.faults.append(f"{name}: the configuration has another media type")
+        config = self._document(manifest.get("config", {}))
+        layers = manifest.get("layers", [])
+        if len(layers) > self._limits.layers:
+            self.faults.append(f"{name}: {len(layers)} layers, expected {self._limits.layers} at most")
+        if len({layer.get("mediaType") for layer in layers}) > 1:
+            self.faults.append(f"{name}: layers of several media types")
+        self.faults.extend(f"{name}: {fault}" for fault in _config_faults(config, layers, entry.get("platform")))
+        self._layers(layers, config.get("rootfs", {}).get("diff_ids", []), name)
+
+    def _artifact(self, manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+        """Read what refers to an image: anything but an image, and nothing to run."""
+        name = str(entry.get("digest"))[:19]
+        if manifest.get("schemaVersion") != 2 or manifest.get("mediaType") != _MANIFEST:  # noqa: PLR2004
+            self.faults.append(f"{name}: is of another format")
+        if manifest["artifactType"] != entry.get("artifactType"):
+            self.faults.append(
+                f"{name}: is {manifest['artifactType']!r}, and stands in the index as {entry.get('artifactType')!r}"
+            )
+        config, subject = manifest.get("config", {}), manifest.get("subject", {})
+        if config.get("mediaType") != _EMPTY or self._document(config):
+            self.faults.append(f"{name}: the configuration is not the empty one")
+        if not manifest.get("layers"):
+            self.faults.append(f"{name}: holds nothing")
+        for layer in manifest.get("layers", ()):
+            self._blob(layer)
+        if subject.get("mediaType") != _MANIFEST or str(subject.get("digest")) not in self._images:
+            self.faults.append(f"{name}: refers to {subject.get('digest')}, which is no image of this layout")
+        self._blob(subject)
+
+    def _layers(self, layers: list[Mapping[str, Any]], diff_ids: list[str], image: str) -> None:
+        tree = Tree()
+        for number, layer in enumerate(layers):
+            name = f"{image}: layer {number} ({str(layer.get('digest'))[:19]})"
+            if not self._blob(layer):
+                continue
+            try:
+                read = read_layer(self._path(layer), str(layer.get("mediaType")), name=name, tree=tree)
+            except _UNREADABLE as error:
+                self.faults.append(f"{name}: cannot be read: {error}")
+                continue
+            if diff_ids[number : number + 1] != [f"sha256:{read.diff_id}"]:
+                self.faults.append(f"{name}: DiffID is sha256:{read.diff_id}, expected {diff_ids[number : number + 1]}")
+            if read.unpacked > self._limits.size:
+                self.faults.append(f"{name}: {read.unpacked} bytes, expected {self._limits.size} at most")
+        self.faults.extend(tree.faults)
+        if len(tree.times) > 1:
+            self.faults.append(f"{image}: {len(tree.times)} different modification times")
+
+    def _document(self, descriptor: Mapping[str, Any]) -> dict[str, Any]:
+        return self._json(self._path(descriptor)) if self._blob(descriptor) else {}
+
+    def _path(self, descriptor: Mapping[str, Any]) -> Path:
+        return self._blobs / str(descriptor["digest"]).removeprefix("sha256:")
+
+    def _blob(self, descriptor: Mapping[str, Any]) -> bool:
+        """Prove digest and size of a blob; tell whether it is there at all."""
+        digest = str(descriptor.get("digest"))
+        if not _DIGEST.fullmatch(digest):
+            self.faults.append(f"{digest!r} is no digest")
+            return False
+        path = self._path(descriptor)
+        self._used.add(path.name)
+        if not path.is_file():
+            self.faults.append(f"{digest}: is missing")
+            return False
+        with path.open("rb") as stream:
+            got = Sha256.of_stream(stream)
+        if got != path.name or path.stat().st_size != descriptor.get("size"):
+            self.faults.append(
+                f"{digest}: has sha256:{got} and {path.stat().st_size} bytes, expected {descriptor.get('size')} bytes"
+            )
+        return True
+
+    def _json(self, path: Path) -> dict[str, Any]:
+        try:
+            found = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            self.faults.append(f"{path.relative_to(self._directory)}: cannot be read: {error}")
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _config_faults(config: Mapping[str, Any], layers: list[Any], platform: Mapping[str, str] | None) -> Iterator[str]:
+    """Compare a configuration with what leads to it."""
+    if config.get("rootfs", {}).get("type") != "layers":
+        yield "the configuration has no `rootfs` of layers"
+    diff_ids = config.get("rootfs", {}).get("diff_ids", [])
+    if len(diff_ids) != len(layers):
+        yield f"{len(diff_ids)} DiffIDs for {len(layers)} layers"
+    full = [entry for entry in config.get("history", ()) if not entry.get("empty_layer")]
+    if config.get("history") and len(full) != len(layers):
+        yield f"a history of {len(full)} layers for {len(layers)} layers"
+    for key in ("architecture", "os"):
+        if not config.get(key) or (platform and config[key] != platform.get(key)):
+            yield f"{key} is {config.get(key)!r}, expected {(platform or {}).get(key)!r}"

@@ -1,0 +1,121 @@
+"""Packages that envgen makes, in the store: named by their content, with the digests of the archive of each."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from envgen.convert.conda_archive import content_digest, extract_conda, write_conda
+from envgen.convert.package import read_index
+from envgen.digest import Sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from envgen.system.store import Store
+
+_FACTS = "built-packages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A package that was built.
+
+    Attributes:
+        name: conda name.
+        stem: `name-version-build`.
+        content: digest of the uncompressed content.
+        sha256: of the archive that `write_conda` makes of it.
+        md5: of that archive.
+        size: bytes of that archive.
+    """
+
+    name: str
+    stem: str
+    content: Sha256
+    sha256: Sha256
+    md5: str
+    size: int
+
+    @property
+    def key(self) -> str:
+        """Name of the extracted package in the store."""
+        return content_key(self.stem, self.content)
+
+
+def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
+    """Have a package in the store that `make` builds, and know what its archive would be.
+
+    Whoever wants the same one waits for the first: the outputs of one recipe are asked for side by side, and each
+    asks for all of them.
+
+    Args:
+        store: keeps the package under its content, and the facts under `inputs`.
+        inputs: names everything that determines the package.
+        make: fills an empty folder with the extracted package.
+    """
+    if known := _kept(store, inputs):
+        return known
+    with store.making(f"built-{inputs}"):
+        return _kept(store, inputs) or _build(store, inputs, make)
+
+
+def _kept(store: Store, inputs: str) -> Built | None:
+    """Find a package that was built before and is still in the store as it was."""
+    facts = _known(store, inputs)
+    return facts if facts and store.package(facts.key) and not store.altered(facts.key) else None
+
+
+def _build(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
+    with store.view() as folder:
+        made = folder / "package"
+        made.mkdir()
+        make(made)
+        facts = _describe(made, folder)
+        store.ensure_package(facts.key, lambda dest: _move(made, dest))
+    store.put(_FACTS, inputs, json.dumps(asdict(facts)).encode())
+    return facts
+
+
+def content_key(stem: str, content: Sha256) -> str:
+    """Name a built package in the store."""
+    return f"{stem}-{content[:16]}"
+
+
+def extract_artifact(store: Store, artifact: Path, filename: str, dest: Path) -> None:
+    """Extract an archive that the store keeps: its form is told by its name, which artifacts lack.
+
+    Raises:
+        ArtifactError: as `extract_conda` says.
+    """
+    with store.view() as folder:
+        archive = folder / filename
+        archive.symlink_to(artifact)
+        extract_conda(archive, dest)
+
+
+def _known(store: Store, inputs: str) -> Built | None:
+    found = store.cached(_FACTS, inputs)
+    if found is None:
+        return None
+    facts = json.loads(found)
+    return Built(**{**facts, "content": Sha256(facts["content"]), "sha256": Sha256(facts["sha256"])})
+
+
+def _describe(made: Path, folder: Path) -> Built:
+    index = read_index(made)
+    stem = f"{index['name']}-{index['version']}-{index['build']}"
+    content = content_digest(made)
+    with tempfile.TemporaryFile(dir=folder) as out:
+        archive = write_conda(made, out, stem=stem)
+    return Built(
+        name=index["name"], stem=stem, content=content, sha256=archive.sha256, md5=archive.md5, size=archive.size
+    )
+
+
+def _move(made: Path, dest: Path) -> None:
+    for path in made.iterdir():
+        path.rename(dest / path.name)

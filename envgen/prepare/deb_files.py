@@ -1,0 +1,80 @@
+"""Debian packages at hand: which archive to ask, and having the files in the store."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from envgen.errors import GoneError, UserError
+from envgen.project import shipped
+from envgen.sources.debian import DebianArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from envgen.debs import Deb
+    from envgen.project.context import Context
+
+_DOWNLOADS = 6
+"""Small files from one mirror at once: enough to hide the way there and back, few enough to be polite."""
+
+
+def debian_archive(context: Context, suites: Iterable[str]) -> DebianArchive:
+    """Open some suites of Debian, trusted by the keys that ship or by those that `ENVGEN_DEBIAN_KEYRING` names."""
+    own = context.environment.get("ENVGEN_DEBIAN_KEYRING")
+    try:
+        keys = (Path(own).read_bytes(),) if own else shipped.debian_keys()
+    except OSError as error:
+        raise UserError(f"ENVGEN_DEBIAN_KEYRING: {error}", hint="unset it to use the keys that ship") from error
+    return DebianArchive(
+        http=context.http,
+        store=context.store,
+        mirrors=context.mirrors,
+        suites=tuple(suites),
+        keys=keys,
+        now=context.now,
+    )
+
+
+def fetch_debs(
+    context: Context, debs: Collection[Deb], archive: DebianArchive, *, architecture: str
+) -> dict[Deb, Path]:
+    """Have Debian packages in the store, verified.
+
+    Raises:
+        GoneError: one is no longer offered.
+        NetworkError, IntegrityError: as the archive says.
+    """
+    missing = [deb for deb in debs if not context.store.artifact(deb.sha256)]
+    total = sum(deb.size for deb in missing)
+    with context.reporter.progress("Debian packages", total=total) as bar, ThreadPoolExecutor(_DOWNLOADS) as pool:
+
+        def fetch(deb: Deb) -> Path:
+            source = partial(_download, context, archive, deb, architecture=architecture, advance=bar.advance)
+            return context.store.ensure_artifact(deb.sha256, source)
+
+        return dict(zip(debs, pool.map(fetch, debs), strict=True))
+
+
+def _download(
+    context: Context,
+    archive: DebianArchive,
+    deb: Deb,
+    out: BinaryIO,
+    *,
+    architecture: str,
+    advance: Callable[[int], None],
+) -> None:
+    """Download a Debian package from where it is locked, else from where the same bytes are offered now."""
+    try:
+        context.http.download(archive.locate(deb), out, expected=deb.sha256, size=deb.size, advance=advance)
+    except GoneError as error:
+        moved = archive.find(deb, architecture=architecture)
+        if moved is None or moved.url == deb.url:
+            raise GoneError(
+                f"`{deb.name}` {deb.version} is no longer offered by Debian",
+                hint="`envgen lock` takes its successor, and leaves the rest as it is",
+            ) from error
+        context.http.download(archive.locate(moved), out, expected=deb.sha256, size=deb.size, advance=advance)

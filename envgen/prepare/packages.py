@@ -1,0 +1,99 @@
+"""The packages of a lock in the store, ready to be linked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from envgen.convert.package import record_of
+from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.prefix.contents import LinkPackage
+from envgen.prepare.plan import Artifact, Plan, make_plan, wheel_of
+from envgen.records import BuiltPackage, ChannelPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from envgen.lock.debian_lock import DebianLock
+    from envgen.lock.model import LockedWheel
+    from envgen.prefix.inventory import InstalledPackage
+    from envgen.prepare.plan import Item
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+    from envgen.records import Origin
+
+
+def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
+    """Say of each recipe which files building it takes."""
+    found: dict[str, tuple[Artifact, ...]] = {}
+    for package in debian.packages if debian else ():
+        artifact = Artifact(filename=package.path.rpartition("/")[2], sha256=package.sha256, size=package.size)
+        for recipe in package.used_by:
+            found[recipe] = (*found.get(recipe, ()), artifact)
+    return found
+
+
+def plan(
+    context: Context,
+    items: Iterable[Item],
+    *,
+    installed: Iterable[InstalledPackage] = (),
+    unfinished: bool = False,
+    reinstall: Collection[str] = frozenset(),
+) -> Plan:
+    """Compare a lock with the store and a prefix, none by default; see `make_plan`.
+
+    A package of the store with a file that was written to since counts as not there. That happens where somebody
+    edits an environment: its files are links to those of the store.
+    """
+    store = context.store
+
+    def has_package(key: str) -> bool:
+        altered = store.altered(key)
+        if altered:
+            context.reporter.note(f"`{key}` was edited in the cache, through an environment; it is made anew")
+        return not altered and store.package(key) is not None
+
+    return make_plan(
+        items,
+        has_artifact=lambda sha: store.artifact(sha) is not None,
+        has_package=has_package,
+        installed=installed,
+        unfinished=unfinished,
+        reinstall=reinstall,
+    )
+
+
+def link_packages(context: Context, items: Iterable[Item], pair: LockPair) -> list[LinkPackage]:
+    """Describe packages to the linker; the store must have them."""
+    return [_link_package(context, item, pair) for item in items]
+
+
+def address(package: LockedConda, pair: LockPair) -> str:
+    """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
+    return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
+
+
+def _link_package(context: Context, item: Item, pair: LockPair) -> LinkPackage:
+    directory = context.store.need_package(item.wanted.key)
+    package = item.package
+    if isinstance(package, LockedConda):
+        origin = ChannelPackage(url=address(package, pair), md5=package.md5, sha256=package.sha256, size=package.size)
+        # a channel corrects dependencies in its repodata, which the archive does not know of
+        depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
+        return LinkPackage(record=replace(record_of(directory, origin), depends=depends), directory=directory)
+    return LinkPackage(record=record_of(directory, _origin(package)), directory=directory)
+
+
+def _origin(package: LockedBuilt | LockedWheel) -> Origin:
+    if isinstance(package, LockedBuilt):
+        return BuiltPackage(
+            recipe=package.recipe,
+            filename=package.filename,
+            md5=package.md5,
+            sha256=package.sha256,
+            content=package.content,
+            size=package.size or 0,
+        )
+    return wheel_of(package)

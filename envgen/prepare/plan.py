@@ -1,0 +1,174 @@
+"""What `create` will do, as data, before anything moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from envgen.convert.wheel import package_key
+from envgen.lock.model import LockedBuilt, LockedConda, LockedPackage, LockedWheel
+from envgen.prefix.changes import PrefixChanges, Wanted, compare
+from envgen.records import Wheel
+from envgen.wheels import package_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from envgen.digest import Sha256
+    from envgen.lock.model import Lock
+    from envgen.names import NameTable
+    from envgen.prefix.inventory import InstalledPackage
+
+
+class Work(StrEnum):
+    """How a package gets into the store."""
+
+    EXTRACT = "extract"
+    CONVERT = "convert"
+    BUILD = "build"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file to have in the store.
+
+    Attributes:
+        filename: as its source has it.
+        sha256: of the file.
+        size: bytes, where the lock says so.
+    """
+
+    filename: str
+    sha256: Sha256
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A locked package with what is known of it before it is there.
+
+    Attributes:
+        package: the lock's entry.
+        wanted: what a prefix shall hold, and the key of the extracted package in the store.
+        work: how it gets there.
+        artifacts: what it is made from: one wheel, one archive, or the files of a recipe.
+    """
+
+    package: LockedPackage
+    wanted: Wanted
+    work: Work
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done, sorted by name.
+
+    Attributes:
+        items: every package of the lock.
+        fetch: artifacts that the store lacks and that something below needs; each once.
+        prepare: packages that the store lacks, to be extracted, converted or built.
+        changes: what comes into the prefix, goes from it and stays.
+        unfinished: whether an interrupted run left something to clean up in the prefix.
+    """
+
+    items: tuple[Item, ...]
+    fetch: tuple[Artifact, ...]
+    prepare: tuple[Item, ...]
+    changes: PrefixChanges
+    unfinished: bool = False
+
+    @property
+    def fetch_size(self) -> int:
+        """Bytes to download, as far as the lock knows them."""
+        return sum(artifact.size or 0 for artifact in self.fetch)
+
+    @property
+    def sizes_known(self) -> bool:
+        """Whether the lock knows the size of everything there is to download."""
+        return all(artifact.size is not None for artifact in self.fetch)
+
+    def __bool__(self) -> bool:
+        return bool(self.changes) or self.unfinished
+
+    def preparing(self, work: Work) -> tuple[Item, ...]:
+        """List the packages that the store lacks and gets in one way."""
+        return tuple(item for item in self.prepare if item.work is work)
+
+
+def items_of(lock: Lock, names: NameTable, *, materials: Mapping[str, tuple[Artifact, ...]]) -> tuple[Item, ...]:
+    """Say of each package of a lock what it is called in conda's world and what it is made from; sorted by name.
+
+    Args:
+        lock: for one platform.
+        names: the shipped table; the lock's own pairs go on top.
+        materials: recipe -> the files that building it takes (`.deb`s).
+    """
+    table = names.overridden(lock.names)
+    found = (_item(package, lock, table, materials) for package in lock.packages)
+    return tuple(sorted(found, key=lambda item: item.wanted.name))
+
+
+def make_plan(
+    items: Iterable[Item],
+    *,
+    has_artifact: Callable[[Sha256], bool],
+    has_package: Callable[[str], bool],
+    installed: Iterable[InstalledPackage],
+    unfinished: bool = False,
+    reinstall: Collection[str] = frozenset(),
+) -> Plan:
+    """Compare a lock with the store and a prefix.
+
+    Where nothing changes, nothing is fetched, however empty the store is. Where anything does, the store must have
+    every package: who owns a path that several bring is decided over all of them.
+
+    Args:
+        items: from `items_of`.
+        has_artifact: whether the store has a file.
+        has_package: whether the store has an extracted package.
+        installed: what the prefix holds.
+        unfinished: whether the last change of the prefix was interrupted.
+        reinstall: names of installed packages that come anew, for their files are damaged.
+    """
+    every = tuple(items)
+    changes = compare((item.wanted for item in every), installed, reinstall=reinstall)
+    prepare = tuple(item for item in every if (changes or unfinished) and not has_package(item.wanted.key))
+    needed = {artifact.sha256: artifact for item in prepare for artifact in item.artifacts}
+    fetch = tuple(artifact for artifact in needed.values() if not has_artifact(artifact.sha256))
+    return Plan(items=every, fetch=fetch, prepare=prepare, changes=changes, unfinished=unfinished)
+
+
+def wheel_of(locked: LockedWheel) -> Wheel:
+    """Turn a lock's entry back into the wheel that was chosen."""
+    return Wheel(
+        project=locked.project,
+        version=locked.version,
+        filename=locked.filename,
+        sha256=locked.sha256,
+        size=locked.size,
+        requires=dict(locked.requires),
+    )
+
+
+def _item(package: LockedPackage, lock: Lock, names: NameTable, materials: Mapping[str, tuple[Artifact, ...]]) -> Item:
+    if isinstance(package, LockedWheel):
+        return _wheel_item(package, lock, names)
+    digest = package.content if isinstance(package, LockedBuilt) else package.sha256
+    stem = f"{package.name}-{package.version}-{package.build}"
+    wanted = Wanted(name=package.name, version=package.version, build=package.build, key=f"{stem}-{digest[:16]}")
+    if isinstance(package, LockedConda):
+        return Item(package=package, wanted=wanted, work=Work.EXTRACT, artifacts=(_file(package),))
+    return Item(package=package, wanted=wanted, work=Work.BUILD, artifacts=materials.get(package.recipe, ()))
+
+
+def _wheel_item(locked: LockedWheel, lock: Lock, names: NameTable) -> Item:
+    found = package_id(locked, target=lock.target, names=names)
+    key = package_key(wheel_of(locked), target=lock.target, names=names, python_full=lock.marker_python)
+    wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
+    return Item(package=locked, wanted=wanted, work=Work.CONVERT, artifacts=(_file(locked),))
+
+
+def _file(package: LockedConda | LockedWheel) -> Artifact:
+    return Artifact(filename=package.filename, sha256=package.sha256, size=package.size)

@@ -1,0 +1,183 @@
+"""What a plan lacks comes into the store: downloaded, and made into extracted packages while others still travel."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
+
+from envgen.convert.wheel import convert
+from envgen.errors import EnvgenError
+from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
+from envgen.prepare import recipe_packages
+from envgen.prepare.built import extract_artifact
+from envgen.prepare.packages import address
+from envgen.prepare.plan import wheel_of
+from envgen.prepare.wheel_index import wheel_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from envgen.events import Progress
+    from envgen.names import NameTable
+    from envgen.prepare.plan import Item, Plan
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+    from envgen.sources.pypi import WheelIndex
+
+_DOWNLOADS = 6
+"""Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
+
+_GRACE = 0.5
+"""Seconds for running work to throw away what it has begun once something has gone wrong, or somebody said stop."""
+
+
+class _StoppedError(Exception):
+    """Other work has failed, or the user said stop: nobody waits for this piece of it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stoppable:
+    """Progress through which work hears, at each piece of a file, that it is to stop."""
+
+    shown: Progress
+    stop: threading.Event
+
+    def advance(self, amount: int) -> None:
+        """Tell how much more is done.
+
+        Raises:
+            _StoppedError: no more is wanted.
+        """
+        if self.stop.is_set():
+            raise _StoppedError
+        self.shown.advance(amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What every piece of work needs to know."""
+
+    context: Context
+    pair: LockPair
+    names: NameTable
+    index: WheelIndex
+    fetched: _Stoppable
+    made: _Stoppable
+
+
+def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
+    """Have every package that the plan links in the store.
+
+    Downloads and conversions overlap; the largest come first, so that none of them is what all wait for in the end.
+
+    Raises:
+        GoneError: a locked artifact is no longer offered.
+        NetworkError, IntegrityError: as sources and builders say; the first fault stops the rest. Work that hears
+            nothing, as of a server that sends nothing, is left behind in its thread.
+    """
+    if not plan.prepare:
+        return
+    stop = threading.Event()
+    lines, hands = ThreadPoolExecutor(_DOWNLOADS), _makers()
+    with _job(context, plan, pair, stop) as job:
+        fetched: dict[Future[None], Item] = {}
+        made: list[Future[None]] = []
+        try:
+            fetched = {lines.submit(_fetch, job, item): item for item in sorted(plan.prepare, key=_size, reverse=True)}
+            for done in as_completed(fetched):
+                done.result()
+                made.append(hands.submit(_make, job, fetched[done]))
+                _raise_failures(made)
+            for done in as_completed(made):
+                done.result()
+        finally:
+            stop.set()
+            for pool in (lines, hands):
+                pool.shutdown(wait=False, cancel_futures=True)
+            wait([*fetched, *made], timeout=_GRACE)
+
+
+def _size(item: Item) -> int:
+    return sum(artifact.size or 0 for artifact in item.artifacts)
+
+
+def _raise_failures(running: list[Future[None]]) -> None:
+    """Raise the error of a piece of work that has failed already, rather than after everything else."""
+    for one in running:
+        if one.done():
+            one.result()
+
+
+@contextmanager
+def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event) -> Iterator[_Job]:
+    report = context.reporter
+    downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
+    packages = report.progress("unpacking", total=sum(map(_size, plan.prepare)) if plan.sizes_known else None)
+    with wheel_index(context) as index, downloads as fetched, packages as made:
+        names = context.names.overridden(pair.lock.names)
+        yield _Job(
+            context=context,
+            pair=pair,
+            names=names,
+            index=index,
+            fetched=_Stoppable(shown=fetched, stop=stop),
+            made=_Stoppable(shown=made, stop=stop),
+        )
+
+
+def _makers() -> ThreadPoolExecutor:
+    """Inflating and hashing let go of the interpreter's lock, so one thread a core keeps the machine busy."""
+    return ThreadPoolExecutor(os.cpu_count() or 1)
+
+
+def _fetch(job: _Job, item: Item) -> None:
+    """Have what a package is made from in the store; what a recipe takes is fetched when it is built."""
+    package = item.package
+    if isinstance(package, LockedBuilt):
+        return
+
+    def download(out: BinaryIO) -> None:
+        url = job.index.locate(wheel_of(package)) if isinstance(package, LockedWheel) else address(package, job.pair)
+        job.context.http.download(url, out, expected=package.sha256, size=package.size, advance=job.fetched.advance)
+
+    job.context.store.ensure_artifact(package.sha256, download)
+
+
+def _make(job: _Job, item: Item) -> None:
+    package = item.package
+    match package:
+        case LockedBuilt():
+            recipe_packages.prepare_built(job.context, package, job.pair)
+            job.made.advance(_size(item))
+        case LockedWheel():
+            job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))
+        case LockedConda():
+            extract = partial(extract_artifact, job.context.store, _have(job, package), package.filename)
+            job.context.store.ensure_package(item.wanted.key, extract)
+
+
+def _have(job: _Job, package: LockedWheel | LockedConda) -> Path:
+    found = job.context.store.artifact(package.sha256)
+    if found is None:
+        raise EnvgenError(f"{package.filename} vanished from the store while it was needed")
+    return found
+
+
+def _convert(job: _Job, package: LockedWheel, dest: Path) -> None:
+    lock = job.pair.lock
+    convert(
+        _have(job, package),
+        wheel_of(package),
+        target=lock.target,
+        names=job.names,
+        dest=dest,
+        extras=lock.extras.get(package.project, ()),
+        python_full=lock.marker_python,
+        advance=job.made.advance,
+    )

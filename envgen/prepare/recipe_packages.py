@@ -1,0 +1,212 @@
+"""Recipes at work: what they make for a platform, and having it in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envgen.convert.deb import build_debian_recipe, build_empty
+from envgen.convert.deb_plan import describe
+from envgen.convert.package import record_of
+from envgen.errors import DigestMismatchError, GoneError, LockError
+from envgen.prepare.built import content_key, ensure_built, extract_artifact
+from envgen.prepare.deb_files import debian_archive, fetch_debs
+from envgen.project import shipped
+from envgen.project.spec_faults import fault_of
+from envgen.records import BuiltPackage, Record
+from envgen.sources.recipes import DEBIAN, read_debian_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from envgen.convert.deb_plan import DebianRecipePackage
+    from envgen.debs import Deb
+    from envgen.errors import SpecError
+    from envgen.lock.model import LockedBuilt
+    from envgen.manifest.debian_recipe import DebianRecipe
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.platforms import Platform
+    from envgen.prepare.built import Built
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+    from envgen.sources.debian import DebianArchive
+    from envgen.sources.debian_closure import Replaced
+    from envgen.sources.recipes import Recipe
+
+_BUILDER = 1
+"""Counts changes of how `recipe.yaml` is built that change the bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeOutput:
+    """What a recipe makes for one platform.
+
+    Attributes:
+        recipe: where it is written.
+        records: the packages that come out, built and digested.
+        suites: of Debian, where it takes packages from there.
+        debs: the Debian packages that go in, sorted by name.
+        replaced: Debian packages that could not be kept as locked.
+    """
+
+    recipe: Recipe
+    records: tuple[Record, ...]
+    suites: tuple[str, ...] = ()
+    debs: tuple[Deb, ...] = ()
+    replaced: tuple[Replaced, ...] = ()
+
+
+def make(
+    context: Context, recipe: Recipe, *, spec: EnvSpec, platform: Platform, keep: Collection[Deb] = ()
+) -> RecipeOutput:
+    """Resolve, fetch and build a recipe, or take from the store what was built before.
+
+    Args:
+        context: the world.
+        recipe: to make.
+        spec: which asks for it.
+        platform: to make it for; need not be this machine's.
+        keep: Debian packages that are locked, taken again as long as a suite offers them.
+
+    Raises:
+        UserError: the recipe has faults, or its script fails, or Debian has nothing for the platform.
+        UnsatisfiableError, NetworkError, IntegrityError: as the sources and the builder say.
+    """
+    if not recipe.is_debian:
+        return RecipeOutput(recipe=recipe, records=(_record(context, recipe, _build(context, recipe, platform)),))
+    if not platform.is_linux:
+        raise _not_for(context, recipe, spec, platform)
+    bundle = read_debian_recipe(recipe)
+    archive = debian_archive(context, bundle.suites)
+    closure = archive.closure(bundle.packages, architecture=platform.debian_arch, exclude=bundle.exclude, keep=keep)
+    built = _build_debian_recipe(context, bundle, closure.debs, archive, platform=platform)
+    return RecipeOutput(
+        recipe=recipe,
+        records=tuple(_record(context, recipe, facts) for facts in built),
+        suites=bundle.suites,
+        debs=closure.debs,
+        replaced=closure.replaced,
+    )
+
+
+def _not_for(context: Context, recipe: Recipe, spec: EnvSpec, platform: Platform) -> SpecError:
+    return fault_of(
+        context,
+        spec,
+        keys=("platforms", platform),
+        what=f"`{recipe.name}` is made of Debian's packages by `recipes/{recipe.name}/{DEBIAN}`, "
+        f"so it exists for Linux only, not for {platform}",
+        hint="add `channels: [conda-forge]`",
+    )
+
+
+def prepare_built(context: Context, package: LockedBuilt, pair: LockPair) -> None:
+    """Have a locked package in the store: from the channel that publishes such packages, else built again.
+
+    Raises:
+        GoneError: a locked Debian package is no longer offered.
+        IntegrityError: what was built is not what is locked.
+        LockError: the recipe or the Debian lock is missing.
+        NetworkError: a channel or an archive cannot be reached.
+    """
+    if not _fetch_published(context, package):
+        _rebuild(context, package, pair)
+
+
+def _fetch_published(context: Context, package: LockedBuilt) -> bool:
+    """Take a locked package's own archive from `ENVGEN_CHANNEL`; tell whether it is there.
+
+    Another archive of the same name counts as not there: what is built instead has to have the locked content.
+    """
+    if not context.mirrors.find("ENVGEN_CHANNEL"):
+        return False
+    url = context.mirrors.expand(package.url)
+    try:
+        # without the locked size: an archive of another one is another archive, not a broken transfer
+        archive = context.store.ensure_artifact(
+            package.sha256, lambda out: context.http.download(url, out, expected=package.sha256)
+        )
+    except (GoneError, DigestMismatchError):
+        context.reporter.note(f"`{package.filename}` is built here: the channel does not have it as it is locked")
+        return False
+    key = content_key(f"{package.name}-{package.version}-{package.build}", package.content)
+    context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package.filename))
+    return True
+
+
+def _rebuild(context: Context, package: LockedBuilt, pair: LockPair) -> None:
+    recipe = shipped.recipes(context.root).get(package.recipe)
+    if recipe is None:
+        raise LockError(
+            f"`{package.name}` cannot be built: there is no recipe `{package.recipe}`", hint="run `envgen lock`"
+        )
+    facts = next((one for one in _build_locked(context, recipe, pair) if one.name == package.name), None)
+    if facts is None:
+        raise LockError(f"the recipe `{recipe.name}` makes no `{package.name}` any more", hint="run `envgen lock`")
+    if facts.content != package.content:
+        raise DigestMismatchError(
+            what=f"the content of `{package.name}`",
+            where=f"recipe `{recipe.name}`",
+            expected=package.content,
+            got=facts.content,
+            hint=f"if another version of envgen locked it: `envgen lock --upgrade {package.name}`",
+        )
+    if facts.sha256 != package.sha256:
+        context.reporter.note(f"`{package.name}` has the locked content; its archive compresses otherwise here")
+
+
+def _build_locked(context: Context, recipe: Recipe, pair: LockPair) -> list[Built]:
+    platform = pair.lock.platform
+    if not recipe.is_debian:
+        return [_build(context, recipe, platform)]
+    if pair.debian is None:
+        raise LockError(f"recipe `{recipe.name}` cannot be built: the Debian lock is missing", hint="run `envgen lock`")
+    bundle = read_debian_recipe(recipe)
+    archive = debian_archive(context, bundle.suites)
+    return _build_debian_recipe(context, bundle, pair.debian.used_by(recipe.name), archive, platform=platform)
+
+
+def _build(context: Context, recipe: Recipe, platform: Platform) -> Built:
+    """Have the package of a `recipe.yaml` in the store."""
+    # rattler-build takes 0.2 s to import, and most environments have no such recipe
+    from envgen.convert.recipe_build import build_recipe  # noqa: PLC0415
+
+    def fill(dest: Path) -> None:
+        with context.store.view() as work:
+            build_recipe(recipe.folder, platform=platform, dest=dest, work=work)
+
+    with context.reporter.progress(f"building recipe `{recipe.name}`", total=None, unit="packages"):
+        return ensure_built(context.store, f"{recipe.name}-{platform}-{_BUILDER}-{recipe.digest[:32]}", fill)
+
+
+def _build_debian_recipe(
+    context: Context, bundle: DebianRecipe, debs: Collection[Deb], archive: DebianArchive, *, platform: Platform
+) -> list[Built]:
+    """Have the packages of a bundle in the store."""
+
+    def fill(dest: Path) -> None:
+        files = fetch_debs(context, debs, archive, architecture=platform.debian_arch)
+        build_debian_recipe(bundle, files, platform=platform, dest=dest)
+
+    main, *others = describe(bundle, debs, platform=platform)
+    makers: dict[str, Callable[[Path], object]] = {main.key: fill}
+    makers |= {other.key: partial(_build_empty, other, bundle, platform) for other in others}
+    return [ensure_built(context.store, key, maker) for key, maker in makers.items()]
+
+
+def _build_empty(package: DebianRecipePackage, bundle: DebianRecipe, platform: Platform, dest: Path) -> None:
+    build_empty(package, bundle, platform=platform, dest=dest)
+
+
+def _record(context: Context, recipe: Recipe, facts: Built) -> Record:
+    origin = BuiltPackage(
+        recipe=recipe.name,
+        filename=f"{facts.stem}.conda",
+        md5=facts.md5,
+        sha256=facts.sha256,
+        content=facts.content,
+        size=facts.size,
+    )
+    return record_of(context.store.need_package(facts.key), origin)

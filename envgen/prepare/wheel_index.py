@@ -1,0 +1,111 @@
+"""The wheels of locks at their index: where each is, and what each says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from envgen.errors import ArtifactError
+from envgen.metadata import parse_metadata
+from envgen.prepare.plan import wheel_of
+from envgen.sources import metadata_cache
+from envgen.sources.pypi import WheelIndex
+from envgen.urls import without_login
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from envgen.digest import Sha256
+    from envgen.lock.model import Lock, LockedWheel
+    from envgen.metadata import WheelMetadata
+    from envgen.project.context import Context
+
+_REQUESTS = 8
+"""Project pages at once: enough to hide the way there and back."""
+
+
+def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
+    """Find the address of every wheel, without any login in it: sha256 -> URL.
+
+    Raises:
+        GoneError: the index no longer offers one of them.
+        NetworkError: the index cannot be reached.
+    """
+    wheels = _once(wheel for lock in locks for wheel in lock.wheels)
+    label = "looking wheels up"
+    with (
+        wheel_index(context) as index,
+        context.reporter.progress(label, total=len(wheels), unit="wheels") as bar,
+        ThreadPoolExecutor(_REQUESTS) as pool,
+    ):
+
+        def one(wheel: LockedWheel) -> str:
+            url = index.locate(wheel_of(wheel))
+            bar.advance(1)
+            return without_login(url)
+
+        return dict(zip((wheel.sha256 for wheel in wheels), pool.map(one, wheels), strict=True))
+
+
+def metadata_of(context: Context, wheels: Iterable[LockedWheel], *, fetch: bool) -> dict[Sha256, WheelMetadata]:
+    """Read METADATA of wheels: sha256 -> what it says; without those that cannot be had or say nothing valid.
+
+    Args:
+        context: the world.
+        wheels: any, some perhaps twice.
+        fetch: ask the index for what the cache lacks.
+
+    Raises:
+        NetworkError: the index cannot be reached.
+    """
+    every = _once(wheels)
+    known = {
+        wheel.sha256: raw for wheel in every if (raw := metadata_cache.known(context.store, wheel.sha256)) is not None
+    }
+    found = {sha: parsed for sha, raw in known.items() if (parsed := _parsed(raw)) is not None}
+    missing = [wheel for wheel in every if wheel.sha256 not in known]
+    if missing and fetch:
+        found |= asyncio.run(_fetch_all(context, missing))
+    return found
+
+
+async def _fetch_all(context: Context, wheels: Collection[LockedWheel]) -> dict[Sha256, WheelMetadata]:
+    label = "reading metadata of wheels"
+    with wheel_index(context) as index, context.reporter.progress(label, total=len(wheels), unit="wheels") as bar:
+
+        async def one(wheel: LockedWheel) -> tuple[Sha256, WheelMetadata | None]:
+            page = await index.page(wheel.project)
+            file = next((f for f in page.all_files() if f.sha256 == wheel.sha256), None) if page else None
+            try:
+                return wheel.sha256, await index.metadata(file) if file else None
+            except ArtifactError:
+                return wheel.sha256, None
+            finally:
+                bar.advance(1)
+
+        answers = await asyncio.gather(*map(one, wheels))
+    return {sha: metadata for sha, metadata in answers if metadata is not None}
+
+
+@contextmanager
+def wheel_index(context: Context) -> Iterator[WheelIndex]:
+    """Open the wheel index of this machine."""
+    index = WheelIndex(http=context.http, store=context.store, base_url=context.mirrors.resolve("ENVGEN_PYPI"))
+    try:
+        yield index
+    finally:
+        index.close()
+
+
+def _once(wheels: Iterable[LockedWheel]) -> list[LockedWheel]:
+    """List each file once."""
+    return list({wheel.sha256: wheel for wheel in wheels}.values())
+
+
+def _parsed(raw: bytes) -> WheelMetadata | None:
+    try:
+        return parse_metadata(raw)
+    except ArtifactError:
+        return None

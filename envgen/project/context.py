@@ -1,0 +1,117 @@
+"""What every verb works with: one frozen value, made once from what the process was given."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.errors import UserError
+from envgen.events import NullReporter
+from envgen.manifest.select import find_root
+from envgen.project import shipped
+from envgen.system.mirrors import Mirrors
+from envgen.system.store import Store, store_root
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+
+    from envgen.events import Reporter
+    from envgen.names import NameTable
+    from envgen.system.http import Http
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The world as the verbs see it.
+
+    Attributes:
+        root: the project: the nearest folder at or above the working directory that has `environments/`.
+        directory: the working directory; paths that a person gives count from here.
+        environment: the process's environment variables.
+        home: the user's home directory.
+        now: the moment the process started, aware.
+        reporter: receives progress and remarks.
+        store: artifacts, packages and small facts on this machine.
+        connect: opens the network, once.
+        mirrors: what the placeholders of locks stand for on this machine.
+        names: the shipped name table.
+    """
+
+    root: Path
+    directory: Path
+    environment: Mapping[str, str]
+    home: Path
+    now: dt.datetime
+    reporter: Reporter
+    store: Store
+    connect: Callable[[], Http]
+    mirrors: Mirrors
+    names: NameTable
+
+    @property
+    def http(self) -> Http:
+        """The network."""
+        return self.connect()
+
+    @property
+    def locks(self) -> Path:
+        """Where the project keeps its locks."""
+        return self.root / "locks"
+
+    def relative(self, path: Path) -> str:
+        """Write a path of the project as people know it: from the project's root, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+
+def open_context(
+    *,
+    directory: Path,
+    environment: Mapping[str, str],
+    now: dt.datetime,
+    reporter: Reporter | None = None,
+    anywhere: bool = False,
+) -> Context:
+    """Open the world for a process that was started in `directory`.
+
+    Args:
+        directory: where.
+        environment: the process's variables.
+        now: the time, aware.
+        reporter: receives progress and remarks.
+        anywhere: be content outside a project, whose root is then taken to be `directory`.
+
+    Raises:
+        UserError: no project at or above `directory`, or the cache cannot be used.
+    """
+    told = reporter or NullReporter()
+    home = Path(environment.get("HOME") or Path.home())
+    return Context(
+        root=_root(directory, anywhere=anywhere),
+        directory=directory,
+        environment=environment,
+        home=home,
+        now=now,
+        reporter=told,
+        store=Store(store_root(environment, home)),
+        connect=functools.cache(lambda: _connect(environment, told)),
+        mirrors=Mirrors(environment=environment, home=home),
+        names=shipped.name_table(),
+    )
+
+
+def _root(directory: Path, *, anywhere: bool) -> Path:
+    try:
+        return find_root(directory)
+    except UserError:
+        if anywhere:
+            return directory
+        raise
+
+
+def _connect(environment: Mapping[str, str], reporter: Reporter) -> Http:
+    from envgen.system.http import Http  # noqa: PLC0415  its library takes 80 ms, and many verbs never use it
+
+    return Http(environment=environment, reporter=reporter)

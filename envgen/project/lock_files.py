@@ -1,0 +1,191 @@
+"""The lock files of a project: finding, reading, and whether they are true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+from envgen.errors import LockError, UserError
+from envgen.lock.base_request import stale_base
+from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
+from envgen.lock.model import Lock, file_name
+from envgen.lock.read import read_lock
+from envgen.project import shipped
+from envgen.system.fs import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.platforms import Platform
+    from envgen.project.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockPair:
+    """The two files that belong together.
+
+    Attributes:
+        path: of the conda-lock file.
+        lock: what it says.
+        debian: the Debian lock beside it, where there is one.
+        debian_digest: of its text.
+    """
+
+    path: Path
+    lock: Lock
+    debian: DebianLock | None
+    debian_digest: Sha256 | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What writing a pair of files changed: paths of files that have another text now, and of those that are gone."""
+
+    changed: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
+
+
+def write_pair(path: Path, text: str, *, beside: Path, debian_text: str | None) -> Written:
+    """Write both files of a lock where they change: the Debian lock first, since the other one holds its digest.
+
+    Args:
+        path: of the conda-lock file.
+        text: of it.
+        beside: path of the Debian lock.
+        debian_text: of it; None removes the file, which would belong to no lock any more.
+    """
+    is_there = beside.exists()
+    if debian_text is None:
+        beside.unlink(missing_ok=True)
+    texts = ((beside, debian_text), (path, text))
+    changed = [file for file, content in texts if content is not None and _write_text(file, content)]
+    return Written(changed=tuple(changed), removed=(beside,) if is_there and debian_text is None else ())
+
+
+def _write_text(path: Path, text: str) -> bool:
+    """Write a file unless it has this text already; tell whether it changed."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return False
+    path.parent.mkdir(exist_ok=True)
+    atomic_write(path, text)
+    return True
+
+
+def lock_path(context: Context, spec: EnvSpec, platform: Platform) -> Path:
+    """Say where the lock of an environment is."""
+    return context.locks / file_name(spec.name, platform)
+
+
+def find_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair | None:
+    """Read the lock of an environment; None where there is none.
+
+    Raises:
+        LockError: it is there and cannot be read.
+    """
+    path = lock_path(context, spec, platform)
+    text = _text(path)
+    if text is None:
+        return None
+    lock = read_lock(text, source=context.relative(path))
+    beside = context.locks / debian_file_name(spec.name, platform)
+    debian_text = _text(beside)
+    debian = None if debian_text is None else read_debian_lock(debian_text, source=context.relative(beside))
+    digest = None if debian_text is None else Sha256.of(debian_text.encode())
+    return LockPair(path=path, lock=lock, debian=debian, debian_digest=digest)
+
+
+def require_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair:
+    """Read the lock of an environment.
+
+    Raises:
+        LockError: there is none, or it cannot be read.
+        UserError: the spec does not name the platform.
+    """
+    if platform not in spec.targets:
+        listed = ", ".join(spec.targets)
+        raise UserError(
+            f"`{spec.name}` is not made for {platform}, only for {listed}", hint=f"add {platform} in {spec.source}"
+        )
+    found = find_lock(context, spec, platform)
+    if found is None:
+        where = context.relative(lock_path(context, spec, platform))
+        raise LockError(f"there is no lock for {platform}: `{where}` is missing", hint="run `envgen lock`")
+    return found
+
+
+def require_current_lock(
+    context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool, image: bool = False
+) -> LockPair:
+    """Read the lock of an environment, and insist that it is true for its spec.
+
+    Args:
+        context: the world.
+        spec: what is wanted.
+        platform: of the lock.
+        frozen: take it as it is.
+        image: see `reasons_against`.
+
+    Raises:
+        LockError: there is none, it cannot be read, or it is no longer true.
+        UserError: the spec does not name the platform.
+    """
+    pair = require_lock(context, spec, platform)
+    if not frozen and (reasons := reasons_against(context, spec, pair, image=image)):
+        raise LockError(
+            f"`{context.relative(pair.path)}` is no longer true for `{spec.source}`:\n"
+            + "\n".join(f"  - {reason}" for reason in reasons),
+            hint="run `envgen lock`, or take the lock as it is with --frozen",
+        )
+    return pair
+
+
+def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: bool = False) -> tuple[str, ...]:
+    """Say why a lock is no longer true for its spec; nothing if it is. Offline.
+
+    Args:
+        context: the world.
+        spec: what is wanted.
+        pair: the lock.
+        image: whether the base of the image counts; an environment on disk does without.
+    """
+    # together 150 ms, for a question that verbs which merely show a lock do not ask
+    from envgen.convert.wheel import CONVERTER_VERSION  # noqa: PLC0415
+    from envgen.lock.satisfy import stale  # noqa: PLC0415
+
+    recipes = shipped.recipes(context.root)
+    found = stale(
+        spec,
+        pair.lock,
+        recipe_digests={name: recipe.digest for name, recipe in recipes.items()},
+        debian_digest=pair.debian_digest,
+        converter=CONVERTER_VERSION,
+        names=context.names.overridden(spec.names),
+    )
+    return (*found, *stale_base(spec, pair.lock.platform, pair.debian)) if image else found
+
+
+def platforms_of(spec: EnvSpec, asked: Sequence[Platform]) -> tuple[Platform, ...]:
+    """Choose platforms: those asked for, or all that the spec names; in the spec's order.
+
+    Raises:
+        UserError: the spec does not name one of those asked for.
+    """
+    for platform in asked:
+        if platform not in spec.targets:
+            raise UserError(
+                f"`{spec.name}` is not made for {platform}, only for {', '.join(spec.targets)}",
+                hint=f"add {platform} under `platforms` in {spec.source}",
+            )
+    return tuple(p for p in spec.targets if not asked or p in asked)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LockError(f"`{path}` cannot be read: {error}") from error

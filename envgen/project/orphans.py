@@ -1,0 +1,50 @@
+"""Locks that nothing asks for any more: of a platform that a spec dropped, or of an environment without a spec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envgen.diff.sides import key_of
+from envgen.lock.debian_lock import debian_file_name
+from envgen.lock.model import file_name
+from envgen.manifest.select import FOLDER, spec_files
+from envgen.platforms import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.project.context import Context
+
+
+def dropped(context: Context, spec: EnvSpec) -> dict[Platform, Path]:
+    """Find the locks of an environment for platforms that its spec does not name: platform -> conda-lock file."""
+    paths = {p: context.locks / file_name(spec.name, p) for p in Platform if p not in spec.targets}
+    return {platform: path for platform, path in paths.items() if path.is_file()}
+
+
+def orphans(context: Context) -> dict[Path, str]:
+    """Find the locks of environments that have no spec: conda-lock file -> why nothing asks for it.
+
+    Raises:
+        UserError: there is no spec at all.
+    """
+    known = {path.stem for path in spec_files(context.root)}
+    keys = {path: key_of(path.name) for path in sorted(context.locks.glob("*.conda-lock.yml"))}
+    return {
+        path: f"there is no spec `{FOLDER}/{key[0]}.yaml`" for path, key in keys.items() if key and key[0] not in known
+    }
+
+
+def remove(context: Context, paths: Sequence[Path]) -> tuple[str, ...]:
+    """Remove locks and the Debian locks beside them; git still has them.
+
+    Returns:
+        What was removed, from the project's root.
+    """
+    beside = [path.with_name(debian_file_name(*key)) for path in paths if (key := key_of(path.name))]
+    gone = [path for path in (*paths, *beside) if path.is_file()]
+    for path in gone:
+        path.unlink()
+    return tuple(sorted(map(context.relative, gone)))

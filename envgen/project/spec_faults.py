@@ -1,0 +1,28 @@
+"""Faults of a spec that show only when the sources were asked, told with their line like all others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envgen.errors import Fault, SpecError
+from envgen.manifest.where import where
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.project.context import Context
+
+
+def fault_of(
+    context: Context,
+    spec: EnvSpec,
+    *,
+    keys: Sequence[str],
+    item: str | None = None,
+    what: str,
+    hint: str | None = None,
+) -> SpecError:
+    """Make the error for something that the spec says at `keys`; see `where`."""
+    text = (context.root / spec.source).read_text(encoding="utf-8")
+    return SpecError((Fault(where=where(text, source=spec.source, keys=keys, item=item), what=what, hint=hint),))

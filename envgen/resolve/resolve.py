@@ -1,0 +1,304 @@
+"""A spec becomes the text of locks: what the sources offer, one solve for each platform, and both files rendered."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import rattler
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+from rattler.exceptions import InvalidVersionError
+
+from envgen.convert.wheel import CONVERTER_VERSION
+from envgen.digest import Sha256
+from envgen.errors import UsageError
+from envgen.lock.conda_lock import from_solution
+from envgen.lock.debian_lock import IMAGE, DebianLock, render_debian_lock
+from envgen.lock.model import Lock, LockedConda, LockedWheel
+from envgen.lock.render import render_lock
+from envgen.lock.request import active
+from envgen.manifest.values import match_name
+from envgen.names import CondaName, project_name
+from envgen.prepare.recipe_packages import RecipeOutput, make
+from envgen.prepare.wheel_index import wheel_index
+from envgen.project import shipped
+from envgen.resolve.image_base import resolve_base
+from envgen.solve.engine import solve
+from envgen.solve.task import Preference, SolveTask
+from envgen.sources.conda import ChannelSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envgen.debs import Deb
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.names import NameTable
+    from envgen.platforms import Platform
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+    from envgen.records import Solution
+    from envgen.resolve.image_base import ResolvedBase
+    from envgen.sources.debian_closure import Replaced
+    from envgen.sources.pypi import WheelIndex
+
+_PYTHON = "python"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """What may be newer than it is locked.
+
+    Attributes:
+        everything: all of it.
+        names: what bears one of these names, a project's or conda's.
+        pins: name -> the version that it is to have.
+    """
+
+    everything: bool = False
+    names: frozenset[str] = frozenset()
+    pins: Mapping[str, str] = field(default_factory=dict)
+
+    def covers(self, *names: str) -> bool:
+        """Tell whether a package may be upgraded that bears these names."""
+        asked = {project_name(name) for name in (*self.names, *self.pins)}
+        return self.everything or not asked.isdisjoint(map(project_name, names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Workbench:
+    """What the solves of one spec share; `warned` is what was said to the person already."""
+
+    context: Context
+    spec: EnvSpec
+    names: NameTable
+    index: WheelIndex
+    upgrade: Upgrade
+    warned: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What will be written for one platform."""
+
+    lock: Lock
+    debian: DebianLock | None
+    text: str
+    debian_text: str | None = field(default=None)
+
+
+def resolve(
+    context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair | None], upgrade: Upgrade
+) -> list[Resolved]:
+    """Solve a spec for some platforms, side by side.
+
+    Args:
+        context: the world.
+        spec: what is wanted.
+        olds: platform to solve for -> what to keep as long as it serves.
+        upgrade: what not to keep.
+
+    Returns:
+        One for each platform, in the same order.
+
+    Raises:
+        UsageError: a version in `upgrade` is none of that kind of package.
+        UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
+    """
+    return asyncio.run(_solve_all(context, spec, olds, upgrade))
+
+
+async def _solve_all(
+    context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair | None], upgrade: Upgrade
+) -> list[Resolved]:
+    names = context.names.overridden(spec.names)
+    progress = context.reporter.progress(
+        f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"
+    )
+    with wheel_index(context) as index, progress as bar:
+        bench = _Workbench(context=context, spec=spec, names=names, index=index, upgrade=upgrade)
+
+        async def one(platform: Platform, old: LockPair | None) -> Resolved:
+            new = await _solve(bench, platform, old)
+            bar.advance(1)
+            return new
+
+        return await asyncio.gather(*(one(platform, old) for platform, old in olds.items()))
+
+
+async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) -> Resolved:
+    context, spec = bench.context, bench.spec
+    pinned_specs, pinned_requirements = _pinned_specs(bench, old), _pinned_requirements(bench, platform, old)
+    channels = _channels(context, spec, platform)
+    made = await _make_recipes(bench, platform, old, channels)
+    base = await _resolve_base(bench, platform, old)
+    task = SolveTask(
+        target=spec.targets[platform],
+        dependencies=(*spec.dependencies, *pinned_specs),
+        pypi=(*spec.pypi, *pinned_requirements),
+        names=bench.names,
+        recipes=[record for one in made for record in one.records],
+        wheels=bench.index,
+        channels=channels,
+        preferred=_preferred(old.lock, bench) if old else {},
+        exclude_newer=spec.exclude_newer,
+    )
+    solution = await solve(task)
+    _tell_remarks(bench, solution)
+    if old:
+        await _tell_vanished(bench, old.lock, solution)
+    return _assemble(bench, platform, solution, made, base)
+
+
+def _pinned_requirements(bench: _Workbench, platform: Platform, old: LockPair | None) -> tuple[Requirement, ...]:
+    """Ask for the pinned versions of what this platform has locked as a wheel, or asks for as one."""
+    wheels = {wheel.project for wheel in old.lock.wheels} if old else set()
+    wheels |= {project_name(requirement.name) for requirement in active(bench.spec, bench.spec.targets[platform])}
+    pins = bench.upgrade.pins.items()
+    return tuple(_requirement(name, version) for name, version in pins if project_name(name) in wheels)
+
+
+def _requirement(name: str, version: str) -> Requirement:
+    try:
+        return Requirement(f"{name}=={Version(version)}")
+    except InvalidVersion as error:
+        raise _not_a_version(name, version, "`2.8.0`, a version as PEP 440 has them") from error
+
+
+def _pinned_specs(bench: _Workbench, old: LockPair | None) -> tuple[str, ...]:
+    """Ask for the pinned versions of what this platform has locked as a conda package, or asks for as one."""
+    condas = {str(p.name) for p in old.lock.packages if not isinstance(p, LockedWheel)} if old else set()
+    condas |= set(map(match_name, bench.spec.dependencies))
+    return tuple(_match_spec(name, version) for name, version in bench.upgrade.pins.items() if name in condas)
+
+
+def _match_spec(name: str, version: str) -> str:
+    try:
+        return f"{name} =={rattler.Version(version)}"
+    except InvalidVersionError as error:
+        raise _not_a_version(name, version, "`2.8.0`, a version as conda has them") from error
+
+
+def _not_a_version(name: str, version: str, like: str) -> UsageError:
+    return UsageError(
+        f"--upgrade {name}=={version}: expected something like {like}, got {version!r}",
+        hint=f"`--upgrade {name}` takes the newest",
+    )
+
+
+def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
+    if not spec.channels:
+        return None
+    cache = context.store.root / "repodata"
+    return ChannelSource(spec.channels, platform=platform, cache_dir=cache, root=context.root)
+
+
+async def _make_recipes(
+    bench: _Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
+) -> list[RecipeOutput]:
+    """Make what recipes offer for names that no channel has."""
+    known, keep = shipped.recipes(bench.context.root), _kept_debs(old, bench.upgrade)
+    waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
+    found: dict[str, RecipeOutput] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in known or name in found or (channels and await channels.records(CondaName(name))):
+            continue
+        found[name] = await asyncio.to_thread(
+            make, bench.context, known[name], spec=bench.spec, platform=platform, keep=keep.get(name, ())
+        )
+        waiting += [need for record in found[name].records for need in map(match_name, record.depends)]
+    _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
+    return [found[name] for name in sorted(found)]
+
+
+async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> ResolvedBase | None:
+    """Find the packages below the environment in an image, if there is to be one."""
+    keep = _kept_debs(old, bench.upgrade).get(IMAGE, ())
+    base = await asyncio.to_thread(resolve_base, bench.context, bench.spec, platform, keep=keep)
+    _tell_replaced(bench, platform, base.replaced if base else ())
+    return base
+
+
+def _tell_replaced(bench: _Workbench, platform: Platform, replaced: Sequence[Replaced]) -> None:
+    for one in replaced:
+        bench.context.reporter.note(
+            f"{platform}: Debian no longer offers {one.old.name} {one.old.version}, locked is now {one.new.version}"
+        )
+
+
+def _kept_debs(old: LockPair | None, upgrade: Upgrade) -> dict[str, list[Deb]]:
+    """Group the locked Debian packages by the recipe that uses them, less those that may be upgraded."""
+    found: dict[str, list[Deb]] = {}
+    for package in old.debian.packages if old and old.debian else ():
+        for user in package.used_by:
+            if not upgrade.covers(user, package.name):
+                found.setdefault(user, []).append(package)
+    return found
+
+
+def _preferred(old: Lock, bench: _Workbench) -> dict[CondaName, Preference]:
+    found: dict[CondaName, Preference] = {}
+    for package in old.packages:
+        if isinstance(package, LockedWheel):
+            name = bench.names.conda_name(package.project)
+            if not bench.upgrade.covers(package.project, name):
+                found[name] = Preference(version=package.version, sha256=package.sha256)
+        elif isinstance(package, LockedConda) and not bench.upgrade.covers(package.name):
+            found[package.name] = Preference(version=package.version, build=package.build, sha256=package.sha256)
+    return found
+
+
+def _tell_remarks(bench: _Workbench, solution: Solution) -> None:
+    """Warn, once where several platforms have the same to say."""
+    for text in solution.remarks:
+        if text not in bench.warned:
+            bench.warned.add(text)
+            bench.context.reporter.warn(text)
+
+
+async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> None:
+    """Say of each locked wheel that was replaced whether that is because the index dropped it."""
+    chosen = {record.origin.sha256 for record in solution.records}
+    for wheel in old.wheels:
+        if wheel.sha256 in chosen or bench.upgrade.covers(wheel.project):
+            continue
+        page = await bench.index.page(wheel.project)
+        if page is None or all(file.sha256 != wheel.sha256 for file in page.all_files()):
+            bench.context.reporter.note(
+                f"{old.platform}: the wheel index no longer offers `{wheel.filename}`; it was resolved anew"
+            )
+
+
+def _assemble(
+    bench: _Workbench, platform: Platform, solution: Solution, made: Sequence[RecipeOutput], base: ResolvedBase | None
+) -> Resolved:
+    """Render both files; the conda-lock holds the digest of the other one."""
+    names = {record.name for record in solution.records}
+    used = [one for one in made if any(record.name in names for record in one.records)]
+    debian = _debian_lock(bench.spec.name, platform, used, base) if base or any(one.debs for one in used) else None
+    debian_text = render_debian_lock(debian) if debian else None
+    lock = from_solution(
+        solution,
+        bench.spec,
+        recipes={one.recipe.name: one.recipe.digest for one in used},
+        debian=Sha256.of(debian_text.encode()) if debian_text else None,
+        converter=CONVERTER_VERSION,
+        root_url=bench.context.root.as_uri(),
+    )
+    return Resolved(lock=lock, debian=debian, text=render_lock(lock), debian_text=debian_text)
+
+
+def _debian_lock(
+    environment: str, platform: Platform, used: Sequence[RecipeOutput], base: ResolvedBase | None
+) -> DebianLock:
+    of_image = base.request.suites if base else ()
+    return DebianLock.of_uses(
+        environment=environment,
+        platform=platform,
+        suites=[*of_image, *(suite for one in used for suite in one.suites)],
+        uses={one.recipe.name: one.debs for one in used if one.debs} | ({IMAGE: base.debs} if base else {}),
+        base=base.request if base else None,
+        recipe_suites={one.recipe.name: one.suites for one in used if one.debs},
+    )

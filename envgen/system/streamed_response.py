@@ -1,0 +1,85 @@
+"""The answer of a server, its body still to be read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from envgen.errors import GoneError, NetworkError
+from envgen.system.credentials import display
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+_PIECE = 256 << 10
+"""Bytes read at once. Measured on 888 MB: as cheap as reading into one buffer; 1 MiB costs a tenth more."""
+
+
+class RangeUnsupportedError(NetworkError):
+    """The server ignores range requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedResponse:
+    """The head of an answer, with its body still to be read.
+
+    Attributes:
+        url: that answered, after redirects, without credentials.
+        status: of HTTP.
+        headers: lower-case names.
+        read: returns up to that many further bytes of the body, none at its end.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    read: Callable[[int], bytes]
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body in pieces."""
+        while data := self.read(_PIECE):
+            yield data
+
+    def body(self, limit: int) -> bytes:
+        """Read the body.
+
+        Raises:
+            NetworkError: it has more than `limit` bytes.
+        """
+        found = bytearray()
+        for piece in self.pieces():
+            found += piece
+            if len(found) > limit:
+                raise NetworkError(f"{display(self.url)} answers with more than {limit} bytes")
+        return bytes(found)
+
+    def refuse_absent(self) -> None:
+        """Raise `GoneError` where the answer is that there is nothing."""
+        if self.status in ABSENT:
+            raise GoneError(f"{display(self.url)} is not there (status {self.status})")
+
+    def part(self, wanted: str, most: int) -> tuple[bytes, int]:
+        """Read the answer to a range request.
+
+        Args:
+            wanted: the Range header of the request: `bytes=3-9` or `bytes=-7`.
+            most: bytes that were asked for.
+
+        Returns:
+            The bytes, and the size of the whole file.
+
+        Raises:
+            RangeUnsupportedError: the answer is not the range asked for.
+            NetworkError: it has more than `most` bytes.
+        """
+        shown = self.headers.get("content-range", "")
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", shown)
+        first = wanted.removeprefix("bytes=").partition("-")[0]
+        if self.status != HTTPStatus.PARTIAL_CONTENT or not found or first not in {"", found[1]}:
+            what = f"{display(self.url)} answers {self.status} {shown}".rstrip()
+            raise RangeUnsupportedError(f"{what} to a request for {wanted}")
+        return self.body(most), int(found[2])

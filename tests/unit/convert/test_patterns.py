@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from envgen.convert.patterns import compile_pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "meant"),
+    [
+        ("usr/share/doc/**", "usr/share/doc/python3.11/NEWS.gz", True),
+        ("usr/share/doc/**", "usr/share/doc", False),
+        ("usr/share/doc/**", "usr/share/documents/x", False),
+        ("**/*.a", "usr/lib/libx.a", True),
+        ("**/*.a", "libx.a", True),
+        ("**/*.a", "usr/lib/libx.ab", False),
+        ("usr/bin/*", "usr/bin/x", True),
+        ("usr/bin/*", "usr/bin/x/y", False),
+        ("usr/**/x", "usr/a/b/x", True),
+        ("usr/lib/nis.*.so", "usr/lib/nis.cpython-311.so", True),
+        ("usr/lib/nis.*.so", "usr/lib/nisXso", False),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("x+y[1]", "x+y[1]", True),
+    ],
+)
+def test_pattern(pattern: str, path: str, *, meant: bool) -> None:
+    assert bool(compile_pattern(pattern).fullmatch(path)) is meant

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from envgen.debs import Deb, DebianArea
+from envgen.diff.delta import State, compare, only, state_of
+from envgen.lock.debian_lock import DebianLock
+from envgen.lock.graph import PackageKind
+from envgen.lock.model import Lock, LockedBuilt, LockedWheel
+from envgen.platforms import Platform
+from tests.unit.lock import samples
+
+
+def debian(version: str) -> DebianLock:
+    deb = Deb(
+        name="libc6",
+        version=version,
+        architecture="amd64",
+        archive=DebianArea.DEBIAN,
+        path="pool/main/g/glibc/libc6.deb",
+        sha256=samples.digest(version),
+        size=7,
+    )
+    return DebianLock.of_uses(environment="sample", platform=Platform.LINUX_64, suites=["x"], uses={"python": [deb]})
+
+
+def changed(lock: Lock, name: str, **facts: object) -> Lock:
+    packages = tuple(replace(p, **facts) if p.name == name else p for p in lock.packages)  # type: ignore[arg-type]  # by name
+    return replace(lock, packages=packages)
+
+
+def test_same_locks_do_not_differ() -> None:
+    state = state_of(samples.lock(), debian("1"))
+    assert not compare(state, state)
+    assert compare(state, state).summary() == "no package changed"
+
+
+def test_added_removed_changed() -> None:
+    old = samples.lock()
+    new = replace(changed(old, "sympy", version="2.0"), packages=changed(old, "sympy", version="2.0").packages[1:])
+    delta = compare(state_of(old, None), state_of(new, None))
+    assert [e.name for e in delta.removed] == [old.packages[0].name]
+    assert [(c.before.version, c.after.version) for c in delta.changed] == [("1.14.0", "2.0")]
+    assert [e.name for e in compare(None, state_of(old, None)).added] == sorted(p.name for p in old.packages)
+    assert delta.summary() == "1 removed, 1 changed"
+
+
+def test_another_file_of_one_version_is_a_change() -> None:
+    old = samples.lock()
+    delta = compare(state_of(old, None), state_of(changed(old, "idna", sha256=samples.digest("other")), None))
+    assert [c.after.name for c in delta.changed] == ["idna"]
+
+
+def test_other_dependencies_of_the_same_file_are_none() -> None:
+    old = samples.lock()
+    assert not compare(state_of(old, None), state_of(changed(old, "torch", requires={}), None))
+
+
+def test_content_of_what_a_recipe_makes_counts_and_not_its_archive() -> None:
+    old = samples.lock()
+    again = changed(old, "python", sha256=samples.digest("zstd"), size=99)
+    assert not compare(state_of(old, None), state_of(again, None))
+    assert compare(state_of(old, None), state_of(changed(old, "python", content=samples.digest("new")), None))
+
+
+def test_debian_packages_count() -> None:
+    lock = samples.lock()
+    delta = compare(state_of(lock, debian("2.36-9")), state_of(lock, debian("2.36-10")))
+    assert [(c.after.kind, c.after.version) for c in delta.changed] == [(PackageKind.DEBIAN, "2.36-10")]
+    assert not only(delta, (PackageKind.WHEEL,))
+
+
+def test_settings_are_told() -> None:
+    old = samples.lock()
+    delta = compare(state_of(old, None), state_of(replace(old, converter=2), None))
+    assert [(s.what, s.before, s.after) for s in delta.settings] == [("converter", "1", "2")]
+
+
+def test_download_is_what_travels() -> None:
+    lock = replace(samples.lock(), packages=tuple(p for p in samples.lock().packages if p.name in {"idna", "python"}))
+    wheel = next(p for p in lock.packages if isinstance(p, LockedWheel))
+    assert any(isinstance(p, LockedBuilt) for p in lock.packages)
+    assert state_of(lock, debian("1")).download == (wheel.size or 0) + 7
+    assert state_of(samples.lock(), None).download is None  # the channel gives no sizes
+    assert State(entries=()).download == 0

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from envgen.debs import Deb, DebianArea
+from envgen.diff.delta import compare, state_of
+from envgen.diff.sides import Difference, key_of, layers_of
+from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
+from envgen.platforms import Platform
+from tests.unit.lock import samples
+
+
+def debian(*, with_image: bool) -> DebianLock:
+    debs = {
+        name: Deb(
+            name=name,
+            version="1-1",
+            architecture="amd64",
+            archive=DebianArea.DEBIAN,
+            path=f"pool/main/{name}.deb",
+            sha256=samples.digest(name),
+            size=1,
+        )
+        for name in ("bash", "libffi8")
+    }
+    return DebianLock.of_uses(
+        environment="sample",
+        platform=Platform.LINUX_64,
+        suites=["bookworm"],
+        uses={"python": [debs["libffi8"]], IMAGE: [debs["bash"], debs["libffi8"]]},
+        base=BaseRequest(suites=("bookworm",), packages=("bash",), exclude=()) if with_image else None,
+    )
+
+
+def difference(*, with_image: bool) -> Difference:
+    new = state_of(samples.lock(), debian(with_image=with_image))
+    return Difference(environment="sample", platform=Platform.LINUX_64, delta=compare(None, new))
+
+
+def test_layers_of_the_image_that_change() -> None:
+    assert layers_of(difference(with_image=True)) == {
+        "base": ("bash", "libffi8"),
+        "python": ("libffi8", "python"),
+        "torch": ("torch",),
+        "rest": ("graphviz", "idna", "jsonschema", "numpy", "python_abi", "sympy"),
+    }
+
+
+def test_without_an_image_no_layer_changes() -> None:
+    assert layers_of(difference(with_image=False)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("demo.linux-64.conda-lock.yml", ("demo", "linux-64")),
+        ("a.b.osx-arm64.conda-lock.yml", ("a.b", "osx-arm64")),
+        ("demo.linux-65.conda-lock.yml", None),
+        ("linux-64.conda-lock.yml", None),
+        ("demo.linux-64.debian-lock.yml", None),
+    ],
+)
+def test_key_of(name: str, key: tuple[str, str] | None) -> None:
+    assert key_of(name) == key

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from envgen.digest import Sha256
+from envgen.errors import SpecError
+from envgen.manifest.debian_recipe import DebianRecipe, Edit, Output, parse_bundle, render
+
+HEAD = "name: tool\nversion-from: tool\nsuites: [bookworm]\npackages: [tool]\n"
+
+
+def parse(text: str, templates: dict[str, str] | None = None) -> DebianRecipe:
+    return parse_bundle(
+        text, source="recipes/tool/debian.yaml", recipe="tool", digest=Sha256.of(b""), templates=templates or {}
+    )
+
+
+def faults(text: str, templates: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        parse(text, templates)
+    return [str(fault).removeprefix("recipes/tool/debian.yaml:") for fault in caught.value.faults]
+
+
+def test_small_bundle() -> None:
+    bundle = parse(HEAD)
+    assert bundle.packages == ("tool",)
+    assert bundle.exclude == ("libc6",)
+    assert dict(bundle.links) == {}
+
+
+def test_whole_bundle() -> None:
+    bundle = parse(
+        HEAD
+        + """\
+exclude: [debconf]
+drop: ["usr/share/doc/**"]
+relocate: [usr/lib/*.py]
+edit:
+  - {files: usr/bin/x, old: "${{ multiarch }}-gcc", new: gcc}
+links: {bin/tool: "opt/debian/usr/lib/${{ multiarch }}/tool"}
+join: {ssl/all.pem: usr/share/*.crt}
+files: {etc/x: x}
+depends: ["__glibc >=2.36"]
+outputs:
+  - {name: extra, version: "${{ minor }}", build: "0", constrains: [tool]}
+""",
+        {"x": "${{ prefix }} ${#array}"},
+    )
+    assert bundle.exclude == ("libc6", "debconf")
+    assert bundle.edits == (Edit(files="usr/bin/x", old="${{ multiarch }}-gcc", new="gcc"),)
+    assert bundle.outputs == (Output(name="extra", version="${{ minor }}", build="0", constrains=("tool",)),)
+    assert render(bundle.files["etc/x"], {"prefix": "/here"}) == "/here ${#array}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("drop: [/etc]", "5: `drop`: not a path below a root: '/etc' (relative, without `..`)"),
+        (
+            "links: {../bin/x: bin/y}",
+            "5: `links.../bin/x`: not a path below a root: '../bin/x' (relative, without `..`)",
+        ),
+        ("depends: ['${{ verson }}']", "5: `depends`: unknown variable `verson` (did you mean `version`?)"),
+        ("depends: ['${{ version']", "5: `depends`: not a template"),
+        ("exclude: ['a (>= 1)']", "5: `exclude`: not a name: 'a (>= 1)' (one name an entry, without a version)"),
+        ("edit: [{files: x, old: y}]", "5: `edit`: `new:` is missing"),
+        ("outputs: [{name: Bad, version: '1', build: '0'}]", "5: `outputs.name`: not the name of a conda package"),
+        ("files: {etc/x: y}", "5: `files.etc/x`: the recipe has no file 'y'"),
+        ("summary: [x]", "5: `summary`: expected text, got a list"),
+    ],
+)
+def test_fault_is_told_with_its_line(text: str, said: str) -> None:
+    found = faults(HEAD + text + "\n")
+    assert len(found) == 1
+    assert found[0].startswith(said)
+
+
+def test_fault_of_a_template_names_it() -> None:
+    assert faults(HEAD + "files: {etc/x: x}\n", {"x": "${{ prefx }}"}) == [
+        "5: `x`: unknown variable `prefx` (did you mean `prefix`?)"
+    ]
+
+
+def test_missing_sections_are_told_together() -> None:
+    assert faults("summary: x\n") == [
+        f"1: `{key}:` is missing" for key in ("name", "version-from", "suites", "packages")
+    ]

@@ -1,0 +1,90 @@
+"""An audit sees each way in which a prefix can differ from its records."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.platforms import Platform
+from envgen.prefix.link import link
+from envgen.prefix.verify import audit
+from envgen.system.store import Store
+from tests.builders.extracted import Draft, Link, make
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FILES: dict[str, str | Link] = {"lib/a.py": "1", "lib/b.so.1": "2", "lib/b.so": Link(to="b.so.1")}
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    store = Store(tmp_path / "store")
+    packages = [make(store, Draft(name="one", files=FILES)), make(store, Draft(name="two", files={"etc/x": "3"}))]
+    link(packages, tmp_path / "env", store=store, platform=Platform.LINUX_64)
+    return tmp_path / "env"
+
+
+def rewrite(path: Path, text: str) -> None:
+    path.unlink()
+    path.write_text(text)
+
+
+def claim(prefix: Path) -> None:
+    one, two = (prefix / f"conda-meta/{name}-1.0-h1_0.json" for name in ("one", "two"))
+    entry = json.loads(one.read_text())["paths_data"]["paths"][0]
+    record = json.loads(two.read_text())
+    record["paths_data"]["paths"].append(entry)
+    record["files"].append(entry["_path"])
+    two.write_text(json.dumps(record))
+
+
+def forget_digest(prefix: Path) -> None:
+    path = prefix / "conda-meta/two-1.0-h1_0.json"
+    record = json.loads(path.read_text())
+    record["paths_data"]["paths"][0].pop("sha256_in_prefix")
+    path.write_text(json.dumps(record))
+
+
+def forget_file(prefix: Path) -> None:
+    path = prefix / "conda-meta/two-1.0-h1_0.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "files": []}))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda prefix: (prefix / "lib/a.py").unlink(), "lib/a.py: missing"),
+    "changed": (lambda prefix: rewrite(prefix / "lib/a.py", "0"), "lib/a.py: changed"),
+    "foreign": (lambda prefix: (prefix / "lib/mine").write_text("0"), "lib/mine: foreign"),
+    "foreign link": (lambda prefix: (prefix / "lib/mine").symlink_to("/"), "lib/mine: foreign"),
+    "link became file": (lambda prefix: rewrite(prefix / "lib/b.so", "2"), "lib/b.so: is not a link"),
+    "owned twice": (claim, "lib/a.py: owned by one and two"),
+    "no digest": (forget_digest, "etc/x: no digest"),
+    "files differ": (forget_file, "etc/x: `files` and `paths_data` of two differ"),
+}
+
+
+def test_a_fresh_prefix_has_no_fault(prefix: Path) -> None:
+    assert audit(prefix, compiled=True) == ()
+
+
+@pytest.mark.parametrize(("damage", "expected"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_found(prefix: Path, damage: Callable[[Path], object], expected: str) -> None:
+    damage(prefix)
+    (fault,) = audit(prefix)
+    assert fault.startswith(expected)
+
+
+def test_a_file_behind_a_link_that_changed_is_told_for_both(prefix: Path) -> None:
+    rewrite(prefix / "lib/b.so.1", "0")
+    assert [fault.partition(":")[0] for fault in audit(prefix)] == ["lib/b.so.1", "lib/b.so"]
+
+
+def test_compiled_files_count_on_request(prefix: Path) -> None:
+    cache = prefix / "lib/__pycache__"
+    cache.mkdir()
+    (cache / "a.cpython-311.pyc").touch()
+    assert audit(prefix) == ()
+    assert audit(prefix, compiled=True) == ("lib/__pycache__/a.cpython-311.pyc: foreign",)
