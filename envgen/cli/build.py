@@ -35,7 +35,7 @@ def command(
     `create` needs no archives: this is for publishing.
     """
     context = console.context()
-    folder = console.directory / channel if channel else ops.default_channel(context)
+    folder = console.directory / channel if channel else context.local_channel
     published = ops.build(context, env=env, platforms=platforms, channel=folder)
     if as_json:
         console.json({"channel": str(folder), "packages": [_package(p) for p in published]})

@@ -125,7 +125,7 @@ def _show_plan(console: Console, images: Sequence[PlannedImage], there: frozense
     for image in images:
         size = sum(layer.size for layer in image.layers)
         console.say(
-            f"{image.ingredients.spec.name} for {image.ingredients.platform}: {counted(len(image.layers), 'layer')}, "
+            f"{image.inputs.spec.name} for {image.inputs.platform}: {counted(len(image.layers), 'layer')}, "
             f"{human_size(size)} unpacked; {len(image.missing)} to write, "
             f"{human_size(sum(layer.size for layer in image.missing))}"
         )

@@ -51,7 +51,7 @@ def command(
     if shipped:
         if channels or dependencies or pypi or cuda or platforms:
             raise UsageError("--from copies a spec as it is", hint="edit the copy")
-        file = ops.init_from(console.directory, name or shipped, shipped=shipped)
+        file = ops.init_from(console.directory, name or shipped, template=shipped)
     elif _has_no_options(ctx) and sys.stdin.isatty():
         wishes = ask(name=name, folder=_named_like(console.directory), python=python, here=detect().platform)
         file = ops.init(console.directory, wishes, today=console.today)

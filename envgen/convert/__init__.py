@@ -1,1 +1,1 @@
-"""What is missing, made into conda packages."""
+"""Wheels, Debian packages and recipes become conda packages."""

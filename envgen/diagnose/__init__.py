@@ -1,1 +1,1 @@
-"""Claims against bytes: is what is there what was said?"""
+"""Judge a machine against a lock: findings, and what to do about each."""

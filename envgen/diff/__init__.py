@@ -1,1 +1,1 @@
-"""New room."""
+"""What differs between two states of an environment."""

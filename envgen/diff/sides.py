@@ -16,7 +16,7 @@ from envgen.image.layer_plan import LayerGroup
 from envgen.image.made_layers import change, made_from, recall
 from envgen.lock.debian_lock import IMAGE, debian_file_name, read_debian_lock
 from envgen.lock.graph import PackageKind, nearest_hint
-from envgen.lock.model import file_name
+from envgen.lock.model import FILE_SUFFIX, file_name, lock_key
 from envgen.lock.read import read_lock
 from envgen.manifest.select import select
 from envgen.metadata import parse_metadata
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 WORKING_TREE = "working tree"
 _HEAD = "HEAD"
-_SUFFIX = ".conda-lock.yml"
 _ON_DISK = (PackageKind.CHANNEL, PackageKind.RECIPE, PackageKind.WHEEL)
 """What `conda-meta` knows of; Debian packages are inside of what recipes made."""
 
@@ -277,7 +276,7 @@ def _folder(path: Path, text: str) -> Side:
 
 def _texts(folder: Path, label: str) -> dict[tuple[str, Platform], Text | State]:
     found: dict[tuple[str, Platform], Text | State] = {}
-    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+    for path in sorted(folder.glob(f"*{FILE_SUFFIX}")):
         found |= _files(path, f"{label}/{path.name}")
     return found
 
@@ -288,7 +287,7 @@ def _files(path: Path, label: str) -> dict[tuple[str, Platform], Text | State]:
     Raises:
         UserError: its name is not that of a lock.
     """
-    key = key_of(path.name)
+    key = lock_key(path.name)
     if key is None:
         raise UserError(f"`{label}` is not named like a lock", hint=f"as in `{file_name('my-env', Platform.LINUX_64)}`")
     beside = path.with_name(debian_file_name(*key))
@@ -310,17 +309,9 @@ def _revision(repository: Repository, commit: str, label: str) -> Iterator[tuple
         return repository.read(files[path]).decode(errors="replace") if path in files else None
 
     for path in sorted(files):
-        key = key_of(Path(path).name)
+        key = lock_key(Path(path).name)
         if key and (lock := text(path)) is not None:
             yield key, Text(where=f"{label}:{path}", lock=lock, debian=text(f"locks/{debian_file_name(*key)}"))
-
-
-def key_of(name: str) -> tuple[str, Platform] | None:
-    """Read environment and platform from the name of a lock."""
-    environment, point, platform = name.removesuffix(_SUFFIX).rpartition(".")
-    if not (name.endswith(_SUFFIX) and point and platform in set(Platform)):
-        return None
-    return environment, Platform(platform)
 
 
 def _installed(prefix: Path, label: str) -> Side:

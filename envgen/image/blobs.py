@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
-from envgen.image.layer import FORMAT, Layer, write_layer
+from envgen.image.layer import FORMAT, write_layer
 from envgen.oci.compress import COMPRESSORS, Compression
+from envgen.oci.layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

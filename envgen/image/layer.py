@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from isal import isal_zlib
@@ -13,8 +12,10 @@ from envgen.convert.wheel_zip import inflate, packed_data
 from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError, IntegrityError
 from envgen.image.entries import File, InWheel, Literal, OnDisk
-from envgen.image.tar import END, arrange, header, padding
+from envgen.image.tar import arrange, header
 from envgen.oci.compress import Compression, GzipEncoder, encoder
+from envgen.oci.layer import Layer
+from envgen.oci.tar_blocks import END, padding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,25 +29,6 @@ FORMAT = 1
 
 _PIECE = 1 << 18
 """Bytes read at once: what fits a core's cache."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """A layer that is written.
-
-    Attributes:
-        digest: of the blob, compressed as it is.
-        size: bytes of the blob.
-        diff_id: digest of the uncompressed tar.
-        unpacked: bytes of the uncompressed tar.
-        compression: of the blob.
-    """
-
-    digest: Sha256
-    size: int
-    diff_id: Sha256
-    unpacked: int
-    compression: Compression
 
 
 def write_layer(

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 from envgen.export.formats import FORMATS
 from envgen.oci.referrer import sbom
-from envgen.ops.export import export
+from envgen.prepare.package_facts import export_input
 
 if TYPE_CHECKING:
+    from envgen.image.inputs import ImageInputs
     from envgen.oci.layout import Attachment, Image
     from envgen.project.context import Context
 
 
-def cyclonedx(context: Context, image: Image, *, env: str) -> Attachment:
-    """Say what is in an image, its Debian packages included.
+def cyclonedx(context: Context, inputs: ImageInputs, image: Image) -> Attachment:
+    """Describe the packages of an image, its Debian packages included, from the lock that the image was made from.
 
     Raises:
         NetworkError: the METADATA of a wheel is not known here, and the index cannot be reached.
     """
-    exported = export(context, form=FORMATS["cyclonedx"], env=env, platforms=(image.platform,))
-    return sbom(image, exported.text, name=f"{env}.{image.platform}.sbom")
+    form = FORMATS["cyclonedx"]
+    exported = form.render(export_input(context, inputs.spec, (inputs.pair,), form))
+    return sbom(image, exported.text, name=f"{inputs.spec.name}.{image.platform}.sbom")

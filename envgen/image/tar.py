@@ -10,20 +10,11 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError
 from envgen.image.entries import Directory, Entry, File, Link, parents
+from envgen.oci.tar_blocks import MTIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MTIME = 315_532_800
-"""Modification time of everything in an image: 1980-01-01T00:00:00Z, the first that zip files can hold.
-
-With 0, building a wheel from files of the image fails: "ZIP does not support timestamps before 1980".
-"""
-
-END = bytes(1024)
-"""Two blocks of zeros end a tar."""
-
-_BLOCK = 512
 _LINK_MODE = 0o777
 
 _NAME = 100
@@ -83,8 +74,3 @@ def by_tarfile(entry: Entry) -> bytes:
         case Directory():
             info.type, info.mode, info.uid, info.gid = tarfile.DIRTYPE, entry.mode, entry.uid, entry.gid
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-
-
-def padding(size: int) -> bytes:
-    """Return the zeros that fill the last block of a file of `size` bytes."""
-    return bytes(-size % _BLOCK)

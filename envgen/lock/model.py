@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
-from envgen.platforms import Target
+from envgen.platforms import Platform, Target
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.names import CondaName, ProjectName
-    from envgen.platforms import Platform, PythonMinor
+    from envgen.platforms import PythonMinor
 
 PYPI = "${ENVGEN_PYPI}"
 """Stands for the wheel index in URLs: what follows is `/<project>/<file>`."""
 
 LOCAL_CHANNEL = "${ENVGEN_CHANNEL}"
 """Stands for the channel that envgen publishes to: what follows is `/<subdir>/<file>`."""
+
+FILE_SUFFIX = ".conda-lock.yml"
 
 FORMAT = 1
 """Version of what envgen writes into `custom_metadata`; a reader refuses newer ones."""
@@ -203,7 +205,7 @@ class Lock:
 
 def file_name(environment: str, platform: Platform) -> str:
     """Name the file of a lock: conda-lock's readers want `conda-lock` in it, micromamba the ending `-lock.yml`."""
-    return f"{environment}.{platform}.conda-lock.yml"
+    return f"{environment}.{platform}{FILE_SUFFIX}"
 
 
 def manager(package: LockedPackage) -> str:
@@ -219,6 +221,14 @@ def sort_key(package: LockedPackage) -> tuple[str, str]:
 def normal(target: Target) -> Target:
     """Fill in what a target leaves to defaults, so that equal targets compare equal."""
     return target_of(target.platform, target.python, target.virtual_packages())
+
+
+def lock_key(name: str) -> tuple[str, Platform] | None:
+    """Return the environment and platform that the file name of a lock stands for; None for other names."""
+    environment, point, platform = name.removesuffix(FILE_SUFFIX).rpartition(".")
+    if not (name.endswith(FILE_SUFFIX) and point and platform in set(Platform)):
+        return None
+    return environment, Platform(platform)
 
 
 def target_of(platform: Platform, python: PythonMinor, virtual: Mapping[str, str]) -> Target:

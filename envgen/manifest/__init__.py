@@ -1,1 +1,1 @@
-"""What a person wants: `environments/*.yaml` as types."""
+"""`environments/*.yaml` and `recipes/*/debian.yaml` as types."""

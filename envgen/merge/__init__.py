@@ -1,1 +1,1 @@
-"""New room."""
+"""What two branches did to specs and locks, as the input of a new solve."""

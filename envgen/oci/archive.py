@@ -7,8 +7,8 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256, chunks
-from envgen.image.tar import END, MTIME, padding
 from envgen.oci.layout import MARK, blob_path, canonical, index_of
+from envgen.oci.tar_blocks import END, MTIME, padding
 from envgen.system.fs import atomic_path, explained
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from envgen.image.layer import Layer
+    from envgen.oci.layer import Layer
     from envgen.platforms import Platform
 
 INDEX = "application/vnd.oci.image.index.v1+json"

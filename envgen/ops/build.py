@@ -67,8 +67,3 @@ def _write(context: Context, items: Sequence[Item], channel: LocalChannel) -> li
             return published
 
         return list(pool.map(add, items))
-
-
-def default_channel(context: Context) -> Path:
-    """Say where archives go by default: beside the store, where `export` looks when `ENVGEN_CHANNEL` is not set."""
-    return context.store.root / "channel"

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import rattler
-
-from envgen import __version__
-from envgen.errors import LockError, NetworkError, UserError
-from envgen.export.export_input import ChannelArchive, ExportInput
-from envgen.lock.model import LockedConda
+from envgen.errors import UserError
 from envgen.manifest.select import select
-from envgen.ops.build import default_channel
-from envgen.ops.licenses import licenses_of
-from envgen.prepare.packages import address
-from envgen.prepare.wheel_index import locate
+from envgen.prepare.package_facts import export_input
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.system.host import detect
-from envgen.urls import without_secrets
-from envgen.wheels import package_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from envgen.digest import Sha256
     from envgen.export.export_input import Exported
     from envgen.export.formats import Format
-    from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
-    from envgen.names import NameTable
     from envgen.platforms import Platform
     from envgen.project.context import Context
-    from envgen.project.lock_files import LockPair
-
-_OK = 200
-_LARGEST = 1 << 30
-"""Bytes of repodata: the largest channel of all has a third of that."""
 
 
 def export(
@@ -59,7 +39,7 @@ def export(
     """
     spec = select(context.root, env)
     pairs = tuple(require_lock(context, spec, platform) for platform in _chosen(spec, form, platforms))
-    return form.render(_material(context, spec, pairs, form, offline=offline))
+    return form.render(export_input(context, spec, pairs, form, offline=offline))
 
 
 def _chosen(spec: EnvSpec, form: Format, asked: Sequence[Platform]) -> tuple[Platform, ...]:
@@ -72,117 +52,4 @@ def _chosen(spec: EnvSpec, form: Format, asked: Sequence[Platform]) -> tuple[Pla
     raise UserError(
         f"{form.name} holds one platform, and there are {', '.join(platforms)}",
         hint=f"name one: --platform {platforms[0]}",
-    )
-
-
-def _material(
-    context: Context, spec: EnvSpec, pairs: Sequence[LockPair], form: Format, *, offline: bool
-) -> ExportInput:
-    locks = tuple(pair.lock for pair in pairs)
-    names = context.names.overridden(spec.names)
-    channel = _channel(context, locks) if form.channel else None
-    archives = dict(_archives(context, locks, names, channel)) if form.name == "explicit" and channel else {}
-    return ExportInput(
-        locks=locks,
-        names=names,
-        debian={pair.lock.platform: pair.debian for pair in pairs if pair.debian},
-        urls=_urls(context, pairs, channel, archives) if form.addresses else {},
-        channels={text: _channel_url(context, text) for text in spec.channels},
-        channel=channel,
-        index=without_secrets(context.mirrors.resolve("ENVGEN_PYPI")) if form.addresses else None,
-        archives=archives,
-        licenses=licenses_of(context, locks, fetch=not offline) if form.licenses else {},
-        created=_created(context, locks),
-        tool=("envgen", __version__),
-    )
-
-
-def _urls(
-    context: Context, pairs: Sequence[LockPair], channel: str | None, archives: dict[Sha256, ChannelArchive]
-) -> dict[Sha256, str]:
-    """Find the address of everything whose place in the lock is a placeholder or a path in the project."""
-    locks = [pair.lock for pair in pairs]
-    needed = [lock for lock in locks if any(wheel.sha256 not in archives for wheel in lock.wheels)]
-    found = locate(context, needed)
-    for pair in pairs:
-        found |= {p.sha256: address(p, pair) for p in pair.lock.packages if isinstance(p, LockedConda)}
-        if channel:
-            found |= {p.sha256: f"{channel}/{p.subdir}/{p.filename}" for p in pair.lock.built}
-    return found
-
-
-def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
-    """Say where the packages are that recipes make: the published channel, else the local one that `build` fills.
-
-    Raises:
-        LockError: there is neither, and the locks need one.
-    """
-    if found := context.mirrors.find("ENVGEN_CHANNEL"):
-        public = without_secrets(found.url)
-        if public != found.url:
-            context.reporter.note(f"the login for {public} is left out: whoever reads it needs one of their own")
-        return public
-    built = [package for lock in locks for package in lock.built]
-    if not built:
-        return None
-    local = default_channel(context)
-    for package in built:
-        if not (local / package.subdir / package.filename).is_file():
-            raise LockError(
-                f"`{package.name}` is made by a recipe, and no channel has it",
-                hint="run `envgen build`, and set ENVGEN_CHANNEL to where you publish the channel",
-            )
-    context.reporter.warn(f"ENVGEN_CHANNEL is not set: built packages stand at {local}, on this machine alone")
-    return local.as_uri()
-
-
-def _archives(
-    context: Context, locks: Sequence[Lock], names: NameTable, channel: str
-) -> Iterator[tuple[Sha256, ChannelArchive]]:
-    """Find the conda archives that wheels were converted to and published as.
-
-    The channel is asked with the login that this machine has for it; what is found is told without.
-    """
-    published = context.mirrors.find("ENVGEN_CHANNEL")
-    source = published.url if published else channel
-    for lock in locks:
-        repodata = _repodata(context, f"{source}/{lock.platform}/repodata.json")
-        for wheel in lock.wheels:
-            found = package_id(wheel, target=lock.target, names=names)
-            if (entry := repodata.get(f"{found.dist}.conda")) is not None:
-                url = f"{channel}/{lock.platform}/{found.dist}.conda"
-                yield wheel.sha256, ChannelArchive(url=url, md5=entry.get("md5"), sha256=entry.get("sha256"))
-
-
-def _repodata(context: Context, url: str) -> dict[str, dict[str, Any]]:
-    """Read which `.conda` archives a channel has; none where it has no such folder."""
-    answer = context.http.get(url, limit=_LARGEST)
-    if answer.status != _OK:
-        return {}
-    try:
-        found: dict[str, dict[str, Any]] = json.loads(answer.body)["packages.conda"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise NetworkError(f"{url} is no repodata: {error!r}") from error
-    return found
-
-
-def _channel_url(context: Context, text: str) -> str:
-    channel = rattler.Channel(text, rattler.ChannelConfig(root_dir=str(context.root)))
-    return without_secrets(str(channel.base_url).rstrip("/"))
-
-
-def _created(context: Context, locks: Sequence[Lock]) -> dt.datetime:
-    """Date a document: by SOURCE_DATE_EPOCH, else by the day up to which the lock saw releases, never by the clock.
-
-    Raises:
-        UserError: the variable is no number.
-    """
-    epoch = context.environment.get("SOURCE_DATE_EPOCH", "")
-    if epoch:
-        try:
-            return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC)
-        except (ValueError, OverflowError) as error:
-            raise UserError(f"SOURCE_DATE_EPOCH is no time: {epoch!r}", hint="seconds since 1970") from error
-    return max(
-        (lock.exclude_newer for lock in locks if lock.exclude_newer), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     )

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from envgen.image.content import Environment, Linked
     from envgen.image.entries import Entry
     from envgen.image.inputs import ImageInputs
-    from envgen.image.layer import Layer
     from envgen.image.layer_plan import PlannedLayer
+    from envgen.oci.layer import Layer
     from envgen.oci.layout import Layout
     from envgen.platforms import Platform
     from envgen.project.context import Context
@@ -156,7 +156,7 @@ def make(context: Context, images: Sequence[PlannedImage], directory: Path, *, s
     name = images[0].inputs.spec.name
     for planned, image in zip(images, made, strict=True):
         _remember(context, planned, image)
-    attachments = [cyclonedx(context, image, env=name) for image in made] if sbom else ()
+    attachments = [cyclonedx(context, p.inputs, i) for p, i in zip(images, made, strict=True)] if sbom else ()
     layout = write_layout(made, directory, name=name, blob=context.store.need_blob, attachments=attachments)
     return WrittenImage(layout=layout, images=made)
 

@@ -89,18 +89,18 @@ def init(directory: Path, wishes: Wishes, *, today: dt.date) -> Path:
     return _write(directory, wishes.name, _render(wishes, today))
 
 
-def init_from(directory: Path, name: str, *, shipped: str) -> Path:
+def init_from(directory: Path, name: str, *, template: str) -> Path:
     """Copy a spec that ships with envgen under a name.
 
     Raises:
         UserError: there is such an environment already, or none of that name ships.
     """
     specs = shipped.shipped_specs()
-    if shipped not in specs:
+    if template not in specs:
         known = ", ".join(f"`{one}`" for one in specs)
-        raise UserError(f"no spec `{shipped}` ships with envgen", hint=nearest(shipped, specs) or f"there is {known}")
-    text = specs[shipped].read_text(encoding="utf-8")
-    return _write(directory, name, text.replace(f"name: {shipped}\n", f"name: {name}\n"))
+        raise UserError(f"no spec `{template}` ships with envgen", hint=nearest(template, specs) or f"there is {known}")
+    text = specs[template].read_text(encoding="utf-8")
+    return _write(directory, name, text.replace(f"name: {template}\n", f"name: {name}\n"))
 
 
 def _write(directory: Path, name: str, text: str) -> Path:

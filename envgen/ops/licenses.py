@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from envgen.convert.package import read_index
-from envgen.errors import EnvgenError
 from envgen.export.export_input import License
 from envgen.licenses import Judgement, LicensePolicy, Terms, licenses_in
 from envgen.lock.graph import PackageKind, kind
-from envgen.lock.model import LockedBuilt, LockedConda
 from envgen.manifest.select import select
 from envgen.names import project_name
-from envgen.prepare.plan import items_of
-from envgen.prepare.wheel_index import metadata_of
+from envgen.prepare.package_licenses import licenses_of
 from envgen.project import shipped
 from envgen.project.lock_files import platforms_of, require_lock
-from envgen.sources.conda import ChannelSource
-from envgen.sources.recipes import stated_license
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from envgen.digest import Sha256
     from envgen.licenses import LicenseTable
-    from envgen.lock.model import Lock, LockedPackage
+    from envgen.lock.model import LockedPackage
     from envgen.platforms import Platform
     from envgen.project.context import Context
 
@@ -111,29 +104,6 @@ def _merged(verdicts: Iterable[LicenseVerdict]) -> Iterator[LicenseVerdict]:
     yield from (replace(verdict, platforms=tuple(sorted(platforms))) for verdict, platforms in where.items())
 
 
-def licenses_of(context: Context, locks: Sequence[Lock], *, fetch: bool) -> dict[Sha256, License]:
-    """Find the licences of packages: wheels say theirs in METADATA, archives in `info/index.json`, recipes themselves.
-
-    Args:
-        context: the world.
-        locks: whose packages.
-        fetch: ask index and channels for what this machine does not know yet.
-
-    Raises:
-        NetworkError: an index or channel cannot be reached.
-    """
-    table = shipped.license_table()
-    wheels = metadata_of(context, (wheel for lock in locks for wheel in lock.wheels), fetch=fetch)
-    words: dict[Sha256, str | None] = {sha: metadata.license for sha, metadata in wheels.items()}
-    for lock in locks:
-        words |= dict(_of_recipes(context, lock))
-        words |= dict(_of_archives(context, lock))
-        missing = [p for p in lock.packages if isinstance(p, LockedConda) and p.sha256 not in words]
-        if missing and fetch:
-            words |= asyncio.run(_of_channels(context, lock, missing))
-    return {sha: License(words=text, expression=table.expression(text)) for sha, text in words.items() if text}
-
-
 def _verdict(
     package: LockedPackage,
     found: License | None,
@@ -161,40 +131,3 @@ def _stated(policy: LicensePolicy | None, name: str) -> str | None:
     """Find what the spec says about a package, however its name is spelled there."""
     said = {project_name(key): text for key, text in (policy.packages if policy else {}).items()}
     return said.get(project_name(name))
-
-
-def _of_recipes(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
-    """Read what recipes say, as long as they are those that the lock was made from."""
-    recipes = shipped.recipes(context.root)
-    for package in lock.built:
-        recipe = recipes.get(package.recipe)
-        if recipe and recipe.digest == lock.recipes.get(package.recipe) and (text := stated_license(recipe)):
-            yield package.sha256, text
-
-
-def _of_archives(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
-    """Read what extracted packages in the store say."""
-    for item in items_of(lock, context.names, materials={}):
-        folder = context.store.package(item.wanted.key) if isinstance(item.package, LockedConda | LockedBuilt) else None
-        if folder is None:
-            continue
-        try:
-            index: Mapping[str, object] = read_index(folder)
-        except EnvgenError:
-            continue  # `doctor` looks after damaged packages
-        if text := index.get("license"):
-            yield item.package.sha256, str(text)
-
-
-async def _of_channels(context: Context, lock: Lock, packages: Sequence[LockedConda]) -> dict[Sha256, str | None]:
-    source = ChannelSource(
-        lock.channels, platform=lock.platform, cache_dir=context.store.root / "repodata", root=context.root
-    )
-    by_sha = {str(package.sha256): package.sha256 for package in packages}
-    answers = await asyncio.gather(*(source.records(package.name) for package in packages))
-    return {
-        by_sha[record.sha256.hex()]: record.license
-        for records in answers
-        for record in records
-        if record.sha256 and record.sha256.hex() in by_sha
-    }

@@ -163,9 +163,9 @@ def tidy(context: Context, *, envs: Sequence[str | None], everything: bool) -> T
         everything: remove locks without a spec, too; otherwise they are only told.
     """
     dropped = [path for env in envs for path in orphans.dropped(context, select(context.root, env)).values()]
-    orphans = orphans.orphans(context)
-    removed = orphans.remove(context, [*dropped, *orphans] if everything else dropped)
-    told = {} if everything else {context.relative(path): why for path, why in orphans.items()}
+    unasked = orphans.orphans(context)
+    removed = orphans.remove(context, [*dropped, *unasked] if everything else dropped)
+    told = {} if everything else {context.relative(path): why for path, why in unasked.items()}
     return Tidied(removed=removed, orphans=told)
 
 

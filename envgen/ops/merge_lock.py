@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from envgen.diff.sides import key_of
 from envgen.errors import LockError, UserError
 from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
-from envgen.lock.model import Lock, file_name
+from envgen.lock.model import Lock, file_name, lock_key
 from envgen.lock.read import read_lock
 from envgen.manifest.select import select
 from envgen.merge.git_inputs import INPUTS, Commits, find_commits, merged_project
@@ -191,4 +190,4 @@ def _key(path: str) -> tuple[str, Platform]:
 
 def _key_or_none(path: str) -> tuple[str, Platform] | None:
     name = PurePosixPath(path).name
-    return key_of(name) or key_of(name.replace(".debian-lock.yml", ".conda-lock.yml"))
+    return lock_key(name) or lock_key(name.replace(".debian-lock.yml", ".conda-lock.yml"))

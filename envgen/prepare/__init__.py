@@ -1,1 +1,1 @@
-"""New room."""
+"""Packages of a lock come into the store: fetched, extracted, converted, built."""

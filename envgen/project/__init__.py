@@ -1,1 +1,1 @@
-"""New room."""
+"""A project on disk: its root, its specs, its lock files, what ships with envgen."""

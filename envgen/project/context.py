@@ -61,6 +61,11 @@ class Context:
         """Where the project keeps its locks."""
         return self.root / "locks"
 
+    @property
+    def local_channel(self) -> Path:
+        """Where `build` writes archives by default, and where `export` looks when `ENVGEN_CHANNEL` is not set."""
+        return self.store.root / "channel"
+
     def relative(self, path: Path) -> str:
         """Write a path of the project as people know it: from the project's root, with forward slashes."""
         return path.relative_to(self.root).as_posix()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envgen.diff.sides import key_of
 from envgen.lock.debian_lock import debian_file_name
-from envgen.lock.model import file_name
+from envgen.lock.model import FILE_SUFFIX, file_name, lock_key
 from envgen.manifest.select import FOLDER, spec_files
 from envgen.platforms import Platform
 
@@ -31,7 +30,7 @@ def orphans(context: Context) -> dict[Path, str]:
         UserError: there is no spec at all.
     """
     known = {path.stem for path in spec_files(context.root)}
-    keys = {path: key_of(path.name) for path in sorted(context.locks.glob("*.conda-lock.yml"))}
+    keys = {path: lock_key(path.name) for path in sorted(context.locks.glob(f"*{FILE_SUFFIX}"))}
     return {
         path: f"there is no spec `{FOLDER}/{key[0]}.yaml`" for path, key in keys.items() if key and key[0] not in known
     }
@@ -43,7 +42,7 @@ def remove(context: Context, paths: Sequence[Path]) -> tuple[str, ...]:
     Returns:
         What was removed, from the project's root.
     """
-    beside = [path.with_name(debian_file_name(*key)) for path in paths if (key := key_of(path.name))]
+    beside = [path.with_name(debian_file_name(*key)) for path in paths if (key := lock_key(path.name))]
     gone = [path for path in (*paths, *beside) if path.is_file()]
     for path in gone:
         path.unlink()

@@ -267,8 +267,8 @@ class Store:
     def clean(self, *, kinds: Collection[StoreKind], older_than: dt.timedelta | None, now: dt.datetime) -> Cleaned:
         """Remove entries of some kinds that were not used for a while.
 
-        Leftovers of processes that died go with `StoreKind.TEMPORARY`, whatever their age. Environments stay whole: they
-        hold their files by links of their own.
+        Leftovers of processes that died go with `StoreKind.TEMPORARY`, whatever their age. Environments stay whole:
+        they hold their files by links of their own.
 
         Args:
             kinds: what to remove.

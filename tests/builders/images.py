@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.image.entries import Entry
-    from envgen.image.layer import Layer
+    from envgen.oci.layer import Layer
     from envgen.system.store import Store
 
 LAYERS: tuple[tuple[Entry, ...], ...] = (

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
 from envgen.debs import Deb, DebianArea
 from envgen.diff.delta import compare, state_of
-from envgen.diff.sides import Difference, key_of, layers_of
+from envgen.diff.sides import Difference, layers_of
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
 from envgen.platforms import Platform
 from tests.unit.lock import samples
@@ -48,17 +46,3 @@ def test_layers_of_the_image_that_change() -> None:
 
 def test_without_an_image_no_layer_changes() -> None:
     assert layers_of(difference(with_image=False)) == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("demo.linux-64.conda-lock.yml", ("demo", "linux-64")),
-        ("a.b.osx-arm64.conda-lock.yml", ("a.b", "osx-arm64")),
-        ("demo.linux-65.conda-lock.yml", None),
-        ("linux-64.conda-lock.yml", None),
-        ("demo.linux-64.debian-lock.yml", None),
-    ],
-)
-def test_key_of(name: str, key: tuple[str, str] | None) -> None:
-    assert key_of(name) == key

@@ -15,8 +15,9 @@ import zstandard
 from envgen.convert.wheel_zip import read_members
 from envgen.digest import Sha256
 from envgen.image.entries import EXECUTABLE, Directory, Entry, File, InWheel, Link, OnDisk, file
-from envgen.image.layer import Layer, write_layer
+from envgen.image.layer import write_layer
 from envgen.oci.compress import Compression
+from envgen.oci.layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

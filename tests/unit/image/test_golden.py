@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from envgen.image.entries import Entry
-    from envgen.image.layer import Layer
     from envgen.image.layer_plan import PlannedLayer
+    from envgen.oci.layer import Layer
 
 GOLDEN = Path(__file__).parents[2] / "golden/image/image.json"
 """Changes with the format of layers, the base, the files of an image, or another release of a compressor."""

@@ -17,8 +17,8 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, DigestMismatchError, EnvgenError, IntegrityError
 from envgen.image.entries import Directory, File, InWheel, Link, OnDisk, file
 from envgen.image.layer import write_layer
-from envgen.image.tar import MTIME
 from envgen.oci.compress import Compression
+from envgen.oci.tar_blocks import MTIME
 from tests.unit.image.samples import LONG, entries, listing, unpacked, wheel_entries, write
 
 GOLDEN = Path(__file__).parents[2] / "golden/image/layer.json"

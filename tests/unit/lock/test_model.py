@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from envgen.lock.model import lock_key
 from tests.unit.lock import samples
 
 
@@ -27,3 +28,17 @@ def test_a_name_of_conda_counts_for_its_packages_alone(name: str) -> None:
 
 def test_no_cuda() -> None:
     assert samples.lock().cuda_runtime is None
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("demo.linux-64.conda-lock.yml", ("demo", "linux-64")),
+        ("a.b.osx-arm64.conda-lock.yml", ("a.b", "osx-arm64")),
+        ("demo.linux-65.conda-lock.yml", None),
+        ("linux-64.conda-lock.yml", None),
+        ("demo.linux-64.debian-lock.yml", None),
+    ],
+)
+def test_lock_key(name: str, key: tuple[str, str] | None) -> None:
+    assert lock_key(name) == key
