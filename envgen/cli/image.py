@@ -9,20 +9,18 @@ import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
-from envgen.image import deliver
 from envgen.oci.compress import Compression
-from envgen.oci.push import Reference
-from envgen.ops import image as ops
+from envgen.ops._image import ImageOptions, image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.cli.console import Console
+    from envgen.image.assemble import PlannedImage, WrittenImage
     from envgen.image.inputs import ImageInputs
     from envgen.image.layer_plan import PlannedLayer
-    from envgen.ops.image import PlannedImage, WrittenImage
+    from envgen.ops._image import ImageResult
     from envgen.platforms import Platform
-    from envgen.project.context import Context
 
 _SHOWN = 60
 """Characters of a layer's content in the table."""
@@ -40,7 +38,8 @@ _SHOWN = 60
     "--sbom/--no-sbom", default=True, show_default=True, help="Put a CycloneDX SBOM beside it, which refers to it."
 )
 @click.option("--verify", is_flag=True, help="Read what was written again, whole, and recompute every digest.")
-@click.option("--plan", "plan_only", is_flag=True, help="Show the layers and what a push would send; write no image.")
+@click.option("--dry-run", is_flag=True, help="Show the layers and what a push would send; write no image.")
+@click.option("--plan", "old_dry_run", is_flag=True, hidden=True)
 @click.option(
     "--frozen", is_flag=True, help="Take locks as they are, without asking whether they are true for the spec."
 )
@@ -57,7 +56,8 @@ def command(
     compression: str,
     sbom: bool,
     verify: bool,
-    plan_only: bool,
+    dry_run: bool,
+    old_dry_run: bool,
     frozen: bool,
     as_json: bool,
 ) -> None:
@@ -65,41 +65,38 @@ def command(
 
     Standard output is the image's digest.
     """
-    context = console.context()
-    reference = Reference.parse(push) if push else None
-    inputs = ops.open_image(context, env=env, platforms=platforms, frozen=frozen)
-    if plan_only and any(one.plan.prepare for one in inputs):
-        _show_downloads(console, inputs, as_json=as_json)
-        return
-    with ops.prepared(context, inputs, compression=Compression(compression)) as images:
-        there = deliver.remote(context, reference) if plan_only and reference else None
-        if plan_only and as_json:
-            console.json([_plan_json(image, there) for image in images])
-        elif plan_only or not as_json:
-            _show_plan(console, images, there, whole=plan_only)
-        if plan_only:
-            return
-        made = ops.make(context, images, deliver.directory(context, inputs, output), sbom=sbom)
-        result = _result(made)
-    if verify:
-        deliver.verify(context, made.layout, inputs)
-    _deliver(context, made, archive=archive, load=load, reference=reference)
-    if as_json:
-        console.json(result)
+    dry_run = dry_run or old_dry_run  # `--plan` was its name in 0.1
+    options = ImageOptions(
+        env=env,
+        platforms=platforms,
+        frozen=frozen,
+        compression=Compression(compression),
+        output=output,
+        archive=archive,
+        engine=load,
+        push=push,
+        sbom=sbom,
+        verify=verify,
+        dry_run=dry_run,
+    )
+    quiet = as_json or dry_run
+    result = image(console.context(), options, on_plan=None if quiet else lambda plan: _show_plan(console, plan))
+    if dry_run:
+        _show_dry_run(console, result, as_json=as_json)
+    elif result.written and as_json:
+        console.json(_result(result.written))
+    elif result.written:
+        console.data(f"sha256:{result.written.layout.digest}")
+        _show_end(console, result.written)
+
+
+def _show_dry_run(console: Console, result: ImageResult, *, as_json: bool) -> None:
+    if not result.images:
+        _show_downloads(console, result.inputs, as_json=as_json)
+    elif as_json:
+        console.json([_plan_json(image, result.in_registry) for image in result.images])
     else:
-        console.data(f"sha256:{made.layout.digest}")
-        _show_end(console, made)
-
-
-def _deliver(
-    context: Context, made: WrittenImage, *, archive: Path | None, load: str | None, reference: Reference | None
-) -> None:
-    if archive:
-        deliver.archive(context, made.layout, archive)
-    if load:
-        deliver.load(context, made, load)
-    if reference:
-        deliver.push(context, made.layout, reference)
+        _show_plan(console, result, whole=True)
 
 
 def _show_downloads(console: Console, inputs: Sequence[ImageInputs], *, as_json: bool) -> None:
@@ -117,24 +114,25 @@ def _show_downloads(console: Console, inputs: Sequence[ImageInputs], *, as_json:
         console.say(
             f"{name}: {counted(len(plan.prepare), 'package')} not in the store, "
             f"{human_size(plan.fetch_size)} to download; "
-            "layers are planned when they are there (`envgen create`, or `envgen image` without --plan)"
+            "layers are planned when they are there (`envgen create`, or `envgen image` without --dry-run)"
         )
 
 
-def _show_plan(console: Console, images: Sequence[PlannedImage], there: frozenset[str] | None, *, whole: bool) -> None:
-    for image in images:
-        size = sum(layer.size for layer in image.layers)
+def _show_plan(console: Console, result: ImageResult, *, whole: bool = False) -> None:
+    images, there = result.images, result.in_registry
+    for one in images:
+        size = sum(layer.size for layer in one.layers)
         console.say(
-            f"{image.inputs.spec.name} for {image.inputs.platform}: {counted(len(image.layers), 'layer')}, "
-            f"{human_size(size)} unpacked; {len(image.missing)} to write, "
-            f"{human_size(sum(layer.size for layer in image.missing))}"
+            f"{one.inputs.spec.name} for {one.inputs.platform}: {counted(len(one.layers), 'layer')}, "
+            f"{human_size(size)} unpacked; {len(one.missing)} to write, "
+            f"{human_size(sum(layer.size for layer in one.missing))}"
         )
         if whole:
-            rows = [_row(number, layer, image, there) for number, layer in enumerate(image.layers, 1)]
+            rows = [_row(number, layer, one, there) for number, layer in enumerate(one.layers, 1)]
             console.table(["#", "unpacked", "blob", "state", "content"], rows, right=["#", "unpacked", "blob"])
     if there is not None:
-        known = [layer for image in images for layer in image.known.values() if f"sha256:{layer.digest}" not in there]
-        unknown = [layer for image in images for layer in image.missing]
+        known = [layer for one in images for layer in one.known.values() if f"sha256:{layer.digest}" not in there]
+        unknown = [layer for one in images for layer in one.missing]
         console.say(
             f"a push would send {counted(len(known), 'layer')} of {human_size(sum(layer.size for layer in known))},"
             f" and {len(unknown)} yet to be written ({human_size(sum(layer.size for layer in unknown))} unpacked)"

@@ -1,4 +1,4 @@
-"""Where images go: a folder, a file, a container engine, a registry."""
+"""Where images go once they are written: a folder, a file, a container engine, a registry."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from envgen.image.assemble import WrittenImage
     from envgen.image.inputs import ImageInputs
     from envgen.oci.layout import Layout
     from envgen.oci.push import Reference
-    from envgen.ops.image import WrittenImage
     from envgen.project.context import Context
 
 

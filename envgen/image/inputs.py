@@ -16,15 +16,16 @@ from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Compiler
 from envgen.lock.debian_lock import IMAGE
 from envgen.lock.model import LockedWheel
+from envgen.manifest.select import select
 from envgen.prepare.packages import link_packages, materials_of, plan
 from envgen.prepare.plan import items_of, make_plan
 from envgen.prepare.preparer import prepare
-from envgen.project.lock_files import find_lock, require_current_lock
+from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
 from envgen.resolve.image_base import fetch_base
 from envgen.system.host import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from envgen.image.content import Environment
@@ -66,7 +67,29 @@ class ImageInputs:
         return self.pair.lock.platform
 
 
-def open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool) -> ImageInputs:
+def open_images(
+    context: Context, *, env: str | None, platforms: Sequence[Platform], frozen: bool
+) -> tuple[ImageInputs, ...]:
+    """Read the locks of an image and compare them with the store; nothing is fetched or written.
+
+    Args:
+        context: the world.
+        env: name of the spec, or None for the project's only or default one.
+        platforms: of the image; all Linux platforms of the spec without.
+        frozen: take locks as they are, without asking whether they are up to date.
+
+    Raises:
+        LockError: a lock is missing, or not up to date.
+        UserError: the spec has no image, or a platform is not Linux.
+    """
+    spec = select(context.root, env)
+    chosen = platforms_of(spec, platforms) if platforms else tuple(p for p in spec.targets if p.is_linux)
+    if not chosen or not all(platform.is_linux for platform in chosen):
+        raise UserError(f"images are made for Linux, not for {', '.join(platforms or spec.targets)}")
+    return tuple(_open_inputs(context, spec, platform, frozen=frozen) for platform in chosen)
+
+
+def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool) -> ImageInputs:
     """Read the locks of a platform and compare them with the store; nothing moves.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What exporters are given: facts of locked packages that stand in no lock, asked of indexes, channels and the store."""
+"""Facts of locked packages that exporters need and no lock holds: asked of indexes, channels and the store."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from envgen.digest import Sha256
 from envgen.image.entries import EXECUTABLE, Directory, Entry, File, InWheel, Link, OnDisk, file
 from envgen.image.layer import write_layer
 from envgen.oci.compress import Compression
-from envgen.oci.layer import Layer
 
 if TYPE_CHECKING:
+    from envgen.oci.layer import Layer
     from collections.abc import Iterable, Mapping
 
 WHEEL = Path(__file__).parents[2] / "golden/image/spam-1.0-py3-none-any.whl"

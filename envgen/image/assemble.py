@@ -1,4 +1,4 @@
-"""`image`: locks become an OCI image, without a container engine."""
+"""Images are planned and written: layers by the plan, then the layout with its configuration."""
 
 from __future__ import annotations
 
@@ -20,18 +20,15 @@ from envgen.image.inputs import (
     declared_variables,
     fetch_wheels,
     gather,
-    open_inputs,
     opencl_vendors,
 )
 from envgen.image.layer_plan import LayerGroup, group, part_of
 from envgen.image.made_layers import MadeLayer, made_from, remember
 from envgen.image.runtime_layer import setup_entries
 from envgen.image.sbom import cyclonedx
-from envgen.manifest.select import select
 from envgen.oci.compress import Compression
 from envgen.oci.layout import Image, write_layout
 from envgen.project import shipped
-from envgen.project.lock_files import platforms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -45,13 +42,12 @@ if TYPE_CHECKING:
     from envgen.image.layer_plan import PlannedLayer
     from envgen.oci.layer import Layer
     from envgen.oci.layout import Layout
-    from envgen.platforms import Platform
     from envgen.project.context import Context
 
 _SETUP = "users, services and entry point"
 _HISTORY = "conda-meta/history"
 _OURS = (LayerGroup.BASE, LayerGroup.RUNTIME)
-"""Stages whose parts are no packages of the environment."""
+"""Groups whose parts are not packages of the environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,30 +95,8 @@ class WrittenImage:
     images: tuple[Image, ...]
 
 
-def open_image(
-    context: Context, *, env: str | None, platforms: Sequence[Platform], frozen: bool
-) -> tuple[ImageInputs, ...]:
-    """Read the locks of an image and say what the store lacks; nothing moves.
-
-    Args:
-        context: the world.
-        env: name of the spec, or None for the project's only or default one.
-        platforms: of the image; all Linux platforms of the spec without.
-        frozen: take locks as they are, without asking whether they are true for the spec.
-
-    Raises:
-        LockError: a lock is missing, or no longer true.
-        UserError: the spec has no image, or a platform is not Linux.
-    """
-    spec = select(context.root, env)
-    chosen = platforms_of(spec, platforms) if platforms else tuple(p for p in spec.targets if p.is_linux)
-    if not chosen or not all(platform.is_linux for platform in chosen):
-        raise UserError(f"images are made for Linux, not for {', '.join(platforms or spec.targets)}")
-    return tuple(open_inputs(context, spec, platform, frozen=frozen) for platform in chosen)
-
-
 @contextmanager
-def prepared(
+def planned(
     context: Context, inputs: Sequence[ImageInputs], *, compression: Compression
 ) -> Iterator[tuple[PlannedImage, ...]]:
     """Have everything in the store that images are made of, and plan their layers.
@@ -133,10 +107,10 @@ def prepared(
         UserError: the layers do not fit, or paths clash.
     """
     with context.store.in_use(), context.store.view() as folder:
-        yield tuple(_prepare(context, one, folder / one.platform, compression) for one in inputs)
+        yield tuple(_plan(context, one, folder / one.platform, compression) for one in inputs)
 
 
-def make(context: Context, images: Sequence[PlannedImage], directory: Path, *, sbom: bool = True) -> WrittenImage:
+def write(context: Context, images: Sequence[PlannedImage], directory: Path, *, sbom: bool = True) -> WrittenImage:
     """Write the layers that are missing, then the layout.
 
     Args:
@@ -154,8 +128,8 @@ def make(context: Context, images: Sequence[PlannedImage], directory: Path, *, s
     with context.reporter.progress("writing layers", total=total) as bar:
         made = tuple(_image(context, image, bar) for image in images)
     name = images[0].inputs.spec.name
-    for planned, image in zip(images, made, strict=True):
-        _remember(context, planned, image)
+    for plan, image in zip(images, made, strict=True):
+        _remember(context, plan, image)
     attachments = [cyclonedx(context, p.inputs, i) for p, i in zip(images, made, strict=True)] if sbom else ()
     layout = write_layout(made, directory, name=name, blob=context.store.need_blob, attachments=attachments)
     return WrittenImage(layout=layout, images=made)
@@ -172,7 +146,7 @@ def _remember(context: Context, image: PlannedImage, made: Image) -> None:
     remember(context.store, key, layers, compression=image.compression)
 
 
-def _prepare(context: Context, inputs: ImageInputs, folder: Path, compression: Compression) -> PlannedImage:
+def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Compression) -> PlannedImage:
     packages = gather(context, inputs)
     spec, image, lock = inputs.spec, inputs.image, inputs.pair.lock
     environment = survey(

@@ -1,0 +1,118 @@
+"""`image`: locks become an OCI image, without a container engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.image import deliver
+from envgen.image.assemble import planned, write
+from envgen.image.inputs import open_images
+from envgen.oci.compress import Compression
+from envgen.oci.push import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from envgen.image.assemble import PlannedImage, WrittenImage
+    from envgen.image.inputs import ImageInputs
+    from envgen.platforms import Platform
+    from envgen.project.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOptions:
+    """What `image` is to make, and where it goes.
+
+    Attributes:
+        env: name of the spec, or None for the project's only or default one.
+        platforms: of the image; all Linux platforms of the spec without.
+        frozen: take locks as they are, without asking whether they are up to date.
+        compression: of the layers.
+        output: folder of the OCI layout, relative to the working directory; `dist/ENV.oci` in the project without.
+        archive: a file that the layout is written to as well.
+        engine: `podman` or `docker`, which the image is loaded into.
+        push: `REGISTRY/NAME:TAG` that the image is pushed to.
+        sbom: whether to put a software bill of materials beside each image.
+        verify: read the layout again and recompute every digest.
+        dry_run: plan the layers, ask the registry what it has, and write nothing.
+    """
+
+    env: str | None = None
+    platforms: tuple[Platform, ...] = ()
+    frozen: bool = False
+    compression: Compression = Compression.GZIP
+    output: Path | None = None
+    archive: Path | None = None
+    engine: str | None = None
+    push: str | None = None
+    sbom: bool = True
+    verify: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageResult:
+    """What `image` planned and wrote.
+
+    Attributes:
+        inputs: of each platform, with what the store lacked.
+        images: planned layers of each platform; empty where a dry run lacks packages to plan them from.
+        in_registry: digests that the registry has under the reference; None where it was not asked.
+        written: the layout; None for a dry run.
+    """
+
+    inputs: tuple[ImageInputs, ...]
+    images: tuple[PlannedImage, ...] = ()
+    in_registry: frozenset[str] | None = None
+    written: WrittenImage | None = None
+
+
+def image(
+    context: Context, options: ImageOptions, *, on_plan: Callable[[ImageResult], None] | None = None
+) -> ImageResult:
+    """Write an OCI image of an environment; with `dry_run` only plan it.
+
+    Args:
+        context: the world.
+        options: what to make, and where it goes.
+        on_plan: called once the layers are planned, before the first is written.
+
+    Raises:
+        LockError: a lock is missing, or not up to date.
+        UserError: the spec has no image, layers do not fit, paths clash, the output is something else, or `push` is
+            not a reference.
+        NetworkError, IntegrityError: as sources, builders and the registry say.
+    """
+    reference = Reference.parse(options.push) if options.push else None
+    inputs = open_images(context, env=options.env, platforms=options.platforms, frozen=options.frozen)
+    if options.dry_run and any(one.plan.prepare for one in inputs):
+        return ImageResult(inputs=inputs)
+    with planned(context, inputs, compression=options.compression) as images:
+        there = deliver.remote(context, reference) if options.dry_run and reference else None
+        found = ImageResult(inputs=inputs, images=images, in_registry=there)
+        if on_plan:
+            on_plan(found)
+        if options.dry_run:
+            return found
+        written = write(context, images, deliver.directory(context, inputs, options.output), sbom=options.sbom)
+    _deliver(context, inputs, written, options, reference)
+    return ImageResult(inputs=inputs, images=images, written=written)
+
+
+def _deliver(
+    context: Context,
+    inputs: tuple[ImageInputs, ...],
+    written: WrittenImage,
+    options: ImageOptions,
+    reference: Reference | None,
+) -> None:
+    if options.verify:
+        deliver.verify(context, written.layout, inputs)
+    if options.archive:
+        deliver.archive(context, written.layout, options.archive)
+    if options.engine:
+        deliver.load(context, written, options.engine)
+    if reference:
+        deliver.push(context, written.layout, reference)
