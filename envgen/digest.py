@@ -1,4 +1,4 @@
-"""sha256 digests: a type that proves its form, and hashing while copying."""
+"""Digests: a type that proves the form of a sha256, and the one class that hashes bytes as they pass."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Self
+
+    Data = bytes | bytearray | memoryview
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -44,10 +46,72 @@ class Sha256(str):
     @classmethod
     def of_stream(cls, stream: BinaryIO) -> Self:
         """Digest what is left of a binary stream."""
-        state = hashlib.sha256()
+        digest = Digest()
         for chunk in chunks(stream):
-            state.update(chunk)
-        return cls(state.hexdigest())
+            digest.update(chunk)
+        return cls(digest.hexdigest())
+
+    @property
+    def raw(self) -> bytes:
+        """The 32 bytes."""
+        return bytes.fromhex(self)
+
+
+class Digest:
+    """Hash and count bytes as they pass.
+
+    Args:
+        algorithm: a name that `hashlib` knows.
+        sink: receives the same bytes.
+
+    Attributes:
+        size: bytes so far.
+    """
+
+    __slots__ = ("_sink", "_state", "size")
+
+    def __init__(self, algorithm: str = "sha256", *, sink: Callable[[Data], object] | None = None) -> None:
+        # md5 is what conda-lock's models demand, and proves nothing here
+        self._state = hashlib.new(algorithm, usedforsecurity=algorithm != "md5")
+        self._sink = sink
+        self.size = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the algorithm."""
+        return self._state.name
+
+    @property
+    def sha256(self) -> Sha256:
+        """The digest; the algorithm must be sha256."""
+        return Sha256(self._state.hexdigest())
+
+    def update(self, data: Data) -> None:
+        """Hash and count the next bytes, and pass them on."""
+        self._state.update(data)
+        self.size += len(data)
+        if self._sink:
+            self._sink(data)
+
+    def through(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Iterate over pieces, each hashed before it is yielded."""
+        for piece in pieces:
+            self.update(piece)
+            yield piece
+
+    def hexdigest(self) -> str:
+        """Return the digest of the bytes so far as lower-case hexadecimal digits."""
+        return self._state.hexdigest()
+
+    def digest(self) -> bytes:
+        """Return the digest of the bytes so far."""
+        return self._state.digest()
+
+    def copy(self) -> Digest:
+        """Return another one at the same point, to continue from there."""
+        other = Digest(self.name, sink=self._sink)
+        other._state, other.size = self._state.copy(), self.size
+        return other
 
 
 def chunks(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:
@@ -62,12 +126,9 @@ def copy_hashed(source: BinaryIO, target: BinaryIO, advance: Callable[[int], Non
     Returns:
         The sha256 and the number of bytes copied.
     """
-    state = hashlib.sha256()
-    total = 0
+    digest = Digest(sink=target.write)
     for chunk in chunks(source):
-        state.update(chunk)
-        target.write(chunk)
-        total += len(chunk)
+        digest.update(chunk)
         if advance:
             advance(len(chunk))
-    return Sha256(state.hexdigest()), total
+    return digest.sha256, digest.size

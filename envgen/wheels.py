@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from packaging.specifiers import Specifier
     from packaging.tags import Tag
 
-    from envgen.digest import Sha256
     from envgen.metadata import WheelMetadata
     from envgen.names import NameTable, ProjectName
+    from envgen.packages import Wheel
     from envgen.platforms import PythonMinor, Target
 
 _EXTRA = ".extra."
@@ -48,27 +48,7 @@ class PackageId:
         return f"{self.name}-{self.version}-{self.build}"
 
 
-class ChosenWheel(Protocol):
-    """What a wheel's conda package is named by: `records.Wheel`, or a lock's entry of one."""
-
-    @property
-    def project(self) -> ProjectName:
-        """Whose wheel it is."""
-
-    @property
-    def version(self) -> str:
-        """Of the file (PEP 440)."""
-
-    @property
-    def sha256(self) -> Sha256:
-        """Of the file."""
-
-    @property
-    def requires(self) -> Mapping[ProjectName, str]:
-        """As `records.Wheel` has it."""
-
-
-def package_id(wheel: ChosenWheel, *, target: Target, names: NameTable) -> PackageId:
+def package_id(wheel: Wheel, *, target: Target, names: NameTable) -> PackageId:
     """Name the conda package that a wheel becomes: `pytorch`, `2.8.0`, `py311_cu128_h1234abcd_0`.
 
     The build holds the flavour, where there is one: the local part of the version, else the CUDA version that the

@@ -27,6 +27,7 @@ VOCABULARY_MODULES = frozenset(
         "licenses",
         "metadata",
         "names",
+        "packages",
         "platforms",
         "records",
         "urls",
@@ -279,7 +280,7 @@ def test_the_rule_sees(name: str, source: str, fault: str) -> None:
         "envgen.sources",
         "envgen.lock.conda_lock",
         "envgen.image.layer",
-        "envgen.prepare.plan",
+        "envgen.create.locate",
         "envgen.shelf.box",
     }
     assert faults(read(name, source, frozenset(known))) == [fault]

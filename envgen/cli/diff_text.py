@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.cli.sizes import human_size
 from envgen.diff.sides import layers_of
-from envgen.lock.graph import PackageKind
+from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

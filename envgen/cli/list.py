@@ -8,7 +8,6 @@ import click
 
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
-from envgen.lock.graph import kind
 from envgen.ops import list as ops
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _packages(console: Console, locks: tuple[Lock, ...], *, as_json: bool) -> No
         return
     for lock in locks:
         console.say(f"{lock.environment} for {lock.platform}: {counted(len(lock.packages), 'package')}")
-        rows = [(p.name, p.version, kind(p), human_size(p.size) if p.size else "?") for p in lock.packages]
+        rows = [(p.name, p.version, p.kind, human_size(p.size) if p.size else "?") for p in lock.packages]
         console.table(("name", "version", "from", "size"), rows, right=("size",))
 
 
@@ -67,7 +66,7 @@ def _package(package: Any) -> dict[str, Any]:
     return {
         "name": package.name,
         "version": package.version,
-        "from": str(kind(package)),
+        "from": str(package.kind),
         "sha256": package.sha256,
         "bytes": package.size,
     }

@@ -9,8 +9,9 @@ import click
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.lock.debian_lock import IMAGE
-from envgen.lock.graph import PackageKind, walk
+from envgen.lock.graph import walk
 from envgen.ops import tree as ops
+from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
-from envgen.lock.graph import PackageKind, chains
+from envgen.lock.graph import chains
 from envgen.ops import tree as ops
+from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ whole package to a temporary file before it compresses it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -20,7 +19,7 @@ import zstandard
 from rattler import package_streaming
 from rattler.exceptions import ExtractError
 
-from envgen.digest import CHUNK, Sha256, chunks
+from envgen.digest import CHUNK, Digest, Sha256, chunks
 from envgen.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def content_digest(package_dir: Path) -> Sha256:
     It is the sha256 of one line for each path, sorted: kind (`f`, `x` for an executable file, `l`), sha256 of the
     bytes or of the link target, path.
     """
-    state = hashlib.sha256()
+    whole = Digest()
     for entry in _entries(package_dir):
         if entry.is_link:
             kind, digest = "l", Sha256.of(str(entry.file.readlink()).encode())
@@ -100,8 +99,8 @@ def content_digest(package_dir: Path) -> Sha256:
             kind = "x" if entry.mode & 0o100 else "f"
             with entry.file.open("rb") as source:
                 digest = Sha256.of_stream(source)
-        state.update(f"{kind} {digest} {entry.path}\0".encode())
-    return Sha256(state.hexdigest())
+        whole.update(f"{kind} {digest} {entry.path}\0".encode())
+    return whole.sha256
 
 
 def extract_conda(archive: Path, dest: Path) -> None:
@@ -178,9 +177,8 @@ def _mtime(stem: str) -> int:
 
 def digest_archive(archive: BinaryIO) -> CondaArchive:
     """Read what is left of an archive for its digests and size."""
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    md5 = Digest("md5")
+    sha256 = Digest(sink=md5.update)
     for chunk in chunks(archive):
         sha256.update(chunk)
-        md5.update(chunk)
-        size += len(chunk)
-    return CondaArchive(sha256=Sha256(sha256.hexdigest()), md5=md5.hexdigest(), size=size)
+    return CondaArchive(sha256=sha256.sha256, md5=md5.hexdigest(), size=sha256.size)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envgen.convert.package import PLACEHOLDER
+from envgen.digest import Sha256
 from envgen.errors import UserError
 from envgen.manifest.debian_recipe import render
 from envgen.names import CondaName
@@ -148,7 +148,7 @@ def _lead(bundle: DebianRecipe, debs: Iterable[Deb]) -> Deb:
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join((f"envgen bundle {BUILDER_VERSION}", *parts)).encode()).hexdigest()
+    return Sha256.of("\n".join((f"envgen bundle {BUILDER_VERSION}", *parts)).encode())
 
 
 def _rendered(texts: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:

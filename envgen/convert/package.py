@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from envgen.digest import Sha256, copy_hashed
 from envgen.errors import ArtifactError
 from envgen.names import CondaName
-from envgen.records import Origin, Record
+from envgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from envgen.packages import Origin
 
 PLACEHOLDER = "/opt/envgen" + "_placeholder" * 20 + "_pad"
 """Stands in files for the prefix that they will be installed to; linking replaces it.

@@ -18,6 +18,7 @@ from envgen.convert.wheel_unpack import OpenWheel, open_wheel, unpack
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.metadata import locked_requires, parse_metadata
+from envgen.packages import store_key
 from envgen.platforms import Platform
 from envgen.versions import InexpressibleError, parse_version
 from envgen.wheels import package_id, wheel_constrains, wheel_depends
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from envgen.convert.wheel_unpack import Spread
     from envgen.metadata import WheelMetadata
     from envgen.names import NameTable, ProjectName
+    from envgen.packages import Wheel
     from envgen.platforms import Target
-    from envgen.records import Record, Wheel
+    from envgen.records import Record
 
 CONVERTER_VERSION = 1
 """Raise it with every change of the bytes that a wheel becomes: packages in the store are then converted anew."""
@@ -45,7 +47,7 @@ def package_key(wheel: Wheel, *, target: Target, names: NameTable, python_full: 
         [[project, names.conda_name(project)] for project in sorted({wheel.project, *wheel.requires})],
         sorted(wheel_constrains(wheel.project, names)),
     ]
-    return f"{package_id(wheel, target=target, names=names).dist}-{Sha256.of(json.dumps(facts).encode())[:16]}"
+    return store_key(package_id(wheel, target=target, names=names).dist, Sha256.of(json.dumps(facts).encode()))
 
 
 def convert(

@@ -22,8 +22,8 @@ from envgen.names import project_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from envgen.packages import Wheel
     from envgen.platforms import PythonMinor
-    from envgen.records import Wheel
 
 SHEBANG = f"#!{PLACEHOLDER}/bin/python".encode()
 """First line of scripts. Linking puts the prefix in; where the line gets longer than kernels took before Linux 5.1 (127

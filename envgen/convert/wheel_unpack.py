@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from installer.records import RecordEntry
 
+    from envgen.packages import Wheel
     from envgen.platforms import PythonMinor
-    from envgen.records import Wheel
 
     Spread = Callable[[Callable[["_File"], "UnpackedFile"], Iterable["_File"]], Iterable["UnpackedFile"]]
     """`map`, or the `map` of an executor: results come in the order of the items."""

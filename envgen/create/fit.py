@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rattler
 from packaging.utils import parse_wheel_filename
 
-from envgen.lock.model import LockedWheel
+from envgen.packages import Wheel
 from envgen.platforms import X86_64_LEVELS, dotted
 from envgen.wheels import needed_glibc
 
@@ -42,7 +42,7 @@ def _glibc(lock: Lock, host: HostFacts) -> Iterator[str]:
 
 def _glibc_needs(lock: Lock) -> Iterator[tuple[str, tuple[int, int]]]:
     for package in lock.packages:
-        if isinstance(package, LockedWheel):
+        if isinstance(package, Wheel):
             tags = parse_wheel_filename(package.filename)[3]
             if needed := needed_glibc(tag.platform for tag in tags):
                 yield package.name, needed
@@ -56,11 +56,12 @@ def _archspec(lock: Lock, host: HostFacts) -> Iterator[str]:
     if host.archspec in X86_64_LEVELS:
         offered = X86_64_LEVELS[: X86_64_LEVELS.index(host.archspec) + 1]
     for package in lock.packages:
-        if isinstance(package, LockedWheel) or "__archspec" not in package.dependencies:
+        level = package.needs.get("__archspec")
+        if level is None:
             continue
-        spec = rattler.MatchSpec(f"__archspec {package.dependencies['__archspec']}".rstrip())
+        spec = rattler.MatchSpec(f"__archspec {level}".rstrip())
         if not any(spec.matches(_level(name)) for name in offered):
-            yield f"`{package.name}` needs {package.dependencies['__archspec']}, the machine is {host.archspec}"
+            yield f"`{package.name}` needs {level}, the machine is {host.archspec}"
 
 
 def _level(name: str) -> rattler.PackageRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envgen.lock.model import LockedPackage, LockedWheel, manager, sort_key
+from envgen.packages import Package, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sized
@@ -20,8 +20,8 @@ _DIGITS = 12
 class Change:
     """One package that is in both locks and not the same."""
 
-    before: LockedPackage
-    after: LockedPackage
+    before: Package
+    after: Package
 
     @property
     def is_other_version(self) -> bool:
@@ -49,8 +49,8 @@ class LockChanges:
         settings: what the locks were made by.
     """
 
-    added: tuple[LockedPackage, ...]
-    removed: tuple[LockedPackage, ...]
+    added: tuple[Package, ...]
+    removed: tuple[Package, ...]
     changed: tuple[Change, ...]
     settings: tuple[SettingChange, ...]
 
@@ -133,16 +133,16 @@ def _difference(change: Change) -> str:
     return f"{after.version}: other dependencies: {', '.join(sorted(names))}" if names else after.version
 
 
-def _depends(package: LockedPackage) -> Mapping[Any, str]:
-    return package.requires if isinstance(package, LockedWheel) else package.dependencies
+def _depends(package: Package) -> Mapping[Any, str]:
+    return package.needs
 
 
-def _facts(package: LockedPackage) -> dict[str, Any]:
+def _facts(package: Package) -> dict[str, Any]:
     return {
-        "manager": manager(package),
+        "manager": package.manager,
         "name": str(package.name),
         "version": package.version,
-        "build": None if isinstance(package, LockedWheel) else package.build,
+        "build": package.build or None,
         "sha256": str(package.sha256),
     }
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.diff.changes import SettingChange, settings, summary
-from envgen.lock.graph import PackageKind, kind
-from envgen.lock.model import LockedBuilt, LockedWheel
+from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -161,11 +160,11 @@ def _locked(lock: Lock) -> Iterable[Entry]:
     for package in lock.packages:
         yield Entry(
             name=str(package.name),
-            kind=kind(package),
+            kind=package.kind,
             version=package.version,
-            build="" if isinstance(package, LockedWheel) else package.build,
-            digest=package.content if isinstance(package, LockedBuilt) else package.sha256,
-            size=0 if isinstance(package, LockedBuilt) else package.size,
+            build=package.build,
+            digest=package.content,
+            size=package.download_size,
         )
 
 

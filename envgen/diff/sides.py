@@ -15,11 +15,12 @@ from envgen.errors import ArtifactError, UserError
 from envgen.image.layer_plan import LayerGroup
 from envgen.image.made_layers import change, made_from, recall
 from envgen.lock.debian_lock import IMAGE, debian_file_name, read_debian_lock
-from envgen.lock.graph import PackageKind, nearest_hint
+from envgen.lock.graph import nearest_hint
 from envgen.lock.model import FILE_SUFFIX, file_name, lock_key
 from envgen.lock.read import read_lock
 from envgen.manifest.select import select
 from envgen.metadata import parse_metadata
+from envgen.packages import PackageKind
 from envgen.platforms import Platform
 from envgen.prefix.conda_meta import load, record_files
 from envgen.prefix.inventory import is_environment

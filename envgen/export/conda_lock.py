@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from envgen.export.export_input import Exported
 from envgen.export.yaml_text import dump
 from envgen.lock.cep37 import content_hash, document, entry
-from envgen.lock.model import LOCAL_CHANNEL
+from envgen.packages import LOCAL_CHANNEL
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from envgen.export.export_input import Exported, condas
 
 if TYPE_CHECKING:
-    from envgen.export.export_input import ChannelArchive, ExportInput
-    from envgen.lock.model import LockedWheel
+    from envgen.export.export_input import ExportInput, PublishedArchive
+    from envgen.packages import Wheel
 
 
 def render(material: ExportInput) -> Exported:
@@ -33,16 +33,16 @@ def render(material: ExportInput) -> Exported:
     return Exported(text="".join(f"{line}\n" for line in lines), notes=_notes(left))
 
 
-def _archive(archive: ChannelArchive) -> str:
+def _archive(archive: PublishedArchive) -> str:
     digest = archive.md5 or (f"sha256:{archive.sha256}" if archive.sha256 else "")
     return f"{archive.url}#{digest}" if digest else archive.url
 
 
-def _pip(wheel: LockedWheel, material: ExportInput) -> str:
+def _pip(wheel: Wheel, material: ExportInput) -> str:
     return f"# pip {wheel.project} @ {material.url(wheel)} --hash=sha256:{wheel.sha256}"
 
 
-def _notes(left: list[LockedWheel]) -> tuple[str, ...]:
+def _notes(left: list[Wheel]) -> tuple[str, ...]:
     if not left:
         return ()
     comments = f"`conda create` passes over {len(left)} wheels, which stand in it as comments for `conda-lock install`"

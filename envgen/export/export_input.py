@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError
-from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
+from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.lock.debian_lock import DebianLock
-    from envgen.lock.model import Lock, LockedPackage
+    from envgen.lock.model import Lock
     from envgen.names import NameTable
+    from envgen.packages import Package
     from envgen.platforms import Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelArchive:
+class PublishedArchive:
     """A conda archive of a package that is locked as something else, in a channel that can be reached.
 
     Attributes:
@@ -72,7 +73,7 @@ class ExportInput:
     channels: Mapping[str, str] = field(default_factory=dict)
     channel: str | None = None
     index: str | None = None
-    archives: Mapping[Sha256, ChannelArchive] = field(default_factory=dict)
+    archives: Mapping[Sha256, PublishedArchive] = field(default_factory=dict)
     licenses: Mapping[Sha256, License] = field(default_factory=dict)
     created: dt.datetime
     tool: tuple[str, str]
@@ -87,7 +88,7 @@ class ExportInput:
         """Say what other tools call a channel of the spec: a path in the project means nothing to them."""
         return self.channels.get(channel, channel) if channel.startswith(".") else channel
 
-    def url(self, package: LockedPackage) -> str:
+    def url(self, package: Package) -> str:
         """Say where a package is.
 
         Raises:
@@ -112,10 +113,10 @@ class Exported:
     notes: tuple[str, ...] = ()
 
 
-def condas(lock: Lock) -> tuple[LockedConda | LockedBuilt, ...]:
+def condas(lock: Lock) -> tuple[ChannelPackage | BuiltPackage, ...]:
     """List the packages that are conda's, each after those that it depends on; ties and cycles go by name."""
-    by_name = {str(package.name): package for package in lock.packages if not isinstance(package, LockedWheel)}
-    found: dict[str, LockedConda | LockedBuilt] = {}
+    by_name = {str(package.name): package for package in lock.packages if not isinstance(package, Wheel)}
+    found: dict[str, ChannelPackage | BuiltPackage] = {}
     entered: set[str] = set()
 
     def visit(name: str) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.export.purl import debian_purl, package_purl
-from envgen.lock.graph import PackageKind, debian_node, graph_of, kind, node_of
-from envgen.lock.model import LockedConda, LockedWheel
+from envgen.lock.graph import debian_node, graph_of, node_of
+from envgen.packages import ChannelPackage, PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envgen.digest import Sha256
     from envgen.export.export_input import ExportInput, License
     from envgen.lock.debian_lock import DebianPackage
-    from envgen.lock.model import LockedPackage
+    from envgen.packages import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +68,15 @@ def top_of(parts: Sequence[SbomComponent]) -> tuple[str, ...]:
     return tuple(part.purl for part in parts if part.purl not in needed)
 
 
-def _part(package: LockedPackage, material: ExportInput) -> SbomComponent:
-    is_public = isinstance(package, LockedConda) and "://" in package.url
+def _part(package: Package, material: ExportInput) -> SbomComponent:
+    is_public = isinstance(package, ChannelPackage) and "://" in package.url
     return SbomComponent(
         purl=package_purl(package),
         name=str(package.name),
         version=package.version,
-        kind=kind(package),
+        kind=package.kind,
         sha256=package.sha256,
-        md5=None if isinstance(package, LockedWheel) else package.md5,
+        md5=package.md5,
         filename=package.filename,
         license=material.licenses.get(package.sha256),
         url=package.url if is_public else None,

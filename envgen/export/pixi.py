@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.export.export_input import Exported
 from envgen.export.yaml_text import dump
-from envgen.lock.model import LockedWheel, sort_key
+from envgen.packages import Wheel, sort_key
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput
-    from envgen.lock.model import Lock, LockedBuilt, LockedConda, LockedPackage
+    from envgen.lock.model import Lock
+    from envgen.packages import BuiltPackage, ChannelPackage, Package
 
 _FORMAT = 6
 
@@ -49,12 +50,12 @@ def _packages(material: ExportInput) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _reference(package: LockedPackage, material: ExportInput) -> dict[str, str]:
-    return {"pypi" if isinstance(package, LockedWheel) else "conda": material.url(package)}
+def _reference(package: Package, material: ExportInput) -> dict[str, str]:
+    return {"pypi" if isinstance(package, Wheel) else "conda": material.url(package)}
 
 
-def _package(package: LockedPackage, lock: Lock, material: ExportInput) -> dict[str, Any]:
-    if isinstance(package, LockedWheel):
+def _package(package: Package, lock: Lock, material: ExportInput) -> dict[str, Any]:
+    if isinstance(package, Wheel):
         return {
             "pypi": material.url(package),
             "name": str(package.project),
@@ -66,7 +67,7 @@ def _package(package: LockedPackage, lock: Lock, material: ExportInput) -> dict[
     return _conda(package, material)
 
 
-def _conda(package: LockedConda | LockedBuilt, material: ExportInput) -> dict[str, Any]:
+def _conda(package: ChannelPackage | BuiltPackage, material: ExportInput) -> dict[str, Any]:
     """Describe a conda package; the kind of a `noarch` one is for rattler to derive, as locks do not hold it."""
     found = material.licenses.get(package.sha256)
     return {

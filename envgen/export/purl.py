@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
+from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.lock.debian_lock import DebianPackage
-    from envgen.lock.model import LockedPackage
+    from envgen.packages import Package
 
 
-def package_purl(package: LockedPackage) -> str:
+def package_purl(package: Package) -> str:
     """Name a locked package."""
-    if isinstance(package, LockedWheel):
+    if isinstance(package, Wheel):
         return f"pkg:pypi/{package.project}@{_quoted(package.version)}"
     qualifiers = {"build": package.build, "channel": _channel(package), "subdir": package.subdir, "type": "conda"}
     return f"pkg:conda/{package.name}@{_quoted(package.version)}{_tail(qualifiers)}"
@@ -38,9 +38,9 @@ def debian_purl(package: DebianPackage, suites: Sequence[str]) -> str:
     return f"pkg:deb/debian/{_quoted(package.name)}@{_quoted(package.version)}{_tail(qualifiers)}"
 
 
-def _channel(package: LockedConda | LockedBuilt) -> str:
+def _channel(package: ChannelPackage | BuiltPackage) -> str:
     """Name the channel as conda does: the part of its address after the host; none for what a recipe made."""
-    if isinstance(package, LockedBuilt) or "://" not in package.url:
+    if isinstance(package, BuiltPackage) or "://" not in package.url:
         return ""
     return urlsplit(package.url.rsplit("/", 2)[0]).path.strip("/")
 

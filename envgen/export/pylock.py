@@ -13,7 +13,7 @@ from envgen.export.export_input import Exported, not_wheels
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput
-    from envgen.lock.model import LockedWheel
+    from envgen.packages import Wheel
     from envgen.platforms import Target
 
 
@@ -33,7 +33,7 @@ def render(material: ExportInput) -> Exported:
     return Exported(text=tomlkit.dumps(document), notes=not_wheels(lock))
 
 
-def _package(wheel: LockedWheel, material: ExportInput, known: set[Any]) -> tomlkit.items.Table:
+def _package(wheel: Wheel, material: ExportInput, known: set[Any]) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.add("name", str(wheel.project))
     table.add("version", wheel.version)

@@ -11,7 +11,7 @@ from envgen.export.export_input import Exported, not_wheels
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput
-    from envgen.lock.model import LockedWheel
+    from envgen.packages import Wheel
 
 
 def render(material: ExportInput) -> Exported:
@@ -26,5 +26,5 @@ def render(material: ExportInput) -> Exported:
     return Exported(text="".join(f"{line}\n" for line in lines), notes=not_wheels(lock))
 
 
-def _requirement(wheel: LockedWheel) -> str:
+def _requirement(wheel: Wheel) -> str:
     return f"{wheel.project}=={wheel.version} \\\n    --hash=sha256:{wheel.sha256}"

@@ -19,12 +19,12 @@ from envgen.errors import EnvgenError
 from envgen.image.entries import EXECUTABLE, PLAIN, Directory, File, InWheel, Link, Literal, OnDisk
 from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Code, compile_all
+from envgen.packages import Wheel
 from envgen.prefix.clobber import decide
 from envgen.prefix.conda_meta import META, load, paths_of, record_path
 from envgen.prefix.contents import Contents, python_layout, read_contents, read_paths
 from envgen.prefix.link import link
 from envgen.prefix.provenance import provenance
-from envgen.records import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

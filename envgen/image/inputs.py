@@ -15,8 +15,8 @@ from envgen.image.entries import File
 from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Compiler
 from envgen.lock.debian_lock import IMAGE
-from envgen.lock.model import LockedWheel
 from envgen.manifest.select import select
+from envgen.packages import Wheel
 from envgen.prepare.packages import link_packages, materials_of, plan
 from envgen.prepare.plan import items_of, make_plan
 from envgen.prepare.preparer import prepare
@@ -111,7 +111,7 @@ def gather(context: Context, inputs: ImageInputs) -> list[LinkPackage]:
 
 def fetch_wheels(context: Context, inputs: ImageInputs, names: Collection[str]) -> None:
     """Have the wheels of some packages in the store: their streams go into layers, and packages outlive them there."""
-    items = [item for item in inputs.plan.items if item.wanted.name in names and isinstance(item.package, LockedWheel)]
+    items = [item for item in inputs.plan.items if item.wanted.name in names and isinstance(item.package, Wheel)]
     there = {item.wanted.key for item in items if context.store.artifact(item.package.sha256)}
     missing = make_plan(
         items,

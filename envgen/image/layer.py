@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from isal import isal_zlib
 
 from envgen.convert.wheel_zip import inflate, packed_data
-from envgen.digest import Sha256
+from envgen.digest import Digest
 from envgen.errors import DigestMismatchError, IntegrityError
 from envgen.image.entries import File, InWheel, Literal, OnDisk
 from envgen.image.tar import arrange, header
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from envgen.digest import Sha256
     from envgen.image.entries import Directory, Entry
 
 FORMAT = 1
@@ -58,33 +58,6 @@ def write_layer(
     return writer.layer()
 
 
-class _Digesting:
-    """Passes bytes on, digested and counted."""
-
-    __slots__ = ("_out", "size", "state")
-
-    def __init__(self, out: Callable[[bytes | bytearray | memoryview], object] | None) -> None:
-        self._out = out
-        self.state = hashlib.sha256()
-        self.size = 0
-
-    def __call__(self, data: bytes | bytearray | memoryview) -> None:
-        self.state.update(data)
-        self.size += len(data)
-        if self._out:
-            self._out(data)
-
-    def copy(self) -> _Digesting:
-        """Return another one at the same point, to go on from there."""
-        other = _Digesting(self._out)
-        other.state, other.size = self.state.copy(), self.size
-        return other
-
-    @property
-    def sha256(self) -> Sha256:
-        return Sha256(self.state.hexdigest())
-
-
 class _Sha256:
     """Proves a file by its digest."""
 
@@ -92,14 +65,14 @@ class _Sha256:
 
     def __init__(self, expected: Sha256) -> None:
         self.expected: str = expected
-        self._state = hashlib.sha256()
+        self._digest = Digest()
 
     def update(self, data: memoryview) -> None:
-        self._state.update(data)
+        self._digest.update(data)
 
     @property
     def got(self) -> str:
-        return self._state.hexdigest()
+        return self._digest.hexdigest()
 
 
 class _Crc:
@@ -124,9 +97,9 @@ class _Writer:
 
     def __init__(self, out: BinaryIO, compression: Compression, advance: Callable[[int], None] | None) -> None:
         self._compression = compression
-        self._blob = _Digesting(out.write)
-        self._encoder = encoder(compression, self._blob)
-        self._tar = _Digesting(None)
+        self._blob = Digest(sink=out.write)
+        self._encoder = encoder(compression, self._blob.update)
+        self._tar = Digest()
         self._advance = advance
         self._wheels: dict[Path, BinaryIO] = {}
         self._open = ExitStack()
@@ -159,7 +132,7 @@ class _Writer:
         )
 
     def _plain(self, data: bytes | bytearray | memoryview) -> None:
-        self._tar(data)
+        self._tar.update(data)
         self._encoder.write(data)
 
     def _content(self, entry: File) -> None:
@@ -207,12 +180,12 @@ class _Writer:
         crc = 0
         for piece in self._pieces(source.copy):
             crc = isal_zlib.crc32(piece, crc)
-            self._tar(piece)
+            self._tar.update(piece)
         if (crc, self._tar.size - before.size) == (source.member.crc, source.member.size):
             return
         self._tar = before
         for data in inflate(wheel.fileno(), source.member, what=source.wheel.name):
-            self._tar(data)
+            self._tar.update(data)
 
     def _wheel(self, source: InWheel) -> BinaryIO:
         """Open a wheel, once, and prove it: its streams are copied unseen."""
@@ -228,10 +201,10 @@ class _Writer:
         return self._wheels[path]
 
     def _digest(self, file: Path) -> Sha256:
-        state = hashlib.sha256()
+        digest = Digest()
         for data in self._pieces(file):
-            state.update(data)
-        return Sha256(state.hexdigest())
+            digest.update(data)
+        return digest.sha256
 
     def _pieces(self, file: Path) -> Iterator[memoryview]:
         """Yield a file in pieces that are valid until the next: there is one buffer for all files."""

@@ -7,7 +7,6 @@ and begins with what is large and changes least.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -236,7 +235,7 @@ def _buckets(parts: Sequence[LayerPart], bits: int) -> dict[int, tuple[int, list
     """Sort parts by the first bits of a digest of their names: one more bit cuts every bucket in two."""
     found: dict[int, tuple[int, list[LayerPart]]] = {}
     for part in parts:
-        bucket = int.from_bytes(hashlib.sha256(part.name.encode()).digest()[:8], "big") >> (64 - bits)
+        bucket = int.from_bytes(Sha256.of(part.name.encode()).raw[:8], "big") >> (64 - bits)
         size, some = found.get(bucket, (0, []))
         found[bucket] = (size + part.size, [*some, part])
     return found

@@ -6,11 +6,12 @@ no place for stands in `metadata.custom_metadata`, as strings whose keys begin w
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from envgen.lock.model import FORMAT, LOCAL_CHANNEL, PYPI, LockedBuilt, LockedPackage, LockedWheel, manager, sort_key
+from envgen.digest import Sha256
+from envgen.lock.model import FORMAT
+from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,18 +37,18 @@ def document(lock: Lock) -> dict[str, Any]:
     }
 
 
-def entry(package: LockedPackage, platform: str) -> dict[str, Any]:
+def entry(package: Package, platform: str) -> dict[str, Any]:
     """Lay one package out as a `LockedDependency`."""
-    depends: Mapping[Any, str] = package.requires if isinstance(package, LockedWheel) else package.dependencies
+    needs = package.needs
     return {
         "name": str(package.name),
         "version": package.version,
-        "manager": manager(package),
+        "manager": package.manager,
         "platform": str(platform),
-        "dependencies": {str(name): depends[name] for name in sorted(depends)},
+        "dependencies": {name: needs[name] for name in sorted(needs)},
         "url": package.url,
         "hash": _hashes(package),
-        **({} if isinstance(package, LockedWheel) else {"build": package.build}),
+        **({"build": package.build} if package.build else {}),
         "category": "main",
         "optional": False,
     }
@@ -60,12 +61,12 @@ def content_hash(entries: Sequence[Mapping[str, Any]]) -> str:
     conda-lock's own way of hashing (sha256 over JSON with sorted keys), applied to the entries as the file has them. So
     a reader can tell a lock whose packages were changed by hand.
     """
-    return hashlib.sha256(json.dumps(list(entries), sort_keys=True).encode()).hexdigest()
+    return Sha256.of(json.dumps(list(entries), sort_keys=True).encode())
 
 
-def _hashes(package: LockedPackage) -> dict[str, str]:
-    sha256 = {"sha256": str(package.sha256)}
-    return sha256 if isinstance(package, LockedWheel) else {"md5": package.md5, **sha256}
+def _hashes(package: Package) -> dict[str, str]:
+    md5 = {"md5": package.md5} if package.md5 else {}
+    return {**md5, "sha256": str(package.sha256)}
 
 
 def _channels(lock: Lock) -> list[dict[str, Any]]:
@@ -99,9 +100,9 @@ def _custom(lock: Lock) -> dict[str, str]:
         **({"extras": _json(lock.extras)} if lock.extras else {}),
         **({"debian-lock": str(lock.debian)} if lock.debian else {}),
         **{f"recipe.{recipe}": str(digest) for recipe, digest in lock.recipes.items()},
-        **{f"recipe-of.{p.name}": p.recipe for p in lock.packages if isinstance(p, LockedBuilt)},
-        **{f"content.{p.name}": str(p.content) for p in lock.packages if isinstance(p, LockedBuilt)},
-        **{f"size.{manager(p)}.{p.name}": str(p.size) for p in lock.packages if p.size is not None},
+        **{f"recipe-of.{p.name}": p.recipe for p in lock.packages if isinstance(p, BuiltPackage)},
+        **{f"content.{p.name}": str(p.content) for p in lock.packages if isinstance(p, BuiltPackage)},
+        **{f"size.{p.manager}.{p.name}": str(p.size) for p in lock.packages if p.size is not None},
     }
 
 

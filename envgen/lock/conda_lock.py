@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
 import rattler
 
 from envgen.errors import LockError
-from envgen.lock.model import Lock, LockedBuilt, LockedConda, LockedPackage, LockedWheel, normal, sort_key
+from envgen.lock.model import Lock, normal
 from envgen.lock.request import asked_extras, request_digest
-from envgen.records import BuiltPackage, ChannelPackage, Record, Wheel
+from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Package, Wheel, sort_key
 from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.manifest.env_spec import EnvSpec
-    from envgen.records import Solution
+    from envgen.names import CondaName
+    from envgen.records import Record, Solution
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SPEC = re.compile(r"(?:[^\s:]+::)?(?P<name>[a-z0-9_.-]+)\s*(?P<rest>.*)", re.IGNORECASE)
@@ -50,7 +52,7 @@ def from_solution(
         LockError: CEP 37 cannot hold one of the packages.
     """
     python = next(record for record in solution.records if record.name == "python")
-    known = python.version if isinstance(python.origin, BuiltPackage) else None  # as `Lock.marker_python` says
+    known = python.version if isinstance(python.origin, BuiltArchive) else None  # as `Lock.marker_python` says
     packages = tuple(sorted((_locked(r, spec, root_url) for r in solution.records), key=sort_key))
     return Lock(
         environment=spec.name,
@@ -63,51 +65,39 @@ def from_solution(
         request=request_digest(spec, solution.target),
         asked_extras=asked_extras(spec, solution.target, known),
         extras={project: tuple(sorted(extras)) for project, extras in solution.extras.items() if extras},
-        recipes={p.recipe: recipes[p.recipe] for p in packages if isinstance(p, LockedBuilt)},
+        recipes={p.recipe: recipes[p.recipe] for p in packages if isinstance(p, BuiltPackage)},
         debian=debian,
         converter=converter,
         packages=packages,
     )
 
 
-def _locked(record: Record, spec: EnvSpec, root_url: str) -> LockedPackage:
+def _locked(record: Record, spec: EnvSpec, root_url: str) -> Package:
     origin = record.origin
     if isinstance(origin, Wheel):
-        return LockedWheel(
-            project=origin.project,
-            version=origin.version,
-            filename=origin.filename,
-            sha256=origin.sha256,
-            size=origin.size,
-            requires=dict(origin.requires),
-        )
-    if isinstance(origin, BuiltPackage):
-        return LockedBuilt(
-            name=record.name,
-            version=record.version,
-            build=record.build,
-            subdir=record.subdir,
-            filename=origin.filename,
-            md5=origin.md5,
-            sha256=origin.sha256,
-            size=origin.size,
-            recipe=origin.recipe,
-            content=origin.content,
-            dependencies=_dependencies(record.depends),
-        )
-    return LockedConda(
-        name=record.name,
-        version=record.version,
-        build=record.build,
-        url=_portable(without_secrets(origin.url), spec.channels, root_url),
-        md5=_md5(record, origin),
-        sha256=origin.sha256,
-        size=origin.size,
-        dependencies=_dependencies(record.depends),
-    )
+        return origin
+    identity: _Identity = {
+        "name": record.name,
+        "version": record.version,
+        "build": record.build,
+        "dependencies": _dependencies(record.depends),
+    }
+    if isinstance(origin, BuiltArchive):
+        return BuiltPackage(**identity, subdir=record.subdir, archive=origin)
+    url = _portable(without_secrets(origin.url), spec.channels, root_url)
+    return ChannelPackage(**identity, archive=replace(origin, url=url, md5=_md5(record, origin)))
 
 
-def _md5(record: Record, origin: ChannelPackage) -> str:
+class _Identity(TypedDict):
+    """What conda calls a package, and what it depends on."""
+
+    name: CondaName
+    version: str
+    build: str
+    dependencies: dict[str, str]
+
+
+def _md5(record: Record, origin: ChannelArchive) -> str:
     """Take the md5 that conda-lock's models demand.
 
     Hashing the archive ourselves would mean to download it while locking, and to vouch for a digest that its channel

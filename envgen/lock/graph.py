@@ -5,31 +5,22 @@ from __future__ import annotations
 import difflib
 from collections import deque
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from envgen.lock.debian_lock import IMAGE
-from envgen.lock.model import LockedBuilt, LockedWheel
 from envgen.names import CondaName, project_name
+from envgen.packages import BuiltPackage, PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from envgen.lock.debian_lock import DebianLock, DebianPackage
-    from envgen.lock.model import Lock, LockedPackage
+    from envgen.lock.model import Lock
     from envgen.names import NameTable
+    from envgen.packages import Package
 
 _NEAREST = 3
 """Names that are offered for one that is not there."""
-
-
-class PackageKind(StrEnum):
-    """Where a package comes from."""
-
-    CHANNEL = "channel"
-    RECIPE = "recipe"
-    WHEEL = "wheel"
-    DEBIAN = "Debian"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -218,7 +209,7 @@ class _Builder:
     """
 
     names: NameTable
-    by_name: Mapping[CondaName, LockedPackage]
+    by_name: Mapping[CondaName, Package]
     debian: Sequence[DebianPackage]
     listed: Mapping[str, Collection[str]]
     mains: Mapping[str, str]
@@ -229,7 +220,7 @@ class _Builder:
     ) -> _Builder:
         return cls(
             names=names,
-            by_name={names.conda_name(p.project) if isinstance(p, LockedWheel) else p.name: p for p in lock.packages},
+            by_name={p.conda_name(names): p for p in lock.packages},
             debian=debian.packages if debian else (),
             listed=listed,
             mains=_mains(lock),
@@ -240,20 +231,13 @@ class _Builder:
         package = self.by_name.get(wish.name)
         return Root(node=node_of(package), words=wish.words, section=wish.section) if package else None
 
-    def needs(self, package: LockedPackage) -> Iterator[Need]:
-        if isinstance(package, LockedWheel):
-            for project, text in package.requires.items():
-                yield from self._need(self.names.conda_name(project), f"{project}{text}")
-            return
-        for name, rest in package.dependencies.items():
-            yield from self._need(CondaName(name), f"{name} {rest}".rstrip())
-        if isinstance(package, LockedBuilt) and self.mains[package.recipe] == package.name:
+    def needs(self, package: Package) -> Iterator[Need]:
+        for name, words in package.depends_on(self.names):
+            if found := self.by_name.get(name):
+                yield Need(node=node_of(found), words=words)
+        if isinstance(package, BuiltPackage) and self.mains[package.recipe] == package.name:
             for node, words in self.debs(package.recipe):
                 yield Need(node=node, words=words)
-
-    def _need(self, name: CondaName, words: str) -> Iterator[Need]:
-        if found := self.by_name.get(name):
-            yield Need(node=node_of(found), words=words)
 
     def debs(self, user: str) -> Iterator[tuple[Node, str]]:
         """Yield the Debian packages of a recipe or of the image, with words for why."""
@@ -268,21 +252,14 @@ class _Builder:
         return f"listed in {where}" if name in self.listed.get(user, ()) else f"needed by what {where} lists"
 
 
-def node_of(package: LockedPackage) -> Node:
+def node_of(package: Package) -> Node:
     """Name the node of a package."""
-    return Node(name=str(package.name), kind=kind(package), version=package.version)
+    return Node(name=str(package.name), kind=package.kind, version=package.version)
 
 
 def debian_node(package: DebianPackage) -> Node:
     """Name the node of a Debian package."""
     return Node(name=package.name, kind=PackageKind.DEBIAN, version=package.version)
-
-
-def kind(package: LockedPackage) -> PackageKind:
-    """Say where a package comes from."""
-    if isinstance(package, LockedWheel):
-        return PackageKind.WHEEL
-    return PackageKind.RECIPE if isinstance(package, LockedBuilt) else PackageKind.CHANNEL
 
 
 def _mains(lock: Lock) -> dict[str, str]:

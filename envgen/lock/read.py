@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, TypeVar
 from envgen.digest import Sha256
 from envgen.lock import fields
 from envgen.lock.cep37 import PREFIX, content_hash
-from envgen.lock.model import (
-    FORMAT,
-    LOCAL_CHANNEL,
-    PYPI,
-    Lock,
-    LockedBuilt,
-    LockedConda,
-    LockedPackage,
-    LockedWheel,
-    sort_key,
-    target_of,
-)
+from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
 from envgen.manifest.values import environment_name
 from envgen.names import parse_conda_name, parse_project_name
+from envgen.packages import (
+    LOCAL_CHANNEL,
+    PYPI,
+    BuiltArchive,
+    BuiltPackage,
+    ChannelArchive,
+    ChannelPackage,
+    Package,
+    Wheel,
+    sort_key,
+)
 from envgen.platforms import Platform, PythonMinor, Target
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _channels(metadata: Field) -> tuple[str, ...]:
     return tuple(url for url in urls if url != LOCAL_CHANNEL)
 
 
-def _refuse_twice(node: Field, packages: Iterable[LockedPackage]) -> None:
+def _refuse_twice(node: Field, packages: Iterable[Package]) -> None:
     seen: set[tuple[str, str]] = set()
     for package in packages:
         if sort_key(package) in seen:
@@ -141,7 +141,7 @@ def _refuse_twice(node: Field, packages: Iterable[LockedPackage]) -> None:
         seen.add(sort_key(package))
 
 
-def _package(node: Field, platform: Platform, custom: _Custom) -> LockedPackage:
+def _package(node: Field, platform: Platform, custom: _Custom) -> Package:
     if node.get("platform").value != platform:
         node.get("platform").fail(f"expected {platform}")
     kind = node.get("manager").text()
@@ -153,13 +153,13 @@ def _package(node: Field, platform: Platform, custom: _Custom) -> LockedPackage:
     return _built(node, platform, custom) if is_local else _conda(node, platform, custom)
 
 
-def _wheel(node: Field, custom: _Custom) -> LockedWheel:
+def _wheel(node: Field, custom: _Custom) -> Wheel:
     project, url = node.get("name").parsed(parse_project_name), node.get("url")
     version, needs = node.get("version").parsed(fields.wheel_version), node.get("dependencies")
     start = f"{PYPI}/{project}/"
     if not url.text().startswith(start):
         url.fail(f"expected {start}<file>")
-    return LockedWheel(
+    return Wheel(
         project=project,
         version=version,
         filename=replace(url, value=url.text().removeprefix(start)).parsed(
@@ -171,41 +171,45 @@ def _wheel(node: Field, custom: _Custom) -> LockedWheel:
     )
 
 
-def _conda(node: Field, platform: Platform, custom: _Custom) -> LockedConda:
+def _conda(node: Field, platform: Platform, custom: _Custom) -> ChannelPackage:
     name, url = node.get("name").parsed(parse_conda_name), node.get("url")
     above, _, filename = url.text().rpartition("/")
     replace(url, value=above.rpartition("/")[2]).parsed(partial(fields.subdir, platform=platform))
     replace(url, value=filename).parsed(fields.archive_file)
-    return LockedConda(
+    return ChannelPackage(
         name=name,
         version=node.get("version").parsed(fields.conda_version),
         build=node.get("build").parsed(fields.build_string),
-        url=url.text(),
-        md5=node.get("hash").get("md5").parsed(fields.md5),
-        sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
-        size=custom.size("conda", name),
         dependencies=_needs(node.get("dependencies"), fields.depends),
+        archive=ChannelArchive(
+            url=url.text(),
+            md5=node.get("hash").get("md5").parsed(fields.md5),
+            sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
+            size=custom.size("conda", name),
+        ),
     )
 
 
-def _built(node: Field, platform: Platform, custom: _Custom) -> LockedBuilt:
+def _built(node: Field, platform: Platform, custom: _Custom) -> BuiltPackage:
     name, url = node.get("name").parsed(parse_conda_name), node.get("url")
     version, build = node.get("version").parsed(fields.conda_version), node.get("build").parsed(fields.build_string)
     subdir, _, filename = url.text().removeprefix(f"{LOCAL_CHANNEL}/").partition("/")
     if filename != f"{name}-{version}-{build}.conda":
         url.fail(f"expected {LOCAL_CHANNEL}/<subdir>/{name}-{version}-{build}.conda, got {url.value!r}")
-    return LockedBuilt(
+    return BuiltPackage(
         name=name,
         version=version,
         build=build,
         subdir=replace(url, value=subdir).parsed(partial(fields.subdir, platform=platform)),
-        filename=filename,
-        md5=node.get("hash").get("md5").parsed(fields.md5),
-        sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
-        size=custom.size("conda", name),
-        recipe=custom.text(f"recipe-of.{name}"),
-        content=custom.parsed(f"content.{name}", Sha256.parse),
         dependencies=_needs(node.get("dependencies"), fields.depends),
+        archive=BuiltArchive(
+            recipe=custom.text(f"recipe-of.{name}"),
+            filename=filename,
+            md5=node.get("hash").get("md5").parsed(fields.md5),
+            sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
+            content=custom.parsed(f"content.{name}", Sha256.parse),
+            size=custom.size("conda", name),
+        ),
     )
 
 

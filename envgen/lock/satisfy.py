@@ -13,10 +13,11 @@ import rattler
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.lock.model import Lock, LockedPackage, LockedWheel, normal
+from envgen.lock.model import Lock, normal
 from envgen.lock.request import active, asked_extras
 from envgen.manifest.values import match_name
 from envgen.names import CondaName, ProjectName, project_name
+from envgen.packages import Package, Wheel
 from envgen.platforms import virtual_package
 from envgen.versions import conda_spec
 from envgen.wheels import package_id
@@ -82,19 +83,19 @@ class _Packages:
     """
 
     names: NameTable
-    locked: Mapping[CondaName, LockedPackage]
+    locked: Mapping[CondaName, Package]
     records: Mapping[str, rattler.PackageRecord]
 
     @classmethod
     def of(cls, lock: Lock, names: NameTable) -> _Packages:
-        locked = {names.conda_name(p.project) if isinstance(p, LockedWheel) else p.name: p for p in lock.packages}
+        locked = {p.conda_name(names): p for p in lock.packages}
         records = {str(name): _record(p, lock.target, names) for name, p in locked.items()}
         return cls(names=names, locked=locked, records=records | _virtual(lock.target))
 
-    def wheel(self, project: ProjectName) -> LockedWheel | None:
+    def wheel(self, project: ProjectName) -> Wheel | None:
         """Find the wheel of a project."""
         found = self.locked.get(self.names.conda_name(project))
-        return found if isinstance(found, LockedWheel) and found.project == project else None
+        return found if isinstance(found, Wheel) and found.project == project else None
 
     def unmet_project(self, project: ProjectName, specifier: str) -> str | None:
         """Say how a wheel's requirement is not met, by a wheel or by the conda package that is the same project."""
@@ -177,7 +178,7 @@ def _missing_extras(requirement: Requirement, lock: Lock) -> Iterator[str]:
 def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
     """Hold what the packages depend on against the packages."""
     for package in lock.packages:
-        if isinstance(package, LockedWheel):
+        if isinstance(package, Wheel):
             for project, specifier in package.requires.items():
                 if unmet := packages.unmet_project(project, specifier):
                     yield f"`{package.project}` {package.version} requires `{project}{specifier}`: {unmet}"
@@ -211,15 +212,13 @@ def _reachable(spec: EnvSpec, roots: Collection[ProjectName], packages: _Package
             continue
         reached.add(name)
         package = packages.locked[name]
-        if isinstance(package, LockedWheel):
-            waiting += [*_OF_EVERY_WHEEL, *map(packages.names.conda_name, package.requires)]
-        else:
-            waiting += map(CondaName, package.dependencies)
+        waiting += [needed for needed, _ in package.depends_on(packages.names)]
+        waiting += _OF_EVERY_WHEEL if isinstance(package, Wheel) else ()
     return reached
 
 
-def _record(package: LockedPackage, target: Target, names: NameTable) -> rattler.PackageRecord:
-    if not isinstance(package, LockedWheel):
+def _record(package: Package, target: Target, names: NameTable) -> rattler.PackageRecord:
+    if not isinstance(package, Wheel):
         return _package_record(package.name, package.version, package.build, package.subdir)
     found = package_id(package, target=target, names=names)
     return _package_record(found.name, found.version, found.build, target.platform)

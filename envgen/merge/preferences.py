@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from packaging.version import InvalidVersion, Version
 
-from envgen.lock.model import sort_key
+from envgen.packages import sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from envgen.lock.debian_lock import DebianLock, DebianPackage
-    from envgen.lock.model import Lock, LockedPackage
+    from envgen.lock.model import Lock
+    from envgen.packages import Package
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -79,12 +80,12 @@ def _debian_key(package: DebianPackage) -> tuple[str, str]:
     return package.name, package.architecture
 
 
-def _newer(one: LockedPackage, other: LockedPackage) -> LockedPackage:
+def _newer(one: Package, other: Package) -> Package:
     """Choose the newer version; one that PEP 440 cannot read yields, and so does theirs among equals."""
     return other if _version(other) > _version(one) else one
 
 
-def _version(package: LockedPackage) -> Version:
+def _version(package: Package) -> Version:
     try:
         return Version(package.version)
     except InvalidVersion:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 from isal import igzip
+
+from envgen.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
         ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError: it cannot be read.
     """
     with blob.open("rb") as raw:
-        reader = _Counting(_decompressed(raw, media_type))
+        reader = _Reader(_decompressed(raw, media_type))
         seen: set[str] = set()
         with tarfile.open(fileobj=cast("BinaryIO", reader), mode="r|") as archive:
             for member in archive:
@@ -68,21 +69,19 @@ def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
         while rest := reader.read(_READ):
             if rest.strip(b"\0"):
                 tree.faults.append(f"{name}: has data after the end of its tar")
-    return Read(diff_id=reader.state.hexdigest(), unpacked=reader.size)
+    return Read(diff_id=reader.digest.sha256, unpacked=reader.digest.size)
 
 
-class _Counting:
-    """Digests what is read through it."""
+class _Reader:
+    """A stream that is digested as it is read."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
-        self.state = hashlib.sha256()
-        self.size = 0
+        self.digest = Digest()
 
     def read(self, size: int) -> bytes:
         data = self._read(size)
-        self.state.update(data)
-        self.size += len(data)
+        self.digest.update(data)
         return data
 
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envgen.convert.local_channel import LocalChannel
-from envgen.lock.model import LockedConda
 from envgen.manifest.select import select
+from envgen.packages import ChannelPackage
 from envgen.prepare.packages import materials_of, plan
 from envgen.prepare.plan import items_of
 from envgen.prepare.preparer import prepare
@@ -50,7 +50,7 @@ def build(context: Context, *, env: str | None, platforms: Sequence[Platform], c
 
 def _publish(context: Context, pair: LockPair, channel: LocalChannel) -> list[Published]:
     every = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
-    items = [item for item in every if not isinstance(item.package, LockedConda)]
+    items = [item for item in every if not isinstance(item.package, ChannelPackage)]
     with context.store.in_use():
         prepare(context, plan(context, items), pair)
         return _write(context, items, channel)

@@ -12,8 +12,8 @@ from envgen.create.place import conda_settings
 from envgen.diagnose.diagnosis import Diagnosis, diagnose
 from envgen.diagnose.machine import Machine, Mirror, Space
 from envgen.errors import EnvgenError
-from envgen.lock.model import LockedWheel
 from envgen.manifest.select import select
+from envgen.packages import Wheel
 from envgen.project import shipped
 from envgen.project.lock_files import find_lock
 from envgen.system import accelerators, device_files, host, processor, programs
@@ -128,7 +128,7 @@ def _mirrors(context: Context, pair: LockPair | None) -> tuple[Mirror, ...]:
 
 
 def _needed(pair: LockPair) -> Iterator[str]:
-    if any(isinstance(package, LockedWheel) for package in pair.lock.packages):
+    if any(isinstance(package, Wheel) for package in pair.lock.packages):
         yield PYPI
     archives = {package.archive for package in pair.debian.packages} if pair.debian else set()
     yield from sorted(archive.placeholder.strip("${}") for archive in archives)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from envgen.export.export_input import License
 from envgen.licenses import Judgement, LicensePolicy, Terms, licenses_in
-from envgen.lock.graph import PackageKind, kind
 from envgen.manifest.select import select
 from envgen.names import project_name
 from envgen.prepare.package_licenses import licenses_of
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.licenses import LicenseTable
-    from envgen.lock.model import LockedPackage
+    from envgen.packages import Package, PackageKind
     from envgen.platforms import Platform
     from envgen.project.context import Context
 
@@ -84,7 +83,7 @@ def report(context: Context, *, env: str | None, platforms: Sequence[Platform], 
     table = shipped.license_table()
     found = licenses_of(context, locks, fetch=not offline)
     where: dict[Sha256, list[Platform]] = {}
-    packages: dict[Sha256, LockedPackage] = {}
+    packages: dict[Sha256, Package] = {}
     for lock in locks:
         for package in lock.packages:
             where.setdefault(package.sha256, []).append(lock.platform)
@@ -105,7 +104,7 @@ def _merged(verdicts: Iterable[LicenseVerdict]) -> Iterator[LicenseVerdict]:
 
 
 def _verdict(
-    package: LockedPackage,
+    package: Package,
     found: License | None,
     policy: LicensePolicy | None,
     table: LicenseTable,
@@ -118,7 +117,7 @@ def _verdict(
     return LicenseVerdict(
         name=str(package.name),
         version=package.version,
-        kind=kind(package),
+        kind=package.kind,
         license=chosen,
         stated_by_spec=stated is not None,
         judgement=(policy or LicensePolicy()).judge(expression),

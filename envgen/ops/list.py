@@ -12,7 +12,8 @@ from envgen.project.lock_files import platforms_of, require_lock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envgen.lock.model import Lock, LockedPackage
+    from envgen.lock.model import Lock
+    from envgen.packages import Package
     from envgen.platforms import Platform
     from envgen.project.context import Context
 
@@ -36,7 +37,7 @@ class Component:
     """One line of the accelerator table: which package of which version brings it; None where none does."""
 
     what: str
-    package: LockedPackage | None
+    package: Package | None
 
 
 def locks(context: Context, *, env: str | None, platforms: Sequence[Platform]) -> tuple[Lock, ...]:

@@ -12,8 +12,8 @@ from rattler.exceptions import InstallerError
 from rattler.install import InstallerReporter
 
 from envgen.errors import HostError
+from envgen.packages import Wheel
 from envgen.prefix.provenance import provenance
-from envgen.records import Wheel
 from envgen.system.fs import os_fault
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from envgen.records import BuiltPackage, ChannelPackage, Wheel
+from envgen.packages import BuiltArchive, ChannelArchive, Wheel
 from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def _origin(package: LinkPackage) -> tuple[str, str]:
     origin = package.record.origin
     if isinstance(origin, Wheel):
         return wheel_purl(origin), PYPI
-    if isinstance(origin, BuiltPackage) and package.url is None:
+    if isinstance(origin, BuiltArchive) and package.url is None:
         return built_purl(package.record), LOCAL
-    url = without_secrets(origin.url if isinstance(origin, ChannelPackage) else package.url or "")
+    url = without_secrets(origin.url if isinstance(origin, ChannelArchive) else package.url or "")
     return url, url.rsplit("/", 2)[0]  # <channel>/<subdir>/<file>
 
 

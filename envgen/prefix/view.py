@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from envgen.packages import Wheel
 from envgen.prefix.contents import ENTRY_POINT, read_link, read_paths, without, without_entry_points
-from envgen.records import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

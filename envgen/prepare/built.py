@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envgen.convert.conda_archive import content_digest, extract_conda, write_conda
 from envgen.convert.package import read_index
 from envgen.digest import Sha256
+from envgen.packages import store_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ class Built:
     @property
     def key(self) -> str:
         """Name of the extracted package in the store."""
-        return content_key(self.stem, self.content)
+        return store_key(self.stem, self.content)
 
 
 def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
@@ -78,11 +79,6 @@ def _build(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
         store.ensure_package(facts.key, lambda dest: _move(made, dest))
     store.put(_FACTS, inputs, json.dumps(asdict(facts)).encode())
     return facts
-
-
-def content_key(stem: str, content: Sha256) -> str:
-    """Name a built package in the store."""
-    return f"{stem}-{content[:16]}"
 
 
 def extract_artifact(store: Store, artifact: Path, filename: str, dest: Path) -> None:

@@ -10,8 +10,8 @@ import rattler
 
 from envgen import __version__
 from envgen.errors import LockError, NetworkError, UserError
-from envgen.export.export_input import ChannelArchive, ExportInput
-from envgen.lock.model import LockedConda
+from envgen.export.export_input import ExportInput, PublishedArchive
+from envgen.packages import ChannelPackage
 from envgen.prepare.package_licenses import licenses_of
 from envgen.prepare.packages import address
 from envgen.prepare.wheel_index import locate
@@ -70,14 +70,14 @@ def export_input(
 
 
 def _urls(
-    context: Context, pairs: Sequence[LockPair], channel: str | None, archives: dict[Sha256, ChannelArchive]
+    context: Context, pairs: Sequence[LockPair], channel: str | None, archives: dict[Sha256, PublishedArchive]
 ) -> dict[Sha256, str]:
     """Find the address of everything whose place in the lock is a placeholder or a path in the project."""
     locks = [pair.lock for pair in pairs]
     needed = [lock for lock in locks if any(wheel.sha256 not in archives for wheel in lock.wheels)]
     found = locate(context, needed)
     for pair in pairs:
-        found |= {p.sha256: address(p, pair) for p in pair.lock.packages if isinstance(p, LockedConda)}
+        found |= {p.sha256: address(p, pair) for p in pair.lock.packages if isinstance(p, ChannelPackage)}
         if channel:
             found |= {p.sha256: f"{channel}/{p.subdir}/{p.filename}" for p in pair.lock.built}
     return found
@@ -110,7 +110,7 @@ def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
 
 def _archives(
     context: Context, locks: Sequence[Lock], names: NameTable, channel: str
-) -> Iterator[tuple[Sha256, ChannelArchive]]:
+) -> Iterator[tuple[Sha256, PublishedArchive]]:
     """Find the conda archives that wheels were converted to and published as.
 
     The channel is asked with the login that this machine has for it; what is found is told without.
@@ -123,7 +123,7 @@ def _archives(
             found = package_id(wheel, target=lock.target, names=names)
             if (entry := repodata.get(f"{found.dist}.conda")) is not None:
                 url = f"{channel}/{lock.platform}/{found.dist}.conda"
-                yield wheel.sha256, ChannelArchive(url=url, md5=entry.get("md5"), sha256=entry.get("sha256"))
+                yield wheel.sha256, PublishedArchive(url=url, md5=entry.get("md5"), sha256=entry.get("sha256"))
 
 
 def _repodata(context: Context, url: str) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envgen.convert.package import read_index
 from envgen.errors import EnvgenError
 from envgen.export.export_input import License
-from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.packages import BuiltPackage, ChannelPackage
 from envgen.prepare.plan import items_of
 from envgen.prepare.wheel_index import metadata_of
 from envgen.project import shipped
@@ -40,7 +40,7 @@ def licenses_of(context: Context, locks: Sequence[Lock], *, fetch: bool) -> dict
     for lock in locks:
         words |= dict(_of_recipes(context, lock))
         words |= dict(_of_archives(context, lock))
-        missing = [p for p in lock.packages if isinstance(p, LockedConda) and p.sha256 not in words]
+        missing = [p for p in lock.packages if isinstance(p, ChannelPackage) and p.sha256 not in words]
         if missing and fetch:
             words |= asyncio.run(_of_channels(context, lock, missing))
     return {sha: License(words=text, expression=table.expression(text)) for sha, text in words.items() if text}
@@ -58,7 +58,9 @@ def _of_recipes(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
 def _of_archives(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
     """Read what extracted packages in the store say."""
     for item in items_of(lock, context.names, materials={}):
-        folder = context.store.package(item.wanted.key) if isinstance(item.package, LockedConda | LockedBuilt) else None
+        folder = (
+            context.store.package(item.wanted.key) if isinstance(item.package, ChannelPackage | BuiltPackage) else None
+        )
         if folder is None:
             continue
         try:
@@ -69,7 +71,7 @@ def _of_archives(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
             yield item.package.sha256, str(text)
 
 
-async def _of_channels(context: Context, lock: Lock, packages: Sequence[LockedConda]) -> dict[Sha256, str | None]:
+async def _of_channels(context: Context, lock: Lock, packages: Sequence[ChannelPackage]) -> dict[Sha256, str | None]:
     source = ChannelSource(
         lock.channels, platform=lock.platform, cache_dir=context.store.root / "repodata", root=context.root
     )

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from envgen.convert.package import record_of
-from envgen.lock.model import LockedBuilt, LockedConda
+from envgen.packages import ChannelPackage
 from envgen.prefix.contents import LinkPackage
-from envgen.prepare.plan import Artifact, Plan, make_plan, wheel_of
-from envgen.records import BuiltPackage, ChannelPackage
+from envgen.prepare.plan import Artifact, Plan, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from envgen.lock.debian_lock import DebianLock
-    from envgen.lock.model import LockedWheel
     from envgen.prefix.inventory import InstalledPackage
     from envgen.prepare.plan import Item
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-    from envgen.records import Origin
 
 
 def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
@@ -70,7 +67,7 @@ def link_packages(context: Context, items: Iterable[Item], pair: LockPair) -> li
     return [_link_package(context, item, pair) for item in items]
 
 
-def address(package: LockedConda, pair: LockPair) -> str:
+def address(package: ChannelPackage, pair: LockPair) -> str:
     """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
     return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
 
@@ -78,22 +75,9 @@ def address(package: LockedConda, pair: LockPair) -> str:
 def _link_package(context: Context, item: Item, pair: LockPair) -> LinkPackage:
     directory = context.store.need_package(item.wanted.key)
     package = item.package
-    if isinstance(package, LockedConda):
-        origin = ChannelPackage(url=address(package, pair), md5=package.md5, sha256=package.sha256, size=package.size)
+    if isinstance(package, ChannelPackage):
+        origin = replace(package.archive, url=address(package, pair))
         # a channel corrects dependencies in its repodata, which the archive does not know of
         depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
         return LinkPackage(record=replace(record_of(directory, origin), depends=depends), directory=directory)
-    return LinkPackage(record=record_of(directory, _origin(package)), directory=directory)
-
-
-def _origin(package: LockedBuilt | LockedWheel) -> Origin:
-    if isinstance(package, LockedBuilt):
-        return BuiltPackage(
-            recipe=package.recipe,
-            filename=package.filename,
-            md5=package.md5,
-            sha256=package.sha256,
-            content=package.content,
-            size=package.size or 0,
-        )
-    return wheel_of(package)
+    return LinkPackage(record=record_of(directory, package.origin), directory=directory)

@@ -7,9 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from envgen.convert.wheel import package_key
-from envgen.lock.model import LockedBuilt, LockedConda, LockedPackage, LockedWheel
+from envgen.packages import ChannelPackage, Wheel, store_key
 from envgen.prefix.changes import PrefixChanges, Wanted, compare
-from envgen.records import Wheel
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from envgen.digest import Sha256
     from envgen.lock.model import Lock
     from envgen.names import NameTable
+    from envgen.packages import Package
     from envgen.prefix.inventory import InstalledPackage
 
 
@@ -55,7 +55,7 @@ class Item:
         artifacts: what it is made from: one wheel, one archive, or the files of a recipe.
     """
 
-    package: LockedPackage
+    package: Package
     wanted: Wanted
     work: Work
     artifacts: tuple[Artifact, ...]
@@ -140,35 +140,22 @@ def make_plan(
     return Plan(items=every, fetch=fetch, prepare=prepare, changes=changes, unfinished=unfinished)
 
 
-def wheel_of(locked: LockedWheel) -> Wheel:
-    """Turn a lock's entry back into the wheel that was chosen."""
-    return Wheel(
-        project=locked.project,
-        version=locked.version,
-        filename=locked.filename,
-        sha256=locked.sha256,
-        size=locked.size,
-        requires=dict(locked.requires),
-    )
-
-
-def _item(package: LockedPackage, lock: Lock, names: NameTable, materials: Mapping[str, tuple[Artifact, ...]]) -> Item:
-    if isinstance(package, LockedWheel):
+def _item(package: Package, lock: Lock, names: NameTable, materials: Mapping[str, tuple[Artifact, ...]]) -> Item:
+    if isinstance(package, Wheel):
         return _wheel_item(package, lock, names)
-    digest = package.content if isinstance(package, LockedBuilt) else package.sha256
-    stem = f"{package.name}-{package.version}-{package.build}"
-    wanted = Wanted(name=package.name, version=package.version, build=package.build, key=f"{stem}-{digest[:16]}")
-    if isinstance(package, LockedConda):
+    key = store_key(package.dist, package.content)
+    wanted = Wanted(name=package.name, version=package.version, build=package.build, key=key)
+    if isinstance(package, ChannelPackage):
         return Item(package=package, wanted=wanted, work=Work.EXTRACT, artifacts=(_file(package),))
     return Item(package=package, wanted=wanted, work=Work.BUILD, artifacts=materials.get(package.recipe, ()))
 
 
-def _wheel_item(locked: LockedWheel, lock: Lock, names: NameTable) -> Item:
+def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> Item:
     found = package_id(locked, target=lock.target, names=names)
-    key = package_key(wheel_of(locked), target=lock.target, names=names, python_full=lock.marker_python)
+    key = package_key(locked, target=lock.target, names=names, python_full=lock.marker_python)
     wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
     return Item(package=locked, wanted=wanted, work=Work.CONVERT, artifacts=(_file(locked),))
 
 
-def _file(package: LockedConda | LockedWheel) -> Artifact:
+def _file(package: ChannelPackage | Wheel) -> Artifact:
     return Artifact(filename=package.filename, sha256=package.sha256, size=package.size)

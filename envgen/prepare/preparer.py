@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.convert.wheel import convert
 from envgen.errors import EnvgenError
-from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel
+from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prepare import recipe_packages
 from envgen.prepare.built import extract_artifact
 from envgen.prepare.packages import address
-from envgen.prepare.plan import wheel_of
 from envgen.prepare.wheel_index import wheel_index
 
 if TYPE_CHECKING:
@@ -139,11 +138,11 @@ def _makers() -> ThreadPoolExecutor:
 def _fetch(job: _Job, item: Item) -> None:
     """Have what a package is made from in the store; what a recipe takes is fetched when it is built."""
     package = item.package
-    if isinstance(package, LockedBuilt):
+    if isinstance(package, BuiltPackage):
         return
 
     def download(out: BinaryIO) -> None:
-        url = job.index.locate(wheel_of(package)) if isinstance(package, LockedWheel) else address(package, job.pair)
+        url = job.index.locate(package) if isinstance(package, Wheel) else address(package, job.pair)
         job.context.http.download(url, out, expected=package.sha256, size=package.size, advance=job.fetched.advance)
 
     job.context.store.ensure_artifact(package.sha256, download)
@@ -152,28 +151,28 @@ def _fetch(job: _Job, item: Item) -> None:
 def _make(job: _Job, item: Item) -> None:
     package = item.package
     match package:
-        case LockedBuilt():
+        case BuiltPackage():
             recipe_packages.prepare_built(job.context, package, job.pair)
             job.made.advance(_size(item))
-        case LockedWheel():
+        case Wheel():
             job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))
-        case LockedConda():
+        case ChannelPackage():
             extract = partial(extract_artifact, job.context.store, _have(job, package), package.filename)
             job.context.store.ensure_package(item.wanted.key, extract)
 
 
-def _have(job: _Job, package: LockedWheel | LockedConda) -> Path:
+def _have(job: _Job, package: Wheel | ChannelPackage) -> Path:
     found = job.context.store.artifact(package.sha256)
     if found is None:
         raise EnvgenError(f"{package.filename} vanished from the store while it was needed")
     return found
 
 
-def _convert(job: _Job, package: LockedWheel, dest: Path) -> None:
+def _convert(job: _Job, package: Wheel, dest: Path) -> None:
     lock = job.pair.lock
     convert(
         _have(job, package),
-        wheel_of(package),
+        package,
         target=lock.target,
         names=job.names,
         dest=dest,

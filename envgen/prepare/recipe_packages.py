@@ -10,11 +10,11 @@ from envgen.convert.deb import build_debian_recipe, build_empty
 from envgen.convert.deb_plan import describe
 from envgen.convert.package import record_of
 from envgen.errors import DigestMismatchError, GoneError, LockError
-from envgen.prepare.built import content_key, ensure_built, extract_artifact
+from envgen.packages import BuiltArchive, store_key
+from envgen.prepare.built import ensure_built, extract_artifact
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
-from envgen.records import BuiltPackage, Record
 from envgen.sources.recipes import DEBIAN, read_debian_recipe
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from envgen.convert.deb_plan import DebianRecipePackage
     from envgen.debs import Deb
     from envgen.errors import SpecError
-    from envgen.lock.model import LockedBuilt
     from envgen.manifest.debian_recipe import DebianRecipe
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.packages import BuiltPackage
     from envgen.platforms import Platform
     from envgen.prepare.built import Built
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
+    from envgen.records import Record
     from envgen.sources.debian import DebianArchive
     from envgen.sources.debian_closure import Replaced
     from envgen.sources.recipes import Recipe
@@ -102,7 +103,7 @@ def _not_for(context: Context, recipe: Recipe, spec: EnvSpec, platform: Platform
     )
 
 
-def prepare_built(context: Context, package: LockedBuilt, pair: LockPair) -> None:
+def prepare_built(context: Context, package: BuiltPackage, pair: LockPair) -> None:
     """Have a locked package in the store: from the channel that publishes such packages, else built again.
 
     Raises:
@@ -115,7 +116,7 @@ def prepare_built(context: Context, package: LockedBuilt, pair: LockPair) -> Non
         _rebuild(context, package, pair)
 
 
-def _fetch_published(context: Context, package: LockedBuilt) -> bool:
+def _fetch_published(context: Context, package: BuiltPackage) -> bool:
     """Take a locked package's own archive from `ENVGEN_CHANNEL`; tell whether it is there.
 
     Another archive of the same name counts as not there: what is built instead has to have the locked content.
@@ -131,12 +132,12 @@ def _fetch_published(context: Context, package: LockedBuilt) -> bool:
     except (GoneError, DigestMismatchError):
         context.reporter.note(f"`{package.filename}` is built here: the channel does not have it as it is locked")
         return False
-    key = content_key(f"{package.name}-{package.version}-{package.build}", package.content)
+    key = store_key(package.dist, package.content)
     context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package.filename))
     return True
 
 
-def _rebuild(context: Context, package: LockedBuilt, pair: LockPair) -> None:
+def _rebuild(context: Context, package: BuiltPackage, pair: LockPair) -> None:
     recipe = shipped.recipes(context.root).get(package.recipe)
     if recipe is None:
         raise LockError(
@@ -201,7 +202,7 @@ def _build_empty(package: DebianRecipePackage, bundle: DebianRecipe, platform: P
 
 
 def _record(context: Context, recipe: Recipe, facts: Built) -> Record:
-    origin = BuiltPackage(
+    origin = BuiltArchive(
         recipe=recipe.name,
         filename=f"{facts.stem}.conda",
         md5=facts.md5,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import ArtifactError
 from envgen.metadata import parse_metadata
-from envgen.prepare.plan import wheel_of
 from envgen.sources import metadata_cache
 from envgen.sources.pypi import WheelIndex
 from envgen.urls import without_login
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from envgen.digest import Sha256
-    from envgen.lock.model import Lock, LockedWheel
+    from envgen.lock.model import Lock
     from envgen.metadata import WheelMetadata
+    from envgen.packages import Wheel
     from envgen.project.context import Context
 
 _REQUESTS = 8
@@ -41,15 +41,15 @@ def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
         ThreadPoolExecutor(_REQUESTS) as pool,
     ):
 
-        def one(wheel: LockedWheel) -> str:
-            url = index.locate(wheel_of(wheel))
+        def one(wheel: Wheel) -> str:
+            url = index.locate(wheel)
             bar.advance(1)
             return without_login(url)
 
         return dict(zip((wheel.sha256 for wheel in wheels), pool.map(one, wheels), strict=True))
 
 
-def metadata_of(context: Context, wheels: Iterable[LockedWheel], *, fetch: bool) -> dict[Sha256, WheelMetadata]:
+def metadata_of(context: Context, wheels: Iterable[Wheel], *, fetch: bool) -> dict[Sha256, WheelMetadata]:
     """Read METADATA of wheels: sha256 -> what it says; without those that cannot be had or say nothing valid.
 
     Args:
@@ -71,11 +71,11 @@ def metadata_of(context: Context, wheels: Iterable[LockedWheel], *, fetch: bool)
     return found
 
 
-async def _fetch_all(context: Context, wheels: Collection[LockedWheel]) -> dict[Sha256, WheelMetadata]:
+async def _fetch_all(context: Context, wheels: Collection[Wheel]) -> dict[Sha256, WheelMetadata]:
     label = "reading metadata of wheels"
     with wheel_index(context) as index, context.reporter.progress(label, total=len(wheels), unit="wheels") as bar:
 
-        async def one(wheel: LockedWheel) -> tuple[Sha256, WheelMetadata | None]:
+        async def one(wheel: Wheel) -> tuple[Sha256, WheelMetadata | None]:
             page = await index.page(wheel.project)
             file = next((f for f in page.all_files() if f.sha256 == wheel.sha256), None) if page else None
             try:
@@ -99,7 +99,7 @@ def wheel_index(context: Context) -> Iterator[WheelIndex]:
         index.close()
 
 
-def _once(wheels: Iterable[LockedWheel]) -> list[LockedWheel]:
+def _once(wheels: Iterable[Wheel]) -> list[Wheel]:
     """List each file once."""
     return list({wheel.sha256: wheel for wheel in wheels}.values())
 

@@ -16,11 +16,11 @@ from envgen.digest import Sha256
 from envgen.errors import UsageError
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, DebianLock, render_debian_lock
-from envgen.lock.model import Lock, LockedConda, LockedWheel
 from envgen.lock.render import render_lock
 from envgen.lock.request import active
 from envgen.manifest.values import match_name
 from envgen.names import CondaName, project_name
+from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_index
 from envgen.project import shipped
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from envgen.debs import Deb
+    from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
     from envgen.names import NameTable
     from envgen.platforms import Platform
@@ -168,7 +169,7 @@ def _requirement(name: str, version: str) -> Requirement:
 
 def _pinned_specs(bench: _Workbench, old: LockPair | None) -> tuple[str, ...]:
     """Ask for the pinned versions of what this platform has locked as a conda package, or asks for as one."""
-    condas = {str(p.name) for p in old.lock.packages if not isinstance(p, LockedWheel)} if old else set()
+    condas = {str(p.name) for p in old.lock.packages if not isinstance(p, Wheel)} if old else set()
     condas |= set(map(match_name, bench.spec.dependencies))
     return tuple(_match_spec(name, version) for name, version in bench.upgrade.pins.items() if name in condas)
 
@@ -241,11 +242,11 @@ def _kept_debs(old: LockPair | None, upgrade: Upgrade) -> dict[str, list[Deb]]:
 def _preferred(old: Lock, bench: _Workbench) -> dict[CondaName, Preference]:
     found: dict[CondaName, Preference] = {}
     for package in old.packages:
-        if isinstance(package, LockedWheel):
+        if isinstance(package, Wheel):
             name = bench.names.conda_name(package.project)
             if not bench.upgrade.covers(package.project, name):
                 found[name] = Preference(version=package.version, sha256=package.sha256)
-        elif isinstance(package, LockedConda) and not bench.upgrade.covers(package.name):
+        elif isinstance(package, ChannelPackage) and not bench.upgrade.covers(package.name):
             found[package.name] = Preference(version=package.version, build=package.build, sha256=package.sha256)
     return found
 

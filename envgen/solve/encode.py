@@ -12,8 +12,9 @@ from envgen.digest import Sha256
 from envgen.errors import IntegrityError
 from envgen.metadata import locked_requires
 from envgen.names import CondaName
+from envgen.packages import ChannelArchive, Wheel
 from envgen.platforms import virtual_package
-from envgen.records import ChannelPackage, Record, Wheel
+from envgen.records import Record
 from envgen.urls import without_secrets
 from envgen.wheels import extra_name, package_id, wheel_constrains, without_extras
 
@@ -139,7 +140,7 @@ def decode_channel(record: RepoDataRecord) -> Record:
         depends=tuple(record.depends),
         constrains=tuple(record.constrains),
         noarch=_noarch(record),
-        origin=ChannelPackage(
+        origin=ChannelArchive(
             url=without_secrets(record.url), md5=record.md5.hex(), sha256=Sha256(record.sha256.hex()), size=record.size
         ),
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 
 from envgen.names import CondaName, project_name
+from envgen.packages import BuiltArchive
 from envgen.platforms import DEFAULT_GLIBC, dotted
-from envgen.records import BuiltPackage, Record
+from envgen.records import Record
 from envgen.solve.encode import key_of
 from envgen.solve.listing import Reason
 from envgen.wheels import needed_glibc, without_extras
@@ -84,7 +85,7 @@ def _of_virtual(edge: Edge, target: Target) -> Cause:
 def _of_recipe(offers: Sequence[Offer]) -> str | None:
     """Say where else versions are of what a recipe makes, which is one version."""
     made = next((o.origin for o in offers if isinstance(o.origin, Record)), None)
-    if made is None or not isinstance(made.origin, BuiltPackage):
+    if made is None or not isinstance(made.origin, BuiltArchive):
         return None
     remark = " (what Debian bookworm has)" if made.name == "python" and made.version.startswith(_BOOKWORM) else ""
     return f"`recipes/{made.origin.recipe}` makes {made.version}{remark}; for another add `channels: [conda-forge]`"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from envgen.metadata import WheelMetadata
     from envgen.names import ProjectName
-    from envgen.records import Wheel
+    from envgen.packages import Wheel
     from envgen.sources.pypi_page import ProjectFile, ProjectPage
     from envgen.system.http import Http
     from envgen.system.store import Store

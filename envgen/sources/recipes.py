@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from envgen.digest import Sha256
+from envgen.digest import Digest, Sha256
 from envgen.errors import Fault, SpecError
 
 if TYPE_CHECKING:
@@ -104,12 +103,12 @@ def _content(recipe: Recipe) -> dict[str, Any]:
 
 def folder_digest(folder: Path) -> Sha256:
     """Digest the files of a folder by path and bytes; hidden ones, such as editors leave behind, do not count."""
-    state = hashlib.sha256()
+    digest = Digest()
     for path in _files(folder):
         data = (folder / path).read_bytes()
-        state.update(f"{path}\0{len(data)}\0".encode())
-        state.update(data)
-    return Sha256(state.hexdigest())
+        digest.update(f"{path}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.sha256
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import stat
@@ -15,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envgen.digest import Sha256
+from envgen.digest import Digest, Sha256
 from envgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -238,7 +237,7 @@ class HashedFile(FileIO):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+")
-        self._state = hashlib.sha256()
+        self._digest = Digest()
         self._hashed: int | None = 0
 
     def write(self, data: ReadableBuffer) -> int:
@@ -247,7 +246,7 @@ class HashedFile(FileIO):
         if self._hashed is not None:
             appends = self.tell() == self._hashed
             self._hashed = self._hashed + len(view) if appends else None
-            self._state.update(view)
+            self._digest.update(view)
         done = 0
         while done < len(view):
             done += super().write(view[done:])
@@ -257,7 +256,7 @@ class HashedFile(FileIO):
         """Cut the file; at zero the digest starts anew."""
         length = super().truncate(size)
         if length == 0:
-            self._state, self._hashed = hashlib.sha256(), 0
+            self._digest, self._hashed = Digest(), 0
         elif self._hashed != length:
             self._hashed = None
         return length
@@ -270,4 +269,4 @@ class HashedFile(FileIO):
             found = Sha256.of_stream(self)
             self.seek(here)
             return found
-        return Sha256(self._state.hexdigest())
+        return self._digest.sha256

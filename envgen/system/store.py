@@ -15,7 +15,6 @@ shares `locks/store`; `clean` wants it alone, so that nothing is taken away from
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tempfile
@@ -26,6 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError, EnvgenError, UserError
 from envgen.system.fs import (
     TEMPORARY,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from envgen.digest import Sha256
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!=@-]{0,220}")
 
@@ -235,12 +234,12 @@ class Store:
             return None
         _touch(path)
         digest, data = raw[:_DIGEST_SIZE], raw[_DIGEST_SIZE:]
-        return data if hashlib.sha256(data).digest() == digest else None
+        return data if Sha256.of(data).raw == digest else None
 
     def put(self, kind: str, key: str, data: bytes) -> None:
         """Keep a small fact in place of what was kept under `key`; readers see the one or the other."""
         with explained(self.root):
-            atomic_write(self._cache_path(kind, key), hashlib.sha256(data).digest() + data, sync=False)
+            atomic_write(self._cache_path(kind, key), Sha256.of(data).raw + data, sync=False)
 
     @contextmanager
     def view(self) -> Iterator[Path]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
-from envgen.digest import Sha256
+from envgen.digest import Digest, Sha256
 from envgen.errors import IntegrityError
 from envgen.system.fs import HashedFile
 from envgen.system.retry import TransientError
@@ -38,7 +37,7 @@ class Transfer:
         self._what = what
         self._size = size
         self._advance = advance
-        self._state = hashlib.sha256()
+        self._digest = Digest()
 
     @property
     def complete(self) -> bool:
@@ -88,7 +87,7 @@ class Transfer:
             raise IntegrityError(f"{self._what} has more than the {self._size} bytes it should have")
         self._out.write(data)
         if not isinstance(self._out, HashedFile):
-            self._state.update(data)
+            self._digest.update(data)
         self.done += len(data)
         if self._advance and self.done > self._told:
             self._advance(self.done - self._told)
@@ -101,8 +100,8 @@ class Transfer:
             self._out.truncate()
         self.done = 0
         self.resumed = False
-        self._state = hashlib.sha256()
+        self._digest = Digest()
 
     def sha256(self) -> Sha256:
         """Digest the bytes."""
-        return self._out.sha256() if isinstance(self._out, HashedFile) else Sha256(self._state.hexdigest())
+        return self._out.sha256() if isinstance(self._out, HashedFile) else self._digest.sha256

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.names import CondaName, ProjectName
+from envgen.packages import Origin, Wheel
 from envgen.prefix.contents import LinkPackage
-from envgen.records import Origin, Record, Wheel
+from envgen.records import Record
 
 if TYPE_CHECKING:
     from pathlib import Path

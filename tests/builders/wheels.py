@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
 from envgen.names import project_name
-from envgen.records import Wheel
+from envgen.packages import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envgen.digest import Sha256
-from envgen.lock.model import LockedBuilt, LockedConda, LockedPackage, LockedWheel, sort_key
 from envgen.lock.read import read_lock
 from envgen.lock.render import render_lock
 from envgen.names import CondaName, ProjectName
+from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Package, Wheel, sort_key
 from tests.unit.lock import samples
 
 PROJECTS = st.sampled_from(["on", "null", "y", "n-1", "0", "1e3", "0x10", "true", "nan", "torch"])
@@ -29,9 +29,9 @@ DEPENDENCIES = st.dictionaries(NAMES, RESTS, max_size=4)
 
 
 @st.composite
-def wheels(draw: st.DrawFn) -> LockedWheel:
+def wheels(draw: st.DrawFn) -> Wheel:
     name, version = draw(PROJECTS), draw(NUMBERS)
-    return LockedWheel(
+    return Wheel(
         project=ProjectName(name),
         version=version,
         filename=f"{name.replace('-', '_')}-{version}-py3-none-any.whl",
@@ -42,45 +42,47 @@ def wheels(draw: st.DrawFn) -> LockedWheel:
 
 
 @st.composite
-def condas(draw: st.DrawFn) -> LockedConda:
+def condas(draw: st.DrawFn) -> ChannelPackage:
     name, version, build = draw(NAMES), draw(VERSIONS), draw(BUILDS)
-    return LockedConda(
+    return ChannelPackage(
         name=CondaName(name),
         version=version,
         build=build,
-        url=f"https://conda.example.org/main/noarch/{name}-{version}-{build}.conda",
-        md5=draw(MD5S),
-        sha256=draw(SHA256S),
-        size=draw(SIZES),
         dependencies=draw(DEPENDENCIES),
+        archive=ChannelArchive(
+            url=f"https://conda.example.org/main/noarch/{name}-{version}-{build}.conda",
+            md5=draw(MD5S),
+            sha256=draw(SHA256S),
+            size=draw(SIZES),
+        ),
     )
 
 
 @st.composite
-def built(draw: st.DrawFn) -> LockedBuilt:
+def built(draw: st.DrawFn) -> BuiltPackage:
     name, version, build = draw(NAMES), draw(VERSIONS), draw(BUILDS)
-    return LockedBuilt(
+    return BuiltPackage(
         name=CondaName(name),
         version=version,
         build=build,
         subdir="linux-64",
-        filename=f"{name}-{version}-{build}.conda",
-        md5=draw(MD5S),
-        sha256=draw(SHA256S),
-        size=draw(SIZES),
-        recipe="python",
-        content=draw(SHA256S),
         dependencies=draw(DEPENDENCIES),
+        archive=BuiltArchive(
+            recipe="python",
+            filename=f"{name}-{version}-{build}.conda",
+            md5=draw(MD5S),
+            sha256=draw(SHA256S),
+            content=draw(SHA256S),
+            size=draw(SIZES),
+        ),
     )
 
 
-PACKAGES: st.SearchStrategy[list[LockedPackage]] = st.lists(
-    wheels() | condas() | built(), max_size=5, unique_by=sort_key
-)
+PACKAGES: st.SearchStrategy[list[Package]] = st.lists(wheels() | condas() | built(), max_size=5, unique_by=sort_key)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PACKAGES)
-def test_a_lock_reads_back_as_it_was(packages: list[LockedPackage]) -> None:
+def test_a_lock_reads_back_as_it_was(packages: list[Package]) -> None:
     lock = replace(samples.lock(), packages=tuple(sorted(packages, key=sort_key)))
     assert read_lock(render_lock(lock)) == lock

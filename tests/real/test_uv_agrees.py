@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 
 from envgen.manifest.parse import parse_spec
 from envgen.names import CondaName, NameTable, project_name
+from envgen.packages import Wheel
 from envgen.platforms import Platform, PythonMinor, Target
-from envgen.records import Wheel
 from envgen.solve.engine import solve
 from envgen.solve.task import SolveTask
 from envgen.sources.pypi import WheelIndex

@@ -12,8 +12,8 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from envgen.digest import Sha256
 from envgen.metadata import parse_metadata
 from envgen.names import CondaName, NameTable, ProjectName
+from envgen.packages import Wheel
 from envgen.platforms import Platform, PythonMinor, Target
-from envgen.records import Wheel
 from envgen.versions import InexpressibleError
 from envgen.wheels import TagOrder, extra_name, match_specs, package_id, wheel_constrains, wheel_depends, without_extras
 

@@ -9,7 +9,7 @@ from envgen.diff.delta import Delta, Entry, State, compare
 from envgen.diff.sides import Comparison, Difference
 from envgen.digest import Sha256
 from envgen.image.made_layers import ImageChange, MadeLayer
-from envgen.lock.graph import PackageKind
+from envgen.packages import PackageKind
 from envgen.platforms import Platform
 
 

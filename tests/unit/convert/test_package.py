@@ -11,7 +11,7 @@ from envgen.convert.package import PLACEHOLDER, read_index, record_of, seal
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 from envgen.names import ProjectName
-from envgen.records import Wheel
+from envgen.packages import Wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,10 +15,10 @@ import pytest
 from envgen.convert.deb import build_debian_recipe, build_empty, describe
 from envgen.convert.package import record_of
 from envgen.digest import Sha256
+from envgen.packages import BuiltArchive
 from envgen.platforms import Platform
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link import link
-from envgen.records import BuiltPackage
 from envgen.sources.debian import DebianArchive
 from envgen.sources.recipes import find_recipes, read_debian_recipe
 from envgen.system.host import detect
@@ -92,7 +92,7 @@ def make(store: Store, platform: Platform, folder: Path) -> tuple[Path, ...]:
 
 
 def install(store: Store, packages: tuple[Path, ...], prefix: Path, platform: Platform) -> None:
-    origin = BuiltPackage(
+    origin = BuiltArchive(
         recipe="python",
         filename="python.conda",
         md5="0" * 32,

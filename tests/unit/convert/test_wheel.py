@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from envgen.records import Record, Wheel
+    from envgen.packages import Wheel
+    from envgen.records import Record
     from tests.builders.wheels import Rows
 
 TARGET = Target(platform=Platform.LINUX_64, python=PythonMinor(3, 11), glibc=(2, 36))

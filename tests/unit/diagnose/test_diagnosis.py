@@ -13,6 +13,7 @@ from envgen.diagnose.findings import Finding, Level
 from envgen.diagnose.gpu import cuda_runtime
 from envgen.diagnose.machine import Machine, Mirror, Space
 from envgen.manifest.parse import parse_spec
+from envgen.packages import BuiltPackage, Package, Wheel
 from envgen.platforms import Platform
 from envgen.system.accelerators import unanswered
 from envgen.system.device_files import DeviceFile, DeviceFiles, RenderNode
@@ -59,6 +60,14 @@ def lock(cuda: str | None = "12.8.90", *, torch: str = "2.8.0+cu128") -> Lock:
     if cuda:
         chosen.append(samples.wheel("nvidia-cuda-runtime-cu12", cuda))
     return samples.lock(*chosen)
+
+
+def sized(package: Package, size: int) -> Package:
+    if isinstance(package, Wheel):
+        return replace(package, size=size)
+    if isinstance(package, BuiltPackage):
+        return replace(package, archive=replace(package.archive, size=size))
+    return replace(package, archive=replace(package.archive, size=size))
 
 
 def told(diagnosis: Diagnosis) -> list[Finding]:
@@ -288,7 +297,7 @@ def test_what_costs_something() -> None:
 def test_a_disk_that_will_not_do(*, free: int, writable: bool, level: Level, what: str) -> None:
     space = Space(purpose="environments", folder=HERE, free=free, writable=writable)
     usual = lock()
-    large = replace(usual, packages=tuple(replace(package, size=GB) for package in usual.packages))
+    large = replace(usual, packages=tuple(sized(package, GB) for package in usual.packages))
     (found,) = told(diagnose(machine(spaces=(space,), cache=None), large))
     assert (found.subject, found.level) == ("disk", level)
     assert what in found.what

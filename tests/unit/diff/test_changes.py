@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from envgen.diff.changes import diff
-from envgen.lock.model import LockedWheel
+from envgen.packages import Wheel
 from tests.unit.lock import samples
 
 
@@ -48,7 +48,7 @@ def test_packages_and_settings() -> None:
 def test_another_file_and_other_dependencies_of_the_same_version() -> None:
     old = samples.lock()
     torch = old.packages[-1]
-    assert isinstance(torch, LockedWheel)
+    assert isinstance(torch, Wheel)
     other_file = replace(torch, sha256=samples.digest("other"))
     other_requires = replace(torch, requires={})
     assert diff(old, replace(old, packages=(*old.packages[:-1], other_file))).lines() == (

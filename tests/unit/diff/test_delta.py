@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from envgen.debs import Deb, DebianArea
 from envgen.diff.delta import State, compare, only, state_of
 from envgen.lock.debian_lock import DebianLock
-from envgen.lock.graph import PackageKind
-from envgen.lock.model import Lock, LockedBuilt, LockedWheel
+from envgen.packages import BuiltPackage, PackageKind, Wheel
 from envgen.platforms import Platform
 from tests.unit.lock import samples
+
+if TYPE_CHECKING:
+    from envgen.lock.model import Lock
 
 
 def debian(version: str) -> DebianLock:
@@ -78,8 +81,8 @@ def test_settings_are_told() -> None:
 
 def test_download_is_what_travels() -> None:
     lock = replace(samples.lock(), packages=tuple(p for p in samples.lock().packages if p.name in {"idna", "python"}))
-    wheel = next(p for p in lock.packages if isinstance(p, LockedWheel))
-    assert any(isinstance(p, LockedBuilt) for p in lock.packages)
+    wheel = next(p for p in lock.packages if isinstance(p, Wheel))
+    assert any(isinstance(p, BuiltPackage) for p in lock.packages)
     assert state_of(lock, debian("1")).download == (wheel.size or 0) + 7
     assert state_of(samples.lock(), None).download is None  # the channel gives no sizes
     assert State(entries=()).download == 0

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from envgen.debs import Deb
 from envgen.debs import DebianArea as DebianArchive
-from envgen.export.export_input import ChannelArchive, ExportInput, License
+from envgen.export.export_input import ExportInput, License, PublishedArchive
 from envgen.lock.debian_lock import IMAGE, DebianLock
-from envgen.lock.model import LockedConda, LockedWheel
+from envgen.packages import ChannelPackage, Wheel
 from envgen.platforms import Platform
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:
-    from envgen.lock.model import Lock, LockedPackage
+    from envgen.lock.model import Lock
+    from envgen.packages import Package
 
 CHANNEL = "https://channel.example.org/built"
 INDEX = "https://index.example.org/simple"
@@ -73,24 +74,24 @@ def material(*locks: Lock, converted: bool = False) -> ExportInput:
         },
         channel=CHANNEL,
         index=INDEX,
-        archives={p.sha256: _archive(p) for p in packages if isinstance(p, LockedWheel)} if converted else {},
+        archives={p.sha256: _archive(p) for p in packages if isinstance(p, Wheel)} if converted else {},
         licenses={package.sha256: _WORDS[package.name] for package in packages if package.name in _WORDS},
         created=dt.datetime(2026, 11, 23, tzinfo=dt.UTC),
         tool=("envgen", "0.1.0"),
     )
 
 
-def _url(package: LockedPackage) -> str:
-    if isinstance(package, LockedWheel):
+def _url(package: Package) -> str:
+    if isinstance(package, Wheel):
         return f"https://files.example.org/{package.sha256[:2]}/{package.filename.replace('+', '%2B')}"
-    if isinstance(package, LockedConda) and "://" in package.url:
+    if isinstance(package, ChannelPackage) and "://" in package.url:
         return package.url
     return f"{CHANNEL}/{package.subdir}/{package.filename}"
 
 
-def _archive(wheel: LockedWheel) -> ChannelArchive:
+def _archive(wheel: Wheel) -> PublishedArchive:
     md5 = samples.digest(wheel.filename)[:32]
-    return ChannelArchive(url=f"{CHANNEL}/linux-64/{wheel.project}-1-py311_0.conda", md5=md5, sha256=None)
+    return PublishedArchive(url=f"{CHANNEL}/linux-64/{wheel.project}-1-py311_0.conda", md5=md5, sha256=None)
 
 
 def _deb(name: str, version: str = "3.11.2-6+deb12u6") -> Deb:

@@ -9,7 +9,7 @@ from envgen.digest import Sha256
 from envgen.export.parts import parts_of
 from envgen.export.purl import debian_purl
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
-from envgen.lock.graph import PackageKind
+from envgen.packages import PackageKind
 from envgen.platforms import Platform
 from tests.unit.export import samples
 

@@ -19,8 +19,9 @@ from envgen.image.layer import write_layer
 from envgen.oci.compress import Compression
 
 if TYPE_CHECKING:
-    from envgen.oci.layer import Layer
     from collections.abc import Iterable, Mapping
+
+    from envgen.oci.layer import Layer
 
 WHEEL = Path(__file__).parents[2] / "golden/image/spam-1.0-py3-none-any.whl"
 """A file, since the zlib of the test run's Python decides what a wheel made here would hold."""

@@ -8,8 +8,9 @@ from envgen.digest import Sha256
 from envgen.lock.conda_lock import from_solution
 from envgen.manifest.parse import parse_spec
 from envgen.names import CondaName, NameTable, ProjectName, project_name
+from envgen.packages import BuiltArchive, ChannelArchive, Origin, Wheel
 from envgen.platforms import Platform
-from envgen.records import BuiltPackage, ChannelPackage, Origin, Record, Solution, Wheel
+from envgen.records import Record, Solution
 
 if TYPE_CHECKING:
     from envgen.lock.model import Lock
@@ -63,7 +64,7 @@ def wheel(project: str, version: str, **requires: str) -> Record:
 
 def built(name: str, version: str, *depends: str, build: str = "h1_0") -> Record:
     filename = f"{name}-{version}-{build}.conda"
-    origin = BuiltPackage(
+    origin = BuiltArchive(
         recipe="python",
         filename=filename,
         md5=digest(filename)[:32],
@@ -76,7 +77,7 @@ def built(name: str, version: str, *depends: str, build: str = "h1_0") -> Record
 
 def conda(name: str, version: str, *depends: str, channel: str, md5: str | None = None) -> Record:
     filename = f"{name}-{version}-h1_0.conda"
-    origin = ChannelPackage(
+    origin = ChannelArchive(
         url=f"{channel}/linux-64/{filename}",
         md5=digest(filename)[:32] if md5 is None else md5,
         sha256=digest(filename),

@@ -7,7 +7,8 @@ import rattler
 
 from envgen.errors import LockError
 from envgen.lock.conda_lock import from_solution
-from envgen.lock.model import LockedBuilt, LockedConda, LockedWheel, file_name, normal
+from envgen.lock.model import file_name, normal
+from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.platforms import Platform
 from tests.unit.lock import samples
 
@@ -22,7 +23,7 @@ def test_every_origin_has_its_placeholder_and_channels_lose_their_secrets() -> N
 def test_a_channel_given_relative_to_the_project_is_relative_to_the_lock() -> None:
     packages = {p.name: p for p in samples.lock().packages}
     graphviz = packages["graphviz"]
-    assert isinstance(graphviz, LockedConda)
+    assert isinstance(graphviz, ChannelPackage)
     assert graphviz.url == "../channel/linux-64/graphviz-12.0.0-h1_0.conda"
     assert (graphviz.subdir, graphviz.filename) == ("linux-64", "graphviz-12.0.0-h1_0.conda")
 
@@ -30,14 +31,14 @@ def test_a_channel_given_relative_to_the_project_is_relative_to_the_lock() -> No
 def test_packages_are_sorted_by_manager_and_name() -> None:
     kinds = [(type(p), p.name) for p in samples.lock().packages]
     assert kinds == [
-        (LockedConda, "graphviz"),
-        (LockedConda, "numpy"),
-        (LockedBuilt, "python"),
-        (LockedBuilt, "python_abi"),
-        (LockedWheel, "idna"),
-        (LockedWheel, "jsonschema"),
-        (LockedWheel, "sympy"),
-        (LockedWheel, "torch"),
+        (ChannelPackage, "graphviz"),
+        (ChannelPackage, "numpy"),
+        (BuiltPackage, "python"),
+        (BuiltPackage, "python_abi"),
+        (Wheel, "idna"),
+        (Wheel, "jsonschema"),
+        (Wheel, "sympy"),
+        (Wheel, "torch"),
     ]
 
 
@@ -92,7 +93,7 @@ def test_a_channel_package_without_md5_is_refused() -> None:
 def test_dependencies_become_one_constraint_a_name(depends: list[str], expected: dict[str, str]) -> None:
     lock = samples.lock(samples.built("python", "3.11.2", *depends))
     (python,) = lock.packages
-    assert isinstance(python, LockedBuilt)
+    assert isinstance(python, BuiltPackage)
     assert python.dependencies == expected
     for name, rest in python.dependencies.items():
         rattler.MatchSpec(f"{name} {rest}")

@@ -4,8 +4,9 @@ import pytest
 
 from envgen.debs import Deb, DebianArea
 from envgen.lock.debian_lock import IMAGE, DebianLock
-from envgen.lock.graph import Graph, Need, Node, PackageKind, Root, Wish, chains, graph_of, nearest_hint, walk
+from envgen.lock.graph import Graph, Need, Node, Root, Wish, chains, graph_of, nearest_hint, walk
 from envgen.names import CondaName
+from envgen.packages import PackageKind
 from envgen.platforms import Platform
 from tests.unit.lock import samples
 

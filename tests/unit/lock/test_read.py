@@ -11,8 +11,8 @@ import yaml
 
 from envgen.errors import LockError
 from envgen.lock.cep37 import document
-from envgen.lock.model import LOCAL_CHANNEL
 from envgen.lock.read import read_lock
+from envgen.packages import LOCAL_CHANNEL
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from conda_lock.lockfile import parse_conda_lock_file
 
 from envgen.errors import LockError
 from envgen.lock.cep37 import content_hash, document
-from envgen.lock.model import LockedConda, LockedWheel
 from envgen.lock.read import read_lock
 from envgen.lock.render import render_lock
 from envgen.names import ProjectName
+from envgen.packages import ChannelPackage, Wheel
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_conda_lock_parses_it(tmp_path: Path) -> None:
     path.write_text(render_lock(samples.lock()))
     found = parse_conda_lock_file(path)
     assert {(p.manager, p.name, p.version) for p in found.package} == {
-        ("pip" if isinstance(p, LockedWheel) else "conda", p.name, p.version) for p in samples.lock().packages
+        ("pip" if isinstance(p, Wheel) else "conda", p.name, p.version) for p in samples.lock().packages
     }
     assert found.metadata.channels[-1].url == "${ENVGEN_CHANNEL}"
     assert found.metadata.channels[-1].used_env_vars == ("ENVGEN_CHANNEL", "ENVGEN_PYPI")
@@ -81,7 +81,7 @@ def test_a_conda_and_a_pip_entry_may_share_a_name() -> None:
 
 def test_conda_locks_refusal_is_told_with_its_place() -> None:
     lock = samples.lock()
-    empty = replace(_conda(lock.packages[0]), url="")
+    empty = _at(_conda(lock.packages[0]), "")
     with pytest.raises(LockError, match=r"breaks CEP 37:\npackage\.0\.url: .*URL cannot be empty"):
         render_lock(replace(lock, packages=(empty, *lock.packages[1:])))
 
@@ -99,7 +99,7 @@ def test_conda_locks_refusal_is_told_with_its_place() -> None:
 )
 def test_what_must_stay_here_is_not_written(url: str, what: str) -> None:
     lock = samples.lock()
-    leaking = replace(_conda(lock.packages[0]), url=url)
+    leaking = _at(_conda(lock.packages[0]), url)
     with pytest.raises(LockError, match=f"would hold {what}") as caught:
         render_lock(replace(lock, packages=(leaking, *lock.packages[1:])))
     assert "secret" not in str(caught.value)
@@ -117,14 +117,14 @@ def test_what_must_stay_here_is_not_written(url: str, what: str) -> None:
 )
 def test_what_looks_like_a_leak_but_is_none_is_written(url: str) -> None:
     lock = samples.lock()
-    innocent = replace(_conda(lock.packages[0]), url=url)
+    innocent = _at(_conda(lock.packages[0]), url)
     assert url in render_lock(replace(lock, packages=(innocent, *lock.packages[1:])))
 
 
 def test_nothing_folds_and_nothing_is_an_alias() -> None:
     requires = {ProjectName(f"project-{n:03}"): ">=1" for n in range(50)}
     wheels = tuple(
-        LockedWheel(
+        Wheel(
             project=ProjectName(f"w{n}"),
             version="1",
             filename=f"w{n}-1-py3-none-any.whl",
@@ -139,6 +139,10 @@ def test_nothing_folds_and_nothing_is_an_alias() -> None:
     assert all(line.startswith(("#", "-", "  ", "version", "metadata", "package")) for line in text.splitlines())
 
 
-def _conda(package: object) -> LockedConda:
-    assert isinstance(package, LockedConda)
+def _conda(package: object) -> ChannelPackage:
+    assert isinstance(package, ChannelPackage)
     return package
+
+
+def _at(package: ChannelPackage, url: str) -> ChannelPackage:
+    return replace(package, archive=replace(package.archive, url=url))

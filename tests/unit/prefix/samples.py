@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.events import NullReporter
+from envgen.packages import BuiltArchive, ChannelArchive
 from envgen.platforms import Platform
 from envgen.prefix.link import LinkResult, link
 from envgen.prefix.transaction import PRIVATE
-from envgen.records import BuiltPackage, ChannelPackage
 from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ class Listener(NullReporter):
         self.warnings.append(text)
 
 
-CHANNEL = ChannelPackage(
+CHANNEL = ChannelArchive(
     url="https://user:secret@channel.invalid/t/token-1/conda-forge/linux-64/alpha-1.0-h1_0.conda",
     md5="0" * 32,
     sha256=Sha256("1" * 64),
     size=123,
 )
-BUILT = BuiltPackage(
+BUILT = BuiltArchive(
     recipe="alpha",
     filename="alpha-1.0-h1_0.conda",
     md5="2" * 32,

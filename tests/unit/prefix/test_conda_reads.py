@@ -13,9 +13,9 @@ from conda_lock._vendor.conda.core.prefix_data import PrefixData
 from conda_lock._vendor.conda.gateways.disk.test import is_conda_environment
 from conda_lock._vendor.conda.plugins.subcommands.doctor import health_checks
 
+from envgen.packages import Wheel
 from envgen.platforms import Platform
 from envgen.prefix.link import link
-from envgen.records import Wheel
 from envgen.system.store import Store
 from tests.builders.extracted import make
 from tests.unit.prefix.samples import ALPHA, BETA, BUILT, CHANNEL, NOARCH, PYTHON

@@ -19,8 +19,8 @@ from tests.unit.prefix.samples import ALPHA, CHANNEL, NOARCH, PYTHON, SITE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from envgen.packages import ChannelArchive
     from envgen.prefix.contents import LinkPackage
-    from envgen.records import ChannelPackage
     from envgen.system.store import Store
 
 LAYOUT = PythonLayout(site_packages=SITE, scripts="bin")
@@ -42,7 +42,7 @@ def link_all(view: Path, prefix: Path, packages: list[LinkPackage], lost: dict[s
 
 
 @pytest.mark.parametrize("origin", [None, CHANNEL], ids=["without a digest", "with a digest"])
-def test_an_entry_that_is_a_link_is_linked_through(store: Store, tmp_path: Path, origin: ChannelPackage | None) -> None:
+def test_an_entry_that_is_a_link_is_linked_through(store: Store, tmp_path: Path, origin: ChannelArchive | None) -> None:
     package = make(store, replace(ALPHA, origin=origin))
     link_all(tmp_path / "view", tmp_path / "env", [package], {})
     assert (tmp_path / "env/lib/liba.so.1").samefile(package.directory / "lib/liba.so.1")

@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 
 from envgen.digest import Sha256
-from envgen.lock.model import Lock, LockedBuilt, LockedConda, LockedWheel
+from envgen.lock.model import Lock
 from envgen.names import CondaName, NameTable, ProjectName
+from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Wheel
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.inventory import InstalledPackage
 from envgen.prepare.plan import Artifact, Item, Plan, Work, items_of, make_plan
 
 DEB = Artifact(filename="python3.11_3.11.2_amd64.deb", sha256=Sha256("d" * 64), size=5)
 SHARED = Artifact(filename="libc_1_amd64.deb", sha256=Sha256("e" * 64), size=7)
-WHEEL = LockedWheel(
+WHEEL = Wheel(
     project=ProjectName("torch"),
     version="2.8.0",
     filename="torch-2.8.0-cp311-cp311-manylinux_2_28_x86_64.whl",
@@ -23,28 +24,29 @@ WHEEL = LockedWheel(
     size=100,
     requires={},
 )
-CHANNEL = LockedConda(
+CHANNEL = ChannelPackage(
     name=CondaName("zlib"),
     version="1.3",
     build="h1_0",
-    url="https://channel.invalid/linux-64/zlib-1.3-h1_0.conda",
-    md5="1" * 32,
-    sha256=Sha256("b" * 64),
-    size=None,
     dependencies={},
+    archive=ChannelArchive(
+        url="https://channel.invalid/linux-64/zlib-1.3-h1_0.conda", md5="1" * 32, sha256=Sha256("b" * 64), size=None
+    ),
 )
-BUILT = LockedBuilt(
+BUILT = BuiltPackage(
     name=CondaName("python"),
     version="3.11.2",
     build="h2_0",
     subdir="linux-64",
-    filename="python-3.11.2-h2_0.conda",
-    md5="2" * 32,
-    sha256=Sha256("c" * 64),
-    size=9,
-    recipe="python",
-    content=Sha256("f" * 64),
     dependencies={},
+    archive=BuiltArchive(
+        recipe="python",
+        filename="python-3.11.2-h2_0.conda",
+        md5="2" * 32,
+        sha256=Sha256("c" * 64),
+        content=Sha256("f" * 64),
+        size=9,
+    ),
 )
 LOCK = Lock(
     environment="env",
@@ -130,7 +132,9 @@ def test_a_change_needs_every_package_in_the_store() -> None:
 
 
 def test_the_same_name_version_and_build_with_other_bytes_is_a_change() -> None:
-    rebuilt = replace(LOCK, packages=(replace(BUILT, content=Sha256("9" * 64)), CHANNEL, WHEEL))
+    rebuilt = replace(
+        LOCK, packages=(replace(BUILT, archive=replace(BUILT.archive, content=Sha256("9" * 64))), CHANNEL, WHEEL)
+    )
     found = make_plan(
         items(rebuilt),
         has_artifact=lambda _sha: True,
@@ -165,7 +169,11 @@ def test_an_interrupted_run_is_work_even_where_nothing_changes() -> None:
 
 
 def test_a_material_of_two_recipes_is_fetched_once() -> None:
-    twin = replace(BUILT, name=CondaName("other"), recipe="other", content=Sha256("8" * 64))
+    twin = replace(
+        BUILT,
+        name=CondaName("other"),
+        archive=replace(BUILT.archive, recipe="other", content=Sha256("8" * 64)),
+    )
     lock = replace(LOCK, packages=(BUILT, twin))
     found = make_plan(
         items_of(lock, NameTable(), materials={**MATERIALS, "other": (SHARED,)}),

@@ -15,8 +15,9 @@ from rattler import BuildString, PackageRecord, RepoDataRecord
 from envgen.digest import Sha256
 from envgen.metadata import parse_metadata
 from envgen.names import CondaName, NameTable, ProjectName, project_name
+from envgen.packages import BuiltArchive, Wheel
 from envgen.platforms import Platform, PythonMinor, Target
-from envgen.records import BuiltPackage, Record, Solution, Wheel
+from envgen.records import Record, Solution
 from envgen.solve.engine import solve
 from envgen.solve.task import SolveTask
 from tests.builders.wheels import make_metadata, wheel_filename
@@ -152,7 +153,7 @@ def target(platform: str = "linux-64", *, cuda: str | None = None) -> Target:
 def recipe(name: str, version: str, *depends: str, build: str = "0") -> Record:
     """Make a recipe's package."""
     zeros = Sha256("0" * 64)
-    origin = BuiltPackage(recipe=name, filename="x", md5="0" * 32, sha256=zeros, content=zeros, size=1)
+    origin = BuiltArchive(recipe=name, filename="x", md5="0" * 32, sha256=zeros, content=zeros, size=1)
     return Record(
         name=CondaName(name),
         version=version,

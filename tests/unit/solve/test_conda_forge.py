@@ -11,8 +11,8 @@ import zstandard
 from packaging.requirements import Requirement
 
 from envgen.names import CondaName, NameTable, project_name
+from envgen.packages import ChannelArchive, Wheel
 from envgen.platforms import Platform, PythonMinor, Target
-from envgen.records import ChannelPackage, Solution, Wheel
 from envgen.solve.engine import solve
 from envgen.solve.task import SolveTask
 from envgen.sources.conda import ChannelSource
@@ -21,6 +21,8 @@ from tests.unit.solve.fakes import FakeIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from envgen.records import Solution
 
 SUBSET = Path(__file__).parents[3] / "../shared/conda-forge-subset"
 
@@ -101,7 +103,7 @@ def test_pytorch(channel: str, cache: Path, *, platform: str, python: str, build
     assert build in pytorch.build
     assert found[CondaName("python")].version.startswith(python)
     assert len(found) == len(solution.records) > 100
-    assert all(isinstance(record.origin, ChannelPackage) for record in solution.records)
+    assert all(isinstance(record.origin, ChannelArchive) for record in solution.records)
     assert {record.subdir for record in solution.records} == {platform, "noarch"}
     assert any(record.noarch == "python" for record in solution.records)
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from envgen.errors import IntegrityError
+from envgen.packages import ChannelArchive
 from envgen.platforms import Platform, PythonMinor, Target
-from envgen.records import ChannelPackage
 from envgen.solve.encode import decode_channel, encode_record, encode_virtual, key_of, virtual_packages
 from tests.unit.solve.fakes import conda_record, recipe
 
@@ -13,7 +13,7 @@ def test_a_channels_record_becomes_ours() -> None:
     found = decode_channel(conda_record("spam", "1.0", "ham >=1", build="h1_0", subdir="noarch"))
     assert (found.name, found.version, found.build, found.subdir) == ("spam", "1.0", "h1_0", "noarch")
     assert found.depends == ("ham >=1",)
-    assert isinstance(found.origin, ChannelPackage)
+    assert isinstance(found.origin, ChannelArchive)
     assert len(found.origin.sha256) == 64
     assert len(found.origin.md5) == 32
     assert "secret" not in found.origin.url

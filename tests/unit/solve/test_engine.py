@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.errors import NetworkError, UserError
 from envgen.names import CondaName, NameTable, project_name
-from envgen.records import ChannelPackage, Solution, Wheel
+from envgen.packages import ChannelArchive, Wheel
 from envgen.solve.task import Preference
 from tests.unit.solve.fakes import FakeIndex, conda_record, names_of, recipe, solved, target, task, versions
+
+if TYPE_CHECKING:
+    from envgen.records import Solution
 
 
 @pytest.fixture
@@ -258,7 +262,7 @@ def test_the_channels_python_wins_over_the_recipes(index: FakeIndex) -> None:
     solution = solved(task(index, channel=[conda_record("python", "3.11.9")]))
     assert [(r.name, r.version) for r in solution.records] == [("python", "3.11.9")]
     origin = solution.records[0].origin
-    assert isinstance(origin, ChannelPackage)
+    assert isinstance(origin, ChannelArchive)
     assert origin.url == "https://channel.test/good/linux-64/python-3.11.9-0.conda"
 
 

@@ -1,0 +1,295 @@
+"""The kinds of package: a wheel, a package of a channel, a package that a recipe makes.
+
+    Package = Wheel | ChannelPackage | BuiltPackage        what a lock holds
+    Origin  = Wheel | ChannelArchive | BuiltArchive        where the bytes of a `Record` come from
+
+A `ChannelPackage` and a `BuiltPackage` are the archive that they come from and what conda calls it; a wheel is the same
+value in a solve, in a lock and in the store. What depends on the kind is a property here, so that another kind of
+package is one more class with these properties: `name`, `version`, `build`, `needs`, `manager`, `kind`, `filename`,
+`url`, `sha256`, `md5`, `size`, `content`, `download_size`, `origin`, `conda_name` and `depends_on`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from envgen.names import CondaName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envgen.digest import Sha256
+    from envgen.names import NameTable, ProjectName
+
+PYPI = "${ENVGEN_PYPI}"
+"""Stands for the wheel index in URLs: what follows is `/<project>/<file>`."""
+
+LOCAL_CHANNEL = "${ENVGEN_CHANNEL}"
+"""Stands for the channel that envgen publishes to: what follows is `/<subdir>/<file>`."""
+
+
+class PackageKind(StrEnum):
+    """Where a package comes from."""
+
+    WHEEL = "wheel"
+    CHANNEL = "channel"
+    RECIPE = "recipe"
+    DEBIAN = "Debian"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A wheel file of the wheel index.
+
+    Attributes:
+        project: normalised project name.
+        version: the file's PEP 440 version, normalised (`2.8.0+cu128`).
+        filename: name of the file as the index has it.
+        sha256: digest of the file.
+        size: bytes, where the index says so.
+        requires: name -> specifier of `Requires-Dist` that hold for the target with the extras asked for,
+            as PEP 440 text (`""` for any version); names are normalised.
+    """
+
+    manager: ClassVar[str] = "pip"
+    kind: ClassVar[PackageKind] = PackageKind.WHEEL
+    build: ClassVar[str] = ""
+    md5: ClassVar[None] = None
+
+    project: ProjectName
+    version: str
+    filename: str
+    sha256: Sha256
+    size: int | None
+    requires: Mapping[ProjectName, str]
+
+    @property
+    def name(self) -> str:
+        """Name of the lock's entry: the project."""
+        return self.project
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Name -> version constraint, in the words of the kind."""
+        return {str(project): specifier for project, specifier in self.requires.items()}
+
+    @property
+    def url(self) -> str:
+        """Where an index has the file; it is looked up there by name and accepted by digest."""
+        return f"{PYPI}/{self.project}/{self.filename}"
+
+    @property
+    def content(self) -> Sha256:
+        """Digest that tells two packages of one name, version and build apart."""
+        return self.sha256
+
+    @property
+    def download_size(self) -> int | None:
+        """Bytes to download; None where that is not known."""
+        return self.size
+
+    @property
+    def origin(self) -> Wheel:
+        """Where the bytes of the package's `Record` come from."""
+        return self
+
+    def conda_name(self, names: NameTable) -> CondaName:
+        """Return what the package is called in an environment."""
+        return names.conda_name(self.project)
+
+    def depends_on(self, names: NameTable) -> Iterator[tuple[CondaName, str]]:
+        """Iterate over what the package needs: the name in an environment, and the requirement as it is written."""
+        for project, specifier in self.requires.items():
+            yield names.conda_name(project), f"{project}{specifier}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelArchive:
+    """An archive of a conda channel. `url` is public and holds no credentials."""
+
+    url: str
+    md5: str
+    sha256: Sha256
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltArchive:
+    """The archive of a package that envgen built from a recipe.
+
+    Attributes:
+        recipe: name of the recipe's folder.
+        filename: name of the archive in the local channel.
+        md5: digest of the archive; conda-lock demands it.
+        sha256: digest of the archive.
+        content: digest of the uncompressed content (path, mode, bytes), which outlives changes of zstd.
+        size: bytes of the archive, where known.
+    """
+
+    recipe: str
+    filename: str
+    md5: str
+    sha256: Sha256
+    content: Sha256
+    size: int | None
+
+
+Origin = ChannelArchive | Wheel | BuiltArchive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CondaPackage:
+    """What conda calls a package, and what it depends on.
+
+    Attributes:
+        name: conda name.
+        version: in conda's order.
+        build: the build string.
+        dependencies: name -> rest of the MatchSpec (`""` for any), virtual packages included.
+        archive: where its bytes come from.
+    """
+
+    manager: ClassVar[str] = "conda"
+
+    name: CondaName
+    version: str
+    build: str
+    dependencies: Mapping[str, str]
+    archive: ChannelArchive | BuiltArchive
+
+    @property
+    def sha256(self) -> Sha256:
+        """Digest of the archive."""
+        return self.archive.sha256
+
+    @property
+    def md5(self) -> str:
+        """Digest of the archive, for conda-lock."""
+        return self.archive.md5
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the archive, where they are known."""
+        return self.archive.size
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Name -> version constraint, in the words of the kind."""
+        return self.dependencies
+
+    @property
+    def dist(self) -> str:
+        """`name-version-build`."""
+        return f"{self.name}-{self.version}-{self.build}"
+
+    def conda_name(self, names: NameTable) -> CondaName:  # noqa: ARG002 - a wheel needs the table
+        """Return what the package is called in an environment."""
+        return self.name
+
+    def depends_on(self, names: NameTable) -> Iterator[tuple[CondaName, str]]:  # noqa: ARG002
+        """Iterate over what the package needs: the name in an environment, and the requirement as it is written."""
+        for name, rest in self.dependencies.items():
+            yield CondaName(name), f"{name} {rest}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPackage(_CondaPackage):
+    """A package of a conda channel.
+
+    Attributes:
+        archive: where its bytes are; a URL without a scheme counts from the folder that holds the lock.
+    """
+
+    kind: ClassVar[PackageKind] = PackageKind.CHANNEL
+
+    archive: ChannelArchive
+
+    @property
+    def origin(self) -> ChannelArchive:
+        """Where the bytes of the package's `Record` come from."""
+        return self.archive
+
+    @property
+    def url(self) -> str:
+        """Address of the archive."""
+        return self.archive.url
+
+    @property
+    def subdir(self) -> str:
+        """The platform, or `noarch`: the archive's folder."""
+        return self.url.rsplit("/", 2)[-2]
+
+    @property
+    def filename(self) -> str:
+        """Name of the archive."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def content(self) -> Sha256:
+        """Digest that tells two packages of one name, version and build apart."""
+        return self.archive.sha256
+
+    @property
+    def download_size(self) -> int | None:
+        """Bytes to download; None where that is not known."""
+        return self.archive.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltPackage(_CondaPackage):
+    """A package that envgen builds from a recipe.
+
+    Attributes:
+        subdir: the platform, or `noarch`.
+        archive: what the build gives.
+    """
+
+    kind: ClassVar[PackageKind] = PackageKind.RECIPE
+
+    subdir: str
+    archive: BuiltArchive
+
+    @property
+    def origin(self) -> BuiltArchive:
+        """Where the bytes of the package's `Record` come from."""
+        return self.archive
+
+    @property
+    def recipe(self) -> str:
+        """Name of the recipe's folder."""
+        return self.archive.recipe
+
+    @property
+    def url(self) -> str:
+        """Where the archive is, once published."""
+        return f"{LOCAL_CHANNEL}/{self.subdir}/{self.filename}"
+
+    @property
+    def filename(self) -> str:
+        """Name of the archive in the local channel."""
+        return self.archive.filename
+
+    @property
+    def content(self) -> Sha256:
+        """Digest of the uncompressed content: it tells two packages of one name, version and build apart."""
+        return self.archive.content
+
+    @property
+    def download_size(self) -> int:
+        """No bytes: what a recipe takes is counted with its Debian packages."""
+        return 0
+
+
+Package = Wheel | ChannelPackage | BuiltPackage
+
+
+def sort_key(package: Package) -> tuple[str, str]:
+    """Order packages as conda-lock does; no two of one platform are alike in it."""
+    return package.manager, str(package.name)
+
+
+def store_key(dist: str, content: Sha256) -> str:
+    """Name the extracted package in the store: what conda calls it, and the first digits of what it holds."""
+    return f"{dist}-{content[:16]}"
