@@ -148,7 +148,7 @@ def _lead(bundle: DebianRecipe, debs: Iterable[Deb]) -> Deb:
 
 
 def _digest(*parts: str) -> str:
-    return Sha256.of("\n".join((f"envgen bundle {BUILDER_VERSION}", *parts)).encode())
+    return str(Sha256.of("\n".join((f"envgen bundle {BUILDER_VERSION}", *parts)).encode()))
 
 
 def _rendered(texts: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:

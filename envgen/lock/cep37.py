@@ -61,7 +61,7 @@ def content_hash(entries: Sequence[Mapping[str, Any]]) -> str:
     conda-lock's own way of hashing (sha256 over JSON with sorted keys), applied to the entries as the file has them. So
     a reader can tell a lock whose packages were changed by hand.
     """
-    return Sha256.of(json.dumps(list(entries), sort_keys=True).encode())
+    return str(Sha256.of(json.dumps(list(entries), sort_keys=True).encode()))
 
 
 def _hashes(package: Package) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from envgen.prepare.built import ensure_built, extract_artifact
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
-from envgen.sources.recipes import DEBIAN, read_debian_recipe
+from envgen.sources.recipes import DEBIAN, read_debian_recipe, recipe_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -175,11 +176,22 @@ def _build(context: Context, recipe: Recipe, platform: Platform) -> Built:
     from envgen.convert.recipe_build import build_recipe  # noqa: PLC0415
 
     def fill(dest: Path) -> None:
-        with context.store.view() as work:
-            build_recipe(recipe.folder, platform=platform, dest=dest, work=work)
+        with context.store.view() as scratch:
+            staged, work = scratch / "recipes" / recipe.name, scratch / "work"
+            work.mkdir()
+            _stage(recipe, staged)
+            build_recipe(staged, platform=platform, dest=dest, work=work)
 
     with context.reporter.progress(f"building recipe `{recipe.name}`", total=None, unit="packages"):
         return ensure_built(context.store, f"{recipe.name}-{platform}-{_BUILDER}-{recipe.digest[:32]}", fill)
+
+
+def _stage(recipe: Recipe, folder: Path) -> None:
+    """Copy the files of a recipe that its digest covers, so that no other file can get into its package."""
+    for path in recipe_files(recipe.folder):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(recipe.folder / path, target, follow_symlinks=False)
 
 
 def _build_debian_recipe(

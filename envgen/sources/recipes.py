@@ -11,7 +11,7 @@ from envgen.digest import Digest, Sha256
 from envgen.errors import Fault, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from envgen.manifest.debian_recipe import DebianRecipe
@@ -65,7 +65,7 @@ def read_debian_recipe(recipe: Recipe) -> DebianRecipe:
     Raises:
         SpecError: all faults of the file, each with its line.
     """
-    texts = {path: (recipe.folder / path).read_bytes() for path in _files(recipe.folder)}
+    texts = {path: (recipe.folder / path).read_bytes() for path in recipe_files(recipe.folder)}
     source = f"recipes/{recipe.name}/{DEBIAN}"
     try:
         templates = {path: data.decode() for path, data in texts.items()}
@@ -102,17 +102,24 @@ def _content(recipe: Recipe) -> dict[str, Any]:
 
 
 def folder_digest(folder: Path) -> Sha256:
-    """Digest the files of a folder by path and bytes; hidden ones, such as editors leave behind, do not count."""
+    """Digest the files of a recipe by path and bytes; see `recipe_files` for those that count."""
     digest = Digest()
-    for path in _files(folder):
+    for path in recipe_files(folder):
         data = (folder / path).read_bytes()
         digest.update(f"{path}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.sha256
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """Yield the paths of the files below a folder, sorted."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    names = (path.relative_to(folder) for path in found)
-    yield from sorted(n.as_posix() for n in names if not any(p.startswith(".") or p == "__pycache__" for p in n.parts))
+def recipe_files(folder: Path) -> tuple[str, ...]:
+    """List the files that make a recipe, sorted: what is digested is what is built.
+
+    Documentation (`README*`), hidden files and what Python compiled are left out: a typo that is mended in a README
+    changes no package.
+    """
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return tuple(sorted(path.as_posix() for path in found if not any(map(_is_left_out, path.parts))))
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith((".", "README")) or name == "__pycache__"

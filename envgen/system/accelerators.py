@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from envgen.system.hardware import CUDA_ERRORS, INTEL, NVIDIA, NVML_ERRORS, ZE_GPU
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
@@ -18,40 +19,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds for the drivers to answer: a cold machine with eight GPUs takes five, a hung driver for ever."""
-
-_NVIDIA, _INTEL = "0x10de", "0x8086"
-"""PCI vendors."""
-
-_ZE_GPU = 1
-"""`ZE_DEVICE_TYPE_GPU`; NPUs are another type."""
-
-CUDA_ERRORS = {
-    # https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html
-    2: "out of memory",
-    3: "not initialized",
-    34: "the library is a stub of the toolkit, not the driver",
-    46: "the device is busy or unavailable",
-    100: "the driver sees no device",
-    101: "invalid device",
-    214: "an uncorrectable memory (ECC) error",
-    304: "a call of the operating system failed",
-    802: "the system is not ready: the fabric manager does not run",
-    803: "the driver's library and its kernel module are of different versions",
-    804: "the compatibility library does not support this GPU",
-    999: "unknown error",
-}
-
-NVML_ERRORS = {
-    # https://docs.nvidia.com/deploy/nvml-api/group__nvmlDeviceEnumvs.html
-    4: "insufficient permissions",
-    9: "the kernel module is not loaded",
-    12: "a shared library of the driver is missing",
-    15: "a GPU has fallen off the bus",
-    17: "the operating system blocks the driver",
-    18: "driver/library version mismatch",
-    20: "out of memory",
-    999: "unknown error",
-}
 
 _NOT_THERE = "No such file or directory"
 """The linker's words where there is no library at all, unlike one that cannot be loaded."""
@@ -136,8 +103,8 @@ def parse(document: bytes | str) -> Accelerators:
     raw = json.loads(document)
     vendors = [entry["vendor"] for entry in raw["pci"]]
     return Accelerators(
-        nvidia=_nvidia(raw["cuda"], raw["nvml"], on_bus=vendors.count(_NVIDIA)),
-        intel=_intel(raw["level_zero"], on_bus=vendors.count(_INTEL)),
+        nvidia=_nvidia(raw["cuda"], raw["nvml"], on_bus=vendors.count(NVIDIA)),
+        intel=_intel(raw["level_zero"], on_bus=vendors.count(INTEL)),
     )
 
 
@@ -177,4 +144,4 @@ def _intel(zero: dict[str, Any], *, on_bus: int) -> Intel:
         return Intel(on_bus=on_bus, problem=zero["error"])
     if zero["init"]:
         return Intel(on_bus=on_bus, problem=f"Level Zero cannot be started (0x{zero['init']:x})")
-    return Intel(gpus=tuple(device["name"] for device in zero["devices"] if device["type"] == _ZE_GPU), on_bus=on_bus)
+    return Intel(gpus=tuple(device["name"] for device in zero["devices"] if device["type"] == ZE_GPU), on_bus=on_bus)

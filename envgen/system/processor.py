@@ -5,23 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-_FEATURES = {
-    # word of /proc/cpuinfo, first those of x86-64, then those of aarch64 -> the name people know
-    "avx2": "AVX2",
-    "avx512f": "AVX512",
-    "avx512_vnni": "AVX512-VNNI",
-    "avx_vnni": "AVX-VNNI",
-    "avx512_bf16": "AVX512-BF16",
-    "amx_tile": "AMX",
-    "amx_bf16": "AMX-BF16",
-    "amx_int8": "AMX-INT8",
-    "asimd": "NEON",
-    "sve": "SVE",
-    "bf16": "BF16",
-    "i8mm": "I8MM",
-}
-
-_BF16 = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})
+from envgen.system.hardware import BF16, FEATURES, cpuinfo_values
 
 _EMULATORS = {"QEMU": "QEMU", "VirtualApple": "Rosetta"}
 """How the names of processors begin that a program stands for."""
@@ -44,7 +28,7 @@ class Processor:
     @property
     def has_bf16(self) -> bool:
         """Whether it multiplies bfloat16."""
-        return not _BF16.isdisjoint(self.features)
+        return not BF16.isdisjoint(self.features)
 
 
 def look(root: Path = Path("/"), *, machine: str = "") -> Processor:
@@ -66,16 +50,13 @@ def parse_cpuinfo(text: str, *, machine: str = "") -> Processor:
 
     Under `qemu-user` programs for one processor see this file of another: then it says `CPU implementer` to x86-64.
     """
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        values.setdefault(key.strip(), value.strip())
+    values = cpuinfo_values(text)
     words = set((values.get("flags") or values.get("Features") or "").split())
     name = values.get("model name", "")
     emulator = next((program for begin, program in _EMULATORS.items() if name.startswith(begin)), None)
     foreign = {"x86_64": "CPU implementer", "aarch64": "vendor_id"}.get(machine) in values
     return Processor(
         name=name,
-        features=() if foreign else tuple(name for word, name in _FEATURES.items() if word in words),
+        features=() if foreign else tuple(name for word, name in FEATURES.items() if word in words),
         emulator="QEMU" if foreign else emulator,
     )

@@ -21,6 +21,16 @@ build:
     - echo "greets from $PREFIX" > $PREFIX/share/hello.txt
 requirements: {run: [greeting]}
 """
+COPYING = """
+package: {name: hello, version: "1.2"}
+source: {path: src}
+build:
+  noarch: generic
+  script:
+    - mkdir -p $PREFIX/share
+    - for file in *.txt *.md; do [ ! -e $file ] || cp $file $PREFIX/share/; done
+requirements: {run: [greeting]}
+"""
 NEEDED = """
 package: {name: greeting, version: "3"}
 build:
@@ -51,6 +61,21 @@ def test_recipe_and_what_it_needs_are_built_locked_and_linked(greeted: Project, 
 def test_recipe_is_built_to_the_same_bytes_from_an_empty_cache(greeted: Project, cli: Command) -> None:
     cli("lock").succeeded()
     first = greeted.locks()
+    shutil.rmtree(cli.variables["ENVGEN_CACHE"])
+    cli("lock").succeeded()
+    assert greeted.locks() == first
+
+
+def test_documentation_of_a_recipe_neither_stales_the_lock_nor_gets_into_the_package(
+    greeted: Project, cli: Command
+) -> None:
+    greeted.write("recipes/hello/recipe.yaml", COPYING)
+    greeted.write("recipes/hello/src/hello.txt", "hello")
+    cli("lock").succeeded()
+    first = greeted.locks()
+    greeted.write("recipes/hello/README.md", "about")
+    greeted.write("recipes/hello/src/README.md", "about")
+    cli("lock", "--check").succeeded()
     shutil.rmtree(cli.variables["ENVGEN_CACHE"])
     cli("lock").succeeded()
     assert greeted.locks() == first

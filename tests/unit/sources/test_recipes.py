@@ -38,7 +38,8 @@ def test_digest_counts_paths_and_bytes_alone(tmp_path: Path) -> None:
     files = {"debian.yaml": DEBIAN, "sub/tool.conf": "x"}
     first = folder_digest(write(tmp_path / "a", files))
     (tmp_path / "a" / "debian.yaml").chmod(0o600)
-    assert folder_digest(write(tmp_path / "a", {".debian.yaml.swp": "editor", "__pycache__/x.pyc": ""})) == first
+    left_out = {".debian.yaml.swp": "editor", "__pycache__/x.pyc": "", "README.md": "text", "sub/README": "text"}
+    assert folder_digest(write(tmp_path / "a", left_out)) == first
     assert folder_digest(write(tmp_path / "b", dict(reversed(files.items())))) == first
     assert folder_digest(write(tmp_path / "c", {**files, "sub/tool.conf": "y"})) != first
     assert folder_digest(write(tmp_path / "d", {"debian.yaml": DEBIAN, "tool.conf": "x"})) != first

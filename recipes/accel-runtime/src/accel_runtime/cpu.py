@@ -7,23 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-_FEATURES = {
-    # /proc/cpuinfo of x86-64 -> the name people know; the aarch64 words stand below
-    "avx2": "AVX2",
-    "avx512f": "AVX512",
-    "avx512_vnni": "AVX512-VNNI",
-    "avx_vnni": "AVX-VNNI",
-    "avx512_bf16": "AVX512-BF16",
-    "amx_tile": "AMX",
-    "amx_bf16": "AMX-BF16",
-    "amx_int8": "AMX-INT8",
-    "asimd": "NEON",
-    "sve": "SVE",
-    "bf16": "BF16",
-    "i8mm": "I8MM",
-}
-
-_BF16 = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})
+from accel_runtime.hardware import BF16, FEATURES, cpuinfo_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +25,7 @@ class Cpu:
     @property
     def has_bf16(self) -> bool:
         """Whether it multiplies bfloat16: without that, bf16 is emulated and slower than fp32."""
-        return not _BF16.isdisjoint(self.features)
+        return not BF16.isdisjoint(self.features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -69,14 +53,11 @@ def parse_cpuinfo(text: str, *, otherwise: str) -> Cpu:
             and no name on aarch64.
         otherwise: the name where there is none.
     """
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        values.setdefault(key.strip(), value.strip())
+    values = cpuinfo_values(text)
     flags = set((values.get("flags") or values.get("Features") or "").split())
     return Cpu(
         name=values.get("model name") or otherwise,
-        features=tuple(name for flag, name in _FEATURES.items() if flag in flags),
+        features=tuple(name for flag, name in FEATURES.items() if flag in flags),
     )
 
 

@@ -9,30 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accel_runtime.hardware import CUDA_ERRORS, INTEL, NVIDIA, ZE_GPU
+
 _PATIENCE = 30.0
 """Seconds for the drivers to answer: a cold machine with eight GPUs takes five, a hung driver for ever."""
-
-_NVIDIA, _INTEL = "0x10de", "0x8086"
-"""PCI vendors."""
-
-_ZE_GPU = 1
-"""`ZE_DEVICE_TYPE_GPU`."""
-
-CUDA_ERRORS = {
-    # https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html
-    2: "out of memory",
-    3: "not initialized",
-    34: "the library is a stub of the toolkit, not the driver",
-    46: "the device is busy or unavailable",
-    100: "the driver sees no device",
-    101: "invalid device",
-    214: "an uncorrectable memory (ECC) error",
-    802: "the system is not ready: the fabric manager does not run",
-    803: "the driver's library and its kernel module are of different versions",
-    804: "the compatibility library does not support this GPU",
-    999: "unknown error",
-}
-
 
 OLDEST_DRIVERS = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
 """Major version of CUDA -> oldest driver on Linux that runs all of its minor versions.
@@ -108,10 +88,10 @@ def parse(text: str) -> Drivers:
         gpus=tuple(_gpu(device) for device in cuda.get("devices", ())),
         cuda=(version // 1000, version % 1000 // 10) if version else None,
         driver=nvml.get("driver") or None,
-        problem=_cuda_problem(cuda, on_bus=_NVIDIA in vendors),
-        seen=_NVIDIA in vendors or "library" in cuda,
-        intel_gpus=tuple(device["name"] for device in zero.get("devices", ()) if device["type"] == _ZE_GPU),
-        intel_seen=_INTEL in vendors,
+        problem=_cuda_problem(cuda, on_bus=NVIDIA in vendors),
+        seen=NVIDIA in vendors or "library" in cuda,
+        intel_gpus=tuple(device["name"] for device in zero.get("devices", ()) if device["type"] == ZE_GPU),
+        intel_seen=INTEL in vendors,
         level_zero=_zero_problem(zero),
     )
 
