@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
-from envgen.ops import build as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
-    from envgen.convert.local_channel import Published
+    from envgen.ops import Published
     from envgen.platforms import Platform
 
 
@@ -34,16 +34,14 @@ def command(
 
     `create` needs no archives: this is for publishing.
     """
-    context = console.context()
-    folder = console.directory / channel if channel else context.local_channel
-    published = ops.build(context, env=env, platforms=platforms, channel=folder)
+    built = ops.build(console.context(), env=env, platforms=platforms, channel=channel)
     if as_json:
-        console.json({"channel": str(folder), "packages": [_package(p) for p in published]})
+        console.json({"channel": str(built.channel), "packages": [_package(p) for p in built.packages]})
         return
-    for one in published:
+    for one in built.packages:
         console.data(f"{one.archive.sha256}  {one.subdir}/{one.filename}")
-    total = human_size(sum(one.archive.size for one in published))
-    console.say(f"{counted(len(published), 'package')}, {total}, in {folder}")
+    total = human_size(sum(one.archive.size for one in built.packages))
+    console.say(f"{counted(len(built.packages), 'package')}, {total}, in {built.channel}")
 
 
 def _package(one: Published) -> dict[str, Any]:

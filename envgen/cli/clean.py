@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import json_option
 from envgen.cli.sizes import human_size
-from envgen.ops import clean as ops
-from envgen.system.store import StoreKind
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
-    from envgen.system.store import Cleaned, Usage
+    from envgen.ops import Cleaned, CleanResult
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -36,7 +35,7 @@ class _Age(click.ParamType[dt.timedelta]):
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice([str(kind) for kind in StoreKind]),
+    type=click.Choice([str(kind) for kind in ops.StoreKind]),
     multiple=True,
     help="Remove this kind; give it several times for several.",
 )
@@ -57,21 +56,21 @@ def command(
     Environments stay whole, and everything can be had again: it is downloaded, converted or built when it is needed.
     `envgen build` writes the channel; files that `envgen export` made without ENVGEN_CHANNEL point into it.
     """
-    context = console.context(anywhere=True)
-    if not (kinds or older_than is not None or everything):
-        _show(console, ops.usage(context), str(context.store.root), as_json=as_json)
-        return
-    chosen = [StoreKind(kind) for kind in kinds] or [
-        kind for kind in StoreKind if everything or kind is not StoreKind.CHANNEL
-    ]
-    cleaned = ops.clean(context, kinds=chosen, older_than=older_than)
-    if as_json:
-        console.json({"removed": {str(k): n for k, n in cleaned.entries.items()}, "bytes": cleaned.freed})
+    options = ops.CleanOptions(
+        kinds=[ops.StoreKind(kind) for kind in kinds], older_than=older_than, everything=everything
+    )
+    result = ops.clean(console.context(anywhere=True), options)
+    if result.removed is None:
+        _show(console, result, as_json=as_json)
+    elif as_json:
+        removed = result.removed
+        console.json({"removed": {str(k): n for k, n in removed.entries.items()}, "bytes": removed.freed})
     else:
-        console.say(_sentence(cleaned))
+        console.say(_sentence(result.removed))
 
 
-def _show(console: Console, usages: tuple[Usage, ...], root: str, *, as_json: bool) -> None:
+def _show(console: Console, result: CleanResult, *, as_json: bool) -> None:
+    usages, root = result.usage, str(result.root)
     if as_json:
         kinds = [{"kind": str(u.kind), "entries": u.entries, "bytes": u.size, "shared": u.shared} for u in usages]
         console.json({"root": root, "kinds": kinds})

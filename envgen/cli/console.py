@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from envgen.project.context import Context, open_context
+from envgen import ops
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import rich.console
     from rich import progress as bars
+
+    from envgen.ops import Context
 
 _ENDLESS = 100_000
 """Columns of a table that goes into a pipe or a file."""
@@ -40,7 +42,7 @@ class Console:
             directory: where.
             anywhere: be content outside a project.
         """
-        return open_context(
+        return ops.open_context(
             directory=directory or self.directory,
             environment=self.environment,
             now=self._now,
@@ -104,12 +106,12 @@ class TerminalReporter:
         self._lock = threading.Lock()
 
     @contextmanager
-    def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[_Bar]:
+    def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[_TerminalBar]:
         """Show one bar below those that are open already."""
         shown = self._start()
         task = shown.add_task(label, total=total, unit=unit)
         try:
-            yield _Bar(shown, task)
+            yield _TerminalBar(shown, task)
         finally:
             shown.remove_task(task)
             self._stop()
@@ -142,7 +144,7 @@ class TerminalReporter:
                 self._bars = None
 
 
-class _Bar:
+class _TerminalBar:
     """One bar; rich's own lock makes it safe from any thread."""
 
     def __init__(self, shown: bars.Progress, task: bars.TaskID) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen import ops
 from envgen.cli import diff_text
+from envgen.cli.diff_json import comparison_json
 from envgen.cli.options import json_option, platform_option
-from envgen.diff import sides as ops
 from envgen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,12 +37,10 @@ def command(
     """Say what differs between two states: git revisions, lock files, or environments on disk."""
     if as_markdown and as_json:
         raise UsageError("--markdown and --json are two formats", hint="give one of them")
-    context = console.context(anywhere=new is not None)
-    license_of = ops.license_reader(context)
-    comparison = ops.diff(context, old=old, new=new, env=env, platforms=platforms)
-    tables = {number: diff_text.rows(one, license_of) for number, one in enumerate(comparison.differences)}
+    options = ops.DiffOptions(old=old, new=new, env=env, platforms=platforms)
+    comparison = ops.diff(console.context(anywhere=new is not None), options)
     if as_json:
-        console.json(diff_text.as_json(comparison, tables))
+        console.json(comparison_json(comparison))
         return
     write = diff_text.markdown if as_markdown else diff_text.terminal
-    console.data("\n".join(write(comparison, tables)))
+    console.data("\n".join(write(comparison)))

@@ -1,20 +1,18 @@
-"""A comparison as text for a terminal, as Markdown for a pull request, and as JSON."""
+"""Differences as text for a terminal, and as Markdown for a pull request."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envgen.cli.sizes import human_size
-from envgen.diff.sides import layers_of
 from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from envgen.diff.delta import Delta, Entry
-    from envgen.diff.sides import Comparison, Difference
-    from envgen.image.made_layers import ImageChange, MadeLayer
+    from envgen.digest import Sha256
+    from envgen.ops import Comparison, Delta, Difference, Entry, EntryChange, ImageChange
 
 _DIGITS = 12
 """Of a digest, where a person reads it."""
@@ -53,131 +51,124 @@ class Row:
     license: str
 
 
-def rows(difference: Difference, license_of: Callable[[Entry], str | None]) -> list[Row]:
+def rows(delta: Delta, licenses: Mapping[Sha256, str]) -> list[Row]:
     """Lay the packages of a difference out, Debian packages last."""
-    delta = difference.delta
     found = [
-        *(_row("+", None, entry, license_of(entry)) for entry in delta.added),
-        *(_row("-", entry, None, None) for entry in delta.removed),
-        *(_row("~", c.before, c.after, license_of(c.after)) for c in delta.changed),
+        *(_row("+", e, ("", e.version), (0, e.size), licenses) for e in delta.added),
+        *(_row("-", e, (e.version, ""), (e.size, 0), {}) for e in delta.removed),
+        *(_row("~", c.after, _versions(c), (c.before.size, c.after.size), licenses) for c in delta.changed),
     ]
     return sorted(found, key=lambda row: (row.kind is PackageKind.DEBIAN, row.name))
 
 
-def terminal(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterator[str]:
+def lines(delta: Delta) -> Iterator[str]:
+    """Word every change of a delta in a line of its own: settings, then packages."""
+    yield from _setting_lines(delta)
+    yield from _row_lines(rows(delta, {}))
+
+
+def terminal(comparison: Comparison) -> Iterator[str]:
     """Write lines for a terminal."""
     if not comparison.differences:
         yield f"{comparison.before} and {comparison.after} lock the same"
-    for number, difference in enumerate(comparison.differences):
+    for difference in comparison.differences:
         yield f"{difference.environment} for {difference.platform}{_against(difference)}: {_head(difference.delta)}"
-        for what, before, after in _settings(difference.delta):
-            yield f"  ~ {what}: {before} -> {after}"
-        if layers := layers_of(difference):
-            yield f"  image layers: {_layers(layers)}"
+        yield from (f"  {line}" for line in _setting_lines(difference.delta))
+        if difference.layers:
+            yield f"  image layers: {_layers(difference.layers)}"
             yield f"  image: {_image(difference.image)}"
             yield from (f"    {sign} {layer}" for sign, layer in _blobs(difference.image))
-        for row in tables[number]:
-            versions = " -> ".join(filter(None, (row.before, row.after)))
-            details = ", ".join(filter(None, (str(row.kind), _signed(row.size), row.license)))
-            yield f"  {row.sign} {row.name} {versions} ({details})"
+        yield from (f"  {line}" for line in _row_lines(rows(difference.delta, comparison.licenses)))
 
 
-def markdown(comparison: Comparison, tables: Mapping[int, list[Row]]) -> Iterator[str]:
+def markdown(comparison: Comparison) -> Iterator[str]:
     """Write Markdown that forges show in a comment."""
     yield f"### Locks: `{comparison.before}` → `{comparison.after}`"
     if not comparison.differences:
         yield "\nNothing changed."
-    for number, difference in enumerate(comparison.differences):
+    for difference in comparison.differences:
         where = f"**{difference.environment}** for {difference.platform}{_against(difference)}"
         yield f"\n{where}: {_head(difference.delta)}\n"
-        remarks = [f"* {what}: {_code(before)} → {_code(after)}" for what, before, after in _settings(difference.delta)]
-        if layers := layers_of(difference):
-            remarks.append(f"* layers of the image that change: {_layers(layers)}")
+        remarks = [
+            f"* {what}: {_code(before)} → {_code(after)}" for what, before, after in setting_texts(difference.delta)
+        ]
+        if difference.layers:
+            remarks.append(f"* layers of the image that change: {_layers(difference.layers)}")
             remarks.append(f"* image: {_image(difference.image)}")
             remarks.extend(f"  * `{sign}` {layer}" for sign, layer in _blobs(difference.image))
         yield from (*remarks, "") if remarks else ()
-        table = tables[number]
-        if not table:
-            continue
-        is_folded = len(table) > _FOLDED
-        if is_folded:
-            yield f"<details><summary>{len(table)} packages</summary>\n"
-        yield "| | package | from | before | after | size | licence |"
-        yield "|---|---|---|---|---|---:|---|"
-        for row in table:
-            cells = (row.sign, f"**{row.name}**", str(row.kind), _code(row.before), _code(row.after), _signed(row.size))
-            yield f"| {' | '.join((*cells, row.license.replace('|', '/')))} |"
-        if is_folded:
-            yield "\n</details>"
+        yield from _table(rows(difference.delta, comparison.licenses))
 
 
-def as_json(comparison: Comparison, tables: Mapping[int, list[Row]]) -> dict[str, Any]:
-    """Lay the comparison out for `--json`."""
-    return {
-        "before": comparison.before,
-        "after": comparison.after,
-        "differences": [
-            {
-                "environment": difference.environment,
-                "platform": str(difference.platform),
-                "against": _other(difference),
-                "download": {"before": _size(difference.delta, "before"), "after": _size(difference.delta, "after")},
-                "layers": {stage: list(names) for stage, names in layers_of(difference).items()},
-                "image": _image_facts(difference.image),
-                "settings": [{"what": w, "before": b, "after": a} for w, b, a in _settings(difference.delta)],
-                "packages": [_facts(row) for row in tables[number]],
-            }
-            for number, difference in enumerate(comparison.differences)
-        ],
-    }
+def _table(table: Sequence[Row]) -> Iterator[str]:
+    if not table:
+        return
+    is_folded = len(table) > _FOLDED
+    if is_folded:
+        yield f"<details><summary>{len(table)} packages</summary>\n"
+    yield "| | package | from | before | after | size | licence |"
+    yield "|---|---|---|---|---|---:|---|"
+    for row in table:
+        cells = (row.sign, f"**{row.name}**", str(row.kind), _code(row.before), _code(row.after), _signed(row.size))
+        yield f"| {' | '.join((*cells, row.license.replace('|', '/')))} |"
+    if is_folded:
+        yield "\n</details>"
 
 
-def _row(sign: str, before: Entry | None, after: Entry | None, license_: str | None) -> Row:
-    entry = after or before
-    assert entry is not None  # noqa: S101  one of the two is always there
-    size = (after.size if after else 0, before.size if before else 0)
-    old, new = _versions(before, after)
+def _row(
+    sign: str,
+    entry: Entry,
+    versions: tuple[str, str],
+    sizes: tuple[int | None, int | None],
+    licenses: Mapping[Sha256, str],
+) -> Row:
+    before, after = sizes
     return Row(
         sign=sign,
         name=entry.name,
         kind=entry.kind,
-        before=old,
-        after=new,
-        size=None if size[0] is None or size[1] is None else size[0] - size[1],
-        license=license_ or "",
+        before=versions[0],
+        after=versions[1],
+        size=None if before is None or after is None else after - before,
+        license=licenses.get(entry.digest, "") if entry.digest else "",
     )
 
 
-def _versions(before: Entry | None, after: Entry | None) -> tuple[str, str]:
+def _versions(change: EntryChange) -> tuple[str, str]:
     """Word both versions; where they are alike, with what differs."""
-    if not before or not after or before.version != after.version:
-        return before.version if before else "", after.version if after else ""
+    before, after = change.before, change.after
+    if before.version != after.version:
+        return before.version, after.version
     if before.build != after.build:
         return f"{before.version} {before.build}", f"{after.version} {after.build}"
-    return tuple(f"{e.version} sha256 {(e.digest or '')[:_DIGITS]}" for e in (before, after))  # type: ignore[return-value]  # two
+    digests = (before.digest, after.digest) if before.digest != after.digest else (before.sha256, after.sha256)
+    if digests[0] == digests[1]:
+        names = change.other_dependencies
+        return f"{after.version}: other dependencies: {', '.join(names)}" if names else after.version, ""
+    old, new = (f"{after.version} sha256 {(digest or '')[:_DIGITS]}" for digest in digests)
+    return old, new
+
+
+def _setting_lines(delta: Delta) -> Iterator[str]:
+    yield from (f"~ {what}: {before} -> {after}" for what, before, after in setting_texts(delta))
+
+
+def _row_lines(table: Sequence[Row]) -> Iterator[str]:
+    for row in table:
+        versions = " -> ".join(filter(None, (row.before, row.after)))
+        details = ", ".join(filter(None, (str(row.kind), _signed(row.size), row.license)))
+        yield f"{row.sign} {row.name} {versions} ({details})"
 
 
 def _against(difference: Difference) -> str:
     return f" against {difference.against[0]} for {difference.against[1]}" if difference.against else ""
 
 
-def _other(difference: Difference) -> dict[str, str] | None:
-    if difference.against is None:
-        return None
-    environment, platform = difference.against
-    return {"environment": environment, "platform": str(platform)}
-
-
 def _head(delta: Delta) -> str:
-    before, after = _size(delta, "before"), _size(delta, "after")
+    before, after = delta.downloads
     if before is None or after is None or before == after:
         return delta.summary()
     return f"{delta.summary()}; download {human_size(before)} → {human_size(after)} ({_signed(after - before)})"
-
-
-def _size(delta: Delta, side: str) -> int | None:
-    state = delta.before if side == "before" else delta.after
-    return 0 if state is None else state.download
 
 
 def _layers(layers: Mapping[str, tuple[str, ...]]) -> str:
@@ -203,29 +194,14 @@ def _blobs(change: ImageChange | None) -> Iterator[tuple[str, str]]:
             yield sign, f"{layer.digest[:_DIGITS]} {human_size(layer.size)}: {title}"
 
 
-def _image_facts(change: ImageChange | None) -> dict[str, Any] | None:
-    if change is None:
-        return None
-    return {
-        "before": change.before,
-        "after": change.after,
-        "kept": change.kept,
-        "gone": [_layer_facts(layer) for layer in change.gone],
-        "new": [_layer_facts(layer) for layer in change.new],
-    }
-
-
-def _layer_facts(layer: MadeLayer) -> dict[str, Any]:
-    return {"digest": f"sha256:{layer.digest}", "bytes": layer.size, "content": layer.title}
-
-
 def _some(names: Sequence[str]) -> str:
     """List a few names and count the others."""
     more = len(names) - _NAMED
     return ", ".join(names) if more <= 1 else f"{', '.join(names[:_NAMED])} and {more} more"
 
 
-def _settings(delta: Delta) -> list[tuple[str, str, str]]:
+def setting_texts(delta: Delta) -> list[tuple[str, str, str]]:
+    """Return what changed beside packages: name and both values, `none` where one is not set."""
     return [(s.what, s.before or "none", s.after or "none") for s in delta.settings]
 
 
@@ -237,15 +213,3 @@ def _signed(size: int | None) -> str:
 
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
-
-
-def _facts(row: Row) -> dict[str, Any]:
-    return {
-        "change": {"+": "added", "-": "removed", "~": "changed"}[row.sign],
-        "name": row.name,
-        "from": str(row.kind),
-        "before": row.before or None,
-        "after": row.after or None,
-        "bytes": row.size,
-        "license": row.license or None,
-    }

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import env_argument, json_option
-from envgen.diagnose.findings import Level
 from envgen.errors import HostError
-from envgen.ops import doctor as ops
+from envgen.ops import Level
 from envgen.platforms import dotted
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
-    from envgen.diagnose.diagnosis import Diagnosis
-    from envgen.diagnose.machine import Machine
-    from envgen.ops.doctor import Examined
+    from envgen.ops import Diagnosis, DoctorReport, Machine
 
 _MARKS = {Level.OK: "ok", Level.NOTE: "note", Level.PROBLEM: "PROBLEM"}
 
@@ -37,24 +35,24 @@ def command(console: Console, env: str | None, as_json: bool) -> None:
     Exit code 0 where the lock works here, if not as fast as it could; 1 where something keeps it from working, and
     where there is no such environment or its lock cannot be read.
     """
-    examined = ops.examine(console.context(anywhere=True), env=env)
+    report = ops.doctor(console.context(anywhere=True), env=env)
     if as_json:
-        console.json(_json(examined))
+        console.json(_json(report))
     else:
-        _render(console, examined)
-    if problems := examined.diagnosis.problems:
+        _render(console, report)
+    if problems := report.diagnosis.problems:
         count = len(problems)
         raise HostError(f"{count} problem{'s' if count > 1 else ''} found on this machine", hint=problems[0].remedy)
 
 
-def _render(console: Console, examined: Examined) -> None:
-    diagnosis = examined.diagnosis
+def _render(console: Console, report: DoctorReport) -> None:
+    diagnosis = report.diagnosis
     for found in diagnosis.findings:
         console.data(_folded(f"{_MARKS[found.level]:<9}{found.subject:<10}", found.what))
         if found.remedy:
             console.data(_folded(f"{'':<19}-> ", found.remedy))
-    what = examined.environment or "this machine"
-    lock = "" if examined.lock or not examined.environment else f" (no lock for {examined.machine.host.platform})"
+    what = report.environment or "this machine"
+    lock = "" if report.lock or not report.environment else f" (no lock for {report.machine.host.platform})"
     console.data(f"{what}{lock}: {diagnosis.path} path, {diagnosis.why}")
 
 
@@ -71,13 +69,13 @@ def _folded(head: str, text: str) -> str:
     return head + f"\n{'':<{len(head)}}".join(lines)
 
 
-def _json(examined: Examined) -> dict[str, Any]:
+def _json(report: DoctorReport) -> dict[str, Any]:
     return {
-        "environment": examined.environment,
-        "lock": examined.lock,
-        "path": {"device": examined.diagnosis.path, "why": examined.diagnosis.why},
-        "findings": _findings(examined.diagnosis),
-        "machine": _machine(examined.machine),
+        "environment": report.environment,
+        "lock": report.lock,
+        "path": {"device": report.diagnosis.path, "why": report.diagnosis.why},
+        "findings": _findings(report.diagnosis),
+        "machine": _machine(report.machine),
     }
 
 

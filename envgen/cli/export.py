@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen import ops
 from envgen.cli.options import env_argument, platform_option
-from envgen.errors import UserError
-from envgen.export.formats import FORMATS
-from envgen.ops import export as ops
-from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
     from envgen.platforms import Platform
 
-_WIDTH = max(map(len, FORMATS))
-_LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in FORMATS.values())
+_WIDTH = max(map(len, ops.FORMATS))
+_LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in ops.FORMATS.values())
 
 
 @click.command("export", epilog=f"Formats:\n\n{_LISTED}")
-@click.argument("form", metavar="FORMAT", type=click.Choice(list(FORMATS)))
+@click.argument("form", metavar="FORMAT", type=click.Choice(list(ops.FORMATS)))
 @env_argument
 @platform_option("The lock of this platform; formats that hold several take all without.")
 @click.option(
@@ -42,18 +39,9 @@ def command(
     offline: bool,
 ) -> None:
     """Write the lock of ENV in another tool's FORMAT."""
-    context = console.context()
-    exported = ops.export(context, form=FORMATS[form], env=env, platforms=platforms, offline=offline)
+    options = ops.ExportOptions(form=form, env=env, platforms=platforms, offline=offline, output=output)
+    exported = ops.export(console.context(), options)
     for note in exported.notes:
         console.say(note)
     if output is None:
         console.data(exported.text)
-    else:
-        _write(context.directory / output, exported.text)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        atomic_write(file, text)
-    except OSError as error:
-        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from envgen import ops
 from envgen.cli.options import platform_option
 from envgen.cli.questions import ask
-from envgen.errors import UsageError
-from envgen.manifest.document import BadValueError
-from envgen.manifest.values import environment_name
-from envgen.ops import init as ops
-from envgen.system.host import detect
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envgen.cli.console import Console
     from envgen.platforms import Platform
 
@@ -47,47 +41,25 @@ def command(
 ) -> None:
     """Write the spec of a new environment; NAME is the folder's without. Without options a terminal is asked."""
     console: Console = ctx.obj
-    wishes: ops.Wishes | None = None
-    if shipped:
-        if channels or dependencies or pypi or cuda or platforms:
-            raise UsageError("--from copies a spec as it is", hint="edit the copy")
-        file = ops.init_from(console.directory, name or shipped, template=shipped)
-    elif _has_no_options(ctx) and sys.stdin.isatty():
-        wishes = ask(name=name, folder=_named_like(console.directory), python=python, here=detect().platform)
-        file = ops.init(console.directory, wishes, today=console.today)
-    else:
-        wishes = ops.Wishes(
-            name=name or _need_name(console.directory),
-            python=python,
-            platforms=platforms or (detect().platform,),
-            channels=channels,
-            dependencies=dependencies,
-            pypi=pypi,
-            cuda=cuda,
-        )
-        file = ops.init(console.directory, wishes, today=console.today)
-    if wishes and wishes.added_channel:
-        what = f"Python {wishes.python} for {' and '.join(wishes.platforms)}"
-        console.say(f"added the channel {wishes.added_channel}: nothing else has {what}")
-    console.say(f"wrote {file.relative_to(console.directory)}; next: `envgen lock`, then `envgen create`")
-    console.say("in a git repository, `envgen merge-lock --install` lets branches merge their locks")
-
-
-def _named_like(directory: Path) -> str | None:
-    """Take the name of a folder for one of an environment, if it can be one."""
-    try:
-        return environment_name(directory.name)
-    except BadValueError:
-        return None
-
-
-def _need_name(directory: Path) -> str:
-    if found := _named_like(directory):
-        return found
-    raise UsageError(
-        f"the folder's name, {directory.name!r}, cannot be the name of an environment",
-        hint="give a NAME: `envgen init NAME`",
+    directory = console.directory
+    options = ops.InitOptions(
+        name=name,
+        python=python,
+        platforms=platforms,
+        channels=channels,
+        dependencies=dependencies,
+        pypi=pypi,
+        cuda=cuda,
+        template=shipped,
     )
+    if _has_no_options(ctx) and sys.stdin.isatty():
+        options = ask(options, defaults=ops.init_defaults(directory))
+    made = ops.init(directory, options, today=console.today)
+    if made.spec and made.spec.added_channel:
+        what = f"Python {made.spec.python} for {' and '.join(made.spec.platforms)}"
+        console.say(f"added the channel {made.spec.added_channel}: nothing else has {what}")
+    console.say(f"wrote {made.file.relative_to(directory)}; next: `envgen lock`, then `envgen create`")
+    console.say("in a git repository, `envgen merge-lock --install` lets branches merge their locks")
 
 
 def _has_no_options(ctx: click.Context) -> bool:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import UserError
-from envgen.ops import licenses as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
-    from envgen.ops.licenses import LicenseVerdict, Report
+    from envgen.ops import LicenseReport, LicenseVerdict
     from envgen.platforms import Platform
 
 _UNKNOWN = "unknown"
@@ -27,7 +27,7 @@ _UNKNOWN = "unknown"
 @click.pass_obj
 def command(console: Console, env: str | None, platforms: tuple[Platform, ...], offline: bool, as_json: bool) -> None:
     """List the licences of the locked packages; exit 1 if `licenses:` of the spec does not accept one of them."""
-    report = ops.report(console.context(), env=env, platforms=platforms, offline=offline)
+    report = ops.licenses(console.context(), env=env, platforms=platforms, offline=offline)
     if as_json:
         console.json([_facts(verdict) for verdict in report.verdicts])
     else:
@@ -40,7 +40,7 @@ def command(console: Console, env: str | None, platforms: tuple[Platform, ...], 
         )
 
 
-def _render(console: Console, report: Report) -> None:
+def _render(console: Console, report: LicenseReport) -> None:
     rows = [
         (v.name, v.version, str(v.kind), _words(v), str(v.judgement) if report.policy else "") for v in report.verdicts
     ]

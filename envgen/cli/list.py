@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
-from envgen.ops import list as ops
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envgen.cli.console import Console
-    from envgen.lock.model import Lock
-    from envgen.ops.list import Component
+    from envgen.ops import Component, ListedPackage, LockListing
     from envgen.platforms import Platform
 
 
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(console: Console, env: str | None, platforms: tuple[Platform, ...], stack: bool, as_json: bool) -> None:
     """List the packages of the locks."""
-    locks = ops.locks(console.context(), env=env, platforms=platforms)
+    listings = ops.list_packages(console.context(), env=env, platforms=platforms)
     if stack:
-        _stack(console, locks, as_json=as_json)
+        _stack(console, listings, as_json=as_json)
     else:
-        _packages(console, locks, as_json=as_json)
+        _packages(console, listings, as_json=as_json)
 
 
-def _stack(console: Console, locks: tuple[Lock, ...], *, as_json: bool) -> None:
-    tables = {str(lock.platform): ops.stack(lock) for lock in locks}
+def _stack(console: Console, listings: Sequence[LockListing], *, as_json: bool) -> None:
+    tables = {str(listing.platform): listing.stack for listing in listings}
     if as_json:
         console.json({platform: {c.what: _component(c) for c in table} for platform, table in tables.items()})
         return
@@ -52,17 +53,18 @@ def _component(component: Component) -> dict[str, str] | None:
     return {"package": package.name, "version": package.version} if package else None
 
 
-def _packages(console: Console, locks: tuple[Lock, ...], *, as_json: bool) -> None:
+def _packages(console: Console, listings: Sequence[LockListing], *, as_json: bool) -> None:
     if as_json:
-        console.json({str(lock.platform): [_package(p) for p in lock.packages] for lock in locks})
+        console.json({str(listing.platform): [_package(p) for p in listing.packages] for listing in listings})
         return
-    for lock in locks:
-        console.say(f"{lock.environment} for {lock.platform}: {counted(len(lock.packages), 'package')}")
-        rows = [(p.name, p.version, p.kind, human_size(p.size) if p.size else "?") for p in lock.packages]
+    for listing in listings:
+        packages = listing.packages
+        console.say(f"{listing.environment} for {listing.platform}: {counted(len(packages), 'package')}")
+        rows = [(p.name, p.version, p.kind, human_size(p.size) if p.size else "?") for p in packages]
         console.table(("name", "version", "from", "size"), rows, right=("size",))
 
 
-def _package(package: Any) -> dict[str, Any]:
+def _package(package: ListedPackage) -> dict[str, Any]:
     return {
         "name": package.name,
         "version": package.version,

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
+from envgen.cli.diff_json import delta_json
+from envgen.cli.diff_text import lines
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import LockError, UsageError
-from envgen.ops import lock as ops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.cli.console import Console
+    from envgen.ops import LockOutcome, LockResult, LockVerdict, Upgrade
     from envgen.platforms import Platform
 
 _ALL = "*"
@@ -53,29 +56,23 @@ def command(
     What is locked already stays, unless the spec or --upgrade asks for something else or no source offers it any more.
     Locks of platforms that the spec no longer names are removed, with --all also those of specs that are gone.
     """
-    if env and everything:
-        raise UsageError("ENV and --all are two answers", hint="give one of them")
-    context = console.context()
-    envs = ops.environments(context) if everything else (env,)
+    options = ops.LockOptions(
+        env=env, everything=everything, platforms=platforms, upgrade=_upgrade(upgrades), check=check
+    )
+    result = ops.lock(console.context(), options)
     if check:
-        verdicts = [verdict for one in envs for verdict in ops.check(context, env=one, platforms=platforms)]
-        verdicts += ops.check_orphans(context) if everything else ()
-        _tell_verdicts(
-            console, verdicts, reinstall="envgen lock --all" if everything else "envgen lock", as_json=as_json
-        )
+        command_line = "envgen lock --all" if everything else "envgen lock"
+        _tell_verdicts(console, result.verdicts, remedy=command_line, as_json=as_json)
         return
-    upgrade = _upgrade(upgrades)
-    outcomes = [o for one in envs for o in ops.lock(context, env=one, platforms=platforms, upgrade=upgrade)]
-    if not platforms:
-        _tell_tidied(console, ops.tidy(context, envs=envs, everything=everything))
+    _tell_removed(console, result)
     if as_json:
-        console.json([_outcome(outcome) for outcome in outcomes])
+        console.json([_outcome(outcome) for outcome in result.outcomes])
         return
-    for outcome in outcomes:
+    for outcome in result.outcomes:
         _render(console, outcome)
 
 
-def _upgrade(words: tuple[str, ...]) -> ops.Upgrade:
+def _upgrade(words: tuple[str, ...]) -> Upgrade:
     """Read what follows `--upgrade`: nothing, `NAME` or `NAME==VERSION`.
 
     Raises:
@@ -96,13 +93,13 @@ def _upgrade(words: tuple[str, ...]) -> ops.Upgrade:
     return ops.Upgrade(everything=_ALL in words, names=frozenset(names), pins=pins)
 
 
-def _tell_verdicts(console: Console, verdicts: Sequence[ops.LockVerdict], *, reinstall: str, as_json: bool) -> None:
+def _tell_verdicts(console: Console, verdicts: Sequence[LockVerdict], *, remedy: str, as_json: bool) -> None:
     stale = [v for v in verdicts if v.reasons]
     if as_json:
         console.json([{"lock": v.path, "true": not v.reasons, "reasons": list(v.reasons)} for v in verdicts])
     else:
         for verdict in verdicts:
-            if verdict.reasons == (ops.MISSING,):
+            if verdict.missing:
                 console.say(f"{verdict.path}: missing")
                 continue
             console.say(f"{verdict.path}: {'stale' if verdict.reasons else 'up to date'}")
@@ -110,19 +107,17 @@ def _tell_verdicts(console: Console, verdicts: Sequence[ops.LockVerdict], *, rei
                 console.say(f"  - {reason}")
     if stale:
         which = "the lock" if len(verdicts) == 1 else f"{len(stale)} of {len(verdicts)} locks"
-        raise LockError(
-            f"{which} {'is' if len(stale) == 1 else 'are'} not true for the spec", hint=f"run `{reinstall}`"
-        )
+        raise LockError(f"{which} {'is' if len(stale) == 1 else 'are'} not true for the spec", hint=f"run `{remedy}`")
 
 
-def _tell_tidied(console: Console, tidied: ops.Tidied) -> None:
-    for path in tidied.removed:
+def _tell_removed(console: Console, result: LockResult) -> None:
+    for path in result.removed:
         console.say(f"{path}: removed, since no spec asks for it any more")
-    for path, why in tidied.orphans.items():
+    for path, why in result.orphans.items():
         console.say(f"{path}: {why}; `envgen lock --all` removes it")
 
 
-def _render(console: Console, outcome: ops.LockOutcome) -> None:
+def _render(console: Console, outcome: LockOutcome) -> None:
     changes = outcome.changes
     packages = counted(outcome.packages, "package")
     if not outcome.written:
@@ -130,15 +125,15 @@ def _render(console: Console, outcome: ops.LockOutcome) -> None:
         return
     console.say(f"{outcome.path}: {packages}, {changes.summary()}")
     if not outcome.first:
-        for line in changes.lines():
+        for line in lines(changes):
             console.say(f"  {line}")
 
 
-def _outcome(outcome: ops.LockOutcome) -> dict[str, Any]:
+def _outcome(outcome: LockOutcome) -> dict[str, Any]:
     return {
         "platform": str(outcome.platform),
         "lock": outcome.path,
         "written": outcome.written,
         "packages": outcome.packages,
-        "changes": outcome.changes.as_json(),
+        "changes": delta_json(outcome.changes),
     }

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 from envgen import __version__
 from envgen.cli.console import Console
 from envgen.errors import EnvgenError, UsageError
-from envgen.manifest.document import nearest
+from envgen.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

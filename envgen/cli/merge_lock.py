@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen import ops
 from envgen.errors import UsageError
-from envgen.ops import merge_lock as ops
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
@@ -30,15 +30,15 @@ def command(console: Console, result: Path | None, path: str | None, install: bo
     if path is None or install:
         raise UsageError("git's merge driver takes two arguments", hint="envgen merge-lock %A %P")
     place = console.directory / path
-    ops.drive(console.context(place.parent.parent), result=console.directory / result, path=f"locks/{place.name}")
+    ops.merge_lock(console.context(place.parent.parent), result=console.directory / result, path=f"locks/{place.name}")
     console.say(f"{path}: solved again for the merged spec")
 
 
 def _settle(console: Console, *, install: bool) -> None:
     context = console.context()
     if install:
-        line = ops.install(context)
+        line = ops.install_merge_driver(context)
         console.say(f"git merges locks through envgen in this clone; commit `.gitattributes`, which says `{line}`")
         return
-    for path in ops.settle(context):
+    for path in ops.settle_locks(context):
         console.say(f"{path}: solved again for the merged spec, and staged")

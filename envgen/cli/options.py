@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.errors import UserError
-from envgen.manifest.select import find_root, spec_files
+from envgen import ops
 from envgen.platforms import Platform
 
 if TYPE_CHECKING:
@@ -28,22 +27,12 @@ class _PlatformType(click.Choice[str]):
 
 
 def _environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
-    """Complete the name of an environment; a fault is no reason to disturb somebody who types."""
-    try:
-        return [path.stem for path in spec_files(find_root(Path.cwd())) if path.stem.startswith(incomplete)]
-    except UserError:
-        return []
+    return [name for name in ops.environment_names(Path.cwd()) if name.startswith(incomplete)]
 
 
 def complete_packages(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
     """Complete the name of a locked package, in any environment of the project."""
-    try:
-        locks = sorted((find_root(Path.cwd()) / "locks").glob("*-lock.yml"))
-        lines = [line for path in locks for line in path.read_text(encoding="utf-8").splitlines()]
-    except (UserError, OSError, UnicodeDecodeError):
-        return []
-    found = {line.removeprefix("- name: ").strip("'") for line in lines if line.startswith("- name: ")}
-    return sorted(name for name in found if name.startswith(incomplete))
+    return [name for name in ops.package_names(Path.cwd()) if name.startswith(incomplete)]
 
 
 env_argument = click.argument("env", required=False, shell_complete=_environments)

@@ -2,54 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from envgen.manifest import values
-from envgen.manifest.document import BadValueError
-from envgen.ops.init import Wishes
+from envgen.errors import UserError
+from envgen.ops import InitField, check_init_field
+from envgen.platforms import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envgen.platforms import Platform
+    from envgen.ops import InitOptions
 
 T = TypeVar("T")
 
 
-def ask(*, name: str | None, folder: str | None, python: str, here: Platform) -> Wishes:
+def ask(said: InitOptions, *, defaults: InitOptions) -> InitOptions:
     """Ask for a new environment, on standard error; an answer that is not valid is asked for again.
 
     Args:
-        name: of it, where that was said.
-        folder: whose name it has otherwise, unless the person says another; None where that cannot be one.
-        python: the version that a person gets who says none.
-        here: the platform likewise.
+        said: what the person has said already: maybe a name, and the version of Python to offer.
+        defaults: the name and the platform to offer.
 
     Raises:
         click.Abort: the person leaves.
     """
-    chosen = name or _one("Name", values.environment_name, default=folder or "")
-    minor = _one("Python", values.python_minor, default=python)
-    platforms = _one("Platforms, separated by spaces", _platforms, default=str(here))
-    cuda = _one("Newest CUDA of the machines' driver, such as 12.8 (none without)", _or_none(values.cuda), default="")
+    chosen = said.name or _one("Name", _checked(InitField.NAME), default=defaults.name or "")
+    minor = _one("Python", _checked(InitField.PYTHON), default=said.python)
+    platforms = _one("Platforms, separated by spaces", _platforms, default=" ".join(defaults.platforms))
+    cuda = _one(
+        "Newest CUDA of the machines' driver, such as 12.8 (none without)",
+        _or_none(_checked(InitField.CUDA)),
+        default="",
+    )
     click.echo("Packages one by one, as in `torch ==2.8.0`; an empty line ends.", err=True)
-    return Wishes(
+    return replace(
+        said,
         name=chosen,
-        python=str(minor),
+        python=minor,
         platforms=platforms,
         cuda=cuda,
-        pypi=_many("From the wheel index", lambda text: str(values.requirement(text) and text)),
-        dependencies=_many("From conda channels", values.match_spec),
+        pypi=_many("From the wheel index", _checked(InitField.PYPI)),
+        dependencies=_many("From conda channels", _checked(InitField.DEPENDENCY)),
     )
+
+
+def _checked(field: InitField) -> Callable[[str], str]:
+    return lambda text: check_init_field(field, text)
 
 
 def _one(question: str, parse: Callable[[str], T], *, default: str) -> T:
     def checked(text: str) -> T:
         try:
             return parse(text.strip())
-        except BadValueError as error:
+        except UserError as error:
             raise click.BadParameter(f"{error} ({error.hint})" if error.hint else str(error)) from error
 
     found: T = click.prompt(question, default=default, value_proc=checked, show_default=bool(default), err=True)
@@ -68,4 +76,5 @@ def _or_none(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 
 
 def _platforms(text: str) -> tuple[Platform, ...]:
-    return tuple(values.platform(word) for word in text.replace(",", " ").split())
+    words = text.replace(",", " ").split()
+    return tuple(Platform(check_init_field(InitField.PLATFORM, word)) for word in words)

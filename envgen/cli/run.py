@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen import ops
 from envgen.cli.options import env_argument, name_option, prefix_option
-from envgen.create.place import Place
 from envgen.errors import UsageError
-from envgen.ops import run as ops
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,5 +59,5 @@ def command(click_context: click.Context, env: str | None, name: str | None, pre
     argv = click_context.meta[_COMMAND]
     if not argv:
         raise UsageError("there is no command to run", hint="envgen run -- python -c 'print(1)'")
-    place = Place(name=name, prefix=prefix)
+    place = ops.Place(name=name, prefix=prefix)
     ops.run(console.context(anywhere=place.is_given), env=env, place=place, argv=argv)

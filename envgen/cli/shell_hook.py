@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen import ops
 from envgen.cli.options import env_argument, name_option, prefix_option
-from envgen.create.activate import Shell
-from envgen.create.place import Place
-from envgen.ops import run as ops
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +19,9 @@ if TYPE_CHECKING:
 @env_argument
 @name_option
 @prefix_option
-@click.option("--shell", type=click.Choice([str(s) for s in Shell]), default=str(Shell.BASH), show_default=True)
+@click.option("--shell", type=click.Choice([str(s) for s in ops.Shell]), default=str(ops.Shell.BASH), show_default=True)
 @click.pass_obj
 def command(console: Console, env: str | None, name: str | None, prefix: Path | None, shell: str) -> None:
     """Print what a shell evaluates to activate an environment: eval "$(envgen shell-hook)"."""
-    place = Place(name=name, prefix=prefix)
-    console.data(ops.hook(console.context(anywhere=place.is_given), env=env, place=place, shell=Shell(shell)))
+    place = ops.Place(name=name, prefix=prefix)
+    console.data(ops.shell_hook(console.context(anywhere=place.is_given), env=env, place=place, shell=ops.Shell(shell)))

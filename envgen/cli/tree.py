@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
-from envgen.lock.debian_lock import IMAGE
-from envgen.lock.graph import walk
-from envgen.ops import tree as ops
 from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from envgen.cli.console import Console
-    from envgen.lock.graph import Graph, Need, Node
+    from envgen.ops import Graph, LockTree, Need, Node
     from envgen.platforms import Platform
 
 _AGAIN = " (*)"
@@ -46,15 +44,16 @@ def command(
     as_json: bool,
 ) -> None:
     """Show what needs what in the locks."""
-    graphs = ops.graphs(console.context(), env=env, platforms=platforms)
-    named = ops.find(graphs, invert) if invert else dict.fromkeys(graphs, ())
+    trees = ops.tree(console.context(), env=env, platforms=platforms, name=invert)
     if as_json:
-        console.json({str(platform): _facts(graphs[platform], nodes) for platform, nodes in named.items()})
+        console.json({str(platform): _facts(tree) for platform, tree in trees.items() if tree.named or not invert})
         return
-    for platform, nodes in named.items():
-        if len(graphs) > 1:
+    for platform, tree in trees.items():
+        if invert and not tree.named:
+            continue
+        if len(trees) > 1:
             console.data(f"{platform}:")
-        lines = _inverted(graphs[platform], nodes) if invert else _below(graphs[platform], debian=debian, image=image)
+        lines = _inverted(tree) if invert else _below(tree.graph, debian=debian, image=image)
         console.data("\n".join(text for level, text in lines if depth is None or level <= depth))
 
 
@@ -62,7 +61,7 @@ def _below(graph: Graph, *, debian: bool, image: bool) -> Iterator[tuple[int, st
     shown: set[Node] = set()
     needs = graph.needs if debian else {node: _without_debs(node, needs) for node, needs in graph.needs.items()}
     for root in graph.roots:
-        if root.section == IMAGE and not image:
+        if root.is_image and not image:
             continue
         again = _AGAIN if root.node in shown and needs.get(root.node) else ""
         yield 0, f"{_node(root.node)}  [{root.section}: {root.words}]{again}"
@@ -71,7 +70,7 @@ def _below(graph: Graph, *, debian: bool, image: bool) -> Iterator[tuple[int, st
     debs = {need.node for node, all_ in graph.needs.items() for need in all_ if need not in needs[node]}
     if debs:
         yield 0, f"and {counted(len(debs), 'Debian package')} that recipes are made of: --debian shows them"
-    hidden = [root for root in graph.roots if root.section == IMAGE and not image]
+    hidden = [root for root in graph.roots if root.is_image and not image]
     if hidden:
         yield 0, f"and {counted(len(hidden), 'Debian package')} in the base of the image: --image shows them"
 
@@ -85,12 +84,13 @@ def _without_debs(node: Node, needs: tuple[Need, ...]) -> tuple[Need, ...]:
     )
 
 
-def _inverted(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[int, str]]:
+def _inverted(tree: LockTree) -> Iterator[tuple[int, str]]:
+    graph = tree.graph
     above = graph.inverted()
     words: dict[Node, str] = {}
     for root in graph.roots:
         words[root.node] = f"{words.get(root.node, ' ')} [{root.section}: {root.words}]"
-    for node in nodes:
+    for node in tree.named:
         yield 0, _node(node) + words.get(node, "")
         for level, text, need in _lines(above, node, set()):
             yield level, text + words.get(need.node, "")
@@ -102,6 +102,29 @@ def _lines(needs: Mapping[Node, tuple[Need, ...]], start: Node, shown: set[Node]
     for number, (depth, need, again) in enumerate(steps):
         text = f"{_rails(steps, number, depth)}{_node(need.node)}  {need.words}{_AGAIN if again else ''}"
         yield depth, text, need
+
+
+def walk(needs: Mapping[Node, tuple[Need, ...]], start: Node, seen: set[Node]) -> Iterator[tuple[int, Need, bool]]:
+    """Walk a tree of requirements below a package, depth first.
+
+    Args:
+        needs: the tree, in either direction.
+        start: where to begin.
+        seen: packages whose requirements need not be walked again; those that are walked are added.
+
+    Yields:
+        Depth below `start` (from 1), the requirement, and whether its own requirements stand elsewhere already.
+    """
+    seen.add(start)
+    stack = [(1, need) for need in reversed(needs.get(start, ()))]
+    while stack:
+        depth, need = stack.pop()
+        below = needs.get(need.node, ())
+        again = need.node in seen and bool(below)
+        yield depth, need, again
+        if need.node not in seen:
+            seen.add(need.node)
+            stack += [(depth + 1, deeper) for deeper in reversed(below)]
 
 
 def _rails(steps: list[tuple[int, Need, bool]], number: int, depth: int) -> str:
@@ -119,11 +142,12 @@ def _node(node: Node) -> str:
     return f"{node.name} {node.version} ({node.kind})"
 
 
-def _facts(graph: Graph, nodes: Sequence[Node]) -> dict[str, Any]:
+def _facts(tree: LockTree) -> dict[str, Any]:
     """Lay the graph out flat, or what requires some packages of it."""
-    if nodes:
+    graph = tree.graph
+    if tree.named:
         above = graph.inverted()
-        return {"packages": [_package(node, "required-by", above.get(node, ())) for node in nodes]}
+        return {"packages": [_package(node, "required-by", above.get(node, ())) for node in tree.named]}
     return {
         "roots": [{"section": r.section, "words": r.words, "name": r.node.name} for r in graph.roots],
         "packages": [_package(node, "needs", graph.needs.get(node, ())) for node in graph.nodes],

@@ -1,23 +1,24 @@
 """What differs between two states of an environment on one platform: locks, or what is installed in a prefix.
 
-`envgen.diff.changes` tells what a new solve did to a lock; here both sides may also be an environment on disk, Debian
-packages count too, and sizes are compared.
+The one model of differences: of what a solve did to a lock, and of any two states that `diff` is asked about.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from envgen.diff.changes import SettingChange, settings, summary
+from envgen.diff.settings import changed_settings
 from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from envgen.diff.settings import SettingChange
     from envgen.digest import Sha256
     from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock
+    from envgen.packages import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +31,9 @@ class Entry:
         version: in the words of its kind.
         build: build string of a conda package, architecture of a Debian package, "" for a wheel.
         digest: what tells two files of one version apart; None where the state does not know.
-        users: recipes that a Debian package goes into, and `image`; empty for all others.
         size: bytes to download; None where that is not known. What a recipe makes costs what its parts cost.
+        users: recipes that a Debian package goes into, and `image`; empty for all others.
+        locked: the whole of what a lock says; None for a Debian package and for what is installed.
     """
 
     name: str
@@ -41,6 +43,17 @@ class Entry:
     digest: Sha256 | None
     size: int | None
     users: tuple[str, ...] = ()
+    locked: Package | None = None
+
+    @property
+    def manager(self) -> str:
+        """Name the manager of the package, as CEP 37 does."""
+        return "pip" if self.kind is PackageKind.WHEEL else "conda"
+
+    @property
+    def sha256(self) -> Sha256 | None:
+        """Digest of the file; of what a recipe makes, of its archive rather than its content."""
+        return self.locked.sha256 if self.locked else self.digest
 
     @property
     def key(self) -> tuple[bool, str]:
@@ -54,6 +67,11 @@ class EntryChange:
 
     before: Entry
     after: Entry
+
+    @property
+    def other_dependencies(self) -> tuple[str, ...]:
+        """Names whose requirements differ, where both states are locks; sorted."""
+        return tuple(sorted({name for name, _ in _dependencies(self.before) ^ _dependencies(self.after)}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +118,20 @@ class Delta:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.settings)
 
+    @property
+    def downloads(self) -> tuple[int | None, int | None]:
+        """Bytes to download for all of the old state and of the new one; None where a size is not known."""
+        before, after = (0 if state is None else state.download for state in (self.before, self.after))
+        return before, after
+
     def touched(self) -> tuple[Entry, ...]:
         """List every package that is not the same in both, as it is in the new state where it is there."""
         return (*self.added, *self.removed, *(change.after for change in self.changed))
 
     def summary(self) -> str:
-        """Count the packages in one line."""
-        return summary(added=self.added, removed=self.removed, changed=self.changed)
+        """Count the packages in one line: `3 added, 1 removed, 2 changed`."""
+        parts = {"added": self.added, "removed": self.removed, "changed": self.changed}
+        return ", ".join(f"{len(some)} {what}" for what, some in parts.items() if some) or "no package changed"
 
 
 def state_of(lock: Lock, debian: DebianLock | None) -> State:
@@ -115,22 +140,26 @@ def state_of(lock: Lock, debian: DebianLock | None) -> State:
     return State(entries=(*_locked(lock), *_debian(debian)), lock=lock, has_image=has_image)
 
 
-def compare(before: State | None, after: State | None) -> Delta:
-    """Compare two states; without one of them everything is added, or removed."""
-    old = {entry.key: entry for entry in before.entries} if before else {}
-    new = {entry.key: entry for entry in after.entries} if after else {}
+def compare(before: State | None, after: State | None, *, exact: bool = False) -> Delta:
+    """Compare two states.
+
+    Args:
+        before: without it everything is added.
+        after: without it everything is removed.
+        exact: count a package of two locks as changed also where the file is the same and the lock says something
+            else about it: its dependencies, or its URL.
+    """
+    pairs = list(_pairs(before, after))
     old_lock, new_lock = before.lock if before else None, after.lock if after else None
     return Delta(
         before=before,
         after=after,
-        added=tuple(new[key] for key in sorted(new.keys() - old.keys())),
-        removed=tuple(old[key] for key in sorted(old.keys() - new.keys())),
+        added=tuple(new for old, new in pairs if new and not old),
+        removed=tuple(old for old, new in pairs if old and not new),
         changed=tuple(
-            EntryChange(before=old[key], after=new[key])
-            for key in sorted(new.keys() & old.keys())
-            if _differ(old[key], new[key])
+            EntryChange(before=old, after=new) for old, new in pairs if old and new and _differ(old, new, exact=exact)
         ),
-        settings=tuple(settings(old_lock, new_lock)) if old_lock and new_lock else (),
+        settings=tuple(changed_settings(old_lock, new_lock)) if old_lock and new_lock else (),
     )
 
 
@@ -140,20 +169,59 @@ def only(delta: Delta, kinds: Collection[PackageKind]) -> Delta:
     def keep(entries: Iterable[Entry]) -> tuple[Entry, ...]:
         return tuple(entry for entry in entries if entry.kind in kinds)
 
-    return Delta(
-        before=delta.before,
-        after=delta.after,
-        added=keep(delta.added),
-        removed=keep(delta.removed),
-        changed=tuple(change for change in delta.changed if change.after.kind in kinds),
-        settings=delta.settings,
-    )
+    changed = tuple(change for change in delta.changed if change.after.kind in kinds)
+    return replace(delta, added=keep(delta.added), removed=keep(delta.removed), changed=changed)
 
 
-def _differ(one: Entry, other: Entry) -> bool:
+def _pairs(before: State | None, after: State | None) -> Iterator[tuple[Entry | None, Entry | None]]:
+    """Pair the packages of both states, sorted by name; None where the other state has none of that name."""
+    old, new = _by_key(before), _by_key(after)
+    for key in sorted(old.keys() | new.keys()):
+        yield from _matched(old.get(key, []), new.get(key, []))
+
+
+def _by_key(state: State | None) -> dict[tuple[bool, str], list[Entry]]:
+    found: dict[tuple[bool, str], list[Entry]] = {}
+    for entry in state.entries if state else ():
+        found.setdefault(entry.key, []).append(entry)
+    return found
+
+
+_LIKENESS: tuple[Callable[[Entry], object], ...] = (
+    lambda entry: (entry.manager, entry.build, entry.version),
+    lambda entry: (entry.manager, entry.build),
+    lambda entry: entry.manager,
+    lambda entry: entry.key,
+)
+"""What makes two packages of one name the same one, closest first.
+
+A wheel and a conda package of one name may both be there, as `graphviz`, or one may take the place of the
+other; so may Debian packages of two architectures.
+"""
+
+
+def _matched(old: list[Entry], new: list[Entry]) -> Iterator[tuple[Entry | None, Entry | None]]:
+    for like in _LIKENESS:
+        for one in tuple(old):
+            other = next((entry for entry in new if like(entry) == like(one)), None)
+            if other:
+                old.remove(one)
+                new.remove(other)
+                yield one, other
+    yield from ((one, None) for one in old)
+    yield from ((None, other) for other in new)
+
+
+def _differ(one: Entry, other: Entry, *, exact: bool) -> bool:
+    if exact and one.locked and other.locked:
+        return one.locked != other.locked
     if (one.version, one.build) != (other.version, other.build):
         return True
     return one.digest is not None and other.digest is not None and one.digest != other.digest
+
+
+def _dependencies(entry: Entry) -> set[tuple[str, str]]:
+    return set(entry.locked.needs.items()) if entry.locked else set()
 
 
 def _locked(lock: Lock) -> Iterable[Entry]:
@@ -165,6 +233,7 @@ def _locked(lock: Lock) -> Iterable[Entry]:
             build=package.build,
             digest=package.content,
             size=package.download_size,
+            locked=package,
         )
 
 

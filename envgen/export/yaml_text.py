@@ -9,7 +9,7 @@ import yaml
 _WIDE = 1 << 20
 
 
-class _Plain(yaml.SafeDumper):
+class _PlainDumper(yaml.SafeDumper):
     """PyYAML's own emitter, without `&id001` for equal objects."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  the name and the argument are PyYAML's
@@ -18,4 +18,4 @@ class _Plain(yaml.SafeDumper):
 
 def dump(value: Any, *, head: str = "") -> str:
     """Write a document below some comment lines."""
-    return head + str(yaml.dump(value, Dumper=_Plain, sort_keys=False, width=_WIDE, allow_unicode=True))
+    return head + str(yaml.dump(value, Dumper=_PlainDumper, sort_keys=False, width=_WIDE, allow_unicode=True))

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from envgen.lock.debian_lock import DebianLock
     from envgen.manifest.env_spec import EnvSpec
-    from envgen.manifest.image_spec import ImageBase
+    from envgen.manifest.image_spec import BaseSpec
     from envgen.platforms import Platform
 
 
-def base_request(base: ImageBase, platform: Platform) -> BaseRequest:
+def base_request(base: BaseSpec, platform: Platform) -> BaseRequest:
     """Say what is to be locked for the base of an image; the order in the spec does not count."""
     return BaseRequest(
         suites=tuple(sorted(set(base.suites))),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from envgen.lock.model import Lock
     from envgen.names import NameTable
     from envgen.packages import Package
-
-_NEAREST = 3
-"""Names that are offered for one that is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -65,6 +61,11 @@ class Root:
     words: str
     section: str
 
+    @property
+    def is_image(self) -> bool:
+        """Whether the base of the image needs it, rather than the environment."""
+        return self.section == IMAGE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
@@ -103,7 +104,7 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SpecRequirement:
     """A requirement of a spec: the conda name that it is about, its words, and the spec's section."""
 
     name: CondaName
@@ -111,21 +112,11 @@ class Wish:
     section: str
 
 
-def nearest_hint(name: str, known: Collection[str]) -> str:
-    """Word the hint for a name that is not there."""
-    close = difflib.get_close_matches(name.lower(), sorted(known), n=_NEAREST, cutoff=0.6)
-    inside = sorted(word for word in known if name.lower() in word)
-    offered = list(dict.fromkeys([*close, *inside]))[:_NEAREST]
-    if not offered:
-        return "`envgen list` shows what is locked"
-    return f"did you mean {' or '.join(f'`{word}`' for word in offered)}?"
-
-
 def graph_of(
     lock: Lock,
     *,
     names: NameTable,
-    wishes: Sequence[Wish] = (),
+    requirements: Sequence[SpecRequirement] = (),
     debian: DebianLock | None = None,
     listed: Mapping[str, Collection[str]] | None = None,
 ) -> Graph:
@@ -134,13 +125,13 @@ def graph_of(
     Args:
         lock: the lock.
         names: the name table with the spec's own names on top.
-        wishes: what the spec asks for on the lock's platform.
+        requirements: what the spec asks for on the lock's platform.
         debian: the Debian lock beside it.
         listed: recipe -> Debian packages that it lists itself; the others come along with those.
     """
     builder = _Builder.of(lock, names, debian, listed or {})
     needs = {node_of(package): tuple(sorted(builder.needs(package))) for package in lock.packages}
-    found = (builder.root(wish) for wish in wishes)
+    found = (builder.root(requirement) for requirement in requirements)
     image = [Root(node=node, words=words, section=IMAGE) for node, words in builder.debs(IMAGE)]
     return Graph(
         nodes=tuple(sorted({*needs, *map(debian_node, builder.debian)})),
@@ -153,29 +144,6 @@ def chains(graph: Graph, node: Node) -> tuple[Chain, ...]:
     """Find the shortest way to a package from each root that leads to it; among equals the first by name."""
     found = (_shortest(graph, root, node) for root in graph.roots)
     return tuple(chain for chain in found if chain)
-
-
-def walk(needs: Mapping[Node, tuple[Need, ...]], start: Node, seen: set[Node]) -> Iterator[tuple[int, Need, bool]]:
-    """Walk a tree of requirements below a package, depth first.
-
-    Args:
-        needs: the tree, in either direction.
-        start: where to begin.
-        seen: packages whose requirements need not be walked again; those that are walked are added.
-
-    Yields:
-        Depth below `start` (from 1), the requirement, and whether its own requirements stand elsewhere already.
-    """
-    seen.add(start)
-    stack = [(1, need) for need in reversed(needs.get(start, ()))]
-    while stack:
-        depth, need = stack.pop()
-        below = needs.get(need.node, ())
-        again = need.node in seen and bool(below)
-        yield depth, need, again
-        if need.node not in seen:
-            seen.add(need.node)
-            stack += [(depth + 1, deeper) for deeper in reversed(below)]
 
 
 def _shortest(graph: Graph, root: Root, node: Node) -> Chain | None:
@@ -226,10 +194,10 @@ class _Builder:
             mains=_mains(lock),
         )
 
-    def root(self, wish: Wish) -> Root | None:
-        """Find the package that a wish is about; None where the lock is stale."""
-        package = self.by_name.get(wish.name)
-        return Root(node=node_of(package), words=wish.words, section=wish.section) if package else None
+    def root(self, requirement: SpecRequirement) -> Root | None:
+        """Find the package that a requirement is about; None where the lock is stale."""
+        package = self.by_name.get(requirement.name)
+        return Root(node=node_of(package), words=requirement.words, section=requirement.section) if package else None
 
     def needs(self, package: Package) -> Iterator[Need]:
         for name, words in package.depends_on(self.names):

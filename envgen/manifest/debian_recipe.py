@@ -14,7 +14,8 @@ import jinja2
 import jinja2.meta
 
 from envgen.manifest import values
-from envgen.manifest.document import BadValueError, Document, Value, nearest
+from envgen.manifest.document import BadValueError, Document, Value
+from envgen.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

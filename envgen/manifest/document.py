@@ -6,13 +6,13 @@ down, so that a parser goes on and `Document.check` raises all of them at once.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 
 from envgen.errors import Fault, SpecError
+from envgen.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -40,12 +40,6 @@ class BadValueError(ValueError):
     def __init__(self, what: str, *, hint: str | None = None) -> None:
         super().__init__(what)
         self.hint = hint
-
-
-def nearest(word: str, known: Collection[str]) -> str | None:
-    """Word the hint that names the likeliest meant of `known`, or None where nothing is close."""
-    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)
-    return f"did you mean `{close[0]}`?" if close else None
 
 
 @dataclass(slots=True)

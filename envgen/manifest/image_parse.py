@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from string import Template
 from typing import TYPE_CHECKING, TypeVar
 
-from envgen.manifest.document import BadValueError, nearest
+from envgen.manifest.document import BadValueError
 from envgen.manifest.image_spec import (
     CORE,
     DROP,
@@ -16,11 +16,12 @@ from envgen.manifest.image_spec import (
     PREFIX,
     SUITES,
     BasePackage,
-    ImageBase,
+    BaseSpec,
     ImageSpec,
     ImageUser,
     Service,
 )
+from envgen.suggest import nearest
 from envgen.urls import has_token
 
 if TYPE_CHECKING:
@@ -163,14 +164,14 @@ def package(text: str) -> BasePackage:
     return BasePackage(name=match["name"], only=only)
 
 
-def _base(section: Value | None) -> ImageBase:
+def _base(section: Value | None) -> BaseSpec:
     keys = section.fields(("suites", "packages", "exclude", "drop")) if section else {}
     own = tuple(p for item in _items(keys, "packages") if (p := item.parsed(package)))
     exclude = tuple(e for item in _items(keys, "exclude") if (e := item.parsed(_excluded)))
     drop = tuple(d for item in _items(keys, "drop") if (d := item.parsed(_pattern)))
     suites = tuple(s for item in _items(keys, "suites") if (s := item.parsed(_suite)))
     named = {p.name for p in own}
-    return ImageBase(
+    return BaseSpec(
         suites=suites or SUITES,
         packages=(*map(package, PACKAGES), *own),
         exclude=tuple(dict.fromkeys((*(e for e in EXCLUDE if e not in named), *exclude))),

@@ -104,7 +104,7 @@ class BasePackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageBase:
+class BaseSpec:
     """The Debian packages below the environment.
 
     Attributes:
@@ -169,7 +169,7 @@ class ImageSpec:
         layer_size: bytes that no layer exceeds, before compression.
     """
 
-    base: ImageBase
+    base: BaseSpec
     prefix: str = PREFIX
     user: ImageUser = field(default_factory=ImageUser)
     services: tuple[Service, ...] = ()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envgen.errors import Fault, SpecError, UserError
-from envgen.manifest.document import nearest
 from envgen.manifest.parse import parse_spec
+from envgen.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envgen.manifest.document import BadValueError, nearest
+from envgen.manifest.document import BadValueError
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
+from envgen.suggest import nearest
 from envgen.urls import has_token
 
 if TYPE_CHECKING:

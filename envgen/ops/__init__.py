@@ -1,1 +1,182 @@
-"""One function for each verb: the public Python interface."""
+"""The public Python interface: one function for each verb, and the types that they take and return.
+
+    from envgen import ops
+
+    context = ops.open_context(directory=Path.cwd(), environment=os.environ, now=dt.datetime.now(dt.UTC))
+    result = ops.lock(context, ops.LockOptions(env="train"))
+
+A verb and its types are imported when they are first used: `envgen --help` must not load the solver.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from envgen.convert.local_channel import Published
+    from envgen.create.activate import Shell
+    from envgen.create.place import Place
+    from envgen.diagnose.diagnosis import Diagnosis
+    from envgen.diagnose.findings import Level
+    from envgen.diagnose.machine import Machine
+    from envgen.diff.comparison import Comparison, Difference
+    from envgen.diff.delta import Delta, Entry, EntryChange
+    from envgen.export.export_input import Exported
+    from envgen.export.formats import FORMATS
+    from envgen.image.assemble import PlannedImage, WrittenImage
+    from envgen.image.inputs import ImageInputs
+    from envgen.image.layer_plan import PlannedLayer
+    from envgen.image.made_layers import ImageChange, MadeLayer
+    from envgen.lock.graph import Chain, Graph, Need, Node
+    from envgen.lock.stack import Component
+    from envgen.oci.compress import Compression
+    from envgen.ops._build import BuildResult, build
+    from envgen.ops._clean import CleanOptions, CleanResult, clean
+    from envgen.ops._completion import environment_names, package_names
+    from envgen.ops._diff import DiffOptions, diff
+    from envgen.ops._doctor import DoctorReport, doctor
+    from envgen.ops._export import ExportOptions, export
+    from envgen.ops._image import ImageOptions, ImageResult, image
+    from envgen.ops._init import InitField, InitOptions, InitResult, check_init_field, init, init_defaults
+    from envgen.ops._licenses import LicenseReport, LicenseVerdict, licenses
+    from envgen.ops._list import ListedPackage, LockListing, list_packages
+    from envgen.ops._lock import LockOptions, LockOutcome, LockResult, LockVerdict, lock
+    from envgen.ops._merge_lock import install_merge_driver, merge_lock, settle_locks
+    from envgen.ops._run import run, shell_hook
+    from envgen.ops._tree import Explanation, LockTree, tree, why
+    from envgen.ops.create import PlannedCreate
+    from envgen.project.context import Context, open_context
+    from envgen.resolve.resolve import Upgrade
+    from envgen.system.store import Cleaned, StoreKind
+
+__all__ = [
+    "FORMATS",
+    "BuildResult",
+    "Chain",
+    "CleanOptions",
+    "CleanResult",
+    "Cleaned",
+    "Comparison",
+    "Component",
+    "Compression",
+    "Context",
+    "Delta",
+    "Diagnosis",
+    "DiffOptions",
+    "Difference",
+    "DoctorReport",
+    "Entry",
+    "EntryChange",
+    "Explanation",
+    "ExportOptions",
+    "Exported",
+    "Graph",
+    "ImageChange",
+    "ImageInputs",
+    "ImageOptions",
+    "ImageResult",
+    "InitField",
+    "InitOptions",
+    "InitResult",
+    "Level",
+    "LicenseReport",
+    "LicenseVerdict",
+    "ListedPackage",
+    "LockListing",
+    "LockOptions",
+    "LockOutcome",
+    "LockResult",
+    "LockTree",
+    "LockVerdict",
+    "Machine",
+    "MadeLayer",
+    "Need",
+    "Node",
+    "Place",
+    "PlannedCreate",
+    "PlannedImage",
+    "PlannedLayer",
+    "Published",
+    "Shell",
+    "StoreKind",
+    "Upgrade",
+    "WrittenImage",
+    "build",
+    "check_init_field",
+    "clean",
+    "diff",
+    "doctor",
+    "environment_names",
+    "export",
+    "image",
+    "init",
+    "init_defaults",
+    "install_merge_driver",
+    "licenses",
+    "list_packages",
+    "lock",
+    "merge_lock",
+    "open_context",
+    "package_names",
+    "run",
+    "settle_locks",
+    "shell_hook",
+    "tree",
+    "why",
+]
+
+_HOMES = {
+    "convert.local_channel": ("Published",),
+    "create.activate": ("Shell",),
+    "create.place": ("Place",),
+    "diagnose.diagnosis": ("Diagnosis",),
+    "diagnose.findings": ("Level",),
+    "diagnose.machine": ("Machine",),
+    "diff.comparison": ("Comparison", "Difference"),
+    "diff.delta": ("Delta", "Entry", "EntryChange"),
+    "export.export_input": ("Exported",),
+    "export.formats": ("FORMATS",),
+    "image.assemble": ("PlannedImage", "WrittenImage"),
+    "image.inputs": ("ImageInputs",),
+    "image.layer_plan": ("PlannedLayer",),
+    "image.made_layers": ("ImageChange", "MadeLayer"),
+    "lock.graph": ("Chain", "Graph", "Need", "Node"),
+    "lock.stack": ("Component",),
+    "oci.compress": ("Compression",),
+    "ops._build": ("BuildResult", "build"),
+    "ops._clean": ("CleanOptions", "CleanResult", "clean"),
+    "ops._completion": ("environment_names", "package_names"),
+    "ops._diff": ("DiffOptions", "diff"),
+    "ops._doctor": ("DoctorReport", "doctor"),
+    "ops._export": ("ExportOptions", "export"),
+    "ops._image": ("ImageOptions", "ImageResult", "image"),
+    "ops._init": ("InitField", "InitOptions", "InitResult", "check_init_field", "init", "init_defaults"),
+    "ops._licenses": ("LicenseReport", "LicenseVerdict", "licenses"),
+    "ops._list": ("ListedPackage", "LockListing", "list_packages"),
+    "ops._lock": ("LockOptions", "LockOutcome", "LockResult", "LockVerdict", "lock"),
+    "ops._merge_lock": ("install_merge_driver", "merge_lock", "settle_locks"),
+    "ops._run": ("run", "shell_hook"),
+    "ops._tree": ("Explanation", "LockTree", "tree", "why"),
+    "ops.create": ("PlannedCreate",),
+    "project.context": ("Context", "open_context"),
+    "resolve.resolve": ("Upgrade",),
+    "system.store": ("Cleaned", "StoreKind"),
+}
+"""Module below `envgen` -> names that it defines."""
+
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+
+    def __getattr__(name: str) -> Any:
+        """Import what a name stands for, once."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"envgen.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        """List what is exported."""
+        return sorted(__all__)

@@ -93,7 +93,7 @@ def link(
         IntegrityError: the prefix's records are broken.
         UserError: the prefix cannot be written, or another process holds it for an hour.
     """
-    job = _Job(
+    job = _LinkJob(
         packages=tuple(sorted(packages, key=lambda package: package.record.name)),
         prefix=prefix,
         store=store,
@@ -110,7 +110,7 @@ def link(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
+class _LinkJob:
     """The arguments of `link`, packages sorted by name."""
 
     packages: tuple[LinkPackage, ...]
@@ -151,7 +151,7 @@ def _named(packages: Iterable[LinkPackage], names: Collection[str]) -> list[Link
     return [package for package in packages if package.record.name in names]
 
 
-def _settle(job: _Job) -> LinkResult:
+def _settle(job: _LinkJob) -> LinkResult:
     """Clear what an interrupted run left, then change what differs; nobody else may be at the prefix."""
     left, installed = unfinished(job.prefix), inventory.read(job.prefix)
     if left:
@@ -168,7 +168,7 @@ def _settle(job: _Job) -> LinkResult:
     )
 
 
-def _change(job: _Job, changes: PrefixChanges) -> PrefixChanges:
+def _change(job: _LinkJob, changes: PrefixChanges) -> PrefixChanges:
     python = python_layout(job.packages, job.platform)
     contents = [read_contents(package, python) for package in job.packages]
     ownership = _decide(job, contents)
@@ -187,7 +187,7 @@ def _change(job: _Job, changes: PrefixChanges) -> PrefixChanges:
     return changes
 
 
-def _decide(job: _Job, contents: Iterable[Contents]) -> Ownership:
+def _decide(job: _LinkJob, contents: Iterable[Contents]) -> Ownership:
     ownership = decide((content.claims() for content in contents), fold_case=not job.platform.is_linux)
     if ownership.stray:
         job.reporter.note(
@@ -202,7 +202,7 @@ def _owned(content: Contents, ownership: Ownership) -> frozenset[str]:
     return frozenset(item.claim.path for item in content.items) - lost
 
 
-def _look_out_for_strangers(job: _Job, arriving: Collection[str]) -> None:
+def _look_out_for_strangers(job: _LinkJob, arriving: Collection[str]) -> None:
     """Name what stands in the way and belongs to no package: files are replaced, folders cannot be."""
     # tens of thousands of paths: text is five times as fast as `Path` here
     there = sorted(path for path in arriving if os.path.lexists(f"{job.prefix}/{path}"))
@@ -226,7 +226,7 @@ def _unlink(prefix: Path, changes: PrefixChanges, paths: Iterable[str]) -> None:
         record_path(prefix, have.dist).unlink(missing_ok=True)
 
 
-def _link(job: _Job, coming: Sequence[Contents], ownership: Ownership, *, staying: Collection[str]) -> None:
+def _link(job: _LinkJob, coming: Sequence[Contents], ownership: Ownership, *, staying: Collection[str]) -> None:
     label = f"linking {len(coming)} packages"
     with job.store.view() as view, job.reporter.progress(label, total=len(coming), unit="packages") as bar:
         build_view(view, coming, ownership.lost)
@@ -252,7 +252,7 @@ def _link(job: _Job, coming: Sequence[Contents], ownership: Ownership, *, stayin
     )
 
 
-def _tell_requests(job: _Job, changes: PrefixChanges) -> None:
+def _tell_requests(job: _LinkJob, changes: PrefixChanges) -> None:
     for have in changes.unchanged:
         wanted = job.requested.get(have.name, "")
         if have.requested != wanted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,11 @@ from envgen.platforms import DEFAULT_GLIBC, dotted
 from envgen.records import Record
 from envgen.solve.encode import key_of
 from envgen.solve.listing import Reason
+from envgen.suggest import nearest
 from envgen.wheels import needed_glibc, without_extras
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from packaging.version import Version
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 """Versions or platforms that a message lists before it says how many more there are."""
+
+_SURE = 0.75
+"""Similarity from which on a name is offered: among thousands many are near by chance."""
 
 _VIRTUAL = {"__cuda": ("CUDA", "cuda"), "__glibc": ("glibc", "glibc"), "__osx": ("macOS", "macos")}
 """What a virtual package is called, and its key under `platforms:` in the spec."""
@@ -100,7 +103,7 @@ async def _of_missing(edge: Edge, task: SolveTask) -> Cause:
     """Explain a name that no channel or recipe has."""
     where = "no recipe" if task.channels is None else "neither a channel of the spec nor a recipe"
     names = {*(await task.channels.package_names() if task.channels else ()), *(r.name for r in task.recipes)}
-    hint = _nearest(edge.name, names)
+    hint = nearest(edge.name, names, cutoff=_SURE)
     if hint is None and edge.line is not None and edge.line.requirement is None:
         hint = f"if `{edge.name}` is a project of the wheel index, ask for it under `pypi:`"
     return Cause(text=f"{where} offers `{edge.name}`", hint=hint)
@@ -108,7 +111,7 @@ async def _of_missing(edge: Edge, task: SolveTask) -> Cause:
 
 def _of_unknown(project: ProjectName, task: SolveTask, catalogue: Catalogue) -> Cause:
     met = (name for name, known in catalogue.closure.projects.items() if known.listing and known.listing.exists)
-    hint = _nearest(project, {*task.names.renamed, *task.names.same, *met})
+    hint = nearest(project, {*task.names.renamed, *task.names.same, *met}, cutoff=_SURE)
     return Cause(text=f"the wheel index has no project `{project}`", hint=hint or "check the spelling")
 
 
@@ -185,11 +188,6 @@ def _platform_hint(edge: Edge, project: ProjectName, detail: str) -> str:
 def _write_recipe(edge: Edge, project: ProjectName) -> str:
     instead = " instead of `pypi:`" if edge.line else ""
     return f"write `recipes/{project}/recipe.yaml`, which builds it, and name it under `dependencies:`{instead}"
-
-
-def _nearest(name: str, names: Iterable[str]) -> str | None:
-    found = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.75)
-    return f"did you mean `{found[0]}`?" if found else None
 
 
 def _there_are(versions: Sequence[object]) -> str:

@@ -32,13 +32,11 @@ class RenderNode:
         file: `/dev/dri/renderD128`; a container may lack it.
         driver: of the kernel: `i915`, `xe`.
         vendor: PCI vendor, four hex digits.
-        slot: PCI address.
     """
 
     file: DeviceFile
     driver: str
     vendor: str
-    slot: str
 
     @property
     def is_intel(self) -> bool:
@@ -99,7 +97,6 @@ def _render_node(folder: Path, root: Path) -> RenderNode:
         file=_device_file(root / "dev/dri" / folder.name),
         driver=found.get("DRIVER", ""),
         vendor=found.get("PCI_ID", "").partition(":")[0].lower(),
-        slot=found.get("PCI_SLOT_NAME", ""),
     )
 
 

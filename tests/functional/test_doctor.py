@@ -6,7 +6,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from envgen.ops import doctor as ops
+from envgen.diagnose import mirror_probe
 from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_a_spec_for_another_platform(project: Project, cli: Command) -> None:
 
 
 def test_a_mirror_that_says_nothing(locked: Project, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ops, "_PATIENCE", 0.5)
+    monkeypatch.setattr(mirror_probe, "_PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         began = time.monotonic()

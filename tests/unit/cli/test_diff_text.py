@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from envgen.cli import diff_text
+from envgen.cli.diff_json import comparison_json
 from envgen.cli.sizes import human_size
-from envgen.diff.changes import SettingChange
+from envgen.diff.comparison import Comparison, Difference
 from envgen.diff.delta import Delta, Entry, State, compare
-from envgen.diff.sides import Comparison, Difference
+from envgen.diff.settings import SettingChange
 from envgen.digest import Sha256
 from envgen.image.made_layers import ImageChange, MadeLayer
 from envgen.packages import PackageKind
@@ -29,13 +30,13 @@ def comparison(before: list[Entry], after: list[Entry], *settings: SettingChange
         settings=settings,
     )
     difference = Difference(environment="demo", platform=Platform.LINUX_64, delta=told)
-    return Comparison(before="main", after="HEAD", differences=(difference,) if told else ())
+    licenses = {e.digest: f"licence of {e.name}" for e in after if e.digest}
+    return Comparison(before="main", after="HEAD", differences=(difference,) if told else (), licenses=licenses)
 
 
 def lines(found: Comparison, *, markdown: bool = False) -> list[str]:
-    tables = {n: diff_text.rows(d, lambda entry: f"licence of {entry.name}") for n, d in enumerate(found.differences)}
     write = diff_text.markdown if markdown else diff_text.terminal
-    return "\n".join(write(found, tables)).splitlines()
+    return "\n".join(write(found)).splitlines()
 
 
 def test_terminal() -> None:
@@ -118,11 +119,11 @@ def test_layers_of_images_that_were_made() -> None:
         f"    + 111111111111 3 kB: {('a, ' * 40)[:77]}...",
     ]
     assert "  * `-` 000000000000 900 B: Debian base" in lines(_with_image(CHANGE), markdown=True)
-    (facts,) = diff_text.as_json(_with_image(CHANGE), {0: []})["differences"]
+    (facts,) = comparison_json(_with_image(CHANGE))["differences"]
     assert facts["image"]["gone"] == [{"digest": f"sha256:{'0' * 64}", "bytes": 900, "content": "Debian base"}]
 
 
 def test_layers_that_are_not_known_are_not_guessed() -> None:
     assert "exact layers and sizes are known where `envgen image` has made both here" in lines(_with_image(None))[2]
-    (facts,) = diff_text.as_json(_with_image(None), {0: []})["differences"]
+    (facts,) = comparison_json(_with_image(None))["differences"]
     assert facts["image"] is None

@@ -232,7 +232,7 @@ def test_an_intel_gpu() -> None:
 @pytest.mark.parametrize(("usable", "remedy"), [(True, "to use it: its compute driver"), (False, "join the group")])
 def test_an_intel_gpu_without_level_zero(*, usable: bool, remedy: str) -> None:
     file = DeviceFile(path=Path("/dev/dri/renderD128"), usable=usable)
-    node = RenderNode(file=file, driver="i915", vendor="8086", slot="0000:03:00.0")
+    node = RenderNode(file=file, driver="i915", vendor="8086")
     there = replace(sample("intel-gpu"), intel=replace(sample("no-driver").intel, on_bus=1))
     (note,) = told(diagnose(machine(accelerators=there, files=DeviceFiles(render=(node,))), lock()))
     assert note.what.startswith(

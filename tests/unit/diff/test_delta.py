@@ -93,3 +93,21 @@ def test_download_is_what_travels() -> None:
     assert state_of(lock, debian("1")).download == (wheel.size or 0) + 7
     assert state_of(samples.lock(), None).download is None  # the channel gives no sizes
     assert State(entries=()).download == 0
+
+
+def test_a_wheel_and_a_conda_package_of_one_name() -> None:
+    wheel = samples.wheel("graphviz", "0.21")
+    before = samples.lock()
+    both = samples.lock(*samples.records(), wheel)
+    assert {e.kind for e in state_of(both, None).entries if e.name == "graphviz"} == {
+        PackageKind.CHANNEL,
+        PackageKind.WHEEL,
+    }
+    assert not compare(state_of(both, None), state_of(both, None))
+    assert [(e.name, e.kind) for e in compare(state_of(before, None), state_of(both, None)).added] == [
+        ("graphviz", PackageKind.WHEEL)
+    ]
+    records = [record for record in samples.records() if record.name != "graphviz"]
+    swapped = compare(state_of(before, None), state_of(samples.lock(*records, wheel), None))
+    assert [(c.before.kind, c.after.kind) for c in swapped.changed] == [(PackageKind.CHANNEL, PackageKind.WHEEL)]
+    assert (swapped.added, swapped.removed) == ((), ())

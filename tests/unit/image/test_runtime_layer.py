@@ -9,12 +9,12 @@ import pytest
 from envgen.errors import UserError
 from envgen.image.entries import Directory, Entry, File, Literal
 from envgen.image.runtime_layer import ENTRY, setup_entries
-from envgen.manifest.image_spec import ImageBase, ImageSpec, ImageUser, Service
+from envgen.manifest.image_spec import BaseSpec, ImageSpec, ImageUser, Service
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-IMAGE = ImageSpec(base=ImageBase(packages=()))
+IMAGE = ImageSpec(base=BaseSpec(packages=()))
 VARIABLES = {"PATH": "/opt/env/bin:/usr/bin", "HOME": "/home/user", "ODD": 'a "b" $c `d` \\e }f'}
 
 

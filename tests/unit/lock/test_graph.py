@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import pytest
-
+from envgen.cli.tree import walk
 from envgen.debs import Deb, DebianArea
 from envgen.lock.debian_lock import IMAGE, DebianLock
-from envgen.lock.graph import Graph, Need, Node, Root, Wish, chains, graph_of, nearest_hint, walk
+from envgen.lock.graph import Graph, Need, Node, Root, SpecRequirement, chains, graph_of
 from envgen.names import CondaName
 from envgen.packages import PackageKind
 from envgen.platforms import Platform
 from tests.unit.lock import samples
 
-WISHES = (
-    Wish(name=CondaName("python"), words="3.11", section="python"),
-    Wish(name=CondaName("graphviz"), words="graphviz >=9", section="dependencies"),
-    Wish(name=CondaName("pytorch"), words="torch==2.8.0", section="pypi"),
-    Wish(name=CondaName("nowhere"), words="nowhere", section="pypi"),
+REQUIREMENTS = (
+    SpecRequirement(name=CondaName("python"), words="3.11", section="python"),
+    SpecRequirement(name=CondaName("graphviz"), words="graphviz >=9", section="dependencies"),
+    SpecRequirement(name=CondaName("pytorch"), words="torch==2.8.0", section="pypi"),
+    SpecRequirement(name=CondaName("nowhere"), words="nowhere", section="pypi"),
 )
 
 
@@ -38,7 +37,7 @@ def graph() -> Graph:
         uses={"python": [deb("python3.11"), deb("libffi8")], IMAGE: [deb("libc6")]},
     )
     return graph_of(
-        samples.lock(), names=samples.NAMES, wishes=WISHES, debian=debian, listed={"python": ["python3.11"]}
+        samples.lock(), names=samples.NAMES, requirements=REQUIREMENTS, debian=debian, listed={"python": ["python3.11"]}
     )
 
 
@@ -94,18 +93,6 @@ def test_names_are_found_however_they_are_spelled() -> None:
 
 def test_inverted_keeps_the_words() -> None:
     assert graph().inverted()[node("sympy")] == (Need(node=node("torch"), words="sympy!=1.13,>=1.12"),)
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("pytorhc", "did you mean `pytorch`?"),
-        ("nccl", "did you mean `nvidia-nccl-cu12`?"),
-        ("zzz", "`envgen list` shows what is locked"),
-    ],
-)
-def test_nearest_hint(name: str, hint: str) -> None:
-    assert nearest_hint(name, {"pytorch", "nvidia-nccl-cu12", "jinja2"}) == hint
 
 
 def small(**needs: str) -> tuple[Graph, dict[str, Node]]:

@@ -11,7 +11,7 @@ from envgen.manifest.parse import parse_spec
 from envgen.platforms import Platform
 
 if TYPE_CHECKING:
-    from envgen.manifest.image_spec import ImageBase
+    from envgen.manifest.image_spec import BaseSpec
 
 
 def parse(section: str) -> ImageSpec:
@@ -76,7 +76,7 @@ def test_everything() -> None:
     assert "usr/share/man/**" in found.base.drop
 
 
-def base(section: str) -> ImageBase:
+def base(section: str) -> BaseSpec:
     return parse(f"{{base: {section}}}").base
 
 

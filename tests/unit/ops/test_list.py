@@ -6,8 +6,8 @@ import pytest
 
 from envgen.diagnose.gpu import cuda_runtime
 from envgen.image.config import cuda_major
+from envgen.lock.stack import stack
 from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
-from envgen.ops.list import stack
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

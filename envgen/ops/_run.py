@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from envgen.create.activate import Shell, run_environment, shell_hook
+from envgen.create import activate
 from envgen.create.place import Place, find_environment
 from envgen.errors import NoProgramError, UserError
 from envgen.manifest.select import spec_files
@@ -16,6 +16,7 @@ from envgen.system.process import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envgen.create.activate import Shell
     from envgen.project.context import Context
 
 
@@ -27,7 +28,7 @@ def run(context: Context, *, env: str | None, place: Place, argv: Sequence[str])
         UserError: no such environment, or the program cannot be run.
     """
     try:
-        environment = run_environment(find_environment(context, env=env, place=place), context.environment)
+        environment = activate.run_environment(find_environment(context, env=env, place=place), context.environment)
         _need_program(argv[0], environment)
     except UserError as error:
         if env is None:
@@ -55,10 +56,10 @@ def _forgotten_dashes(context: Context, place: Place, argv: Sequence[str]) -> st
     return f"if `{word}` is the environment: `{shlex.join(['envgen', 'run', word, '--', *(rest or ['COMMAND'])])}`"
 
 
-def hook(context: Context, *, env: str | None, place: Place, shell: Shell) -> str:
+def shell_hook(context: Context, *, env: str | None, place: Place, shell: Shell) -> str:
     """Write what a shell evaluates to activate an environment.
 
     Raises:
         UserError: no such environment.
     """
-    return shell_hook(find_environment(context, env=env, place=place), shell, context.environment)
+    return activate.shell_hook(find_environment(context, env=env, place=place), shell, context.environment)

@@ -49,7 +49,7 @@ class LicenseVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class LicenseReport:
     """What `licenses` found.
 
     Attributes:
@@ -71,8 +71,16 @@ class Report:
         return tuple(verdict for verdict in self.verdicts if verdict.judgement in bad)
 
 
-def report(context: Context, *, env: str | None, platforms: Sequence[Platform], offline: bool) -> Report:
+def licenses(
+    context: Context, *, env: str | None = None, platforms: Sequence[Platform] = (), offline: bool = False
+) -> LicenseReport:
     """Find the licence of every locked package and hold it against the spec's policy.
+
+    Args:
+        context: the world.
+        env: name of the spec, or None for the project's only or default one.
+        platforms: these only; all of the spec without.
+        offline: ask no index and no channel for what this machine does not know.
 
     Raises:
         LockError: a lock is missing or cannot be read.
@@ -92,7 +100,7 @@ def report(context: Context, *, env: str | None, platforms: Sequence[Platform], 
         _verdict(package, found.get(sha), spec.licenses, table, tuple(where[sha])) for sha, package in packages.items()
     )
     merged = sorted(_merged(verdicts), key=lambda v: (v.name, v.version, v.platforms))
-    return Report(verdicts=tuple(merged), policy=spec.licenses)
+    return LicenseReport(verdicts=tuple(merged), policy=spec.licenses)
 
 
 def _merged(verdicts: Iterable[LicenseVerdict]) -> Iterator[LicenseVerdict]:

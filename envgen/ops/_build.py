@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.convert.local_channel import LocalChannel
@@ -26,17 +27,29 @@ if TYPE_CHECKING:
     from envgen.project.lock_files import LockPair
 
 
-def build(context: Context, *, env: str | None, platforms: Sequence[Platform], channel: Path) -> tuple[Published, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What `build` wrote.
+
+    Attributes:
+        channel: folder of the channel.
+        packages: sorted by name for each platform.
+    """
+
+    channel: Path
+    packages: tuple[Published, ...]
+
+
+def build(
+    context: Context, *, env: str | None = None, platforms: Sequence[Platform] = (), channel: Path | None = None
+) -> BuildResult:
     """Write the archives of wheels and recipes of the locks into a channel, and index it.
 
     Args:
         context: the world.
         env: name of the spec, or None for the project's only or default one.
         platforms: whose locks; this machine's without.
-        channel: a directory; made where it is not there.
-
-    Returns:
-        What was published, sorted by name for each platform.
+        channel: a folder, made where it is not there; one in the cache without.
 
     Raises:
         LockError: a lock is missing or cannot be read.
@@ -44,8 +57,10 @@ def build(context: Context, *, env: str | None, platforms: Sequence[Platform], c
     """
     spec = select(context.root, env)
     chosen = platforms_of(spec, platforms or (detect().platform,))
-    target = LocalChannel(channel)
-    return tuple(one for platform in chosen for one in _publish(context, require_lock(context, spec, platform), target))
+    folder = context.directory / channel if channel else context.local_channel
+    target = LocalChannel(folder)
+    pairs = (require_lock(context, spec, platform) for platform in chosen)
+    return BuildResult(channel=folder, packages=tuple(one for pair in pairs for one in _publish(context, pair, target)))
 
 
 def _publish(context: Context, pair: LockPair, channel: LocalChannel) -> list[Published]:

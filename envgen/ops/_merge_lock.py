@@ -6,31 +6,27 @@ the merged spec. So it finds the commits itself, merges specs and recipes as git
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from envgen.errors import LockError, UserError
-from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
-from envgen.lock.model import Lock, file_name, lock_key
-from envgen.lock.read import read_lock
+from envgen.errors import UserError
+from envgen.lock.debian_lock import debian_file_name
+from envgen.lock.model import file_name
 from envgen.manifest.select import select
-from envgen.merge.git_inputs import INPUTS, Commits, find_commits, merged_project
-from envgen.merge.preferences import merge_debian_locks, merge_locks
-from envgen.project.lock_files import LockPair, write_pair
+from envgen.merge.git_inputs import INPUTS, find_commits, merged_project
+from envgen.merge.lock_sides import find_key, key_of, merge_commits, merge_conflict
+from envgen.project.lock_files import write_pair
 from envgen.resolve.resolve import Resolved, Upgrade, resolve
 from envgen.system.fs import atomic_write
 from envgen.system.git import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from envgen.platforms import Platform
     from envgen.project.context import Context
 
 
-def drive(context: Context, *, result: Path, path: str) -> None:
+def merge_lock(context: Context, *, result: Path, path: str) -> None:
     """Be git's merge driver for one file.
 
     Args:
@@ -43,10 +39,10 @@ def drive(context: Context, *, result: Path, path: str) -> None:
         LockError: a side's lock cannot be read.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
-    environment, platform = _key(path)
+    environment, platform = key = key_of(path)
     repository = Repository.at(context.root, context.environment)
     commits = find_commits(repository)
-    pair = _preferences([_side(repository, commit, environment, platform) for commit in _each(commits)], context.root)
+    pair = merge_commits(repository, commits, key, context.root)
     with merged_project(context, repository, commits) as merged:
         spec = select(merged.root, environment)
         if platform not in spec.targets:
@@ -58,7 +54,7 @@ def drive(context: Context, *, result: Path, path: str) -> None:
     atomic_write(result, text)
 
 
-def settle(context: Context) -> tuple[str, ...]:
+def settle_locks(context: Context) -> tuple[str, ...]:
     """Settle the locks that a merge left in conflict: solve for the specs as they are now, write and stage them.
 
     A Debian lock that is not needed any more is removed, in git too.
@@ -72,21 +68,22 @@ def settle(context: Context) -> tuple[str, ...]:
     """
     repository = Repository.at(context.root, context.environment)
     conflicts = _unmerged(repository)
-    keys = sorted({key for path in conflicts if (key := _key_or_none(path))})
+    keys = sorted({key for path in conflicts if (key := find_key(path))})
     if not keys:
         raise UserError("no lock is in conflict", hint="`envgen lock` renews locks that are stale")
     if open_ones := [path for path in conflicts if path.partition("/")[0] in INPUTS]:
         raise UserError(f"{', '.join(open_ones)} is still in conflict", hint="settle it, and `git add` it, first")
     settled: list[str] = []
-    for environment, platform in keys:
-        sides = [_stage(repository, stage, environment, platform, context.root) for stage in ("1", "2", "3")]
+    for key in keys:
+        environment, platform = key
         spec = select(context.root, environment)
-        (new,) = resolve(context, spec, {platform: _preferences(sides, context.root)}, Upgrade())
+        preferences = merge_conflict(repository, key, context.root)
+        (new,) = resolve(context, spec, {platform: preferences}, Upgrade())
         settled += _write(context, repository, new, environment, platform)
     return tuple(settled)
 
 
-def install(context: Context) -> str:
+def install_merge_driver(context: Context) -> str:
     """Make git use `merge-lock` in this clone: one line of configuration, and one of `.gitattributes`.
 
     Returns:
@@ -101,64 +98,6 @@ def install(context: Context) -> str:
     if line not in text.splitlines():
         atomic_write(file, f"{text.rstrip()}\n{line}\n".lstrip())
     return line
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    """Both locks of one side as text; None where it has none."""
-
-    where: str
-    lock: str | None
-    debian: str | None
-
-    def read_lock(self) -> Lock | None:
-        return None if self.lock is None else read_lock(self.lock, source=f"{self.where} lock")
-
-    def read_debian(self) -> DebianLock | None:
-        return None if self.debian is None else read_debian_lock(self.debian, source=f"{self.where} Debian lock")
-
-
-def _preferences(sides: Sequence[_Side], root: Path) -> LockPair | None:
-    """Merge what both sides have locked; None where neither has anything."""
-    base, ours, theirs = (side.read_lock() for side in sides)
-    one = ours or theirs
-    if one is None:
-        return None
-    lock = merge_locks(base, ours, theirs) if ours and theirs else one
-    old, mine, other = (side.read_debian() for side in sides)
-    debian = merge_debian_locks(old, mine, other) if mine and other else mine or other
-    return LockPair(path=root / "locks", lock=lock, debian=debian, debian_digest=None)
-
-
-def _each(commits: Commits) -> tuple[tuple[str, str | None], ...]:
-    return ("the common ancestor's", commits.base), ("our", commits.ours), ("their", commits.theirs)
-
-
-def _side(repository: Repository, side: tuple[str, str | None], environment: str, platform: Platform) -> _Side:
-    where, commit = side
-    names = file_name(environment, platform), debian_file_name(environment, platform)
-    lock, debian = (_text(repository.blob(f"{commit}:./locks/{name}")) if commit else None for name in names)
-    return _Side(where=where, lock=lock, debian=debian)
-
-
-def _stage(repository: Repository, stage: str, environment: str, platform: Platform, root: Path) -> _Side:
-    """Take a side of a conflict from the index; a file that git merged by itself has one version only."""
-
-    def find(name: str) -> str | None:
-        found = _text(repository.blob(f":{stage}:./locks/{name}"))
-        settled = repository.blob(f":0:./locks/{name}") is not None and (root / "locks" / name).is_file()
-        return (root / "locks" / name).read_text(encoding="utf-8") if found is None and settled else found
-
-    where = {"1": "the common ancestor's", "2": "our", "3": "their"}[stage]
-    return _Side(
-        where=where,
-        lock=find(file_name(environment, platform)),
-        debian=find(debian_file_name(environment, platform)),
-    )
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode(errors="replace")
 
 
 def _unmerged(repository: Repository) -> list[str]:
@@ -179,15 +118,3 @@ def _write(
     kept = (lock,) if new.debian_text is None else (lock, debian)
     repository.git("add", "--", *kept)
     return kept
-
-
-def _key(path: str) -> tuple[str, Platform]:
-    key = _key_or_none(path)
-    if key is None:
-        raise LockError(f"`{path}` is not named like a lock", hint="give only `locks/*-lock.yml` to this merge driver")
-    return key
-
-
-def _key_or_none(path: str) -> tuple[str, Platform] | None:
-    name = PurePosixPath(path).name
-    return lock_key(name) or lock_key(name.replace(".debian-lock.yml", ".conda-lock.yml"))

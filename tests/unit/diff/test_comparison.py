@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from envgen.debs import Deb, DebianArea
+from envgen.diff.comparison import Difference
 from envgen.diff.delta import compare, state_of
-from envgen.diff.sides import Difference, layers_of
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
 from envgen.platforms import Platform
 from tests.unit.lock import samples
@@ -36,7 +36,7 @@ def difference(*, with_image: bool) -> Difference:
 
 
 def test_layers_of_the_image_that_change() -> None:
-    assert layers_of(difference(with_image=True)) == {
+    assert difference(with_image=True).layers == {
         "base": ("bash", "libffi8"),
         "python": ("libffi8", "python"),
         "torch": ("torch",),
@@ -45,4 +45,4 @@ def test_layers_of_the_image_that_change() -> None:
 
 
 def test_without_an_image_no_layer_changes() -> None:
-    assert layers_of(difference(with_image=False)) == {}
+    assert difference(with_image=False).layers == {}

@@ -1,4 +1,4 @@
-"""`init`: the first spec of a project."""
+"""The text of a first spec: what a person asks for, and what envgen adds to make it work."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from envgen.errors import SpecError, UserError
-from envgen.manifest.document import nearest
-from envgen.manifest.parse import parse_spec
-from envgen.manifest.select import FOLDER
 from envgen.names import project_name
 from envgen.project import shipped
-from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
-    from pathlib import Path
 
     from envgen.platforms import Platform
 
@@ -43,8 +37,8 @@ _ALWAYS = {"dependencies": "python", "pypi": "pip"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What a person says about a new environment.
+class NewSpec:
+    """What a new spec says.
 
     Attributes:
         name: of it.
@@ -71,64 +65,17 @@ class Wishes:
         return None if self.channels or is_served else _CHANNEL
 
 
-def init(directory: Path, wishes: Wishes, *, today: dt.date) -> Path:
-    """Write the spec of a new environment.
-
-    Args:
-        directory: of the project.
-        wishes: what goes in.
-        today: stands in a comment.
-
-    Returns:
-        The file.
-
-    Raises:
-        UserError: there is such an environment already.
-        SpecError: something that was asked for is not valid.
-    """
-    return _write(directory, wishes.name, _render(wishes, today))
-
-
-def init_from(directory: Path, name: str, *, template: str) -> Path:
-    """Copy a spec that ships with envgen under a name.
-
-    Raises:
-        UserError: there is such an environment already, or none of that name ships.
-    """
-    specs = shipped.shipped_specs()
-    if template not in specs:
-        known = ", ".join(f"`{one}`" for one in specs)
-        raise UserError(f"no spec `{template}` ships with envgen", hint=nearest(template, specs) or f"there is {known}")
-    text = specs[template].read_text(encoding="utf-8")
-    return _write(directory, name, text.replace(f"name: {template}\n", f"name: {name}\n"))
-
-
-def _write(directory: Path, name: str, text: str) -> Path:
-    source = f"{FOLDER}/{name}.yaml"
-    file = directory / source
-    if file.exists():
-        raise UserError(f"`{source}` is there already", hint="choose another name, or edit it")
-    try:
-        parse_spec(text, source=source)
-    except SpecError as error:
-        raise SpecError(error.faults, hint="nothing was written") from error
-    try:
-        atomic_write(file, text)
-    except OSError as error:
-        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error
-    return file
-
-
-def _render(wishes: Wishes, today: dt.date) -> str:
-    channels = [*wishes.channels, *filter(None, [wishes.added_channel])]
+def starter_text(spec: NewSpec, *, today: dt.date) -> str:
+    """Write a spec as YAML, with remarks for whoever edits it."""
+    channels = [*spec.channels, *filter(None, [spec.added_channel])]
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  YAML, whose texts `_quoted` writes
     return environment.from_string(shipped.starter_template()).render(
-        name=wishes.name,
-        python=wishes.python,
-        platforms={str(platform): _facts(platform, wishes, channels) for platform in dict.fromkeys(wishes.platforms)},
+        name=spec.name,
+        python=spec.python,
+        platforms={str(platform): _facts(platform, spec, channels) for platform in dict.fromkeys(spec.platforms)},
         channels=json.dumps(channels),
-        dependencies=_with(_ALWAYS["dependencies"], wishes.dependencies),
-        pypi=_with(_ALWAYS["pypi"], wishes.pypi),
+        dependencies=_with(_ALWAYS["dependencies"], spec.dependencies),
+        pypi=_with(_ALWAYS["pypi"], spec.pypi),
         today=today.isoformat(),
     )
 
@@ -140,14 +87,14 @@ def _with(name: str, wishes: Sequence[str]) -> list[str]:
     return [_quoted(text) for text in dict.fromkeys(wishes if is_named else (name, *wishes)) if text]
 
 
-def _facts(platform: Platform, wishes: Wishes, channels: Sequence[str]) -> str:
+def _facts(platform: Platform, spec: NewSpec, channels: Sequence[str]) -> str:
     facts = {}
     if platform.is_linux:
         facts["glibc"] = _GLIBC_OF_CHANNELS if channels else _GLIBC
     elif platform.startswith("osx"):
         facts["macos"] = _MACOS
-    if wishes.cuda and not platform.startswith("osx"):
-        facts["cuda"] = wishes.cuda
+    if spec.cuda and not platform.startswith("osx"):
+        facts["cuda"] = spec.cuda
     return "{" + ", ".join(f"{key}: {json.dumps(value)}" for key, value in facts.items()) + "}"
 
 

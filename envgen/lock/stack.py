@@ -1,21 +1,15 @@
-"""What is locked, for people: the packages, and the table of what accelerates."""
+"""What accelerates in a lock: the table of PyTorch, CUDA and the libraries around them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.manifest.select import select
 from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
-from envgen.project.lock_files import platforms_of, require_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from envgen.lock.model import Lock
     from envgen.packages import Package
-    from envgen.platforms import Platform
-    from envgen.project.context import Context
 
 _STACK = (
     ("PyTorch", ("torch", "pytorch")),
@@ -40,18 +34,8 @@ class Component:
     package: Package | None
 
 
-def locks(context: Context, *, env: str | None, platforms: Sequence[Platform]) -> tuple[Lock, ...]:
-    """Read the locks of an environment.
-
-    Raises:
-        LockError: one is missing or cannot be read.
-    """
-    spec = select(context.root, env)
-    return tuple(require_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
-
-
 def stack(lock: Lock) -> tuple[Component, ...]:
-    """Tell which version of each accelerator's part is locked."""
+    """Return which version of each part is locked, in the order of the table."""
     by_name = {package.name: package for package in lock.packages}
     return tuple(
         Component(what=what, package=next((by_name[name] for name in names if name in by_name), None))

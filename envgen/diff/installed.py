@@ -1,0 +1,52 @@
+"""What is installed in an environment on disk, as a state to compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from envgen.diff.delta import Entry, State
+from envgen.digest import Sha256
+from envgen.errors import UserError
+from envgen.packages import PackageKind
+from envgen.platforms import Platform
+from envgen.prefix.conda_meta import load, record_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def installed_state(prefix: Path, *, label: str) -> tuple[Platform, State]:
+    """Read the records of an environment, and which platform it is for.
+
+    Raises:
+        UserError: its packages are for several platforms, or for none that is known.
+    """
+    records = [load(path) for path in record_files(prefix)]
+    subdirs = {str(record.get("subdir")) for record in records} & set(Platform)
+    if len(subdirs) != 1:
+        raise UserError(f"`{label}` is an environment of no platform that is known here")
+    return Platform(subdirs.pop()), State(entries=tuple(map(_entry, records)))
+
+
+def _entry(record: Mapping[str, Any]) -> Entry:
+    """Take a record of `conda-meta`: a wheel by its project and digest, which stand in its package URL."""
+    url = str(record.get("url", ""))
+    where, _, query = url.removeprefix("pkg://").partition("?")
+    if not url.startswith("pkg://pypi/"):
+        kind = PackageKind.RECIPE if url.startswith("pkg://") else PackageKind.CHANNEL
+        digest = Sha256(record["sha256"]) if kind is PackageKind.CHANNEL and record.get("sha256") else None
+        size = record.get("size") if kind is PackageKind.CHANNEL else 0
+        return Entry(
+            name=record["name"],
+            kind=kind,
+            version=record["version"],
+            build=record["build"],
+            digest=digest,
+            size=size,
+        )
+    project, _, version = where.removeprefix("pypi/").partition("@")
+    facts = dict(part.partition("=")[::2] for part in query.split("&"))
+    digest = Sha256(facts["checksum"].removeprefix("sha256:")) if "checksum" in facts else None
+    return Entry(name=project, kind=PackageKind.WHEEL, version=unquote(version), build="", digest=digest, size=None)

@@ -1,0 +1,47 @@
+"""What differs between two locks beside their packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envgen.lock.model import Lock
+
+_DIGITS = 12
+"""Of a digest, where a person reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChange:
+    """Something beside the packages: `what` in words, and both values as text, "" where it is not set."""
+
+    what: str
+    before: str
+    after: str
+
+
+def changed_settings(old: Lock, new: Lock) -> Iterator[SettingChange]:
+    """Compare what two locks were made by, sorted by name."""
+    before, after = _texts(old), _texts(new)
+    for what in sorted(before.keys() | after.keys()):
+        if before.get(what, "") != after.get(what, ""):
+            yield SettingChange(what=what, before=before.get(what, ""), after=after.get(what, ""))
+
+
+def _texts(lock: Lock) -> dict[str, str]:
+    return {
+        "channels": ", ".join(lock.channels),
+        "converter": str(lock.converter),
+        "Debian lock": _short(lock.debian),
+        "exclude-newer": lock.exclude_newer.isoformat() if lock.exclude_newer else "",
+        **{name.removeprefix("__"): value for name, value in lock.target.virtual_packages().items()},
+        **{f"name of {project}": name for project, name in lock.names.items()},
+        **{f"recipe {recipe}": _short(digest) for recipe, digest in lock.recipes.items()},
+    }
+
+
+def _short(digest: str | None) -> str:
+    return digest[:_DIGITS] if digest else ""

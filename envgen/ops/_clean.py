@@ -1,0 +1,67 @@
+"""`clean`: what the store takes on disk, and taking it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.system.store import Cleaned, StoreKind, Usage
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from envgen.project.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanOptions:
+    """What to remove from the store; nothing by default.
+
+    Attributes:
+        kinds: these kinds of things.
+        older_than: what was last used longer ago than this. The channel goes only where `kinds` names it.
+        everything: all of it.
+    """
+
+    kinds: Collection[StoreKind] = ()
+    older_than: dt.timedelta | None = None
+    everything: bool = False
+
+    @property
+    def chosen(self) -> tuple[StoreKind, ...]:
+        """Kinds to remove from, none where nothing is to be removed."""
+        if self.kinds:
+            return tuple(self.kinds)
+        if self.everything:
+            return tuple(StoreKind)
+        return () if self.older_than is None else tuple(kind for kind in StoreKind if kind is not StoreKind.CHANNEL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanResult:
+    """What the store holds, or what was removed from it.
+
+    Attributes:
+        root: folder of the store.
+        usage: what each kind takes; empty where something was to be removed.
+        removed: None where nothing was to be removed.
+    """
+
+    root: Path
+    usage: tuple[Usage, ...] = ()
+    removed: Cleaned | None = None
+
+
+def clean(context: Context, options: CleanOptions) -> CleanResult:
+    """Remove from the store, or measure what it holds; environments stay whole, for they hold links of their own.
+
+    Raises:
+        UserError: something is to be removed, and another process uses the store.
+    """
+    store = context.store
+    if not options.chosen:
+        return CleanResult(root=store.root, usage=store.usage())
+    removed = store.clean(kinds=options.chosen, older_than=options.older_than, now=context.now)
+    return CleanResult(root=store.root, removed=removed)

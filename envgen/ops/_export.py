@@ -1,0 +1,88 @@
+"""`export`: a lock in the format of another tool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.errors import UserError
+from envgen.export.formats import FORMATS, Format
+from envgen.manifest.select import select
+from envgen.prepare.package_facts import export_input
+from envgen.project.lock_files import platforms_of, require_lock
+from envgen.suggest import nearest
+from envgen.system.fs import atomic_write
+from envgen.system.host import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from envgen.export.export_input import Exported
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.platforms import Platform
+    from envgen.project.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What to export.
+
+    Attributes:
+        form: name of one of `FORMATS`.
+        env: name of the spec, or None for the project's only or default one.
+        platforms: whose locks. Formats that hold one platform take this machine's without.
+        offline: do not read METADATA for licences that are not known here; addresses cannot be had without asking.
+        output: a file to write the text to; relative paths count from the working directory.
+    """
+
+    form: str
+    env: str | None = None
+    platforms: Sequence[Platform] = ()
+    offline: bool = False
+    output: Path | None = None
+
+
+def export(context: Context, options: ExportOptions) -> Exported:
+    """Write the locks of an environment in another format.
+
+    Raises:
+        UserError: there is no such format, it holds one platform and it is not clear which, or the file cannot be
+            written.
+        LockError: a lock is missing or cannot be read.
+        NetworkError: the wheel index or a channel cannot be reached.
+    """
+    form = _format(options.form)
+    spec = select(context.root, options.env)
+    pairs = tuple(require_lock(context, spec, platform) for platform in _chosen(spec, form, options.platforms))
+    exported = form.render(export_input(context, spec, pairs, form, offline=options.offline))
+    if options.output:
+        _write(context.directory / options.output, exported.text)
+    return exported
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise UserError(f"unknown export format `{name}`", hint=nearest(name, FORMATS) or f"known are {known}")
+    return FORMATS[name]
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        atomic_write(file, text)
+    except OSError as error:
+        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error
+
+
+def _chosen(spec: EnvSpec, form: Format, asked: Sequence[Platform]) -> tuple[Platform, ...]:
+    platforms = platforms_of(spec, asked)
+    if form.joint or len(platforms) == 1:
+        return platforms
+    here = detect().platform
+    if not asked and here in platforms:
+        return (here,)
+    raise UserError(
+        f"{form.name} holds one platform, and there are {', '.join(platforms)}",
+        hint=f"name one: --platform {platforms[0]}",
+    )

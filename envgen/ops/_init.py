@@ -1,0 +1,176 @@
+"""`init`: the first spec of a project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from envgen.errors import SpecError, UsageError, UserError
+from envgen.manifest import values
+from envgen.manifest.document import BadValueError
+from envgen.manifest.parse import parse_spec
+from envgen.manifest.select import FOLDER
+from envgen.project import shipped
+from envgen.project.starter import NewSpec, starter_text
+from envgen.suggest import nearest
+from envgen.system.fs import atomic_write
+from envgen.system.host import detect
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from envgen.platforms import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitOptions:
+    """What a person says about a new environment.
+
+    Attributes:
+        name: of it; that of the folder without, or of the template.
+        python: the minor version.
+        platforms: those to lock; this machine's without.
+        channels: conda channels, strongest first.
+        dependencies: MatchSpecs.
+        pypi: requirements.
+        cuda: newest CUDA of the machines' driver, or None without a GPU.
+        template: name of a spec that ships with envgen, to be copied as it is.
+
+    Raises:
+        UsageError: something is asked for beside a template.
+    """
+
+    name: str | None = None
+    python: str = "3.11"
+    platforms: Sequence[Platform] = ()
+    channels: Sequence[str] = ()
+    dependencies: Sequence[str] = ()
+    pypi: Sequence[str] = ()
+    cuda: str | None = None
+    template: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.template and (self.channels or self.dependencies or self.pypi or self.cuda or self.platforms):
+            raise UsageError("--from copies a spec as it is", hint="edit the copy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitResult:
+    """What `init` wrote.
+
+    Attributes:
+        file: the spec.
+        spec: what went into it; None for a copied one.
+    """
+
+    file: Path
+    spec: NewSpec | None = None
+
+
+class InitField(StrEnum):
+    """What a person may be asked for."""
+
+    NAME = "name"
+    PYTHON = "python"
+    PLATFORM = "platform"
+    CUDA = "cuda"
+    PYPI = "pypi"
+    DEPENDENCY = "dependency"
+
+
+_PARSERS: dict[InitField, Callable[[str], Any]] = {
+    InitField.NAME: values.environment_name,
+    InitField.PYTHON: values.python_minor,
+    InitField.PLATFORM: values.platform,
+    InitField.CUDA: values.cuda,
+    InitField.PYPI: values.requirement,
+    InitField.DEPENDENCY: values.match_spec,
+}
+
+
+def check_init_field(field: InitField, text: str) -> str:
+    """Return a text that can stand in a spec.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        _PARSERS[field](text)
+    except BadValueError as error:
+        raise UserError(str(error), hint=error.hint) from error
+    return text
+
+
+def init_defaults(directory: Path) -> InitOptions:
+    """Return what `init` takes for what nobody says: the folder's name, where it can be one, and this platform."""
+    try:
+        name = values.environment_name(directory.name)
+    except BadValueError:
+        name = None
+    return InitOptions(name=name, platforms=(detect().platform,))
+
+
+def init(directory: Path, options: InitOptions, *, today: dt.date) -> InitResult:
+    """Write the spec of a new environment.
+
+    Args:
+        directory: of the project.
+        options: what goes in.
+        today: stands in a comment.
+
+    Raises:
+        UsageError: there is no name, and the folder's cannot be one.
+        UserError: there is such an environment already, or no template of that name ships.
+        SpecError: something that was asked for is not valid.
+    """
+    if options.template:
+        name = options.name or options.template
+        return InitResult(file=_write(directory, name, _copied(options.template, name)))
+    spec = _spec(options, directory)
+    return InitResult(file=_write(directory, spec.name, starter_text(spec, today=today)), spec=spec)
+
+
+def _spec(options: InitOptions, directory: Path) -> NewSpec:
+    defaults = init_defaults(directory)
+    name = options.name or defaults.name
+    if name is None:
+        raise UsageError(
+            f"the folder's name, {directory.name!r}, cannot be the name of an environment",
+            hint="give a NAME: `envgen init NAME`",
+        )
+    return NewSpec(
+        name=name,
+        python=options.python,
+        platforms=options.platforms or defaults.platforms,
+        channels=options.channels,
+        dependencies=options.dependencies,
+        pypi=options.pypi,
+        cuda=options.cuda,
+    )
+
+
+def _copied(template: str, name: str) -> str:
+    specs = shipped.shipped_specs()
+    if template not in specs:
+        known = ", ".join(f"`{one}`" for one in specs)
+        raise UserError(f"no spec `{template}` ships with envgen", hint=nearest(template, specs) or f"there is {known}")
+    return specs[template].read_text(encoding="utf-8").replace(f"name: {template}\n", f"name: {name}\n")
+
+
+def _write(directory: Path, name: str, text: str) -> Path:
+    source = f"{FOLDER}/{name}.yaml"
+    file = directory / source
+    if file.exists():
+        raise UserError(f"`{source}` is there already", hint="choose another name, or edit it")
+    try:
+        parse_spec(text, source=source)
+    except SpecError as error:
+        raise SpecError(error.faults, hint="nothing was written") from error
+    try:
+        atomic_write(file, text)
+    except OSError as error:
+        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error
+    return file

@@ -1,0 +1,92 @@
+"""`list`: what is locked, for people: the packages, and the table of what accelerates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.lock.stack import Component, stack
+from envgen.manifest.select import select
+from envgen.project.lock_files import platforms_of, require_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.digest import Sha256
+    from envgen.lock.model import Lock
+    from envgen.packages import Package, PackageKind
+    from envgen.platforms import Platform
+    from envgen.project.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPackage:
+    """One locked package.
+
+    Attributes:
+        name: project or conda name.
+        version: as locked.
+        kind: where it comes from.
+        sha256: of its file.
+        size: bytes of its file; None where that is not known.
+    """
+
+    name: str
+    version: str
+    kind: PackageKind
+    sha256: Sha256
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockListing:
+    """What one lock holds.
+
+    Attributes:
+        environment: name of the spec.
+        platform: of the lock.
+        packages: in the lock's order.
+        stack: what accelerates, in the order of the table.
+    """
+
+    environment: str
+    platform: Platform
+    packages: tuple[ListedPackage, ...]
+    stack: tuple[Component, ...]
+
+
+def list_packages(
+    context: Context, *, env: str | None = None, platforms: Sequence[Platform] = ()
+) -> tuple[LockListing, ...]:
+    """List the packages of the locks of an environment, in the spec's order of platforms.
+
+    Args:
+        context: the world.
+        env: name of the spec, or None for the project's only or default one.
+        platforms: these only; all of the spec without.
+
+    Raises:
+        UserError: there is no such spec, or it does not name a platform.
+        LockError: a lock is missing or cannot be read.
+    """
+    spec = select(context.root, env)
+    return tuple(_listing(require_lock(context, spec, platform).lock) for platform in platforms_of(spec, platforms))
+
+
+def _listing(lock: Lock) -> LockListing:
+    return LockListing(
+        environment=lock.environment,
+        platform=lock.platform,
+        packages=tuple(map(_listed, lock.packages)),
+        stack=stack(lock),
+    )
+
+
+def _listed(package: Package) -> ListedPackage:
+    return ListedPackage(
+        name=str(package.name),
+        version=package.version,
+        kind=package.kind,
+        sha256=package.sha256,
+        size=package.size,
+    )

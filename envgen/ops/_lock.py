@@ -1,0 +1,204 @@
+"""`lock`: specs become locks, the platforms of one spec side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from envgen.diff.delta import Delta, compare, state_of
+from envgen.errors import UsageError, UserError
+from envgen.lock.debian_lock import debian_file_name
+from envgen.manifest.select import load_all, select
+from envgen.manifest.values import match_name
+from envgen.names import project_name
+from envgen.project import orphans
+from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
+from envgen.resolve.resolve import Resolved, Upgrade, resolve
+from envgen.suggest import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.platforms import Platform
+    from envgen.project.context import Context
+
+_CLOSE = 3
+"""Names that are offered for one that is not locked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOptions:
+    """What to lock.
+
+    Attributes:
+        env: name of the spec, or None for the project's only or default one.
+        everything: all environments of the project instead; locks without a spec are removed, not only told.
+        platforms: those to lock; all of the spec without.
+        upgrade: what may be newer than it is locked; nothing by default.
+        check: write nothing, and say of each lock whether it is up to date. Offline.
+
+    Raises:
+        UsageError: `env` is given, and `everything`.
+    """
+
+    env: str | None = None
+    everything: bool = False
+    platforms: Sequence[Platform] = ()
+    upgrade: Upgrade = field(default_factory=Upgrade)
+    check: bool = False
+
+    def __post_init__(self) -> None:
+        if self.env and self.everything:
+            raise UsageError("ENV and --all are two answers", hint="give one of them")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOutcome:
+    """What became of one lock.
+
+    Attributes:
+        platform: of the lock.
+        path: of its file, from the project's root.
+        packages: how many are locked.
+        written: whether a file changed.
+        first: whether there was no lock before.
+        changes: from the old lock to the new one, Debian packages left out; from nothing where there was none.
+    """
+
+    platform: Platform
+    path: str
+    packages: int
+    written: bool
+    first: bool
+    changes: Delta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockVerdict:
+    """Whether a lock is up to date.
+
+    Attributes:
+        path: of its file, from the project's root.
+        reasons: why it is not; empty where it is.
+        missing: whether there is no such file.
+    """
+
+    path: str
+    reasons: tuple[str, ...]
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockResult:
+    """What `lock` did, or found.
+
+    Attributes:
+        outcomes: of each lock that was solved; empty where they were only checked.
+        verdicts: on each lock; empty unless they were only checked.
+        removed: paths of locks that nothing asks for and that are gone, and of the Debian locks beside them.
+        orphans: path of one that stays -> why nothing asks for it.
+    """
+
+    outcomes: tuple[LockOutcome, ...] = ()
+    verdicts: tuple[LockVerdict, ...] = ()
+    removed: tuple[str, ...] = ()
+    orphans: Mapping[str, str] = field(default_factory=dict)
+
+
+def lock(context: Context, options: LockOptions) -> LockResult:
+    """Resolve specs and write their locks, or check these.
+
+    All platforms of a spec are solved before the first of its files is written. Locks of platforms that a spec no
+    longer names are removed, unless platforms are chosen.
+
+    Raises:
+        UserError: a spec has faults, an old lock cannot be read, or nothing bears a name in `upgrade`.
+        UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
+    """
+    if options.check:
+        return LockResult(verdicts=tuple(_verdicts(context, options)))
+    names = _environments(context, options)
+    outcomes = tuple(outcome for env in names for outcome in _lock(context, options, select(context.root, env)))
+    if options.platforms:
+        return LockResult(outcomes=outcomes)
+    specs = [select(context.root, env) for env in names]
+    dropped = [path for spec in specs for path in orphans.dropped(context, spec).values()]
+    unasked = orphans.orphans(context)
+    return LockResult(
+        outcomes=outcomes,
+        removed=orphans.remove(context, [*dropped, *unasked] if options.everything else dropped),
+        orphans={} if options.everything else {context.relative(path): why for path, why in unasked.items()},
+    )
+
+
+def _environments(context: Context, options: LockOptions) -> tuple[str | None, ...]:
+    return tuple(spec.name for spec in load_all(context.root)) if options.everything else (options.env,)
+
+
+def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOutcome, ...]:
+    chosen = platforms_of(spec, options.platforms)
+    olds = {platform: find_lock(context, spec, platform) for platform in chosen}
+    _check_names(spec, olds.values(), options.upgrade)
+    news = resolve(context, spec, olds, options.upgrade)
+    return tuple(_write(context, spec, olds[platform], new) for platform, new in zip(chosen, news, strict=True))
+
+
+def _check_names(spec: EnvSpec, olds: Collection[LockPair | None], upgrade: Upgrade) -> None:
+    """Refuse to upgrade what is not there: a misspelt name would pass for one that has nothing newer.
+
+    Raises:
+        UserError: neither the spec nor a lock has such a name.
+    """
+    known = {project_name(name) for pair in olds if pair for name in _locked_names(pair)}
+    known |= {project_name(requirement.name) for requirement in spec.pypi}
+    known |= {project_name(match_name(text)) for text in spec.dependencies}
+    for name in sorted({*upgrade.names, *upgrade.pins}):
+        if project_name(name) not in known:
+            raise UserError(
+                f"`{name}` cannot be upgraded: it is not locked",
+                hint=nearest(name, known, most=_CLOSE) or "`envgen list` shows what is locked",
+            )
+
+
+def _locked_names(pair: LockPair) -> Iterator[str]:
+    for package in pair.lock.packages:
+        yield package.name
+    for deb in pair.debian.packages if pair.debian else ():
+        yield from (deb.name, *deb.used_by)
+    yield from pair.lock.recipes
+
+
+def _write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved) -> LockOutcome:
+    platform = new.lock.platform
+    path = lock_path(context, spec, platform)
+    beside = context.locks / debian_file_name(spec.name, platform)
+    written = write_pair(path, new.text, beside=beside, debian_text=new.debian_text)
+    return LockOutcome(
+        platform=platform,
+        path=context.relative(path),
+        packages=len(new.lock.packages),
+        written=bool(written.changed or written.removed),
+        first=old is None,
+        changes=compare(state_of(old.lock, None) if old else None, state_of(new.lock, None), exact=True),
+    )
+
+
+def _verdicts(context: Context, options: LockOptions) -> Iterator[LockVerdict]:
+    """Judge each lock; one of a platform that its spec dropped, or without a spec, is not up to date."""
+    for env in _environments(context, options):
+        spec = select(context.root, env)
+        yield from (_verdict(context, spec, platform) for platform in platforms_of(spec, options.platforms))
+        for platform, path in orphans.dropped(context, spec).items() if not options.platforms else ():
+            reasons = (f"{platform} is no longer among the spec's platforms",)
+            yield LockVerdict(path=context.relative(path), reasons=reasons)
+    for path, why in orphans.orphans(context).items() if options.everything else ():
+        yield LockVerdict(path=context.relative(path), reasons=(why,))
+
+
+def _verdict(context: Context, spec: EnvSpec, platform: Platform) -> LockVerdict:
+    pair = find_lock(context, spec, platform)
+    path = context.relative(lock_path(context, spec, platform))
+    if pair is None:
+        return LockVerdict(path=path, reasons=("it is missing",), missing=True)
+    return LockVerdict(path=path, reasons=reasons_against(context, spec, pair, image=True))
