@@ -14,7 +14,8 @@
         ├── DigestMismatchError
         ├── SignatureError
         └── ArtifactError               a wheel, .deb or .conda that must not be used
-            └── InvalidMetadataError    a wheel whose METADATA breaks the standard, as old ones do
+            ├── InvalidMetadataError    a wheel whose METADATA breaks the standard, as old ones do
+            └── RecordMismatchError     a wheel whose RECORD does not fit its files
 
 Besides these, 0 is success, and 130 is what a user ended with Ctrl-C, as shells have it.
 
@@ -128,3 +129,7 @@ class ArtifactError(IntegrityError):
 
 class InvalidMetadataError(ArtifactError):
     """A wheel's METADATA breaks the standard where it counts. Old releases do: that candidate is unusable."""
+
+
+class RecordMismatchError(ArtifactError):
+    """A wheel's RECORD does not fit its files; the spec may trust the wheel nevertheless."""

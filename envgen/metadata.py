@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.metadata import parse_email
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from envgen.errors import InvalidMetadataError
+from envgen.errors import ArtifactError, InvalidMetadataError
+from envgen.lenient import parse_requirement, parse_specifiers
 from envgen.names import ProjectName, project_name
 from envgen.versions import InexpressibleError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from packaging.metadata import RawMetadata
+    from packaging.requirements import Requirement
 
     from envgen.platforms import PythonMinor, Target
 
@@ -34,6 +36,9 @@ _NEEDED = ("name", "version", "requires-dist", "requires-python")
 
 ANY_PATCH = (0, 99)
 """The least patch release of a Python, and one that no Python reaches."""
+
+_EMPTY = "UNKNOWN"
+"""What old tools wrote for a field without a value."""
 
 _ANY_KERNEL = ("0", "9999")
 """A kernel older than any, and one newer than any."""
@@ -63,7 +68,7 @@ class WheelMetadata:
 
 
 def parse_metadata(raw: bytes) -> WheelMetadata:
-    """Read a METADATA file. Fields that decide nothing may be wrong; the others must be as the standard says.
+    """Read a METADATA file. Fields that decide nothing may be wrong; the others may be spelled as `lenient` allows.
 
     Raises:
         InvalidMetadataError: a field that counts is missing, there twice, or not readable; all faults are told.
@@ -75,6 +80,21 @@ def parse_metadata(raw: bytes) -> WheelMetadata:
         wheel = f"`{fields.get('name', '')}` {fields.get('version', '')}".rstrip()
         raise InvalidMetadataError(f"metadata of {wheel} is invalid: {'; '.join(reader.faults)}")
     return metadata
+
+
+def parse_metadata_of(raw: bytes, project: ProjectName, version: str) -> WheelMetadata:
+    """Read the METADATA file of a wheel whose name and version are known.
+
+    Local parts of versions are not compared: builders put them into the file name alone.
+
+    Raises:
+        InvalidMetadataError: see `parse_metadata`.
+        ArtifactError: it is the METADATA of something else.
+    """
+    found = parse_metadata(raw)
+    if (found.name, found.version.public) != (project, Version(version).public):
+        raise ArtifactError(f"METADATA of `{project}` {version} says `{found.name}` {found.version}")
+    return found
 
 
 def active_requirements(
@@ -151,29 +171,29 @@ class _FieldReader:
         text = self.fields.get("version", "")
         try:
             return Version(text)
-        except InvalidVersion:
-            self.faults.append(f"`{text}` is not a version")
+        except ValueError:  # InvalidVersion, or a number of more digits than Python reads
+            self.faults.append(f"`Version: {text}` cannot be read")
             return None
 
     def _requires(self) -> Iterator[Requirement]:
         for text in self.fields.get("requires_dist", ()):
             try:
-                yield Requirement(text)
+                yield parse_requirement(text)
             except InvalidRequirement:
-                self.faults.append(f"`{text}` is not a requirement")
+                self.faults.append(f"`Requires-Dist: {text}` cannot be read")
 
     def _requires_python(self) -> SpecifierSet:
         text = self.fields.get("requires_python", "")
         try:
-            return SpecifierSet(text)
+            return parse_specifiers("" if text == _EMPTY else text)
         except InvalidSpecifier:
-            self.faults.append(f"`{text}` does not say which Pythons")
+            self.faults.append(f"`Requires-Python: {text}` cannot be read")
             return SpecifierSet()
 
     def _license(self) -> str | None:
         expression = self.fields.get("license_expression")
         words = self.fields.get("license", "").strip()
-        if expression or (words and words != "UNKNOWN" and "\n" not in words):
+        if expression or (words and words != _EMPTY and "\n" not in words):
             return expression or words
         classifiers = (c.split(" :: ") for c in self.fields.get("classifiers", ()))
         return next((parts[-1] for parts in classifiers if parts[0] == "License"), None)

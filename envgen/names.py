@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NewType
 
 from packaging.utils import canonicalize_name, is_normalized_name
@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name, is_normalized_name
 from envgen.errors import Fault, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 _CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]*")
 _HOMELESS = "pypi-"
@@ -77,6 +77,37 @@ def parse_conda_name(text: str) -> CondaName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Projects that hold the same module, so that an environment takes one of them.
+
+    Attributes:
+        holds: member -> members that it can do everything of.
+        same_versions: whether a version number means the same release in all of them.
+    """
+
+    holds: Mapping[ProjectName, frozenset[ProjectName]]
+    same_versions: bool
+
+    def holder(self, members: Collection[ProjectName]) -> ProjectName | None:
+        """Return the smallest member that holds all of some, one of them or another one; None where none does."""
+        found = [one for one, held in self.holds.items() if set(members) <= {one, *held}]
+        return min(found, key=lambda one: (len(self.holds[one]), one), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """What meets the requirements on another project.
+
+    Attributes:
+        project: that does.
+        same_versions: whether versions that are required of the other one are required of it.
+    """
+
+    project: ProjectName
+    same_versions: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NameTable:
     """Which project of the index is which conda package.
 
@@ -91,6 +122,8 @@ class NameTable:
     renamed: Mapping[ProjectName, CondaName] = field(default_factory=dict)
     same: frozenset[ProjectName] = frozenset()
     clashes: Mapping[ProjectName, tuple[CondaName, ...]] = field(default_factory=dict)
+    families: tuple[Family, ...] = ()
+    stand_ins: Mapping[ProjectName, StandIn] = field(default_factory=dict)
 
     @classmethod
     def from_toml(cls, text: str) -> NameTable:
@@ -112,7 +145,12 @@ class NameTable:
         )
 
     def conda_name(self, project: ProjectName) -> CondaName:
-        """Name the conda package that a wheel of `project` becomes; no two projects have one name."""
+        """Name the conda package that a wheel of `project`, or of what stands for it, becomes.
+
+        No two projects have one name, but for those that one stands for.
+        """
+        if stand_in := self.stand_ins.get(project):
+            project = stand_in.project
         found = self.renamed.get(project)
         if found is not None:
             return found
@@ -128,7 +166,42 @@ class NameTable:
     def overridden(self, renamed: Mapping[str, str]) -> NameTable:
         """Return the table with a spec's own `names:` on top: each such pair is the same project."""
         own = {project_name(p): CondaName(c) for p, c in renamed.items()}
-        return NameTable(renamed={**self.renamed, **own}, same=self.same | own.keys(), clashes=self.clashes)
+        return replace(self, renamed={**self.renamed, **own}, same=self.same | own.keys())
+
+    def substituted(self, pairs: Mapping[ProjectName, ProjectName]) -> NameTable:
+        """Return the table with projects that others stand for: project -> the other one."""
+        found = {
+            project: StandIn(project=other, same_versions=self._is_one_release(project, other))
+            for project, other in pairs.items()
+        }
+        return replace(self, stand_ins={**self.stand_ins, **found}) if found else self
+
+    def family(self, project: ProjectName) -> Family | None:
+        """Return the family that a project is of, if it is of any."""
+        return next((family for family in self.families if project in family.holds), None)
+
+    def _is_one_release(self, project: ProjectName, other: ProjectName) -> bool:
+        family = self.family(project)
+        return family is not None and family.same_versions and other in family.holds
+
+
+def parse_families(text: str) -> tuple[Family, ...]:
+    """Parse `families.toml`.
+
+    Raises:
+        SpecError: it is no such table.
+    """
+    try:
+        document = tomllib.loads(text)
+        return tuple(
+            Family(
+                holds={parse_project_name(m): frozenset(map(parse_project_name, h)) for m, h in one["holds"].items()},
+                same_versions=one["same-versions"],
+            )
+            for one in document.values()
+        )
+    except (tomllib.TOMLDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SpecError((Fault(where="table of families", what=str(error)),)) from error
 
 
 def _faults(document: Mapping[str, Any]) -> Iterator[Fault]:

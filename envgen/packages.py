@@ -6,7 +6,7 @@
 A `ChannelPackage` and a `BuiltPackage` are the archive that they come from and what conda calls it; a wheel is the same
 value in a solve, in a lock and in the store. What depends on the kind is a property here, so that another kind of
 package is one more class with these properties: `name`, `version`, `build`, `needs`, `manager`, `kind`, `filename`,
-`url`, `sha256`, `md5`, `size`, `content`, `download_size`, `origin`, `conda_name` and `depends_on`.
+`url`, `sha256`, `md5`, `size`, `content`, `download_size`, `stands_for`, `origin`, `conda_name` and `depends_on`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Wheel:
         size: bytes, where the index says so.
         requires: name -> specifier of `Requires-Dist` that hold for the target with the extras asked for,
             as PEP 440 text (`""` for any version); names are normalised.
+        stands_for: projects that others require and that this one stands for, sorted.
     """
 
     manager: ClassVar[str] = "pip"
@@ -64,6 +65,7 @@ class Wheel:
     sha256: Sha256
     size: int | None
     requires: Mapping[ProjectName, str]
+    stands_for: tuple[ProjectName, ...] = ()
 
     @property
     def name(self) -> str:
@@ -152,6 +154,7 @@ class _CondaPackage:
     """
 
     manager: ClassVar[str] = "conda"
+    stands_for: ClassVar[tuple[ProjectName, ...]] = ()
 
     name: CondaName
     version: str

@@ -43,6 +43,38 @@ class Record:
         return f"{self.name}-{self.version}-{self.build}"
 
 
+_TWO_YEARS = 730
+"""Days between two releases after which a package that the spec does not name must not be the older one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Older:
+    """A chosen wheel that is older than the newest release which could be wanted.
+
+    Attributes:
+        project: whose.
+        chosen: version.
+        newest: version of the newest release.
+        line: of the spec, which allows it; None for a project that the spec does not name.
+        why: what speaks against it: a limit of envgen, or a chain of requirements.
+        limit: whether it is a limit of envgen, so that another tool would take it.
+        days: between the uploads of both, where the index gives both.
+    """
+
+    project: ProjectName
+    chosen: str
+    newest: str
+    line: str | None
+    why: str
+    limit: bool
+    days: int | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a lock must not have it, unless the spec accepts it by name."""
+        return self.limit and (self.line is not None or (self.days or 0) > _TWO_YEARS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
     """The records chosen for one target, sorted by name. No two have one name.
@@ -52,9 +84,15 @@ class Solution:
         records: the chosen packages, without virtual packages.
         extras: project -> extras of it that somebody asked for.
         remarks: what is odd but no fault, in words.
+        older: what is not the newest, by project.
+        notes: what the spec's adjustments changed, in words.
+        idle: adjustments that changed nothing, in words.
     """
 
     target: Target
     records: tuple[Record, ...]
     extras: dict[ProjectName, tuple[str, ...]]
     remarks: tuple[str, ...] = ()
+    older: tuple[Older, ...] = ()
+    notes: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()

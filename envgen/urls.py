@@ -16,6 +16,23 @@ _LOOKS_SECRET = re.compile(r"(?=.*\d)[A-Za-z0-9_-]+")
 """Servers give out UUIDs and the like, never without a digit. A folder such as `t/text2vec` is mistaken for one."""
 
 
+def leak(text: str) -> str | None:
+    """Say what in a text must not leave this machine: credentials, or the path of a home; None where nothing is."""
+    if any(map(has_token, _URL.findall(text))):
+        return "a token in a URL"
+    return next((what for pattern, what in _LEAKS if pattern.search(text)), None)
+
+
+_LEAKS = (
+    (re.compile(r"://[^/\s'\"]*@"), "credentials in a URL"),
+    (re.compile(r"(?<![\w.])(?:/|file:/+)(?:home|Users|root)/"), "a path of somebody's home"),
+    (re.compile(r"\b[A-Za-z]:\\"), "a path of Windows"),
+)
+"""What must not be written down, besides tokens in URLs."""
+
+_URL = re.compile(r"\w+://[^\s'\"]+")
+
+
 def has_token(url: str) -> bool:
     """Tell whether the path of a URL holds conda's form of a token; a folder `t` on this machine is none."""
     try:

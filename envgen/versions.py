@@ -8,8 +8,9 @@ conda's order differs from PEP 440's in four places, and the mapping is made of 
 * `1.0.0.dev1` is more than `1.0.0a1` for conda, `1.0.0dev1` is less. So a dev release of a plain release loses its
   point.
 * `1.0+cu128` is less than `1.0` for conda. So the local part is dropped; a wheel's build string holds it.
-* `1.0.0.post1` is more than `1.0.0.0.1` for conda. No spelling cures that, so releases with a zero after the third
-  number and something behind it are refused (`InexpressibleError`). None was seen in the wild.
+* `1.0.0.post1` is more than `1.0.0.0.1` for conda. No spelling changes that and leaves the other versions in order, so
+  a release with a zero after the third number and another number behind it (`has_inner_zero`) can come out on the wrong
+  side of a post-release. `solve.order` checks the versions that a project really has.
 
 Specifiers become bounds in that order. `V.dev0`, the least version that PEP 440 knows of a release, is written
 without any trailing zero in a bound (`<2dev0`): so it also holds for the versions of a conda channel, which are
@@ -23,7 +24,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,17 +52,18 @@ def parse_version(text: str) -> Version:
     """
     try:
         return Version(text)
-    except InvalidVersion as error:
+    except ValueError as error:  # InvalidVersion, or a number of more digits than Python reads
         raise InexpressibleError(f"`{text}` is not a version of PEP 440") from error
 
 
 def conda_version(version: Version) -> str:
     """Write a version such that conda's order of the texts is PEP 440's order of the versions.
 
-    Versions that PEP 440 holds for equal become texts that conda holds for equal. The local part is dropped.
+    Versions that PEP 440 holds for equal become texts that conda holds for equal. The local part is dropped. The one
+    pair that comes out wrong is a version with an inner zero and a post-release of what stands before the zero.
 
     Raises:
-        InexpressibleError: conda cannot put the version where it belongs.
+        InexpressibleError: a number in it is too large for conda.
     """
     release = _trimmed(version)
     _check(version, release)
@@ -73,13 +75,21 @@ def conda_version(version: Version) -> str:
     return _release(version.epoch, _padded(release)) + suffix
 
 
+def has_inner_zero(version: Version) -> bool:
+    """Say whether a zero after the third release number has another number behind it: `13.3.5.0.6`.
+
+    conda puts such a version below the post-releases of `13.3.5`, PEP 440 above them.
+    """
+    return len(version.release) > _SHOWN + 1 and 0 in _trimmed(version)[_SHOWN:]
+
+
 def conda_spec(specifiers: SpecifierSet) -> str:
     """Write specifiers as the version part of a MatchSpec; the empty text stands for any version.
 
     It holds for the `conda_version` of exactly those versions that the specifiers contain when pre-releases are not
-    left out. Two things no MatchSpec can ask for: a local part, and the spelling that `===` is about. They are passed
-    over here, and `is_exact` tells so: whoever offers wheels then leaves out those that the specifiers themselves
-    do not contain, and no channel can meet such a requirement.
+    left out, inner zeros excepted (`solve.order.spec_among`). Two things no MatchSpec can ask for: a local part, and
+    the spelling that `===` is about. They are passed over here, and `is_exact` tells so: whoever offers wheels then
+    leaves out those that the specifiers themselves do not contain, and no channel can meet such a requirement.
 
     Raises:
         InexpressibleError: conda has no words for one of the specifiers.
@@ -196,8 +206,6 @@ def _release(epoch: int, release: tuple[int, ...]) -> str:
 
 
 def _check(version: Version, release: tuple[int, ...]) -> None:
-    if 0 in release[_SHOWN:]:
-        raise InexpressibleError(f"conda cannot order `{version}`: a zero after the third number, then another number")
     numbers = (version.epoch, *release, version.pre and version.pre[1], version.post, version.dev)
     if any(number is not None and number > _LARGEST for number in numbers):
         raise InexpressibleError(f"conda cannot read `{version}`: a number in it is larger than {_LARGEST}")

@@ -5,24 +5,28 @@ Everything here is a pure function of a wheel's file name and METADATA, a target
 
 from __future__ import annotations
 
+import copy
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from envgen.cuda import cuda_major
 from envgen.metadata import ANY_PATCH, active_requirements
 from envgen.names import CUDA_RUNTIME_PROJECTS, CondaName, project_name
 from envgen.platforms import LEGACY_MANYLINUX
 from envgen.versions import InexpressibleError, conda_spec, conda_version, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from packaging.requirements import Requirement
     from packaging.specifiers import Specifier
     from packaging.tags import Tag
+    from packaging.version import Version
 
     from envgen.metadata import WheelMetadata
     from envgen.names import NameTable, ProjectName
@@ -104,18 +108,42 @@ def wheel_depends(
     return tuple(sorted(found | _platform_depends({tag.platform for tag in fitting})))
 
 
-def match_specs(requirements: Iterable[Requirement], names: NameTable) -> tuple[str, ...]:
+def match_specs(
+    requirements: Iterable[Requirement], names: NameTable, version_spec: Callable[[Requirement], str] | None = None
+) -> tuple[str, ...]:
     """Turn requirements into MatchSpecs under conda's names, sorted; each extra of one becomes an `extra_name`.
+
+    A requirement on a project that another one stands for is one on that.
+
+    Args:
+        requirements: any.
+        names: project names to conda names.
+        version_spec: writes the version part; `conda_spec` of the specifier if it is left out.
 
     Raises:
         InexpressibleError: conda has no words for a specifier.
     """
     found: set[str] = set()
-    for requirement in requirements:
+    for requirement in map(partial(standing_in, names=names), requirements):
         name = names.conda_name(project_name(requirement.name))
-        spec = conda_spec(requirement.specifier)
+        spec = version_spec(requirement) if version_spec else conda_spec(requirement.specifier)
         found.update(f"{n} {spec}".rstrip() for n in (name, *(extra_name(name, e) for e in requirement.extras)))
     return tuple(sorted(found))
+
+
+def standing_in(requirement: Requirement, names: NameTable) -> Requirement:
+    """Return what a requirement asks of the project that stands for its own, or the requirement itself.
+
+    Versions and extras are asked of the other project where both have the same ones, and else left out.
+    """
+    stand_in = names.stand_ins.get(project_name(requirement.name))
+    if stand_in is None:
+        return requirement
+    found = copy.copy(requirement)
+    found.name = stand_in.project
+    if not stand_in.same_versions:
+        found.specifier, found.extras = SpecifierSet(), set()
+    return found
 
 
 def extra_name(name: CondaName, extra: str) -> CondaName:
@@ -131,6 +159,43 @@ def without_extras(depends: Iterable[str]) -> tuple[str, ...]:
 def wheel_constrains(project: ProjectName, names: NameTable) -> tuple[str, ...]:
     """List the MatchSpecs that keep the same library under another name out of an environment, sorted."""
     return tuple(f"{name} {NEVER}" for name in sorted(names.clashes.get(project, ())))
+
+
+def is_version_of_file(said: str, version: str) -> bool:
+    """Tell whether a wheel that says `said` of itself may have `version` in its file name.
+
+    A local part may stand in the file name alone: builds for several accelerators are often renamed, not rebuilt.
+
+    Args:
+        said: in METADATA, or in the name of a folder of the wheel.
+        version: in the file name.
+    """
+    try:
+        inside, outside = parse_version(said), parse_version(version)
+    except InexpressibleError:
+        return False
+    return inside == outside or (inside.local is None and inside.public == outside.public)
+
+
+def solver_depends(project: ProjectName, version: Version, target: Target) -> tuple[str, ...]:
+    """List what a wheel needs of a target's driver, while a solve runs.
+
+    Not part of what it becomes: without a GPU it can be installed, and much of it used. Where the spec says which CUDA
+    the machines have, none of a later major version is chosen.
+    """
+    major = cuda_major(project, version) if target.cuda else None
+    return (f"__cuda >={major}",) if major else ()
+
+
+def solver_constrains(project: ProjectName, names: NameTable) -> tuple[str, ...]:
+    """List those of `wheel_constrains` that hold while a solve runs.
+
+    Not those on the project's own family: a solver would take old releases, which require another member or none,
+    rather than both. Which of them stays is decided when all that require one are known.
+    """
+    family = names.family(project)
+    relatives = {f"{names.conda_name(member)} {NEVER}" for member in family.holds} if family else frozenset()
+    return tuple(spec for spec in wheel_constrains(project, names) if spec not in relatives)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

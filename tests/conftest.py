@@ -1,4 +1,4 @@
-"""What every test gets: no network but loopback, none of the machine's settings, and whole commands on request."""
+"""What every test gets: no network but loopback, no home, no settings of the machine, and whole commands on request."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from tests.builders import registries as builder
 from tests.command import Command, Project, clean_variables
+from tests.home import MACHINE_HOME, NO_HOME, fill_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +25,12 @@ settings.register_profile("envgen", deadline=None, database=None, derandomize=Tr
 settings.register_profile("explore", deadline=None, database=None, max_examples=1000)
 settings.load_profile("envgen")
 
-_REAL = ("real", "full", "bench")
+_REAL = ("real", "full", "bench", "stacks")
 """Markers of tests that use the machine as it is: its network, its settings."""
+
+# What writes to a home that no test has given it fails, while tests are collected too.
+os.environ.setdefault(MACHINE_HOME, os.environ.get("HOME", ""))
+os.environ["HOME"] = str(NO_HOME)
 
 _SETTINGS = ("ENVGEN_", "CONDA_", "MAMBA_", "PIP_", "UV_", "XDG_", "RATTLER_")
 _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
@@ -84,6 +89,17 @@ def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     for name in list(os.environ):
         if name.startswith(_SETTINGS) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def home_of_its_own(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a test that uses the machine a home that knows its registries, and is thrown away."""
+    if not _uses_the_machine(request):
+        return
+    home = request.getfixturevalue("tmp_path_factory").mktemp("home")
+    monkeypatch.setenv("HOME", str(fill_home(home)))
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

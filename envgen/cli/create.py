@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.options import env_argument, json_option, name_option, prefix_option
+from envgen.cli.options import dry_run_option, env_argument, json_option, name_option, prefix_option
 from envgen.cli.sizes import counted, human_size
 from envgen.create.place import Place
 from envgen.ops import create as ops
@@ -34,7 +35,7 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
 @click.option(
     "--verify", is_flag=True, help="Read every file that is there, and restore what was changed or is missing."
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@dry_run_option("Show what would be done, and do nothing.")
 @click.option("--compile", "compile_now", is_flag=True, help="Compile Python files now, not at first import.")
 @json_option
 @click.pass_obj
@@ -56,18 +57,29 @@ def command(
     if not as_json:
         _render_plan(console, prepared)
     if not dry_run:
-        ops.carry_out(context, prepared, compile_now=compile_now)
+        show = None if as_json else partial(_render_changes, console)
+        prepared = ops.carry_out(context, prepared, compile_now=compile_now, show=show)
     if as_json:
         console.json(_result(prepared, done=not dry_run))
     elif not dry_run:
         _render_end(console, prepared, env=env, place=place)
 
 
-def _render_plan(console: Console, prepared: PlannedCreate) -> None:
-    plan = prepared.plan
-    changes = plan.changes
+def _render_changes(console: Console, prepared: PlannedCreate) -> None:
+    changes = prepared.plan.changes
     counts = f"{len(changes.link)} to link, {len(changes.unlink)} to unlink, {len(changes.unchanged)} unchanged"
     console.say(f"{prepared.spec.name} for {prepared.pair.lock.platform} in {prepared.prefix}: {counts}")
+    if changes.relink:
+        names = ", ".join(changes.relink[:_SHOWN])
+        more = f" and {len(changes.relink) - _SHOWN} more" if len(changes.relink) > _SHOWN else ""
+        console.say(f"  linked again, because files of them change owner or place: {names}{more}")
+    if not prepared.plan.relinks_known:
+        console.say("  re-links are known after download")
+
+
+def _render_plan(console: Console, prepared: PlannedCreate) -> None:
+    _render_changes(console, prepared)
+    plan = prepared.plan
     if plan.fetch:
         about = "" if plan.sizes_known else "at least "
         console.say(f"  {counted(len(plan.fetch), 'file')} to download, {about}{human_size(plan.fetch_size)}")
@@ -108,6 +120,8 @@ def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
         "link": [str(name) for name in plan.changes.link],
         "unlink": [have.dist for have in plan.changes.unlink],
         "unchanged": len(plan.changes.unchanged),
+        "relink": [str(name) for name in plan.changes.relink],
+        "relinks_known": plan.relinks_known,
         "damaged": {name: list(faults) for name, faults in prepared.damaged.items()},
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.options import dry_run_option, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
 from envgen.oci.compress import Compression
 from envgen.ops._image import ImageOptions, image
@@ -38,8 +38,7 @@ _SHOWN = 60
     "--sbom/--no-sbom", default=True, show_default=True, help="Put a CycloneDX SBOM beside it, which refers to it."
 )
 @click.option("--verify", is_flag=True, help="Read what was written again, whole, and recompute every digest.")
-@click.option("--dry-run", is_flag=True, help="Show the layers and what a push would send; write no image.")
-@click.option("--plan", "old_dry_run", is_flag=True, hidden=True)
+@dry_run_option("Show the layers and what a push would send; write no image.")
 @click.option(
     "--frozen", is_flag=True, help="Take locks as they are, without asking whether they are true for the spec."
 )
@@ -57,7 +56,6 @@ def command(
     sbom: bool,
     verify: bool,
     dry_run: bool,
-    old_dry_run: bool,
     frozen: bool,
     as_json: bool,
 ) -> None:
@@ -65,7 +63,6 @@ def command(
 
     Standard output is the image's digest.
     """
-    dry_run = dry_run or old_dry_run  # `--plan` was its name in 0.1
     options = ImageOptions(
         env=env,
         platforms=platforms,

@@ -60,8 +60,12 @@ def _packages(console: Console, listings: Sequence[LockListing], *, as_json: boo
     for listing in listings:
         packages = listing.packages
         console.say(f"{listing.environment} for {listing.platform}: {counted(len(packages), 'package')}")
-        rows = [(p.name, p.version, p.kind, human_size(p.size) if p.size else "?") for p in packages]
+        rows = [(_name(p), p.version, p.kind, human_size(p.size) if p.size else "?") for p in packages]
         console.table(("name", "version", "from", "size"), rows, right=("size",))
+
+
+def _name(package: ListedPackage) -> str:
+    return f"{package.name} (for {', '.join(package.stands_for)})" if package.stands_for else package.name
 
 
 def _package(package: ListedPackage) -> dict[str, Any]:
@@ -71,4 +75,5 @@ def _package(package: ListedPackage) -> dict[str, Any]:
         "from": str(package.kind),
         "sha256": package.sha256,
         "bytes": package.size,
+        "stands-for": list(package.stands_for),
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
     from envgen.ops import LockOutcome, LockResult, LockVerdict, Upgrade
     from envgen.platforms import Platform
+    from envgen.records import Older
 
 _ALL = "*"
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>[A-Za-z0-9.+!_-]+))?")
@@ -136,4 +137,17 @@ def _outcome(outcome: LockOutcome) -> dict[str, Any]:
         "written": outcome.written,
         "packages": outcome.packages,
         "changes": delta_json(outcome.changes),
+        "older": [_older(older) for older in outcome.older],
+    }
+
+
+def _older(older: Older) -> dict[str, Any]:
+    return {
+        "name": older.project,
+        "locked": older.chosen,
+        "newest": older.newest,
+        "line": older.line,
+        "why": older.why,
+        "limit": older.limit,
+        "days": older.days,
     }

@@ -35,6 +35,14 @@ def complete_packages(ctx: click.Context, param: click.Parameter, incomplete: st
     return [name for name in ops.package_names(Path.cwd()) if name.startswith(incomplete)]
 
 
+class _FirstName(click.Option):
+    """An option that help shows by the first of its names; the others are what it was called before."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return record and (self.opts[0], record[1])
+
+
 env_argument = click.argument("env", required=False, shell_complete=_environments)
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 prefix_option = click.option(
@@ -46,3 +54,8 @@ name_option = click.option("-n", "--name", help="The environment of this name.")
 def platform_option(text: str) -> Decorator:
     """Make `--platform`, which can be given several times."""
     return click.option("--platform", "platforms", type=_PlatformType(), multiple=True, help=text)
+
+
+def dry_run_option(text: str) -> Decorator:
+    """Make `--dry-run`, which is `--plan` too."""
+    return click.option("--dry-run", "--plan", "dry_run", is_flag=True, cls=_FirstName, help=text)

@@ -47,6 +47,7 @@ def _lines(explained: Explanation) -> Iterator[str]:
             if explained.node.name == "python_abi"
             else "  nothing asks for it"
         )
+    yield from (f"  {line}" for line in explained.adjustments)
     users = explained.required_by
     if len(users) > 1:
         yield f"  required by {len(users)}: {', '.join(need.node.name for need in users)}"
@@ -63,6 +64,7 @@ def _facts(explained: Explanation) -> dict[str, Any]:
         "version": node.version,
         "from": str(node.kind),
         "chains": [_chain(chain) for chain in explained.chains],
+        "adjustments": list(explained.adjustments),
         "required-by": [{"name": n.node.name, "words": n.words} for n in explained.required_by],
     }
 

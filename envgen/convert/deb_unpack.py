@@ -106,6 +106,10 @@ class Unpacking:
         """Yield all paths of files and links, sorted."""
         yield from sorted(self._taken)
 
+    def owner(self, path: str) -> str:
+        """Return the name of the package that brought a path."""
+        return self._taken[path].owner
+
     def digest(self, path: str) -> Sha256:
         """Return the digest that a file had when it was unpacked."""
         return Sha256(self._taken[path].content)

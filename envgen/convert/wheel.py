@@ -6,6 +6,7 @@ One pass over the file, and nothing is held in memory but the wheel's metadata.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,20 +15,22 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
 from envgen.convert.package import record_of, seal
-from envgen.convert.wheel_unpack import OpenWheel, open_wheel, unpack
+from envgen.convert.stand_in import write_stand_ins
+from envgen.convert.wheel_unpack import open_wheel, unpack
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
+from envgen.manifest.adjust import Adjustments, adjusted
 from envgen.metadata import locked_requires, parse_metadata
 from envgen.packages import store_key
 from envgen.platforms import Platform
-from envgen.versions import InexpressibleError, parse_version
-from envgen.wheels import package_id, wheel_constrains, wheel_depends
+from envgen.versions import InexpressibleError
+from envgen.wheels import is_version_of_file, package_id, wheel_constrains, wheel_depends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-    from envgen.convert.wheel_unpack import Spread
+    from envgen.convert.wheel_unpack import OpenWheel, Spread
     from envgen.metadata import WheelMetadata
     from envgen.names import NameTable, ProjectName
     from envgen.packages import Wheel
@@ -35,19 +38,33 @@ if TYPE_CHECKING:
     from envgen.records import Record
 
 CONVERTER_VERSION = 1
-"""Raise it with every change of the bytes that a wheel becomes: packages in the store are then converted anew."""
+"""Raise it with every change of the bytes that a wheel becomes: locks hold it, and are then no longer true."""
+
+_REPAIR = 1
+"""Raise it where wheels that were converted wrongly become something else, and all others stay as they are: packages
+in the store are then converted anew, and locks stay true."""
 
 
-def package_key(wheel: Wheel, *, target: Target, names: NameTable, python_full: str | None = None) -> str:
+def package_key(
+    wheel: Wheel, *, target: Target, names: NameTable, python_full: str | None = None, trusted: bool = False
+) -> str:
     """Name the package of a wheel in the store: everything that determines its bytes goes into the key."""
     facts = [
-        CONVERTER_VERSION,
+        [CONVERTER_VERSION, _REPAIR, *(["trusted"] if trusted else [])],
         [wheel.sha256, wheel.filename, sorted(wheel.requires.items())],
         [target.platform, str(target.python), python_full],
         [[project, names.conda_name(project)] for project in sorted({wheel.project, *wheel.requires})],
         sorted(wheel_constrains(wheel.project, names)),
+        *_substituted(wheel, names),
     ]
     return store_key(package_id(wheel, target=target, names=names).dist, Sha256.of(json.dumps(facts).encode()))
+
+
+def _substituted(wheel: Wheel, names: NameTable) -> list[list[Any]]:
+    """Give the facts of a key that only an environment with substitutes has."""
+    found = {p: names.stand_ins[p] for p in sorted(wheel.requires.keys() & names.stand_ins.keys())}
+    facts = [["stands for", *wheel.stands_for]] if wheel.stands_for else []
+    return facts + [[project, other.project, other.same_versions] for project, other in found.items()]
 
 
 def convert(
@@ -59,6 +76,8 @@ def convert(
     dest: Path,
     extras: Collection[str] = (),
     python_full: str | None = None,
+    adjustments: Adjustments | None = None,
+    trusted: bool = False,
     advance: Callable[[int], None] | None = None,
     spread: Spread = map,
 ) -> Record:
@@ -72,6 +91,8 @@ def convert(
         dest: an empty directory.
         extras: the extras that `wheel.requires` was locked with.
         python_full: full version of Python that markers were evaluated for, where it is known.
+        adjustments: those of the lock; nothing is overridden or excluded without.
+        trusted: take the wheel whatever its RECORD says.
         advance: told the bytes of the wheel that were read; from several threads where `spread` uses them.
         spread: how to go over the members: `map`, or the `map` of an executor that is not the one running this call.
 
@@ -82,37 +103,84 @@ def convert(
     if target.platform is Platform.WIN_64:
         raise UserError(f"`{wheel.filename}` cannot be installed for {target.platform}: wheels need a Unix prefix")
     with wheel_file.open("rb") as archive:
-        opened = open_wheel(archive, wheel, python=target.python)
-        _check_format(opened)
-        metadata = parse_metadata(opened.require_info("METADATA"))
-        try:
-            _check_metadata(wheel, metadata, locked_requires(metadata, target, extras, python_full))
-            index = _index(wheel, metadata, target, names, python_full)
-        except InexpressibleError as e:
-            raise ArtifactError(f"`{wheel.filename}` cannot become a conda package: {e}") from e
-        written = unpack(opened, dest, spread=spread, advance=advance)
+        opened = open_wheel(archive, wheel, python=target.python, fold_case=not target.platform.is_linux)
+        check_format(opened.require_info("WHEEL"), what=opened.what)
+        raw = opened.require_info("METADATA")
+        terms = ConversionTerms(
+            target=target, names=names, python_full=python_full, adjustments=adjustments or Adjustments()
+        )
+        metadata, index = describe(raw, wheel, terms, extras=extras)
+        written = unpack(opened, dest, trusted=trusted, spread=spread, advance=advance)
+    stand_ins = write_stand_ins(dest, wheel, python=target.python)
     seal(
         dest,
         index=index,
         placeholders={f.path: "text" for f in written if f.relocated},
         about=_about(wheel, metadata),
-        digests={f.path: (f.sha256, f.size) for f in written},
+        digests={f.path: (f.sha256, f.size) for f in written} | stand_ins,
         licenses=_licenses(opened, dest),
     )
     return record_of(dest, wheel)
 
 
-def _check_format(opened: OpenWheel) -> None:
-    """Refuse a major version of the format that is not known, as the wheel specification asks."""
-    fields = parse_metadata_file(opened.require_info("WHEEL").decode("utf-8", "replace"))
-    version = str(fields.get("Wheel-Version", ""))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionTerms:
+    """What an environment makes of METADATA.
+
+    Attributes:
+        target: gives the platform and Python's minor version.
+        names: decides on names of packages.
+        python_full: full version of Python that markers were evaluated for, where it is known.
+        adjustments: those of the lock.
+    """
+
+    target: Target
+    names: NameTable
+    python_full: str | None = None
+    adjustments: Adjustments = field(default_factory=Adjustments)
+
+
+def describe(
+    raw: bytes, wheel: Wheel, terms: ConversionTerms, *, extras: Collection[str]
+) -> tuple[WheelMetadata, dict[str, Any]]:
+    """Return what METADATA says, adjusted, and the fields of `info/index.json`.
+
+    Args:
+        raw: METADATA.
+        wheel: what the lock says of the wheel.
+        terms: of the environment.
+        extras: the extras that `wheel.requires` was locked with.
+
+    Raises:
+        ArtifactError: METADATA differs from what is locked, or conda cannot express it.
+    """
+    target, python_full = terms.target, terms.python_full
+    metadata = adjusted(parse_metadata(raw), terms.adjustments)
+    try:
+        _check_metadata(wheel, metadata, locked_requires(metadata, target, extras, python_full))
+        return metadata, _index(wheel, metadata, target, terms.names, python_full)
+    except InexpressibleError as e:
+        raise ArtifactError(f"`{wheel.filename}` cannot become a conda package: {e}") from e
+
+
+def check_format(raw: bytes, *, what: str) -> None:
+    """Refuse a major version of the wheel format that is not known, as its specification asks.
+
+    Args:
+        raw: content of WHEEL.
+        what: name of the wheel for messages.
+
+    Raises:
+        ArtifactError: it is not 1.
+    """
+    version = str(parse_metadata_file(raw.decode("utf-8", "replace")).get("Wheel-Version", ""))
     if version.partition(".")[0].strip() != "1":
-        raise ArtifactError(f"`{opened.what}` has Wheel-Version {version!r}, expected 1.x")
+        raise ArtifactError(f"`{what}` has Wheel-Version {version!r}, expected 1.x")
 
 
 def _check_metadata(wheel: Wheel, metadata: WheelMetadata, found: Mapping[ProjectName, str]) -> None:
     """Compare METADATA with what was locked, which may have come from a file beside the wheel."""
-    if metadata.name != wheel.project or metadata.version != parse_version(wheel.version):
+    if metadata.name != wheel.project or not is_version_of_file(str(metadata.version), wheel.version):
         raise ArtifactError(
             f"METADATA of `{wheel.filename}` says {metadata.name} {metadata.version}, "
             f"expected {wheel.project} {wheel.version}"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from installer.utils import parse_entrypoints
-from packaging.utils import canonicalize_version
 
 from envgen.convert.package import PLACEHOLDER
-from envgen.convert.wheel_record import UNHASHED
+from envgen.convert.wheel_record import WRITTEN_BY_INSTALLERS
 from envgen.errors import ArtifactError
 from envgen.names import project_name
+from envgen.wheels import is_version_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 SHEBANG = f"#!{PLACEHOLDER}/bin/python".encode()
 """First line of scripts. Linking puts the prefix in; where the line gets longer than kernels took before Linux 5.1 (127
 bytes), rattler writes a `/bin/sh` line that starts the same Python, and conda `#!/usr/bin/env python`."""
-
-_WRITTEN_ANEW = frozenset({*UNHASHED, "INSTALLER", "REQUESTED", "direct_url.json"})
-"""Files of dist-info that an installer writes; what a wheel carries under these names is not true here."""
 
 _LICENSE = re.compile(
     r"(licen[cs]es?/.+|license_files/.+|(licen[cs]e|copying|notice|authors|eula)[^/]*)", re.IGNORECASE
@@ -54,19 +51,26 @@ class WheelLayout:
     """How one wheel's members map to a prefix.
 
     Attributes:
-        stem: `name-version` as the wheel's folders have it.
+        stem: `name-version` as the dist-info folder has it.
         python: the minor version, which names site-packages.
         what: name of the wheel for messages.
+        data: name of the data folder where it is spelled otherwise than the dist-info folder.
     """
 
     stem: str
     python: PythonMinor
     what: str
+    data: str | None = None
 
     @property
     def dist_info(self) -> str:
         """Name of the dist-info folder."""
         return f"{self.stem}.dist-info"
+
+    @property
+    def data_folder(self) -> str:
+        """Name of the folder whose content goes to other places than site-packages."""
+        return self.data or f"{self.stem}.data"
 
     def installed_info(self, name: str) -> str:
         """Return the installed path of a file of dist-info."""
@@ -81,9 +85,9 @@ class WheelLayout:
             ArtifactError: the wheel format has no such place, conda keeps it for itself, or it is no clean path.
         """
         top, _, rest = member.partition("/")
-        if top == self.dist_info and rest in _WRITTEN_ANEW:
+        if top == self.dist_info and rest in WRITTEN_BY_INSTALLERS:
             return None
-        if top == f"{self.stem}.data":
+        if top == self.data_folder:
             path = self._scheme_path(member, *rest.partition("/")[::2])
         else:
             path = f"{self.python.site_packages}/{member}"
@@ -95,7 +99,7 @@ class WheelLayout:
 
     def is_script(self, member: str) -> bool:
         """Whether a member is a script, whose first line may ask for the environment's Python."""
-        return member.startswith(f"{self.stem}.data/scripts/")
+        return member.startswith(f"{self.data_folder}/scripts/")
 
     def license_names(self, members: Iterable[str]) -> dict[str, str]:
         """Name the licence texts among members: member -> name below `info/licenses/`.
@@ -116,7 +120,8 @@ class WheelLayout:
             case "scripts" if rest:
                 return f"bin/{rest}"
             case "headers" if rest:
-                return f"include/python{self.python}/{self.stem.rpartition('-')[0]}/{rest}"
+                # as in every virtual environment: `include/python3.11` belongs to Python, and may be a link (Debian)
+                return f"include/site/python{self.python}/{self.stem.rpartition('-')[0]}/{rest}"
             case "data" if rest:
                 return rest
         raise ArtifactError(f"`{member}` in `{self.what}`: the wheel format has no scheme `{scheme}`")
@@ -135,14 +140,43 @@ def find_stem(members: Iterable[str], wheel: Wheel) -> str:
     Raises:
         ArtifactError: there is no such folder, more than one, or that of another project or version.
     """
-    folders = sorted({name.partition("/")[0] for name in members if ".dist-info/" in name})
-    stems = [folder.removesuffix(".dist-info") for folder in folders if folder.endswith(".dist-info")]
+    stems = _top_folders(members, ".dist-info")
     if len(stems) != 1:
+        folders = [f"{stem}.dist-info" for stem in stems]
         raise ArtifactError(f"`{wheel.filename}` has {len(stems)} dist-info folders, expected one: {folders}")
-    name, _, version = stems[0].rpartition("-")
-    if project_name(name) != wheel.project or canonicalize_version(version) != canonicalize_version(wheel.version):
+    if not _is_stem_of(stems[0], wheel):
         raise ArtifactError(f"`{wheel.filename}` holds `{stems[0]}`, expected {wheel.project} {wheel.version}")
     return stems[0]
+
+
+def find_data(members: Iterable[str], wheel: Wheel) -> str | None:
+    """Return the name of the wheel's data folder, which need not be spelled as dist-info is; None without one.
+
+    pip takes every top folder that ends in `.data` for one, so none of them is a part of site-packages.
+
+    Raises:
+        ArtifactError: there are several, or that of another project or version.
+    """
+    stems = _top_folders(members, ".data")
+    for stem in stems:
+        if not _is_stem_of(stem, wheel):
+            raise ArtifactError(
+                f"`{wheel.filename}` holds `{stem}.data`, expected the data folder of {wheel.project} {wheel.version}"
+            )
+    if len(stems) > 1:
+        raise ArtifactError(f"`{wheel.filename}` has {len(stems)} data folders, expected one: {', '.join(stems)}")
+    return f"{stems[0]}.data" if stems else None
+
+
+def _top_folders(members: Iterable[str], ending: str) -> list[str]:
+    """List the top folders with an ending, without it, sorted."""
+    tops = {name.partition("/")[0] for name in members if f"{ending}/" in name}
+    return sorted(top.removesuffix(ending) for top in tops if top.endswith(ending))
+
+
+def _is_stem_of(stem: str, wheel: Wheel) -> bool:
+    name, _, version = stem.rpartition("-")
+    return project_name(name) == wheel.project and is_version_of_file(version, wheel.version)
 
 
 def entry_point_scripts(raw: bytes, *, what: str) -> dict[str, bytes]:

@@ -1,86 +1,131 @@
 """RECORD: what a wheel says its files are, and what an installed distribution says.
 
 Format: PEP 376 and the wheel specification: `path,algorithm=urlsafe-base64,size`, with no hash for RECORD itself and
-its signatures.
+its signatures. Published wheels depart from it in ways that change nothing (padded or hexadecimal hashes, a leading
+slash, files that are not there, no hashes at all): those are read. Where RECORD and the files contradict each other,
+the wheel is refused, unless the spec trusts it by its own digest (`trust-record`).
 """
 
 from __future__ import annotations
 
 import base64
 import csv
+import hashlib
+import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from installer.records import Hash, InvalidRecordEntry, RecordEntry, parse_record_file
 from installer.utils import Scheme, construct_record_file
 
-from envgen.errors import ArtifactError
+from envgen.errors import RecordMismatchError
+from envgen.names import project_name
 
 if TYPE_CHECKING:
-    import hashlib
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 """Files of dist-info that RECORD cannot hold a hash of: itself and what signs it."""
 
+WRITTEN_BY_INSTALLERS = frozenset({*UNHASHED, "INSTALLER", "REQUESTED", "direct_url.json"})
+"""Files of dist-info that an installer writes; those that a wheel brings are not installed."""
+
 _STRONG = ("sha256", "sha384", "sha512")
 """The wheel specification: sha256 or better; md5 and sha1 are not permitted."""
 
+_CHECKED = frozenset(hashlib.algorithms_guaranteed) - {"shake_128", "shake_256"}
+"""Algorithms whose hashes are compared, weak ones too: a hash that differs is a fault whatever it proves."""
 
-def parse_record(raw: bytes, *, what: str) -> dict[str, RecordEntry]:
-    """Read a wheel's RECORD as path -> entry.
+_HEX_DIGITS = {name: 2 * hashlib.new(name, usedforsecurity=False).digest_size for name in _CHECKED}
+_HEX = re.compile("[0-9a-fA-F]+")
+
+_TO_URLSAFE = str.maketrans("+/", "-_")
+
+
+def parse_record(raw: bytes | None, *, what: str) -> dict[str, RecordEntry]:
+    """Read a wheel's RECORD as path -> entry; paths and hashes are spelled as the specification asks.
+
+    Args:
+        raw: content of the file; None where the wheel has none.
+        what: name of the wheel for messages.
 
     Raises:
-        ArtifactError: it is malformed, or says two things of one file.
+        RecordMismatchError: it is missing or malformed, or says two things of one file.
     """
+    if raw is None:
+        raise RecordMismatchError(f"`{what}` has no RECORD", hint=trust_hint(what))
     found: dict[str, RecordEntry] = {}
     try:
-        for row in parse_record_file(raw.decode("utf-8").splitlines()):
-            entry = RecordEntry.from_elements(*row)
+        # not `splitlines`: file names may hold what it takes for the end of a line
+        lines = raw.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+        for row in parse_record_file(line for line in lines if line.strip()):
+            entry = _entry(*row)
             if found.setdefault(entry.path, entry) != entry:
-                raise ArtifactError(f"RECORD of `{what}` lists `{entry.path}` twice, with different contents")
-    except (InvalidRecordEntry, csv.Error, UnicodeDecodeError) as e:
-        raise ArtifactError(f"RECORD of `{what}` is malformed: {e}") from e
+                raise RecordMismatchError(
+                    f"RECORD of `{what}` lists `{entry.path}` twice, with different contents", hint=trust_hint(what)
+                )
+    except (InvalidRecordEntry, csv.Error, ValueError) as e:  # that no UTF-8 is one too
+        raise RecordMismatchError(f"RECORD of `{what}` is malformed: {e}", hint=trust_hint(what)) from e
     return found
 
 
-def check_listing(record: Mapping[str, RecordEntry], members: Iterable[str], *, dist_info: str, what: str) -> None:
-    """Prove that RECORD lists exactly the files that are there, each with a strong hash.
+def check_listing(
+    record: Mapping[str, RecordEntry], members: Mapping[str, int], *, dist_info: str, what: str
+) -> tuple[str, ...]:
+    """Prove that RECORD lists every file, with its size, and say where else it departs from the specification.
+
+    METADATA may have another size: IPEX 2.8.0 was published with one that was edited after RECORD was written.
+
+    Args:
+        record: from `parse_record`.
+        members: file -> size.
+        dist_info: name of the dist-info folder.
+        what: name of the wheel for messages.
+
+    Returns:
+        What is odd but harmless, in words.
 
     Raises:
-        ArtifactError: names every file that is missing, not listed, or listed without such a hash.
+        RecordMismatchError: names every file that is not listed, or listed with another size.
     """
-    unhashed = {f"{dist_info}/{name}" for name in UNHASHED}
-    files = set(members)
-    faults = [f"`{path}` is not listed" for path in sorted(files - record.keys() - unhashed)]
-    for path in sorted(record.keys() - unhashed):
-        hash_ = record[path].hash_
-        if path not in files:
-            faults.append(f"`{path}` is listed but missing")
-        elif hash_ is None or hash_.name not in _STRONG:
-            faults.append(f"`{path}` has the hash {str(hash_ or '')!r}, expected one of {', '.join(_STRONG)}")
+    exempt = {f"{dist_info}/{name}" for name in WRITTEN_BY_INSTALLERS}
+    faults = [f"`{path}` is not listed" for path in sorted(members.keys() - record.keys() - exempt)]
+    faults += [
+        f"`{path}` has {members[path]} bytes, listed are {record[path].size}"
+        for path in sorted(record.keys() & members.keys() - exempt - {f"{dist_info}/METADATA"})
+        if record[path].size not in (None, members[path])
+    ]
     if faults:
-        raise ArtifactError(f"RECORD of `{what}` does not fit its files: {_some(faults)}")
+        raise RecordMismatchError(f"RECORD of `{what}` does not fit its files: {_some(faults)}", hint=trust_hint(what))
+    return tuple(_oddities(record, members, exempt))
 
 
 def check_entry(entry: RecordEntry, proof: hashlib._Hash, size: int, *, what: str) -> None:
     """Prove that a file is what RECORD says.
 
     Args:
-        entry: with a hash.
+        entry: with a hash, or without one: then only the size counts.
         proof: digest of the file, by the algorithm of the entry.
         size: bytes of the file.
         what: name of the wheel for messages.
 
     Raises:
-        ArtifactError: hash or size differ.
+        RecordMismatchError: hash or size differ.
     """
     got = _encode(proof.digest())
-    expected = entry.hash_.value if entry.hash_ else ""
+    expected = entry.hash_.value if entry.hash_ else got
     if got != expected or entry.size not in (None, size):
-        raise ArtifactError(
+        raise RecordMismatchError(
             f"`{entry.path}` in `{what}` has {proof.name}={got} and {size} bytes, "
-            f"RECORD says {entry.hash_} and {entry.size} bytes"
+            f"RECORD says {entry.hash_} and {entry.size} bytes",
+            hint=trust_hint(what),
         )
+
+
+def trust_hint(filename: str) -> str:
+    """Say how a wheel is taken whatever its RECORD says."""
+    project = project_name(filename.partition("-")[0])
+    return f'`trust-record: {{{project}: "why"}}` in the spec takes the wheel by its own sha256'
 
 
 def installed_entry(path: str, sha256: str | None, size: int) -> RecordEntry:
@@ -100,6 +145,52 @@ def render_record(entries: Iterable[RecordEntry]) -> bytes:
     """Write the RECORD of an installed distribution, sorted by path."""
     with construct_record_file((Scheme("purelib"), entry) for entry in entries) as stream:
         return stream.read()
+
+
+def _entry(path: str, hash_: str, size: str) -> RecordEntry:
+    """Read a row, and spell it as the specification asks: a relative path with slashes, a hash without padding.
+
+    Raises:
+        ValueError: its hash or its size is none.
+    """
+    slash = "/" if path.endswith("/") else ""
+    normal = posixpath.normpath(path.lstrip("/") or ".") + slash
+    return RecordEntry(normal, _hash(hash_) if hash_ else None, int(size) if size else None)
+
+
+def _hash(text: str) -> Hash | None:
+    """Read a hash; None where its algorithm is not known.
+
+    Raises:
+        ValueError: it is no hash.
+    """
+    name, equals, value = text.strip().partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is no hash")
+    if (name := name.lower()) not in _CHECKED:
+        return None
+    value = value.rstrip("=").translate(_TO_URLSAFE)
+    if len(value) == _HEX_DIGITS[name] and _HEX.fullmatch(value):
+        value = _encode(bytes.fromhex(value))
+    return Hash(name, value)
+
+
+def _oddities(record: Mapping[str, RecordEntry], members: Mapping[str, int], exempt: set[str]) -> Iterator[str]:
+    folders = {".", *(posixpath.dirname(name) for name in members)}
+    gone = sorted(p for p in record.keys() - members.keys() - exempt if not p.endswith("/") and p not in folders)
+    if gone:
+        yield f"lists {_count(gone, 'file')} that the wheel does not hold, such as `{gone[0]}`"
+    weak = sorted(path for path in record.keys() & members.keys() - exempt if not _is_strong(record[path]))
+    if weak:
+        yield f"gives no sha256 or better for {_count(weak, 'file')}, such as `{weak[0]}`"
+
+
+def _is_strong(entry: RecordEntry) -> bool:
+    return entry.hash_ is not None and entry.hash_.name in _STRONG
+
+
+def _count(items: list[str], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _encode(digest: bytes) -> str:

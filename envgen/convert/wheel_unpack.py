@@ -11,19 +11,21 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from envgen.convert.wheel_layout import WheelLayout, entry_point_scripts, find_stem, library_family, relocate_script
+from envgen.convert.wheel_layout import WheelLayout, entry_point_scripts, find_data, find_stem, relocate_script
+from envgen.convert.wheel_places import folders_of, place_members
 from envgen.convert.wheel_record import check_entry, check_listing, installed_entry, parse_record, render_record
 from envgen.convert.wheel_zip import Member, inflate, read_members
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
     from installer.records import RecordEntry
 
+    from envgen.convert.wheel_places import Placed
     from envgen.packages import Wheel
     from envgen.platforms import PythonMinor
 
@@ -32,10 +34,6 @@ if TYPE_CHECKING:
 
 _SMALL = 64 << 20
 """Bytes of a metadata file that are read at once; the largest real one, torch's RECORD, has 1.5 MB."""
-
-
-_OWN = ("RECORD", "INSTALLER")
-"""Files of dist-info that are written here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,48 +99,67 @@ class UnpackedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A member, where it goes, what RECORD says of it, and the identical library that it becomes a link to."""
+    """A member, and where it goes."""
 
     member: Member
-    path: str
-    listed: RecordEntry
-    alias_of: str | None
+    placed: Placed
 
 
-def open_wheel(archive: BinaryIO, wheel: Wheel, *, python: PythonMinor) -> OpenWheel:
+def open_wheel(archive: BinaryIO, wheel: Wheel, *, python: PythonMinor, fold_case: bool = False) -> OpenWheel:
     """Read and check a wheel's zip directory.
+
+    Args:
+        archive: the wheel, with a file descriptor.
+        wheel: what the lock says of it.
+        python: names site-packages.
+        fold_case: whether the target's file system takes `A` and `a` for one name (macOS, Windows).
 
     Raises:
         ArtifactError: it is no safe zip, or not this wheel.
     """
-    members = read_members(archive, what=wheel.filename)
-    stem = find_stem((m.name for m in members), wheel)
-    layout = WheelLayout(stem=stem, python=python, what=wheel.filename)
-    return OpenWheel(descriptor=archive.fileno(), members={m.name: m for m in members}, layout=layout)
+    members = {m.name: m for m in read_members(archive, what=wheel.filename, fold_case=fold_case)}
+    layout = layout_of(members, wheel, python=python)
+    return OpenWheel(descriptor=archive.fileno(), members=members, layout=layout)
+
+
+def layout_of(members: Collection[str], wheel: Wheel, *, python: PythonMinor) -> WheelLayout:
+    """Find out by the names of a wheel's files where they go.
+
+    Raises:
+        ArtifactError: they are not those of this wheel.
+    """
+    stem, data = find_stem(members, wheel), find_data(members, wheel)
+    return WheelLayout(stem=stem, python=python, what=wheel.filename, data=data)
 
 
 def unpack(
-    wheel: OpenWheel, dest: Path, *, spread: Spread = map, advance: Callable[[int], None] | None = None
+    wheel: OpenWheel,
+    dest: Path,
+    *,
+    trusted: bool = False,
+    spread: Spread = map,
+    advance: Callable[[int], None] | None = None,
 ) -> tuple[UnpackedFile, ...]:
     """Write the files of a wheel, its entry points and a new RECORD.
 
     Args:
         wheel: opened.
         dest: an empty directory, which stands for the prefix.
+        trusted: do without the wheel's RECORD: whoever fetched the wheel proved its sha256.
         spread: how to go over the members.
         advance: told the bytes of the wheel that were read.
 
     Raises:
         ArtifactError: RECORD does not fit the files, or two of them go to one path; names the member.
     """
-    record = parse_record(wheel.require_info("RECORD"), what=wheel.what)
-    check_listing(record, wheel.members, dist_info=wheel.layout.dist_info, what=wheel.what)
+    record = {} if trusted else _record(wheel)
     scripts = entry_point_scripts(wheel.read_info("entry_points.txt") or b"", what=wheel.what)
-    files = _placed(wheel, record, scripts)
-    for folder in sorted(_folders([*(f.path for f in files), *scripts, wheel.layout.installed_info("RECORD")])):
+    placed = place_members(wheel.members, wheel.layout, record, scripts)
+    files = [_File(member=wheel.members[one.member], placed=one) for one in placed]
+    for folder in sorted(folders_of([*(f.path for f in placed), *scripts, wheel.layout.installed_info("RECORD")])):
         (dest / folder).mkdir()
     written = list(spread(partial(_install, wheel, dest, advance), files))
-    for file in files:
+    for file in placed:
         if file.alias_of:  # both are in one folder
             (dest / file.path).symlink_to(posixpath.basename(file.alias_of))
     written += [_write(dest, path, content, script=True) for path, content in scripts.items()]
@@ -151,52 +168,12 @@ def unpack(
     return tuple(written)
 
 
-def _placed(wheel: OpenWheel, record: Mapping[str, RecordEntry], scripts: Collection[str]) -> list[_File]:
-    """Give each member its path, and refuse two with one; an entry point wins over a script, as with pip."""
-    own = {wheel.layout.installed_info(name): name for name in _OWN}
-    paths: dict[str, str] = {}
-    for name in wheel.members:
-        path = wheel.layout.place(name)
-        if path is None or path in scripts:
-            continue
-        if other := paths.get(path) or own.get(path):
-            raise ArtifactError(f"`{name}` and `{other}` in `{wheel.what}` both go to `{path}`")
-        paths[path] = name
-    for path in sorted(paths.keys() & _folders([*paths, *scripts])):
-        raise ArtifactError(f"`{paths[path]}` in `{wheel.what}` goes to `{path}`, which is a folder")
-    aliases = _aliases({path: record[name] for path, name in paths.items()})
-    return [
-        _File(member=wheel.members[name], path=path, listed=record[name], alias_of=aliases.get(path))
-        for path, name in paths.items()
-    ]
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    """Name every folder above some paths."""
-    found: set[str] = set()
-    for path in paths:
-        above = path.rpartition("/")[0]
-        while above and above not in found:
-            found.add(above)
-            above = above.rpartition("/")[0]
-    return found
-
-
-def _aliases(listed: Mapping[str, RecordEntry]) -> dict[str, str]:
-    """Find the copies of one library in one folder under its several names: path -> the one that stays a file.
-
-    Zip files hold no links, so `libccl.so`, `libccl.so.1` and `libccl.so.1.0` (216 MB each) came as three files. The
-    longest name, the one with the full version, stays.
-    """
-    families: dict[tuple[str, str], list[str]] = {}
-    for path, entry in listed.items():
-        if family := library_family(path):
-            families.setdefault((family, str(entry.hash_)), []).append(path)
-    found: dict[str, str] = {}
-    for paths in families.values():
-        real = max(paths, key=lambda path: (len(path), path))
-        found |= {path: real for path in paths if path != real}
-    return found
+def _record(wheel: OpenWheel) -> dict[str, RecordEntry]:
+    """Read RECORD, and hold it against the wheel's files."""
+    record = parse_record(wheel.read_info("RECORD"), what=wheel.what)
+    sizes = {name: member.size for name, member in wheel.members.items()}
+    check_listing(record, sizes, dist_info=wheel.layout.dist_info, what=wheel.what)
+    return record
 
 
 class _Digest:
@@ -218,7 +195,8 @@ class _Digest:
 def _install(wheel: OpenWheel, dest: Path, advance: Callable[[int], None] | None, file: _File) -> UnpackedFile:
     """Inflate one member, prove it by RECORD, and write it unless it becomes a link."""
     script = wheel.layout.is_script(file.member.name)
-    proof = own = _Digest(file.listed.hash_.name if file.listed.hash_ else "sha256")
+    listed = file.placed.listed
+    proof = own = _Digest(listed.hash_.name if listed and listed.hash_ else "sha256")
     chunks = proof.watch(inflate(wheel.descriptor, file.member, what=wheel.what, advance=advance))
     head = next(chunks, b"")
     moved = relocate_script(head) if script else None
@@ -226,14 +204,13 @@ def _install(wheel: OpenWheel, dest: Path, advance: Callable[[int], None] | None
     if moved is not None or proof.state.name != "sha256":
         own = _Digest("sha256")
         content = own.watch(content)
-    if file.alias_of:
+    path = file.placed.path
+    if file.placed.alias_of:
         deque(content, maxlen=0)
     else:
-        _pour(content, dest / file.path, executable=script or file.member.executable)
+        _pour(content, dest / path, executable=script or file.member.executable)
     _prove(wheel, file, proof)
-    return UnpackedFile(
-        path=file.path, sha256=Sha256(own.state.hexdigest()), size=own.size, relocated=moved is not None
-    )
+    return UnpackedFile(path=path, sha256=Sha256(own.state.hexdigest()), size=own.size, relocated=moved is not None)
 
 
 def _prove(wheel: OpenWheel, file: _File, proof: _Digest) -> None:
@@ -242,9 +219,9 @@ def _prove(wheel: OpenWheel, file: _File, proof: _Digest) -> None:
     IPEX 2.8.0 was published with a METADATA edited after RECORD was written, and no other installer minds. What
     METADATA says is compared with the lock, which is a stronger proof than RECORD.
     """
-    if file.member.name == f"{wheel.layout.dist_info}/METADATA":
-        return
-    check_entry(file.listed, proof.state, proof.size, what=wheel.what)
+    listed = file.placed.listed
+    if listed is not None and file.member.name != f"{wheel.layout.dist_info}/METADATA":
+        check_entry(listed, proof.state, proof.size, what=wheel.what)
 
 
 def _pour(content: Iterable[bytes], target: Path, *, executable: bool) -> None:

@@ -69,12 +69,13 @@ class Member:
     executable: bool
 
 
-def read_members(archive: BinaryIO, *, what: str) -> tuple[Member, ...]:
+def read_members(archive: BinaryIO, *, what: str, fold_case: bool = True) -> tuple[Member, ...]:
     """Read the directory of a zip, and each member's own header, and refuse what is unsafe or contradicts itself.
 
     Args:
         archive: seekable, with a file descriptor.
         what: name of the file for messages.
+        fold_case: whether names that differ by case or Unicode form only are one, as on macOS and Windows.
 
     Returns:
         The files, in the order of their data; folders are left out.
@@ -82,18 +83,66 @@ def read_members(archive: BinaryIO, *, what: str) -> tuple[Member, ...]:
     Raises:
         ArtifactError: no zip, or one that must not be unpacked; names the member.
     """
+    size = os.fstat(archive.fileno()).st_size
+    infos = read_directory(open_zip(archive, what=what), what=what, size=size, fold_case=fold_case)
     try:
-        infos = zipfile.ZipFile(archive).infolist()
+        return tuple(_members(archive.fileno(), infos, size))
+    except _Refusal as e:
+        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+
+
+def open_zip(archive: BinaryIO, *, what: str) -> zipfile.ZipFile:
+    """Read the directory of a zip, whatever it says.
+
+    Raises:
+        ArtifactError: it is none.
+    """
+    try:
+        return zipfile.ZipFile(archive)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as e:
         raise ArtifactError(f"`{what}` is not a usable zip file: {e}") from e
-    size = os.fstat(archive.fileno()).st_size
+
+
+def read_directory(archive: zipfile.ZipFile, *, what: str, size: int, fold_case: bool) -> list[zipfile.ZipInfo]:
+    """List what the directory of a zip says, and refuse one that must not be unpacked.
+
+    Args:
+        archive: open.
+        what: name of the file for messages.
+        size: bytes of it.
+        fold_case: see `read_members`.
+
+    Returns:
+        Files and folders, in the order of their data.
+
+    Raises:
+        ArtifactError: it is unsafe; names the member.
+    """
+    infos = archive.infolist()
     try:
         for info in infos:
             _check_name(info)
             _check_kind(info)
-        _check_unique(infos)
+        _check_unique([info.filename for info in infos], fold_case=fold_case)
         _check_bomb(infos, packed=size)
-        return tuple(_members(archive.fileno(), sorted(infos, key=lambda i: i.header_offset), size))
+    except _Refusal as e:
+        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+    return sorted(infos, key=lambda info: info.header_offset)
+
+
+def check_unique(names: Iterable[str], *, what: str, fold_case: bool) -> None:
+    """Refuse two names that are one file where a zip is unpacked.
+
+    Args:
+        names: of files, and of folders with a slash at the end.
+        what: name of the zip for messages.
+        fold_case: see `read_members`.
+
+    Raises:
+        ArtifactError: names both.
+    """
+    try:
+        _check_unique(names, fold_case=fold_case)
     except _Refusal as e:
         raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
 
@@ -182,16 +231,17 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
         raise _Refusal(name, f"is compressed with method {info.compress_type}, expected stored or deflated")
 
 
-def _check_unique(infos: Iterable[zipfile.ZipInfo]) -> None:
-    """Refuse two members that are one file on some file system: case and Unicode form do not tell them apart."""
+def _check_unique(names: Iterable[str], *, fold_case: bool) -> None:
+    """Refuse two members that are one file where the wheel goes: case and Unicode form may not tell them apart."""
     files: dict[str, str] = {}
     folders: dict[str, str] = {}
-    for info in infos:
-        key = unicodedata.normalize("NFC", info.filename).casefold().removesuffix("/")
-        seen = folders if info.is_dir() else files
+    for name in names:
+        plain = name.removesuffix("/")
+        key = unicodedata.normalize("NFC", plain).casefold() if fold_case else plain
+        seen = folders if name.endswith("/") else files
         if key in seen:
-            raise _Refusal(info.filename, f"is there twice, the other as `{seen[key]}`")
-        seen[key] = info.filename
+            raise _Refusal(name, f"is there twice, the other as `{seen[key]}`")
+        seen[key] = name
     for key, name in files.items():
         above = key
         while (above := above.rpartition("/")[0]) and above not in folders:

@@ -13,6 +13,7 @@ from envgen.errors import HostError, UserError
 from envgen.prefix.conda_meta import META, record_files
 from envgen.prefix.inventory import is_environment
 from envgen.prefix.transaction import LOCK
+from envgen.system.home import NO_HOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,11 +40,10 @@ def settings(environment: Mapping[str, str], *, home: Path, root: Path = Path("/
     """
     conda_root = find_conda_root(environment)
     told = read_condarc(environment, home=home, conda_root=conda_root, root=root)
-    own = home / ".conda/envs"
-    fixed = [own]
+    fixed = [home / ".conda/envs"] if home != NO_HOME else []
     if conda_root is not None:
         installed = conda_root / "envs"
-        fixed = [installed, own] if _may_write(conda_root) else [own, installed]
+        fixed = [installed, *fixed] if _may_write(conda_root) else [*fixed, installed]
     return Condarc(envs_dirs=tuple(dict.fromkeys((*told.envs_dirs, *fixed))), register=told.register)
 
 
@@ -81,7 +81,7 @@ def place(name: str, folders: Iterable[Path]) -> Path:
         return found
     writable = next((folder for folder in every if _may_write(folder)), None)
     if writable is None:
-        listed = ", ".join(f"`{folder}`" for folder in every)
+        listed = ", ".join(f"`{folder}`" for folder in every) or "none is known, and HOME is not set"
         raise HostError(
             f"no folder for environments may be written to: {listed}",
             hint="set CONDA_ENVS_DIRS to one that may, or give --prefix",

@@ -11,6 +11,7 @@ from envgen.create import locate
 from envgen.errors import UsageError, UserError
 from envgen.manifest.select import select
 from envgen.prefix.inventory import is_environment
+from envgen.system.home import expand
 
 if TYPE_CHECKING:
     from envgen.create.condarc import Condarc
@@ -80,4 +81,4 @@ def find_environment(context: Context, *, env: str | None, place: Place) -> Path
 
 def _absolute(context: Context, prefix: Path) -> Path:
     """Write a prefix as conda does, which compares them as text: absolute, without `..`, links left as they are."""
-    return Path(os.path.normpath(context.directory / prefix.expanduser()))
+    return Path(os.path.normpath(context.directory / expand(prefix, context.home)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from envgen.errors import ArtifactError
-from envgen.metadata import parse_metadata
+from envgen.names import project_name
 from envgen.packages import PackageKind
 from envgen.project import shipped
 from envgen.sources import metadata_cache
@@ -22,14 +21,11 @@ if TYPE_CHECKING:
 def known_licenses(store: Store, entries: Iterable[Entry]) -> dict[Sha256, str]:
     """Read the licences of wheels from METADATA in the store: sha256 -> SPDX expression, or the wheel's own words."""
     table = functools.cache(shipped.license_table)
-    digests = {entry.digest for entry in entries if entry.kind is PackageKind.WHEEL and entry.digest}
-    words = {digest: text for digest in digests if (text := _words(store, digest))}
+    wheels = {entry.digest: entry for entry in entries if entry.kind is PackageKind.WHEEL and entry.digest}
+    words = {digest: text for digest, entry in wheels.items() if (text := _words(store, digest, entry))}
     return {digest: table().expression(text) or text for digest, text in words.items()}
 
 
-def _words(store: Store, digest: Sha256) -> str | None:
-    raw = metadata_cache.known(store, digest)
-    try:
-        return parse_metadata(raw).license if raw else None
-    except ArtifactError:
-        return None
+def _words(store: Store, digest: Sha256, entry: Entry) -> str | None:
+    found = metadata_cache.known(store, digest, project_name(entry.name), entry.version)
+    return found.license if found else None

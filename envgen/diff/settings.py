@@ -39,8 +39,18 @@ def _texts(lock: Lock) -> dict[str, str]:
         "exclude-newer": lock.exclude_newer.isoformat() if lock.exclude_newer else "",
         **{name.removeprefix("__"): value for name, value in lock.target.virtual_packages().items()},
         **{f"name of {project}": name for project, name in lock.names.items()},
+        **_adjustments(lock),
         **{f"recipe {recipe}": _short(digest) for recipe, digest in lock.recipes.items()},
     }
+
+
+def _adjustments(lock: Lock) -> dict[str, str]:
+    found = {
+        f"{key}.{entry}": value if isinstance(value, str) else ", ".join(value) or "for other platforms only"
+        for key, entries in lock.adjustments.by_key().items()
+        for entry, value in entries.items()
+    }
+    return found | {f"{project}": f"{other} stands for it" for project, other in lock.stand_ins.items()}
 
 
 def _short(digest: str | None) -> str:

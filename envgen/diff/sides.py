@@ -19,6 +19,7 @@ from envgen.platforms import Platform
 from envgen.prefix.inventory import is_environment
 from envgen.suggest import nearest
 from envgen.system.git import Repository
+from envgen.system.home import expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,7 +82,7 @@ def find_side(context: Context, text: str) -> Side:
     Raises:
         UserError: it is none of these, or there is no repository.
     """
-    path = (context.directory / Path(text).expanduser()).absolute()
+    path = (context.directory / expand(text, context.home)).absolute()
     if path.is_file():
         return Side(label=text, states=_files(path, text), is_whole=False)
     if path.is_dir():

@@ -15,6 +15,7 @@ from envgen.licenses import licenses_in
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput, License
     from envgen.export.parts import SbomComponent
+    from envgen.lock.model import Lock
 
 _SPEC = "1.6"
 
@@ -51,9 +52,19 @@ def _metadata(material: ExportInput, subject: str) -> dict[str, Any]:
             "properties": [
                 {"name": "envgen:platform", "value": str(lock.platform)},
                 {"name": "envgen:request", "value": str(lock.request)},
+                *_adjustments(lock),
             ],
         },
     }
+
+
+def _adjustments(lock: Lock) -> list[dict[str, str]]:
+    """List what the environment was made to accept: overrides, constraints and exceptions by name."""
+    return [
+        {"name": f"envgen:{key}.{entry}", "value": value if isinstance(value, str) else ", ".join(value)}
+        for key, entries in lock.adjustments.by_key().items()
+        for entry, value in entries.items()
+    ]
 
 
 def _component(part: SbomComponent) -> dict[str, Any]:
@@ -70,6 +81,7 @@ def _component(part: SbomComponent) -> dict[str, Any]:
         "properties": [
             {"name": "envgen:file", "value": part.filename},
             {"name": "envgen:from", "value": str(part.kind)},
+            *({"name": "envgen:stands-for", "value": project} for project in part.stands_for),
         ],
     }
 

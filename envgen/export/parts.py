@@ -33,6 +33,7 @@ class SbomComponent:
         license: where it is known.
         url: public address, where the lock has one.
         needs: package URLs of what it depends on, sorted.
+        stands_for: projects whose dist-info it brings, sorted.
     """
 
     purl: str
@@ -45,6 +46,7 @@ class SbomComponent:
     license: License | None = None
     url: str | None = None
     needs: tuple[str, ...] = ()
+    stands_for: tuple[str, ...] = ()
 
 
 def parts_of(material: ExportInput) -> tuple[SbomComponent, ...]:
@@ -80,6 +82,7 @@ def _part(package: Package, material: ExportInput) -> SbomComponent:
         filename=package.filename,
         license=material.licenses.get(package.sha256),
         url=package.url if is_public else None,
+        stands_for=package.stands_for,
     )
 
 

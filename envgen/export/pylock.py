@@ -13,6 +13,7 @@ from envgen.export.export_input import Exported, not_wheels
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput
+    from envgen.lock.model import Lock
     from envgen.packages import Wheel
     from envgen.platforms import Target
 
@@ -30,7 +31,11 @@ def render(material: ExportInput) -> Exported:
     for wheel in lock.wheels:
         packages.append(_package(wheel, material, known))
     document.add("packages", packages)
-    return Exported(text=tomlkit.dumps(document), notes=not_wheels(lock))
+    return Exported(text=tomlkit.dumps(document), notes=(*not_wheels(lock), *_stand_ins(lock)))
+
+
+def _stand_ins(lock: Lock) -> tuple[str, ...]:
+    return tuple(f"`{other}` stands for `{project}`, which it cannot say" for project, other in lock.stand_ins.items())
 
 
 def _package(wheel: Wheel, material: ExportInput, known: set[Any]) -> tomlkit.items.Table:

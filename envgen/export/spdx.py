@@ -78,6 +78,7 @@ def _package(part: SbomComponent) -> dict[str, Any]:
         "licenseDeclared": _declared(part.license),
         **({"licenseComments": f"in the package's words: {part.license.words}"} if part.license else {}),
         "copyrightText": _NO,
+        **({"comment": f"stands for {', '.join(part.stands_for)}"} if part.stands_for else {}),
         "externalRefs": [
             {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": part.purl}
         ],

@@ -29,6 +29,7 @@ from envgen.image.sbom import cyclonedx
 from envgen.oci.compress import Compression
 from envgen.oci.layout import Image, write_layout
 from envgen.project import shipped
+from envgen.whiteout import refuse_whiteouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -142,7 +143,7 @@ def _remember(context: Context, image: PlannedImage, made: Image) -> None:
         MadeLayer(digest=layer.digest, size=layer.size, title=planned.title)
         for layer, planned in zip(made.layers, image.layers, strict=True)
     ]
-    key = made_from(pair.path.read_text(encoding="utf-8"), pair.debian_digest)
+    key = made_from(pair.text, pair.debian_digest)
     remember(context.store, key, layers, compression=image.compression)
 
 
@@ -154,6 +155,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
         prefix=image.prefix,
         platform=inputs.platform,
         compiler=compiler(context, inputs, packages),
+        conflicts=lock.adjustments.conflicts,
     )
     own = declared_variables(environment)
     variables = environment_of(spec, image, cuda=cuda_major(lock), own=own)
@@ -164,7 +166,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
     )
     base = ImageBase(context, inputs, folder)
     every = (base.part(cap=image.layer_size), *parts(environment), part_of(_SETUP, LayerGroup.RUNTIME, setup))
-    _refuse_clashes({part.name: part.sizes for part in every})
+    _refuse_paths({part.name: part.sizes for part in every})
     layers = group(every, budget=image.layers, cap=image.layer_size)
     found = PlannedImage(
         inputs=inputs,
@@ -181,9 +183,11 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
     return replace(found, known=known)
 
 
-def _refuse_clashes(every: Mapping[str, Iterable[str]]) -> None:
+def _refuse_paths(every: Mapping[str, Collection[str]]) -> None:
+    """Refuse a path that two parts bring, and one that no image can hold."""
     owners: dict[str, str] = {}
     for name, paths in every.items():
+        refuse_whiteouts(name, paths)
         for path in paths:
             if owners.setdefault(path, name) != name:
                 raise UserError(
@@ -242,7 +246,7 @@ def _linked(
 
         def entries(planned: PlannedLayer, part: str) -> Iterable[Entry]:
             if planned.stage is LayerGroup.BASE:
-                _refuse_clashes({part: image.base.sizes(unpack=True) or (), **image.paths})
+                _refuse_paths({part: image.base.sizes(unpack=True) or (), **image.paths})
                 return image.base.entries
             if planned.stage is LayerGroup.RUNTIME or found is None:
                 return image.setup

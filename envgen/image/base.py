@@ -17,6 +17,7 @@ from envgen.errors import UserError
 from envgen.image import dpkg, ldcache
 from envgen.image.base_files import DIRECTORIES, TEXTS, alternatives, merged_links
 from envgen.image.entries import EXECUTABLE, PLAIN, Directory, Entry, File, Link, OnDisk, file
+from envgen.whiteout import is_whiteout, refuse_whiteouts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -61,7 +62,7 @@ def base_entries(
 
     Raises:
         ArtifactError: a `.deb` that must not be used, or two packages with different files of one name.
-        UserError: packages without which there is no system.
+        UserError: packages without which there is no system, or a file that no image can hold.
     """
     root, licenses = folder / "root", folder / "licenses"
     unpacking = Unpacking(root=root, licenses=licenses, drop=drop)
@@ -71,6 +72,8 @@ def base_entries(
             controls[deb.name] = read_control(deb, stream)
             stream.seek(0)
             unpacking.add(deb, stream)
+    for path in filter(is_whiteout, unpacking.paths()):
+        refuse_whiteouts(unpacking.owner(path), (path,))
     found = {path: _entry(path, unpacking) for path in unpacking.paths()}
     found |= {entry.path: entry for entry in _licenses(licenses)}
     _add(found, _made(found, root, platform=platform))

@@ -10,7 +10,7 @@ import json
 import os
 import posixpath
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from envgen.convert.wheel_unpack import open_wheel
@@ -20,10 +20,10 @@ from envgen.image.entries import EXECUTABLE, PLAIN, Directory, File, InWheel, Li
 from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Code, compile_all
 from envgen.packages import Wheel
-from envgen.prefix.clobber import decide
 from envgen.prefix.conda_meta import META, load, paths_of, record_path
 from envgen.prefix.contents import Contents, python_layout, read_contents, read_paths
 from envgen.prefix.link import link
+from envgen.prefix.owners import owners
 from envgen.prefix.provenance import provenance
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Environment:
         prefix: where the environment is in the image, without the leading slash.
         platform: of the image.
         compiler: makes the compiled Python files.
+        conflicts: path or pattern -> package that keeps its file, as the spec has it.
     """
 
     contents: tuple[Contents, ...]
@@ -63,6 +64,7 @@ class Environment:
     prefix: str
     platform: Platform
     compiler: Compiler
+    conflicts: Mapping[str, str] = field(default_factory=dict)
 
     def owned(self, content: Contents) -> tuple[str, ...]:
         """List the paths that a package has in the environment, relative to the prefix, sorted."""
@@ -70,7 +72,14 @@ class Environment:
         return tuple(sorted(item.claim.path for item in content.items if item.claim.path not in lost))
 
 
-def survey(packages: Iterable[LinkPackage], *, prefix: str, platform: Platform, compiler: Compiler) -> Environment:
+def survey(
+    packages: Iterable[LinkPackage],
+    *,
+    prefix: str,
+    platform: Platform,
+    compiler: Compiler,
+    conflicts: Mapping[str, str] | None = None,
+) -> Environment:
     """Read what packages bring, and decide who owns what; nothing moves.
 
     Raises:
@@ -79,13 +88,14 @@ def survey(packages: Iterable[LinkPackage], *, prefix: str, platform: Platform, 
     every = sorted(packages, key=lambda package: package.record.name)
     layout = python_layout(every, platform)
     contents = tuple(read_contents(package, layout) for package in every)
-    ownership = decide((content.claims() for content in contents), fold_case=not platform.is_linux)
+    ownership = owners(contents, platform=platform, conflicts=conflicts or {})
     return Environment(
         contents=contents,
         lost=ownership.lost,
         prefix=prefix.strip("/"),
         platform=platform,
         compiler=compiler,
+        conflicts=conflicts or {},
     )
 
 
@@ -114,6 +124,7 @@ def linked(
             prefix,
             store=store,
             platform=environment.platform,
+            conflicts=environment.conflicts,
             alternative_prefix=f"/{environment.prefix}",
             only=with_targets(environment, names),
             reporter=reporter,
@@ -129,10 +140,10 @@ def with_targets(environment: Environment, names: Collection[str]) -> frozenset[
     owners = {path: str(c.package.record.name) for c in environment.contents for path in environment.owned(c)}
     folders = {above for path in owners for above in _folders(path)}
     links = {
-        item.claim.path: item.claim.content.removeprefix(_LINK)
+        item.claim.path: str(item.claim.content).removeprefix(_LINK)
         for content in environment.contents
         for item in content.items
-        if item.claim.content.startswith(_LINK)
+        if str(item.claim.content).startswith(_LINK)
     }
     found: set[str] = set()
     pending = set(names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from envgen.resolve.image_base import fetch_base
 from envgen.system.host import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from envgen.image.content import Environment
@@ -54,12 +54,14 @@ class ImageInputs:
         image: its section `image`.
         pair: the platform's locks.
         plan: of what the store lacks.
+        own: the locks of the same environment for this machine, whose Python compiles; None where there are none.
     """
 
     spec: EnvSpec
     image: ImageSpec
     pair: LockPair
     plan: Plan
+    own: LockPair | None = None
 
     @property
     def platform(self) -> Platform:
@@ -86,7 +88,16 @@ def open_images(
     chosen = platforms_of(spec, platforms) if platforms else tuple(p for p in spec.targets if p.is_linux)
     if not chosen or not all(platform.is_linux for platform in chosen):
         raise UserError(f"images are made for Linux, not for {', '.join(platforms or spec.targets)}")
-    return tuple(_open_inputs(context, spec, platform, frozen=frozen) for platform in chosen)
+    found = tuple(_open_inputs(context, spec, platform, frozen=frozen) for platform in chosen)
+    own = _own_locks(context, spec, found)
+    return tuple(replace(one, own=own) for one in found)
+
+
+def _own_locks(context: Context, spec: EnvSpec, found: Iterable[ImageInputs]) -> LockPair | None:
+    """Find the locks for this machine: among those that are read already, or in the project."""
+    host = detect().platform
+    read = {one.platform: one.pair for one in found}
+    return read.get(host) or (find_lock(context, spec, host) if host in spec.targets else None)
 
 
 def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool) -> ImageInputs:
@@ -195,8 +206,7 @@ def compiler(context: Context, inputs: ImageInputs, packages: Collection[LinkPac
 
 def _sibling(context: Context, inputs: ImageInputs, own: LinkPackage) -> LinkPackage:
     """Find this machine's Python of the same version, in the lock of the same environment for this machine."""
-    spec, host = inputs.spec, detect().platform
-    pair = find_lock(context, spec, host) if host in spec.targets else None
+    spec, pair, host = inputs.spec, inputs.own, detect().platform
     for item in items_of(pair.lock, context.names, materials=materials_of(pair.debian)) if pair else ():
         if item.wanted.name == _PYTHON and item.wanted.version == own.record.version and pair:
             prepare(context, plan(context, [item]), pair)

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def cyclonedx(context: Context, inputs: ImageInputs, image: Image) -> Attachment:
-    """Describe the packages of an image, its Debian packages included, from the lock that the image was made from.
+    """Describe the packages of an image, its Debian packages included.
+
+    Args:
+        context: the world.
+        inputs: that the image was made from; its lock is not read again, for the file may have changed since.
+        image: that is described.
 
     Raises:
         NetworkError: the METADATA of a wheel is not known here, and the index cannot be reached.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envgen.errors import EnvgenError
 from envgen.image.entries import Directory, Entry, File, Link, parents
 from envgen.oci.tar_blocks import MTIME
+from envgen.whiteout import is_whiteout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,12 +39,14 @@ def arrange(entries: Iterable[Entry], special: Mapping[str, Directory]) -> list[
             metadata in every layer, since an upper layer's replace a lower one's.
 
     Raises:
-        EnvgenError: a path is there twice, or is a folder and something else.
+        EnvgenError: a path is there twice, is a folder and something else, or means a removal.
     """
     found: dict[str, Entry] = {}
     for entry in entries:
         if entry.path in found:
             raise EnvgenError(f"`{entry.path}` would be twice in one layer")
+        if is_whiteout(entry.path):  # empty folders too, which the plan of layers does not know
+            raise EnvgenError(f"`{entry.path}` would remove a file of a lower layer")
         found[entry.path] = entry
     for above in {name for path in found for name in parents(path)}:
         folder = found.setdefault(above, special.get(above) or Directory(path=above))

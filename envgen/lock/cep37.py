@@ -95,10 +95,12 @@ def _custom(lock: Lock) -> dict[str, str]:
         "virtual-packages": _json(lock.target.virtual_packages()),
         "converter": str(lock.converter),
         **({"names": _json(lock.names)} if lock.names else {}),
+        **{key: _json(value) for key, value in lock.adjustments.by_key().items()},
         **({"exclude-newer": lock.exclude_newer.isoformat()} if lock.exclude_newer else {}),
         **({"asked-extras": _json(lock.asked_extras)} if lock.asked_extras else {}),
         **({"extras": _json(lock.extras)} if lock.extras else {}),
         **({"debian-lock": str(lock.debian)} if lock.debian else {}),
+        **{f"stands-for.{w.project}": _json(w.stands_for) for w in lock.wheels if w.stands_for},
         **{f"recipe.{recipe}": str(digest) for recipe, digest in lock.recipes.items()},
         **{f"recipe-of.{p.name}": p.recipe for p in lock.packages if isinstance(p, BuiltPackage)},
         **{f"content.{p.name}": str(p.content) for p in lock.packages if isinstance(p, BuiltPackage)},
@@ -106,5 +108,5 @@ def _custom(lock: Lock) -> dict[str, str]:
     }
 
 
-def _json(value: Mapping[Any, Any]) -> str:
+def _json(value: Mapping[Any, Any] | Sequence[Any]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -13,6 +13,7 @@ import rattler
 from envgen.errors import LockError
 from envgen.lock.model import Lock, normal
 from envgen.lock.request import asked_extras, request_digest
+from envgen.manifest.adjust import adjustments
 from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Package, Wheel, sort_key
 from envgen.urls import without_secrets
 
@@ -61,6 +62,7 @@ def from_solution(
         python=python.version,
         channels=spec.channels,
         names=dict(spec.names),
+        adjustments=adjustments(spec, solution.target, known),
         exclude_newer=spec.exclude_newer,
         request=request_digest(spec, solution.target),
         asked_extras=asked_extras(spec, solution.target, known),

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from typing import Self
 
-FORMAT = 1
-"""Version of the format that is written; older ones would be read too."""
+FORMAT = 2
+"""Version of the format that is written, the same as that of the lock beside it.
+
+Both formats hold the same keys; each that format 2 adds later is optional.
+"""
+
+_READ = (1, FORMAT)
+"""Formats that are read."""
 
 IMAGE = "image"
 """Stands among the users of a package for the base of the image."""
@@ -163,8 +169,7 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
         LockError: it is none, is damaged, or was written by a newer envgen.
     """
     root = load(text, source=source)
-    if root.get("version").value != FORMAT:
-        root.get("version").fail(f"expected {FORMAT}, got {root.get('version').value!r}: written by another envgen")
+    _check_format(root.get("version"))
     _refuse_unknown(root, _KEYS)
     packages = tuple(_read_package(node) for node in root.get("packages").items())
     _refuse_twice(root.get("packages"), packages)
@@ -176,6 +181,14 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
         recipe_suites=_read_recipes(root.find("recipes")),
         packages=tuple(sorted(packages, key=_sort_key)),
     )
+
+
+def _check_format(node: Field) -> None:
+    if isinstance(node.value, bool) or node.value not in _READ:
+        node.fail(
+            f"format {node.value!r}, written by another envgen: this one reads up to format {FORMAT}",
+            hint="upgrade envgen",
+        )
 
 
 def _read_base(node: Field | None) -> BaseRequest | None:

@@ -7,11 +7,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from envgen.names import parse_conda_name, parse_project_name
+from envgen.names import parse_conda_name, parse_project_name, project_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,6 +124,45 @@ def renamed(text: str) -> dict[str, str]:
 def extras(text: str) -> dict[ProjectName, tuple[str, ...]]:
     """Read extras of projects from JSON."""
     return {parse_project_name(project): _texts(found) for project, found in _mapping(text).items()}
+
+
+def overrides(text: str) -> dict[ProjectName, tuple[str, ...]]:
+    """Read requirements without markers by their project from JSON."""
+    found = extras(text)
+    for project, requirements in found.items():
+        if any(project_name(Requirement(requirement).name) != project for requirement in requirements):
+            raise ValueError(f"expected requirements on `{project}`, got {', '.join(requirements)}")
+    return found
+
+
+def constraints(text: str) -> dict[ProjectName, str]:
+    """Read specifiers of PEP 440 by their project from JSON."""
+    return requires(plain(text))
+
+
+def projects(text: str) -> dict[ProjectName, tuple[ProjectName, ...]]:
+    """Read lists of projects by project from JSON."""
+    return {project: tuple(map(parse_project_name, found)) for project, found in extras(text).items()}
+
+
+def project_list(text: str) -> tuple[ProjectName, ...]:
+    """Read projects from JSON."""
+    return tuple(map(parse_project_name, _texts(json.loads(text))))
+
+
+def substitutes(text: str) -> dict[ProjectName, ProjectName]:
+    """Read projects by project from JSON."""
+    return {parse_project_name(project): parse_project_name(other) for project, other in plain(text).items()}
+
+
+def reasons(text: str) -> dict[ProjectName, str]:
+    """Read reasons by project from JSON."""
+    return {parse_project_name(project): reason for project, reason in plain(text).items()}
+
+
+def plain(text: str) -> dict[str, str]:
+    """Read texts by text from JSON."""
+    return {key: _text(value) for key, value in _mapping(text).items()}
 
 
 def _mapping(text: str) -> dict[str, Any]:

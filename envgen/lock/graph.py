@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envgen.lock.adjusted import remarks
 from envgen.lock.debian_lock import IMAGE
 from envgen.names import CondaName, project_name
 from envgen.packages import BuiltPackage, PackageKind
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from envgen.lock.debian_lock import DebianLock, DebianPackage
     from envgen.lock.model import Lock
-    from envgen.names import NameTable
+    from envgen.names import NameTable, ProjectName
     from envgen.packages import Package
 
 
@@ -83,11 +84,15 @@ class Graph:
         nodes: sorted.
         needs: node -> what it requires, sorted.
         roots: in the spec's order.
+        remarks: normalised name -> what the spec adjusts of that package, in words.
+        stand_ins: project that is not there -> the one that stands for it.
     """
 
     nodes: tuple[Node, ...]
     needs: Mapping[Node, tuple[Need, ...]]
     roots: tuple[Root, ...]
+    remarks: Mapping[ProjectName, tuple[str, ...]] = field(default_factory=dict)
+    stand_ins: Mapping[ProjectName, ProjectName] = field(default_factory=dict)
 
     def inverted(self) -> Mapping[Node, tuple[Need, ...]]:
         """Map each node to who requires it, with the same words."""
@@ -98,8 +103,11 @@ class Graph:
         return {node: tuple(sorted(needs)) for node, needs in found.items()}
 
     def named(self, name: str) -> tuple[Node, ...]:
-        """Find the packages of a name, however it is spelled; a wheel's project and a conda package may share one."""
-        wanted = project_name(name)
+        """Find the packages of a name, however it is spelled; a wheel's project and a conda package may share one.
+
+        A project that another one stands for leads to that.
+        """
+        wanted = self.stand_ins.get(project_name(name), project_name(name))
         return tuple(node for node in self.nodes if project_name(node.name) == wanted)
 
 
@@ -129,7 +137,7 @@ def graph_of(
         debian: the Debian lock beside it.
         listed: recipe -> Debian packages that it lists itself; the others come along with those.
     """
-    builder = _Builder.of(lock, names, debian, listed or {})
+    builder = _Builder.of(lock, names.substituted(lock.stand_ins), debian, listed or {})
     needs = {node_of(package): tuple(sorted(builder.needs(package))) for package in lock.packages}
     found = (builder.root(requirement) for requirement in requirements)
     image = [Root(node=node, words=words, section=IMAGE) for node, words in builder.debs(IMAGE)]
@@ -137,6 +145,8 @@ def graph_of(
         nodes=tuple(sorted({*needs, *map(debian_node, builder.debian)})),
         needs=needs,
         roots=(*(root for root in found if root), *image),
+        remarks={project_name(name): lines for name, lines in remarks(lock).items()},
+        stand_ins=lock.stand_ins,
     )
 
 

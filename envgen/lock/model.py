@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envgen.manifest.adjust import Adjustments
 from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
 from envgen.packages import BuiltPackage, Wheel
 from envgen.platforms import Platform, Target
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 
 FILE_SUFFIX = ".conda-lock.yml"
 
-FORMAT = 1
-"""Version of what envgen writes into `custom_metadata`; a reader refuses newer ones."""
+FORMAT = 2
+"""Version of what envgen writes into `custom_metadata`; a reader takes older ones, and refuses newer ones.
+
+1: as released first. 2: may hold overrides, constraints and exceptions by name, each only where the spec has some. A
+reader of format 1 would leave them out without a word, so the number says that it cannot read them.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class Lock:
         python: full version of the locked Python.
         channels: of the spec, strongest first.
         names: of the spec: project -> conda name.
+        adjustments: what the spec adjusts on this platform: overrides, constraints, exceptions by name.
         exclude_newer: of the spec.
         request: digest of everything in the spec that the solve depends on.
         asked_extras: project -> extras that the spec itself asks for.
@@ -51,6 +57,7 @@ class Lock:
     python: str
     channels: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    adjustments: Adjustments = field(default_factory=Adjustments)
     exclude_newer: dt.datetime | None = None
     request: Sha256
     asked_extras: Mapping[ProjectName, tuple[str, ...]] = field(default_factory=dict)
@@ -77,6 +84,11 @@ class Lock:
     def wheels(self) -> tuple[Wheel, ...]:
         """The wheels among the packages."""
         return tuple(p for p in self.packages if isinstance(p, Wheel))
+
+    @property
+    def stand_ins(self) -> dict[ProjectName, ProjectName]:
+        """Project that others require -> the one that stands for it here."""
+        return {project: wheel.project for wheel in self.wheels for project in wheel.stands_for}
 
     @property
     def built(self) -> tuple[BuiltPackage, ...]:

@@ -11,6 +11,7 @@ from envgen.lock import fields
 from envgen.lock.cep37 import PREFIX, content_hash
 from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
+from envgen.manifest.adjust import Adjustments
 from envgen.manifest.values import environment_name
 from envgen.names import parse_conda_name, parse_project_name
 from envgen.packages import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NEWER = "upgrade envgen"
+
 
 def read_lock(text: str, *, source: str = "lock") -> Lock:
     """Read the text of a lock that envgen wrote.
@@ -45,8 +48,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
     root = load(text, source=source)
     metadata, entries = root.get("metadata"), root.get("package").items()
     custom = _Custom(node=metadata.get("custom_metadata"), values=metadata.get("custom_metadata").texts())
-    if root.get("version").value != 1 or custom.number("format") > FORMAT:
-        root.fail("written by a newer envgen than this")
+    _check_format(root, custom.number("format"))
     platform = _platform(metadata)
     _check_content(metadata, entries, platform)
     packages = tuple(_package(node, platform, custom) for node in entries)
@@ -58,6 +60,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         python=custom.parsed("python", fields.conda_version),
         channels=_channels(metadata),
         names=custom.parsed("names", fields.renamed, "{}"),
+        adjustments=_adjustments(custom),
         exclude_newer=custom.parsed("exclude-newer", fields.moment) if custom.has("exclude-newer") else None,
         request=custom.parsed("request", Sha256.parse),
         asked_extras=custom.parsed("asked-extras", fields.extras, "{}"),
@@ -100,6 +103,13 @@ class _Custom:
         return self.number(key) if self.has(key) else None
 
 
+def _check_format(root: Field, ours: int) -> None:
+    if root.get("version").value != 1:
+        root.fail(f"version {root.get('version').value!r} of the conda-lock format, this envgen reads version 1")
+    if ours > FORMAT:
+        root.fail(f"format {ours}, written by a newer envgen: this one reads up to format {FORMAT}", hint=_NEWER)
+
+
 def _platform(metadata: Field) -> Platform:
     platforms = metadata.get("platforms").items()
     if len(platforms) != 1:
@@ -131,6 +141,18 @@ def _source(metadata: Field) -> str:
 def _channels(metadata: Field) -> tuple[str, ...]:
     urls = (node.get("url").text() for node in metadata.get("channels").items())
     return tuple(url for url in urls if url != LOCAL_CHANNEL)
+
+
+def _adjustments(custom: _Custom) -> Adjustments:
+    return Adjustments(
+        overrides=custom.parsed("overrides", fields.overrides, "{}"),
+        constraints=custom.parsed("constraints", fields.constraints, "{}"),
+        exclude=custom.parsed("exclude", fields.projects, "{}"),
+        substitutes=custom.parsed("substitutes", fields.substitutes, "{}"),
+        conflicts=custom.parsed("conflicts", fields.plain, "{}"),
+        trust_record=custom.parsed("trust-record", fields.reasons, "{}"),
+        allow_older=custom.parsed("allow-older", fields.reasons, "{}"),
+    )
 
 
 def _refuse_twice(node: Field, packages: Iterable[Package]) -> None:
@@ -168,6 +190,7 @@ def _wheel(node: Field, custom: _Custom) -> Wheel:
         sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
         size=custom.size("pip", project),
         requires=_needs(needs, fields.requires),
+        stands_for=custom.parsed(f"stands-for.{project}", fields.project_list, "[]"),
     )
 
 

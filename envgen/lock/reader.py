@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RENEW = "take it back from git, or remove it and run `envgen lock`"
-"""The hint of every complaint: a lock that cannot be read is never quietly made anew."""
+"""The hint of most complaints: a lock that cannot be read is never quietly made anew."""
 
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
@@ -60,9 +60,9 @@ class Field:
     source: str
     path: str
 
-    def fail(self, what: str) -> NoReturn:
+    def fail(self, what: str, *, hint: str = _RENEW) -> NoReturn:
         """Complain about the value."""
-        raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=_RENEW)
+        raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=hint)
 
     def find(self, key: str) -> Field | None:
         """Take the value of a mapping's key, or None where the key is not there."""

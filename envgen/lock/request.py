@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
+from envgen.manifest.adjust import adjusted_requirements, adjustments
 from envgen.metadata import holds
 from envgen.names import ProjectName, project_name
 
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 
 
 def active(spec: EnvSpec, target: Target, python: str | None = None) -> tuple[Requirement, ...]:
-    """List the requirements whose markers hold on a target, for `python` as `Lock.marker_python` has it."""
-    return tuple(requirement for requirement in spec.pypi if holds(requirement, target, python_full=python))
+    """List the requirements that hold on a target, for `python` as `Lock.marker_python` has it.
+
+    Those that the spec overrides stand as its `overrides:` say.
+    """
+    found = adjusted_requirements(spec.pypi, adjustments(spec, target, python))
+    return tuple(requirement for requirement in found if holds(requirement, target, python_full=python))
 
 
 def asked_extras(spec: EnvSpec, target: Target, python: str | None) -> dict[ProjectName, tuple[str, ...]]:
@@ -47,6 +52,7 @@ def _normalised(spec: EnvSpec, target: Target) -> dict[str, Any]:
         "dependencies": sorted(str(rattler.MatchSpec(text)) for text in spec.dependencies),
         "pypi": sorted(_text(requirement) for requirement in active(spec, target)),
         "names": dict(spec.names),
+        **adjustments(spec, target).by_key(),
         "exclude-newer": spec.exclude_newer.isoformat() if spec.exclude_newer else None,
     }
 

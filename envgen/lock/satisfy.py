@@ -13,8 +13,11 @@ import rattler
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.cuda import cuda_major
+from envgen.lock.adjusted import differences
 from envgen.lock.model import Lock, normal
 from envgen.lock.request import active, asked_extras
+from envgen.manifest.adjust import adjustments
 from envgen.manifest.values import match_name
 from envgen.names import CondaName, ProjectName, project_name
 from envgen.packages import Package, Wheel
@@ -62,7 +65,7 @@ def stale(
     target = spec.targets.get(lock.platform)
     if target is None:
         return (f"{lock.platform} is no longer among the spec's platforms",)
-    packages = _Packages.of(lock, names)
+    packages = _Packages.of(lock, names.substituted(lock.stand_ins))
     return (
         *_settings(spec, lock, normal(target)),
         *_inputs(lock, recipe_digests, debian_digest, converter),
@@ -93,14 +96,22 @@ class _Packages:
         return cls(names=names, locked=locked, records=records | _virtual(lock.target))
 
     def wheel(self, project: ProjectName) -> Wheel | None:
-        """Find the wheel of a project."""
+        """Find the wheel of a project, or of what stands for it."""
         found = self.locked.get(self.names.conda_name(project))
-        return found if isinstance(found, Wheel) and found.project == project else None
+        return found if isinstance(found, Wheel) and found.project == self.real(project) else None
+
+    def real(self, project: ProjectName) -> ProjectName:
+        """Return the project that stands for one, or itself."""
+        stand_in = self.names.stand_ins.get(project)
+        return stand_in.project if stand_in else project
 
     def unmet_project(self, project: ProjectName, specifier: str) -> str | None:
         """Say how a wheel's requirement is not met, by a wheel or by the conda package that is the same project."""
         name = self.names.conda_name(project)
+        stand_in = self.names.stand_ins.get(project)
         if wheel := self.wheel(project):
+            if stand_in and not stand_in.same_versions:
+                return None
             fits = SpecifierSet(specifier).contains(Version(wheel.version), prereleases=True)
             return None if fits else f"locked is {wheel.version}"
         return self.unmet_match(name, conda_spec(SpecifierSet(specifier)))
@@ -133,6 +144,7 @@ def _settings(spec: EnvSpec, lock: Lock, target: Target) -> Iterator[str]:
         if spec.names.get(project) != lock.names.get(project):
             was = lock.names.get(project, "not named")
             yield f"`names.{project}` is {spec.names.get(project, 'not there')}, in the lock {was}"
+    yield from differences(adjustments(spec, target, lock.marker_python), lock.adjustments)
     if lock.exclude_newer != spec.exclude_newer:
         yield f"`exclude-newer` is {_moment(spec.exclude_newer)}, the lock was made with {_moment(lock.exclude_newer)}"
 
@@ -158,7 +170,7 @@ def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> It
             yield f"`{requirement}` under `pypi`: no wheel of it is locked"
         elif unmet := packages.unmet_project(project, str(requirement.specifier)):
             yield f"`{requirement}` under `pypi`: {unmet}"
-        yield from _missing_extras(requirement, lock)
+        yield from _missing_extras(requirement, lock, packages.real(project))
     for text in spec.dependencies:
         name = match_name(text)
         rest = str(rattler.MatchSpec(text)).partition(" ")[2]
@@ -168,8 +180,8 @@ def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> It
         yield f"`python` {lock.target.python}: {unmet}"
 
 
-def _missing_extras(requirement: Requirement, lock: Lock) -> Iterator[str]:
-    locked = lock.extras.get(project_name(requirement.name), ())
+def _missing_extras(requirement: Requirement, lock: Lock, project: ProjectName) -> Iterator[str]:
+    locked = lock.extras.get(project, ())
     for extra in sorted(project_name(extra) for extra in requirement.extras):
         if extra not in locked:
             yield f"`{requirement}` under `pypi`: the extra `{extra}` is not locked"
@@ -179,6 +191,7 @@ def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
     """Hold what the packages depend on against the packages."""
     for package in lock.packages:
         if isinstance(package, Wheel):
+            yield from _later_cuda(package, lock.target)
             for project, specifier in package.requires.items():
                 if unmet := packages.unmet_project(project, specifier):
                     yield f"`{package.project}` {package.version} requires `{project}{specifier}`: {unmet}"
@@ -186,6 +199,13 @@ def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
             for name, rest in package.dependencies.items():
                 if unmet := packages.unmet_match(name, rest):
                     yield f"`{package.name}` {package.version} depends on `{f'{name} {rest}'.rstrip()}`: {unmet}"
+
+
+def _later_cuda(wheel: Wheel, target: Target) -> Iterator[str]:
+    """Hold what a wheel needs of the driver against what the machines have, where the spec says it."""
+    needs = cuda_major(wheel.project, Version(wheel.version))
+    if needs and target.cuda and needs > Version(target.cuda).major:
+        yield f"`{wheel.project}` {wheel.version} needs CUDA {needs}, cuda of {target.platform} is {target.cuda}"
 
 
 def _superfluous(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:
@@ -197,6 +217,11 @@ def _superfluous(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages)
             if extra not in asked.get(project, ()):
                 yield f"the extra `{extra}` of `{project}` is locked, but the spec no longer asks for it"
     reached = _reachable(spec, roots, packages)
+    needed = [packages.locked[name] for name in reached]
+    required = roots.union(*(package.requires for package in needed if isinstance(package, Wheel)))
+    for project, other in sorted(lock.stand_ins.items()):
+        if project not in required:
+            yield f"`{other}` stands for `{project}`, but nothing needs that"
     for name, package in packages.locked.items():
         if name not in reached:
             yield f"`{package.name}` {package.version} is locked, but nothing needs it"

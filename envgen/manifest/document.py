@@ -112,6 +112,11 @@ class Value:
         """Whether nothing stands there, as after `channels:` with all of its entries commented out."""
         return bool(self.node.tag == f"{_TAG}null")
 
+    @property
+    def is_list(self) -> bool:
+        """Whether a list stands there."""
+        return isinstance(self.node, yaml.SequenceNode)
+
     def fault(self, what: str, hint: str | None = None) -> None:
         """Write down what is wrong with the value."""
         self.document.add(self.line, what, hint)
@@ -143,25 +148,26 @@ class Value:
             self.fault(f"`{self.key}`: {error}")
         return None
 
-    def items(self) -> tuple[Value, ...]:
-        """Take a list; nothing at all is an empty one."""
-        if isinstance(self.node, yaml.SequenceNode):
+    def items(self, *, hint: str | None = None) -> tuple[Value, ...]:
+        """Take a list; nothing at all is an empty one. `hint` is the shape to write where something else stands."""
+        if self.is_list:
             return tuple(
                 Value(node=node, document=self.document, key=self.key, line=_line(node)) for node in self.node.value
             )
         if not self.is_empty:
-            self._unexpected("a list")
+            self._unexpected("a list", hint)
         return ()
 
-    def fields(self, known: Collection[str] | None = None) -> dict[str, Value]:
+    def fields(self, known: Collection[str] | None = None, *, hint: str | None = None) -> dict[str, Value]:
         """Take a mapping by its keys; nothing at all is an empty one.
 
         Args:
             known: the keys that may stand there; None where any may.
+            hint: the shape to write, where something else than a mapping stands there.
         """
         if not isinstance(self.node, yaml.MappingNode):
             if not self.is_empty:
-                self._unexpected("a mapping")
+                self._unexpected("a mapping", hint)
             return {}
         self._own_keys()
         yaml.constructor.SafeConstructor().flatten_mapping(self.node)  # resolves `<<: *anchor`

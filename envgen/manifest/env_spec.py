@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from envgen.licenses import LicensePolicy
     from envgen.manifest.image_spec import ImageSpec
+    from envgen.names import ProjectName
     from envgen.platforms import Platform, PythonMinor, Target
 
 
@@ -28,6 +29,13 @@ class EnvSpec:
         dependencies: MatchSpecs, from channels and recipes.
         pypi: PEP 508 requirements with markers and extras, from the wheel index.
         names: project -> conda name, on top of the shipped name table.
+        overrides: requirements that stand for every requirement on their projects, whoever has it.
+        constraints: requirements that narrow the versions of their projects, and ask for nothing.
+        exclude: project -> projects that it is taken not to require.
+        substitutes: project -> project that stands for it wherever it is required.
+        conflicts: path or pattern below the prefix -> package that keeps its file there, by either name, as written.
+        trust_record: project -> why its wheel is taken although its RECORD does not fit.
+        allow_older: project -> why a release older than the newest is accepted.
         exclude_newer: ignore whatever was uploaded after this moment (aware, UTC), or None.
         image: what is around the environment in an OCI image, or None where no image is made of it.
         licenses: which licences the project accepts, or None where it does not say.
@@ -42,6 +50,13 @@ class EnvSpec:
     dependencies: tuple[str, ...] = ()
     pypi: tuple[Requirement, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[Requirement, ...] = ()
+    constraints: tuple[Requirement, ...] = ()
+    exclude: Mapping[ProjectName, tuple[ProjectName, ...]] = field(default_factory=dict)
+    substitutes: Mapping[ProjectName, ProjectName] = field(default_factory=dict)
+    conflicts: Mapping[str, str] = field(default_factory=dict)
+    trust_record: Mapping[ProjectName, str] = field(default_factory=dict)
+    allow_older: Mapping[ProjectName, str] = field(default_factory=dict)
     exclude_newer: dt.datetime | None = None
     image: ImageSpec | None = None
     licenses: LicensePolicy | None = None

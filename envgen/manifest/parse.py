@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from envgen.manifest import values
+from envgen.manifest.adjust_parse import parse_conflicts, parse_exclude, parse_reasons, parse_substitutes
 from envgen.manifest.document import BadValueError, Document, Value
 from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.image_parse import parse_image
@@ -19,7 +20,7 @@ from envgen.platforms import Platform, PythonMinor, Target
 from envgen.versions import InexpressibleError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from packaging.requirements import Requirement
 
@@ -31,6 +32,13 @@ SECTIONS = (
     "dependencies",
     "pypi",
     "names",
+    "overrides",
+    "constraints",
+    "exclude",
+    "substitutes",
+    "conflicts",
+    "trust-record",
+    "allow-older",
     "exclude-newer",
     "image",
     "licenses",
@@ -65,8 +73,15 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         targets=targets,
         channels=_channels(sections.get("channels")),
         dependencies=_dependencies(sections.get("dependencies")),
-        pypi=_pypi(sections.get("pypi"), targets.values()),
+        pypi=_requirements(sections.get("pypi"), targets.values()),
         names=_names(sections.get("names")),
+        overrides=_requirements(sections.get("overrides"), targets.values()),
+        constraints=_requirements(sections.get("constraints"), targets.values(), values.constraint),
+        exclude=parse_exclude(sections.get("exclude")),
+        substitutes=parse_substitutes(sections.get("substitutes")),
+        conflicts=parse_conflicts(sections.get("conflicts")),
+        trust_record=parse_reasons(sections.get("trust-record")),
+        allow_older=parse_reasons(sections.get("allow-older")),
         exclude_newer=value.parsed(values.moment) if (value := _given(sections, "exclude-newer")) else None,
         image=parse_image(value) if (value := sections.get("image")) else None,
         licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
@@ -168,12 +183,16 @@ def _dependencies(section: Value | None) -> tuple[str, ...]:
     return tuple(text for _, text in found.values())
 
 
-def _pypi(section: Value | None, targets: Collection[Target]) -> tuple[Requirement, ...]:
+def _requirements(
+    section: Value | None,
+    targets: Collection[Target],
+    parse: Callable[[str], Requirement] = values.requirement,
+) -> tuple[Requirement, ...]:
     """Read the requirements; two on one project are a fault only where both hold on one platform."""
     found: list[Requirement] = []
     first: dict[tuple[Platform, str], int] = {}
     for item in section.items() if section else ():
-        requirement = item.parsed(values.requirement)
+        requirement = item.parsed(parse)
         if requirement is None:
             continue
         found.append(requirement)
@@ -181,7 +200,7 @@ def _pypi(section: Value | None, targets: Collection[Target]) -> tuple[Requireme
         try:
             mine = [(target.platform, name) for target in targets if holds(requirement, target)]
         except InexpressibleError as error:
-            item.fault(f"`pypi`: {error}")
+            item.fault(f"`{item.key}`: {error}")
             continue
         for clash in [key for key in mine if key in first][:1]:
             what = f"`{name}` is required already for {clash[0]}, in line {first[clash]}"

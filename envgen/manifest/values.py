@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.manifest.document import BadValueError
+from envgen.names import project_name
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
 from envgen.suggest import nearest
 from envgen.urls import has_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from envgen.names import ProjectName
 
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NUMBERS = re.compile(r"(\d+)\.(\d+)")
@@ -104,6 +107,17 @@ def requirement(text: str) -> Requirement:
     return found
 
 
+def constraint(text: str) -> Requirement:
+    """Read a PEP 508 requirement that narrows versions and asks for nothing."""
+    found = requirement(text)
+    if found.extras:
+        raise BadValueError(
+            f"a constraint cannot ask for extras: {text!r}",
+            hint="ask for the extra under `pypi`",
+        )
+    return found
+
+
 def match_spec(text: str) -> str:
     """Check a MatchSpec with rattler's own parser, and return it as written."""
     if _CONDA_NAME.fullmatch(text) and not text.startswith("__"):
@@ -154,6 +168,11 @@ def project(text: str) -> str:
     if not _PROJECT.fullmatch(text):
         raise BadValueError(f"not the name of a project: {text!r}")
     return text
+
+
+def project_key(text: str) -> ProjectName:
+    """Read the name of a project in any spelling, and normalise it."""
+    return project_name(project(text))
 
 
 def conda_name(text: str) -> str:

@@ -86,7 +86,7 @@ def _preferences(sides: Sequence[_Side], root: Path) -> LockPair | None:
     lock = merge_locks(base, ours, theirs) if ours and theirs else one
     old, mine, other = (side.read_debian() for side in sides)
     debian = merge_debian_locks(old, mine, other) if mine and other else mine or other
-    return LockPair(path=root / "locks", lock=lock, debian=debian, debian_digest=None)
+    return LockPair(path=root / "locks", text="", lock=lock, debian=debian, debian_digest=None)
 
 
 def _each(commits: Commits) -> tuple[tuple[str, str | None], ...]:

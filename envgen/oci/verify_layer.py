@@ -100,6 +100,8 @@ def _faults(member: tarfile.TarInfo, seen: set[str], tree: Tree) -> Iterator[str
     name = member.name
     if name.startswith("/") or not {"", ".", ".."}.isdisjoint(name.split("/")):
         yield "is no plain path below the root"
+    if any(part.startswith(".wh.") for part in name.split("/")):
+        yield "is a whiteout, which removes a file of a lower layer"
     if name in seen:
         yield "is there twice"
     if not (member.isreg() or member.issym() or member.isdir()):

@@ -29,6 +29,7 @@ class ListedPackage:
         kind: where it comes from.
         sha256: of its file.
         size: bytes of its file; None where that is not known.
+        stands_for: projects that it is installed in place of.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ListedPackage:
     kind: PackageKind
     sha256: Sha256
     size: int | None
+    stands_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,4 +91,5 @@ def _listed(package: Package) -> ListedPackage:
         kind=package.kind,
         sha256=package.sha256,
         size=package.size,
+        stands_for=package.stands_for,
     )

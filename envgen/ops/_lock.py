@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform
     from envgen.project.context import Context
+    from envgen.records import Older
 
 _CLOSE = 3
 """Names that are offered for one that is not locked."""
@@ -64,6 +65,7 @@ class LockOutcome:
         written: whether a file changed.
         first: whether there was no lock before.
         changes: from the old lock to the new one, Debian packages left out; from nothing where there was none.
+        older: what was chosen now and is not the newest, and why.
     """
 
     platform: Platform
@@ -72,6 +74,7 @@ class LockOutcome:
     written: bool
     first: bool
     changes: Delta
+    older: tuple[Older, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +184,7 @@ def _write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved)
         written=bool(written.changed or written.removed),
         first=old is None,
         changes=compare(state_of(old.lock, None) if old else None, state_of(new.lock, None), exact=True),
+        older=new.older,
     )
 
 

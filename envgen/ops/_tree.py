@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envgen.errors import UserError
 from envgen.lock.graph import chains
 from envgen.manifest.select import select
+from envgen.names import project_name
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.project.lock_graph import lock_graph
 from envgen.suggest import nearest
@@ -44,11 +45,13 @@ class Explanation:
         node: the package.
         chains: the shortest way to it from each line of the spec that leads to it.
         required_by: the packages that require it, sorted.
+        adjustments: what the spec says against its requirements, and what it stands for, a line each.
     """
 
     node: Node
     chains: tuple[Chain, ...]
     required_by: tuple[Need, ...]
+    adjustments: tuple[str, ...] = ()
 
 
 def tree(
@@ -102,4 +105,9 @@ def _named(graphs: Mapping[Platform, Graph], name: str) -> dict[Platform, tuple[
 
 
 def _explained(graph: Graph, node: Node) -> Explanation:
-    return Explanation(node=node, chains=chains(graph, node), required_by=graph.inverted().get(node, ()))
+    return Explanation(
+        node=node,
+        chains=chains(graph, node),
+        required_by=graph.inverted().get(node, ()),
+        adjustments=tuple(graph.remarks.get(project_name(node.name), ())),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.create.fit import unfit
@@ -17,6 +17,8 @@ from envgen.names import project_name
 from envgen.prefix import inventory
 from envgen.prefix.conda_meta import record_files
 from envgen.prefix.link import link
+from envgen.prefix.link_plan import plan_links
+from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
 from envgen.prefix.verify import damaged
 from envgen.prepare.packages import link_packages, materials_of, plan
@@ -26,11 +28,13 @@ from envgen.system.host import detect
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from envgen.create.place import Place
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.prefix.changes import PrefixChanges
+    from envgen.prefix.link_plan import LinkPlan
     from envgen.prepare.plan import Plan
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
@@ -45,6 +49,7 @@ class PlannedCreate:
         pair: the lock for this machine's platform.
         prefix: where the environment goes, absolute.
         plan: what is fetched, made, linked and unlinked.
+        links: the plan of the links, where the store has every package already.
         damaged: packages of the environment with files that were changed or are missing, and the faults of each;
             always empty unless it was asked for.
     """
@@ -53,6 +58,7 @@ class PlannedCreate:
     pair: LockPair
     prefix: Path
     plan: Plan
+    links: LinkPlan | None
     damaged: Mapping[str, tuple[str, ...]]
 
 
@@ -81,14 +87,28 @@ def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, ve
         )
     prefix = destination(context, env=spec.name, place=place)
     spoilt = _verify(context, prefix) if verify else {}
+    installed = inventory.read(prefix)
+    conflicts = pair.lock.adjustments.conflicts
     what = plan(
         context,
         items_of(pair.lock, context.names, materials=materials_of(pair.debian)),
-        installed=inventory.read(prefix),
+        installed=installed,
         unfinished=unfinished(prefix) is not None,
+        unsettled=not is_settled(prefix, conflicts),
         reinstall=spoilt.keys(),
     )
-    return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, damaged=spoilt)
+    links = None
+    if (what.changes or what.unsettled) and not what.prepare:
+        links = plan_links(
+            link_packages(context, what.items, pair),
+            installed,
+            platform=pair.lock.platform,
+            conflicts=conflicts,
+            reinstall=spoilt.keys(),
+            decide_again=what.unsettled,
+        )
+        what = what.with_changes(links.changes)
+    return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, links=links, damaged=spoilt)
 
 
 def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
@@ -97,39 +117,68 @@ def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
         return damaged(prefix, advance=bar.advance)
 
 
-def carry_out(context: Context, prepared: PlannedCreate, *, compile_now: bool = False) -> None:
+def carry_out(
+    context: Context,
+    prepared: PlannedCreate,
+    *,
+    compile_now: bool = False,
+    show: Callable[[PlannedCreate], object] | None = None,
+) -> PlannedCreate:
     """Do what was planned; compile Python files at once if asked to, also where nothing else is to do.
 
     Interrupted at any point, the next run finishes the job; two at once on one prefix wait for each other.
+
+    Args:
+        context: the world.
+        prepared: from `prepare`.
+        compile_now: whether to compile Python files.
+        show: told the final plan before anything is linked, where it is another one than prepared: because packages
+            had to be fetched, or because another process has changed the environment in the meantime.
+
+    Returns:
+        What was carried out.
 
     Raises:
         GoneError: a locked artifact is no longer offered; `envgen lock` is the remedy.
         NetworkError, IntegrityError: as sources, builders and the linker say.
     """
-    if prepared.plan:
-        _change(context, prepared)
+    done = _change(context, prepared, show or (lambda _final: None)) if prepared.plan else prepared
     if compile_now:
         _compile(prepared)
+    return done
 
 
-def _change(context: Context, prepared: PlannedCreate) -> None:
+def _change(context: Context, prepared: PlannedCreate, show: Callable[[PlannedCreate], object]) -> PlannedCreate:
+    def tell(changes: PrefixChanges) -> None:
+        final = _with_changes(prepared, changes)
+        if final != prepared:
+            show(final)
+
     with context.store.in_use():
         if prepared.plan.prepare:
             # sources and builders take half a second to import, more than linking a small environment
             from envgen.prepare.preparer import prepare  # noqa: PLC0415
 
             prepare(context, prepared.plan, prepared.pair)
-        link(
+        done = link(
             link_packages(context, prepared.plan.items, prepared.pair),
             prepared.prefix,
             store=context.store,
             platform=prepared.pair.lock.platform,
             requested=_requested(prepared, context),
+            conflicts=prepared.pair.lock.adjustments.conflicts,
             reinstall=prepared.damaged.keys(),
+            plan=prepared.links,
+            tell=tell,
             reporter=context.reporter,
         )
     if conda_settings(context).register:
         register(prepared.prefix, home=context.home, reporter=context.reporter)
+    return _with_changes(prepared, done.changes)
+
+
+def _with_changes(prepared: PlannedCreate, changes: PrefixChanges) -> PlannedCreate:
+    return replace(prepared, plan=prepared.plan.with_changes(changes))
 
 
 def _compile(prepared: PlannedCreate) -> None:
@@ -143,7 +192,7 @@ def _compile(prepared: PlannedCreate) -> None:
 def _requested(prepared: PlannedCreate, context: Context) -> dict[str, str]:
     """Say of the packages that the spec names which words name them."""
     spec, lock = prepared.spec, prepared.pair.lock
-    names = context.names.overridden(spec.names)
+    names = context.names.overridden(spec.names).substituted(lock.stand_ins)
     found = {match_name(text): text for text in spec.dependencies}
     found |= {
         str(names.conda_name(project_name(requirement.name))): str(requirement)

@@ -38,11 +38,14 @@ class PrefixChanges:
         link: names that come, anew or changed.
         unlink: packages that go, for good or to come back changed.
         unchanged: packages that stay as they are.
+        relink: names in `link` of installed packages that stay the same, and whose paths change owner or place. None
+            in what `compare` returns, which knows no paths.
     """
 
     link: tuple[CondaName, ...]
     unlink: tuple[InstalledPackage, ...]
     unchanged: tuple[InstalledPackage, ...]
+    relink: tuple[CondaName, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.link or self.unlink)
@@ -72,20 +75,29 @@ def compare(
 
 
 def with_paths(changes: PrefixChanges, paths: Mapping[str, frozenset[str]]) -> PrefixChanges:
-    """Take out of the unchanged packages those whose own paths differ now.
+    """Take out of the unchanged packages those that have to be linked again because of their paths.
 
     A package gets a path when the other package that owned it goes, and loses one to a package that comes earlier in
-    the order of names; a `noarch: python` package moves with the Python it is for.
+    the order of names; a `noarch: python` package moves with the Python it is for. Where another tool has linked a
+    package over files of one that stays, those files go with it.
 
     Args:
         changes: from `compare`.
         paths: name -> paths that each wanted package shall own.
     """
     moved = {have.name for have in changes.unchanged if frozenset(have.files) != paths[have.name]}
+    going = {path for have in _unlinked(changes, moved) for path in have.files}
+    moved |= {have.name for have in changes.unchanged if not going.isdisjoint(have.files)}
+    relink = tuple(sorted(map(CondaName, moved)))
     return PrefixChanges(
-        link=tuple(sorted({*changes.link, *map(CondaName, moved)})),
-        unlink=tuple(
-            sorted((*changes.unlink, *(h for h in changes.unchanged if h.name in moved)), key=lambda h: h.name)
-        ),
+        link=tuple(sorted({*changes.link, *relink})),
+        unlink=_unlinked(changes, moved),
         unchanged=tuple(have for have in changes.unchanged if have.name not in moved),
+        relink=relink,
     )
+
+
+def _unlinked(changes: PrefixChanges, moved: Collection[str]) -> tuple[InstalledPackage, ...]:
+    """List the packages to unlink where some of the unchanged ones are, too; sorted by name."""
+    more = (have for have in changes.unchanged if have.name in moved)
+    return tuple(sorted((*changes.unlink, *more), key=lambda have: have.name))

@@ -2,7 +2,13 @@
 
 Two packages with one file is where installers differ from run to run: the last one linked wins. Here the same bytes
 at the same path belong to the first package by name, and the others are linked without that path (every
-`nvidia-*-cu12` wheel brings an empty `nvidia/__init__.py`). Different bytes are an error that names both packages.
+`nvidia-*-cu12` wheel brings an empty `nvidia/__init__.py`). Of different bytes, in this order:
+
+1. the spec's `conflicts` say which package keeps its file;
+2. among packages of channels the last in the order of linking keeps it, which is rattler's rule: the one that depends
+   on the others, or else the first by name;
+3. files that no import needs belong to the first package by name (see `STRAY`);
+4. anything else is an error that names both packages and the way out.
 
 A wheel's `RECORD` still lists a path that its package lost; nothing reads it in an environment whose packages conda
 tools manage, except `pip uninstall`, which would then remove the owner's file.
@@ -12,13 +18,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from envgen.errors import ArtifactError
+from envgen.names import project_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 STRAY = re.compile(r"site-packages/(?:(?:tests?|docs?|examples?|benchmarks?|scripts?)/.+|[A-Z]+(?:\.(?:md|rst|txt))?)$")
 """Files that wheels put into site-packages by accident of packaging, and that no import of the project needs.
@@ -28,6 +36,10 @@ to the first package by name whatever their bytes, and the linker says so.
 """
 
 
+_SHOWN = 20
+"""Faults that are told one by one: packages that hold a library each clash in hundreds of files."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One path that a package brings.
@@ -35,19 +47,57 @@ class Claim:
     Attributes:
         path: where it will stand, relative to the prefix, with forward slashes.
         content: equal for two claims exactly when linking them gives the same thing: a digest of the bytes with the
-            placeholder that stands in them, or a link's target.
+            placeholder that stands in them, or a link's target. None where it is not known, and taken for equal.
     """
 
     path: str
-    content: str
+    content: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """All paths of one package."""
+    """All paths of one package.
+
+    Attributes:
+        package: its conda name.
+        claims: its paths.
+        project: its name on the wheel index, where it comes from there.
+        channel: whether it comes from a conda channel.
+    """
 
     package: str
     claims: Sequence[Claim]
+    project: str | None = None
+    channel: bool = False
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether a name of the spec means this package."""
+        wanted = project_name(name)
+        return wanted in {project_name(own) for own in (self.package, self.project) if own}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClobberRules:
+    """What decides about different bytes.
+
+    Attributes:
+        fold_case: whether the target's file system takes `A` and `a` for one name (macOS, Windows).
+        conflicts: path or pattern -> package that keeps its file, as the spec has it.
+        order: returns names of packages in rattler's order of linking; asked for only where it matters.
+    """
+
+    fold_case: bool
+    conflicts: Mapping[str, str] = field(default_factory=dict)
+    order: Callable[[], Sequence[str]] = tuple
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Whose file stays at a path, and who brings another one."""
+
+    path: str
+    owner: str
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,48 +107,134 @@ class Ownership:
     Attributes:
         lost: package -> paths of it that another package owns.
         stray: paths that were given to one of several packages although their bytes differ (see `STRAY`).
+        clobbered: paths that packages of channels bring with different bytes.
+        unused: entries of `conflicts` that decided nothing.
     """
 
     lost: Mapping[str, frozenset[str]]
     stray: tuple[str, ...]
+    clobbered: tuple[Kept, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
-def decide(packages: Iterable[Claims], *, fold_case: bool) -> Ownership:
+def decide(packages: Iterable[Claims], rules: ClobberRules) -> Ownership:
     """Give each path to one package.
 
     Args:
         packages: no two of one name; their order does not matter.
-        fold_case: whether the target's file system takes `A` and `a` for one name (macOS, Windows).
+        rules: what decides about different bytes.
 
     Raises:
-        ArtifactError: different bytes for one path, a file where another package needs a folder, or two spellings
-            of one path where case does not count.
+        ArtifactError: different bytes for one path that no rule gives to one package, a file where another package
+            needs a folder, or two spellings of one path where case does not count.
     """
-    ordered = sorted(packages, key=lambda claims: claims.package)
-    claimed = _claimed(ordered)
-    faults = [*_file_and_folder(claimed), *(_spellings(claimed) if fold_case else ())]
-    lost: dict[str, set[str]] = defaultdict(set)
-    stray = []
-    for path, claimants in claimed.items():
-        if len(claimants) == 1:
-            continue
-        if len({content for _package, content in claimants}) > 1:
-            if not STRAY.search(path):
-                faults.append(_difference(path, claimants))
-                continue
-            stray.append(path)
-        for package, _content in claimants[1:]:
-            lost[package].add(path)
-    if faults:
-        raise ArtifactError(
-            "\n".join(sorted(faults)),
-            hint="these packages cannot be in one environment: leave one out, or pin versions that do not clash",
+    decision = _Decision(sorted(packages, key=lambda claims: claims.package), rules)
+    if decision.faults:
+        shown = sorted(decision.faults)
+        more = [f"and {len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
+        raise ArtifactError("\n".join([*shown[:_SHOWN], *more]), hint=_way_out(decision))
+    return decision.ownership()
+
+
+def unused_conflict(key: str) -> str:
+    """Say of an entry of `conflicts` that it decides nothing."""
+    return f"`conflicts.{key}`: no two packages bring different files there, so that it has no effect"
+
+
+_Claimed = dict[str, list[tuple[Claims, str | None]]]
+"""path -> package and content of each that brings it, in the order of the packages."""
+
+
+class _Decision:
+    """A decision in the making; `faults` is what stands against it, in words, and `open` the paths it is about."""
+
+    def __init__(self, packages: Sequence[Claims], rules: ClobberRules) -> None:
+        self.packages = packages
+        self.rules = rules
+        self.open: list[str] = []
+        self._lost: dict[str, set[str]] = defaultdict(set)
+        self._stray: list[str] = []
+        self._clobbered: list[Kept] = []
+        self._unused = dict.fromkeys(rules.conflicts)
+        self._ranks: Mapping[str, int] | None = None
+        self.claimed = _claimed(packages)
+        self.faults = [*_file_and_folder(self.claimed), *(_spellings(self.claimed) if rules.fold_case else ())]
+        for path, claimants in self.claimed.items():
+            if len(claimants) > 1:
+                self._settle(path, claimants)
+
+    def ownership(self) -> Ownership:
+        return Ownership(
+            lost={name: frozenset(paths) for name, paths in self._lost.items()},
+            stray=tuple(sorted(self._stray)),
+            clobbered=tuple(sorted(self._clobbered, key=lambda kept: kept.path)),
+            unused=tuple(self._unused),
         )
-    return Ownership(lost={name: frozenset(paths) for name, paths in lost.items()}, stray=tuple(sorted(stray)))
+
+    def _settle(self, path: str, claimants: list[tuple[Claims, str | None]]) -> None:
+        owner = claimants[0][0]
+        if len({content for _claims, content in claimants if content is not None}) > 1:
+            found = self._owner(path, [claims for claims, _content in claimants])
+            if found is None:
+                self.open.append(path)
+                self.faults.append(_difference(path, claimants))
+                return
+            owner = found
+        for claims, _content in claimants:
+            if claims is not owner:
+                self._lost[claims.package].add(path)
+
+    def _owner(self, path: str, claimants: list[Claims]) -> Claims | None:
+        """Choose among packages whose bytes differ; None where no rule does."""
+        if named := self._named(path, claimants):
+            return named
+        if all(claims.channel for claims in claimants):
+            last = max(claimants, key=lambda claims: self._rank(claims.package))
+            others = tuple(claims.package for claims in claimants if claims is not last)
+            self._clobbered.append(Kept(path=path, owner=last.package, others=others))
+            return last
+        if STRAY.search(path):
+            self._stray.append(path)
+            return claimants[0]
+        return None
+
+    def _named(self, path: str, claimants: list[Claims]) -> Claims | None:
+        """Choose by `conflicts`: an entry with the path itself counts before patterns, which count in their order."""
+        conflicts = self.rules.conflicts
+        keys = [path] if path in conflicts else []
+        for key in [*keys, *(key for key in conflicts if key != path and fnmatchcase(path, key))]:
+            if named := next((claims for claims in claimants if claims.is_called(conflicts[key])), None):
+                self._unused.pop(key, None)
+                return named
+        return None
+
+    def _rank(self, package: str) -> int:
+        if self._ranks is None:
+            self._ranks = {name: place for place, name in enumerate(self.rules.order())}
+        return self._ranks.get(package, -1)
 
 
-_Claimed = dict[str, list[tuple[str, str]]]
-"""path -> (package, content) of each that brings it, in the order of the packages."""
+def _way_out(decision: _Decision) -> str:
+    """Say what can be written into the spec; offered only if it settles everything."""
+    proposed = dict(_proposals(decision))
+    rules = decision.rules
+    tried = ClobberRules(fold_case=rules.fold_case, conflicts={**rules.conflicts, **proposed}, order=rules.order)
+    if decision.open and not _Decision(decision.packages, tried).faults:
+        lines = ", ".join(f"{_quoted(path)}: {package}" for path, package in proposed.items())
+        return f"`conflicts: {{{lines}}}` in the spec keeps the files of that package"
+    return "these packages cannot be in one environment: leave one out, or pin versions that do not clash"
+
+
+def _proposals(decision: _Decision) -> Iterator[tuple[str, str]]:
+    """Name for each path one package that may keep it, or for many paths those folders that hold them."""
+    few = len(decision.open) <= 3  # noqa: PLR2004  what one reads in a line
+    for path in sorted(decision.open):
+        first = decision.claimed[path][0][0]
+        yield path if few else f"{path.rpartition('/')[0]}/*".lstrip("/"), first.project or first.package
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"'
 
 
 def _claimed(packages: Iterable[Claims]) -> _Claimed:
@@ -106,16 +242,17 @@ def _claimed(packages: Iterable[Claims]) -> _Claimed:
     for claims in packages:
         for claim in claims.claims:
             claimants = found.setdefault(claim.path, [])
-            if claimants and claimants[-1][0] == claims.package:
+            if claimants and claimants[-1][0] is claims:
                 raise ArtifactError(f"package `{claims.package}` lists the path `{claim.path}` twice")
-            claimants.append((claims.package, claim.content))
+            claimants.append((claims, claim.content))
     return found
 
 
-def _difference(path: str, claimants: list[tuple[str, str]]) -> str:
-    (owner, content), *others = claimants
+def _difference(path: str, claimants: list[tuple[Claims, str | None]]) -> str:
+    (owner, content), *others = [claimant for claimant in claimants if claimant[1] is not None]
     other, second = next(claimant for claimant in others if claimant[1] != content)
-    return f"packages `{owner}` and `{other}` both bring `{path}`, with different bytes: {content} and {second}"
+    names = f"packages `{owner.package}` and `{other.package}`"
+    return f"{names} both bring `{path}`, with different bytes: {content} and {second}"
 
 
 def _file_and_folder(claimed: _Claimed) -> Iterable[str]:
@@ -128,8 +265,8 @@ def _file_and_folder(claimed: _Claimed) -> Iterable[str]:
     for path in claimed.keys() & folders.keys():
         below = folders[path]
         yield (
-            f"package `{claimed[path][0][0]}` brings `{path}` as a file, "
-            f"package `{claimed[below][0][0]}` needs it as a folder for `{below}`"
+            f"package `{claimed[path][0][0].package}` brings `{path}` as a file, "
+            f"package `{claimed[below][0][0].package}` needs it as a folder for `{below}`"
         )
 
 
@@ -139,6 +276,6 @@ def _spellings(claimed: _Claimed) -> Iterable[str]:
         first = seen.setdefault(path.casefold(), path)
         if first != path:
             yield (
-                f"packages `{claimed[first][0][0]}` and `{claimed[path][0][0]}` bring `{first}` and `{path}`, "
-                "one name on a file system that ignores case"
+                f"packages `{claimed[first][0][0].package}` and `{claimed[path][0][0].package}` bring `{first}` and "
+                f"`{path}`, one name on a file system that ignores case"
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envgen.errors import ArtifactError
+from envgen.packages import ChannelArchive, Wheel
 from envgen.platforms import Platform
 from envgen.prefix.clobber import Claim, Claims
 
@@ -69,7 +70,13 @@ class Contents:
 
     def claims(self) -> Claims:
         """Say what the package brings, for the decision of who owns what."""
-        return Claims(package=self.package.record.name, claims=[item.claim for item in self.items])
+        record = self.package.record
+        return Claims(
+            package=record.name,
+            claims=[item.claim for item in self.items],
+            project=record.origin.project if isinstance(record.origin, Wheel) else None,
+            channel=isinstance(record.origin, ChannelArchive),
+        )
 
 
 ENTRY_POINT = "entry_point:"

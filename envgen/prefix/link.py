@@ -16,23 +16,28 @@ from typing import TYPE_CHECKING
 from envgen.errors import EnvgenError, UserError
 from envgen.events import NullReporter
 from envgen.prefix import inventory
-from envgen.prefix.changes import PrefixChanges, Wanted, compare, with_paths
-from envgen.prefix.clobber import Ownership, decide
+from envgen.prefix.clobber import unused_conflict
 from envgen.prefix.conda_meta import META, normalise, record_path, tell_request
-from envgen.prefix.contents import Contents, LinkPackage, python_layout, read_contents
 from envgen.prefix.installer import install
+from envgen.prefix.link_plan import plan_links
 from envgen.prefix.provenance import provenance
 from envgen.prefix.removal import remove_paths
+from envgen.prefix.settled import is_settled, settle
 from envgen.prefix.transaction import LOCK, Touched, clean_up, transaction, unfinished
 from envgen.prefix.view import build_view
 from envgen.system.fs import explained, file_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envgen.events import Reporter
     from envgen.platforms import Platform
+    from envgen.prefix.changes import PrefixChanges
+    from envgen.prefix.clobber import Kept, Ownership
+    from envgen.prefix.contents import Contents, LinkPackage
+    from envgen.prefix.inventory import InstalledPackage
+    from envgen.prefix.link_plan import LinkPlan
     from envgen.system.store import Store
 
 _PATIENCE = 3600.0
@@ -51,12 +56,14 @@ class LinkResult:
         unlinked: packages that went, for good or to come back changed.
         unchanged: how many stayed.
         recovered: whether the leftovers of an interrupted run were cleared first.
+        changes: the same, by package.
     """
 
     linked: tuple[str, ...]
     unlinked: tuple[str, ...]
     unchanged: int
     recovered: bool
+    changes: PrefixChanges
 
 
 def link(
@@ -66,9 +73,12 @@ def link(
     store: Store,
     platform: Platform,
     requested: Mapping[str, str] | None = None,
+    conflicts: Mapping[str, str] | None = None,
     alternative_prefix: str | None = None,
     only: Collection[str] | None = None,
     reinstall: Collection[str] = frozenset(),
+    plan: LinkPlan | None = None,
+    tell: Callable[[PrefixChanges], object] | None = None,
     reporter: Reporter | None = None,
 ) -> LinkResult:
     """Make a prefix hold exactly these packages, and whatever else no package ever owned.
@@ -81,11 +91,15 @@ def link(
         store: where views are made.
         platform: of the environment, which need not be this machine's.
         requested: name -> what the spec asked for, in its words.
+        conflicts: path or pattern -> package that keeps its file where several bring one, as the spec has it.
         alternative_prefix: where the environment will live, if elsewhere: written into files instead of `prefix`,
             and the records then do not name the store.
         only: names of packages to link into an empty prefix; the others just take part in who owns what. None
             links them all.
         reinstall: names of packages to link anew though they are installed, for their files are damaged.
+        plan: made for these packages before, by `plan_links`; another one is made where the prefix holds something
+            else by now, or without.
+        tell: told what will be changed before anything is, while nobody else may change the prefix.
         reporter: gets a bar of packages, and a warning about files that were in the way.
 
     Raises:
@@ -99,9 +113,12 @@ def link(
         store=store,
         platform=platform,
         requested=requested or {},
+        conflicts=conflicts or {},
         alternative_prefix=alternative_prefix,
         only=frozenset(package.record.name for package in packages) if only is None else frozenset(only),
         reinstall=frozenset(reinstall),
+        plan=plan,
+        tell=tell or (lambda _changes: None),
         reporter=reporter or NullReporter(),
     )
     _refuse_twice(job.packages)
@@ -118,9 +135,12 @@ class _LinkJob:
     store: Store
     platform: Platform
     requested: Mapping[str, str]
+    conflicts: Mapping[str, str]
     alternative_prefix: str | None
     only: frozenset[str]
     reinstall: frozenset[str]
+    plan: LinkPlan | None
+    tell: Callable[[PrefixChanges], object]
     reporter: Reporter
 
 
@@ -142,11 +162,6 @@ def _refuse_twice(packages: Iterable[LinkPackage]) -> None:
         raise EnvgenError(f"more than one package named {', '.join(twice)}")
 
 
-def _wanted(package: LinkPackage) -> Wanted:
-    record = package.record
-    return Wanted(name=record.name, version=record.version, build=record.build, key=package.key)
-
-
 def _named(packages: Iterable[LinkPackage], names: Collection[str]) -> list[LinkPackage]:
     return [package for package in packages if package.record.name in names]
 
@@ -155,51 +170,76 @@ def _settle(job: _LinkJob) -> LinkResult:
     """Clear what an interrupted run left, then change what differs; nobody else may be at the prefix."""
     left, installed = unfinished(job.prefix), inventory.read(job.prefix)
     if left:
-        clean_up(job.prefix, left, kept={path for have in installed for path in have.files})
-    changes = compare(map(_wanted, job.packages), installed, reinstall=job.reinstall)
-    if changes:
-        changes = _change(job, changes)
-    _tell_requests(job, changes)
+        clean_up(job.prefix, left)
+    unsettled = not is_settled(job.prefix, job.conflicts)
+    plan = _plan(job, installed, decide_again=unsettled)
+    if plan.changes:
+        _change(job, plan)
+    if plan.changes or unsettled:
+        settle(job.prefix, job.conflicts)
+    _tell_requests(job, plan.changes)
+    changes = plan.changes
     return LinkResult(
         linked=tuple(p.record.dist for p in _named(job.packages, changes.link)),
         unlinked=tuple(have.dist for have in changes.unlink),
         unchanged=len(changes.unchanged),
         recovered=left is not None,
+        changes=changes,
     )
 
 
-def _change(job: _LinkJob, changes: PrefixChanges) -> PrefixChanges:
-    python = python_layout(job.packages, job.platform)
-    contents = [read_contents(package, python) for package in job.packages]
-    ownership = _decide(job, contents)
-    paths = {str(content.package.record.name): _owned(content, ownership) for content in contents}
-    changes = with_paths(changes, paths)
-    changes = replace(changes, link=tuple(name for name in changes.link if name in job.only))
-    coming = [content for content in contents if content.package.record.name in changes.link]
+def _plan(job: _LinkJob, installed: tuple[InstalledPackage, ...], *, decide_again: bool) -> LinkPlan:
+    """Take the plan that was made before if it is for what is installed, else make it; tell the changes."""
+    plan = job.plan
+    if plan is None or plan.installed != installed:
+        plan = plan_links(
+            job.packages,
+            installed,
+            platform=job.platform,
+            conflicts=job.conflicts,
+            reinstall=job.reinstall,
+            decide_again=decide_again,
+        )
+    link = tuple(name for name in plan.changes.link if name in job.only)
+    plan = replace(plan, changes=replace(plan.changes, link=link))
+    job.tell(plan.changes)
+    return plan
+
+
+def _change(job: _LinkJob, plan: LinkPlan) -> None:
+    changes = plan.changes
+    _tell_ownership(job, plan.ownership)
+    coming = [content for content in plan.contents if content.package.record.name in changes.link]
     going = frozenset(path for have in changes.unlink for path in have.files)
-    arriving = frozenset[str]().union(*(paths[name] for name in changes.link))
+    arriving = frozenset[str]().union(*(plan.paths[name] for name in changes.link))
     _look_out_for_strangers(job, arriving - going)
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
     with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
         _unlink(job.prefix, changes, going)
         staying = {have.name for have in changes.unchanged} | ({str(p.record.name) for p in job.packages} - job.only)
-        _link(job, coming, ownership, staying=staying)
-    return changes
+        _link(job, coming, plan.ownership, staying=staying)
 
 
-def _decide(job: _LinkJob, contents: Iterable[Contents]) -> Ownership:
-    ownership = decide((content.claims() for content in contents), fold_case=not job.platform.is_linux)
-    if ownership.stray:
+def _tell_ownership(job: _LinkJob, ownership: Ownership) -> None:
+    if stray := ownership.stray:
         job.reporter.note(
-            f"{len(ownership.stray)} files that several packages bring, with different bytes, are those of the first "
-            f"by name, such as `{ownership.stray[0]}`"
+            f"{len(stray)} files conflict; kept those of the alphabetically first package, such as `{stray[0]}`"
         )
-    return ownership
+    for text in _clobbers(ownership.clobbered):
+        job.reporter.note(text)
+    for key in ownership.unused:
+        job.reporter.note(unused_conflict(key))
 
 
-def _owned(content: Contents, ownership: Ownership) -> frozenset[str]:
-    lost = ownership.lost.get(content.package.record.name, frozenset())
-    return frozenset(item.claim.path for item in content.items) - lost
+def _clobbers(clobbered: Sequence[Kept]) -> Iterator[str]:
+    """Say of each two packages of channels whose files stayed, in one line."""
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for kept in clobbered:
+        for other in kept.others:
+            pairs.setdefault((kept.owner, other), []).append(kept.path)
+    for (owner, other), paths in sorted(pairs.items()):
+        more = f" and at {len(paths) - 1} more" if len(paths) > 1 else ""
+        yield f"kept `{owner}`'s file, `{other}` ships another one at `{paths[0]}`{more}"
 
 
 def _look_out_for_strangers(job: _LinkJob, arriving: Collection[str]) -> None:

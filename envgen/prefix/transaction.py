@@ -3,8 +3,8 @@
 `rattler.install` writes a package's record after its files. Killed between, it leaves files that no record names; a
 later change would overwrite or keep them. So the paths that a change will touch are written down before anything
 moves: `conda-meta/.envgen-unfinished`, whose name no conda tool reads. It goes when all is done. Where it is found,
-every path in it that no other package owns is removed, with the records of the packages in question; then the change
-is made again from the packages in the store.
+every path in it is removed, with the records of the packages in question; then the change is made again from the
+packages in the store. No path in it belongs to a package that was to stay: `with_paths` links such a one again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING
 from envgen.errors import IntegrityError
 from envgen.prefix.conda_meta import META, record_path
 from envgen.prefix.removal import remove_paths
+from envgen.prefix.settled import CONFLICTS
 from envgen.system.fs import atomic_write, remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 UNFINISHED = ".envgen-unfinished"
 LOCK = ".envgen-lock"
-PRIVATE = frozenset({f"{META}/{UNFINISHED}", f"{META}/{LOCK}"})
+PRIVATE = frozenset({f"{META}/{UNFINISHED}", f"{META}/{LOCK}", f"{META}/{CONFLICTS}"})
 """Files of a prefix that are envgen's own business: they belong to no package and not into an image."""
 
 _FORMAT = 1
@@ -70,15 +71,14 @@ def unfinished(prefix: Path) -> Touched | None:
     return _parse(raw, mark)
 
 
-def clean_up(prefix: Path, touched: Touched, *, kept: Collection[str]) -> None:
+def clean_up(prefix: Path, touched: Touched) -> None:
     """Remove what an interrupted change left; nobody else must be changing the prefix.
 
     Args:
         prefix: the environment.
         touched: from `unfinished`.
-        kept: paths of the packages that were not being changed.
     """
-    remove_paths(prefix, (path for path in touched.paths if path not in kept))
+    remove_paths(prefix, touched.paths)
     for record in touched.records:
         record_path(prefix, record).unlink(missing_ok=True)
     for pattern in _PROBES:

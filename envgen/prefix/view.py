@@ -8,6 +8,7 @@ tried with py-rattler 0.28 and `tests/unit/prefix/test_view.py` holds it.
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 from envgen.packages import Wheel
@@ -50,7 +51,9 @@ def _archive_digest(package: LinkPackage) -> bytes:
 def _trimmed(entry: Path, package: LinkPackage, lost: frozenset[str]) -> None:
     """Link the package's top-level names into a real folder, with an `info/` that does not list the lost paths."""
     entry.mkdir()
-    _link_all(package.directory, entry, but="info")
+    for path in package.directory.iterdir():
+        if path.name != "info":
+            _show(path, entry / path.name)
     info = entry / "info"
     info.mkdir()
     _link_all(package.directory / "info", info)
@@ -60,10 +63,29 @@ def _trimmed(entry: Path, package: LinkPackage, lost: frozenset[str]) -> None:
         _replace(info / "link.json", without_entry_points(read_link(package), commands))
 
 
-def _link_all(source: Path, target: Path, *, but: str | None = None) -> None:
+def _show(path: Path, there: Path) -> None:
+    """Make a top-level name of a package appear in a view: rattler follows links to folders, and links links to files.
+
+    A symbolic link to a file would come into the prefix as it is, and lead into the store.
+    """
+    if path.is_symlink():
+        there.symlink_to(path.readlink())
+    elif path.is_dir():
+        there.symlink_to(path, target_is_directory=True)
+    else:
+        _same_file(path, there)
+
+
+def _same_file(path: Path, there: Path) -> None:
+    try:
+        there.hardlink_to(path)
+    except OSError:  # a file system without hard links, or with too many to this file: rattler copies there as well
+        shutil.copy2(path, there)
+
+
+def _link_all(source: Path, target: Path) -> None:
     for path in source.iterdir():
-        if path.name != but:
-            (target / path.name).symlink_to(path, target_is_directory=path.is_dir())
+        (target / path.name).symlink_to(path, target_is_directory=path.is_dir())
 
 
 def _replace(path: Path, document: object) -> None:

@@ -37,6 +37,7 @@ def plan(
     *,
     installed: Iterable[InstalledPackage] = (),
     unfinished: bool = False,
+    unsettled: bool = False,
     reinstall: Collection[str] = frozenset(),
 ) -> Plan:
     """Compare a lock with the store and a prefix, none by default; see `make_plan`.
@@ -58,6 +59,7 @@ def plan(
         has_package=has_package,
         installed=installed,
         unfinished=unfinished,
+        unsettled=unsettled,
         reinstall=reinstall,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,9 @@ class Plan:
         prepare: packages that the store lacks, to be extracted, converted or built.
         changes: what comes into the prefix, goes from it and stays.
         unfinished: whether an interrupted run left something to clean up in the prefix.
+        unsettled: whether who owns what is to be decided again, for the spec's `conflicts` have changed.
+        relinks_known: whether `changes` has the packages that stay the same and are linked again because of their
+            paths, which only packages in the store tell.
     """
 
     items: tuple[Item, ...]
@@ -78,6 +81,8 @@ class Plan:
     prepare: tuple[Item, ...]
     changes: PrefixChanges
     unfinished: bool = False
+    unsettled: bool = False
+    relinks_known: bool = True
 
     @property
     def fetch_size(self) -> int:
@@ -90,7 +95,11 @@ class Plan:
         return all(artifact.size is not None for artifact in self.fetch)
 
     def __bool__(self) -> bool:
-        return bool(self.changes) or self.unfinished
+        return bool(self.changes) or self.unfinished or self.unsettled
+
+    def with_changes(self, changes: PrefixChanges) -> Plan:
+        """Return the plan with the changes that the files of all packages lead to."""
+        return replace(self, changes=changes, relinks_known=True)
 
     def preparing(self, work: Work) -> tuple[Item, ...]:
         """List the packages that the store lacks and gets in one way."""
@@ -105,7 +114,7 @@ def items_of(lock: Lock, names: NameTable, *, materials: Mapping[str, tuple[Arti
         names: the shipped table; the lock's own pairs go on top.
         materials: recipe -> the files that building it takes (`.deb`s).
     """
-    table = names.overridden(lock.names)
+    table = names.overridden(lock.names).substituted(lock.stand_ins)
     found = (_item(package, lock, table, materials) for package in lock.packages)
     return tuple(sorted(found, key=lambda item: item.wanted.name))
 
@@ -117,6 +126,7 @@ def make_plan(
     has_package: Callable[[str], bool],
     installed: Iterable[InstalledPackage],
     unfinished: bool = False,
+    unsettled: bool = False,
     reinstall: Collection[str] = frozenset(),
 ) -> Plan:
     """Compare a lock with the store and a prefix.
@@ -130,14 +140,24 @@ def make_plan(
         has_package: whether the store has an extracted package.
         installed: what the prefix holds.
         unfinished: whether the last change of the prefix was interrupted.
+        unsettled: whether the prefix was linked by other `conflicts`.
         reinstall: names of installed packages that come anew, for their files are damaged.
     """
     every = tuple(items)
     changes = compare((item.wanted for item in every), installed, reinstall=reinstall)
-    prepare = tuple(item for item in every if (changes or unfinished) and not has_package(item.wanted.key))
+    moves = bool(changes) or unfinished or unsettled
+    prepare = tuple(item for item in every if moves and not has_package(item.wanted.key))
     needed = {artifact.sha256: artifact for item in prepare for artifact in item.artifacts}
     fetch = tuple(artifact for artifact in needed.values() if not has_artifact(artifact.sha256))
-    return Plan(items=every, fetch=fetch, prepare=prepare, changes=changes, unfinished=unfinished)
+    return Plan(
+        items=every,
+        fetch=fetch,
+        prepare=prepare,
+        changes=changes,
+        unfinished=unfinished,
+        unsettled=unsettled,
+        relinks_known=not moves or not changes.unchanged,
+    )
 
 
 def _item(package: Package, lock: Lock, names: NameTable, materials: Mapping[str, tuple[Artifact, ...]]) -> Item:
@@ -152,7 +172,13 @@ def _item(package: Package, lock: Lock, names: NameTable, materials: Mapping[str
 
 def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> Item:
     found = package_id(locked, target=lock.target, names=names)
-    key = package_key(locked, target=lock.target, names=names, python_full=lock.marker_python)
+    key = package_key(
+        locked,
+        target=lock.target,
+        names=names,
+        python_full=lock.marker_python,
+        trusted=locked.project in lock.adjustments.trust_record,
+    )
     wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
     return Item(package=locked, wanted=wanted, work=Work.CONVERT, artifacts=(_file(locked),))
 

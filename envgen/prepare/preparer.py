@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.convert.wheel import convert
-from envgen.errors import EnvgenError
+from envgen.errors import EnvgenError, RecordMismatchError
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prepare import recipe_packages
 from envgen.prepare.built import extract_artifact
 from envgen.prepare.packages import address
 from envgen.prepare.wheel_index import wheel_index
+from envgen.system.fs import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,31 +87,25 @@ def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
     lines, hands = ThreadPoolExecutor(_DOWNLOADS), _makers()
     with _job(context, plan, pair, stop) as job:
         fetched: dict[Future[None], Item] = {}
-        made: list[Future[None]] = []
+        running: set[Future[None]] = set()
         try:
             fetched = {lines.submit(_fetch, job, item): item for item in sorted(plan.prepare, key=_size, reverse=True)}
-            for done in as_completed(fetched):
-                done.result()
-                made.append(hands.submit(_make, job, fetched[done]))
-                _raise_failures(made)
-            for done in as_completed(made):
-                done.result()
+            running |= fetched.keys()
+            while running:
+                # of both kinds at once: a package that cannot be made stops downloads that take minutes yet
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for one in done:
+                    one.result()
+                running |= {hands.submit(_make, job, fetched[one]) for one in done & fetched.keys()}
         finally:
             stop.set()
             for pool in (lines, hands):
                 pool.shutdown(wait=False, cancel_futures=True)
-            wait([*fetched, *made], timeout=_GRACE)
+            wait(running, timeout=_GRACE)
 
 
 def _size(item: Item) -> int:
     return sum(artifact.size or 0 for artifact in item.artifacts)
-
-
-def _raise_failures(running: list[Future[None]]) -> None:
-    """Raise the error of a piece of work that has failed already, rather than after everything else."""
-    for one in running:
-        if one.done():
-            one.result()
 
 
 @contextmanager
@@ -119,7 +114,7 @@ def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event) ->
     downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
     packages = report.progress("unpacking", total=sum(map(_size, plan.prepare)) if plan.sizes_known else None)
     with wheel_index(context) as index, downloads as fetched, packages as made:
-        names = context.names.overridden(pair.lock.names)
+        names = context.names.overridden(pair.lock.names).substituted(pair.lock.stand_ins)
         yield _Job(
             context=context,
             pair=pair,
@@ -143,7 +138,8 @@ def _fetch(job: _Job, item: Item) -> None:
 
     def download(out: BinaryIO) -> None:
         url = job.index.locate(package) if isinstance(package, Wheel) else address(package, job.pair)
-        job.context.http.download(url, out, expected=package.sha256, size=package.size, advance=job.fetched.advance)
+        # no `size=`: that of the lock is what an index said, which may be wrong where the digest is right
+        job.context.http.download(url, out, expected=package.sha256, advance=job.fetched.advance)
 
     job.context.store.ensure_artifact(package.sha256, download)
 
@@ -169,6 +165,22 @@ def _have(job: _Job, package: Wheel | ChannelPackage) -> Path:
 
 
 def _convert(job: _Job, package: Wheel, dest: Path) -> None:
+    """Convert a wheel; one that the spec trusts is held against its RECORD first, for it may fit by now."""
+    if package.project not in job.pair.lock.adjustments.trust_record:
+        _convert_wheel(job, package, dest, trusted=False)
+        return
+    try:
+        _convert_wheel(job, package, dest, trusted=False)
+    except RecordMismatchError:
+        for path in dest.iterdir():
+            remove_tree(path)
+        _convert_wheel(job, package, dest, trusted=True)
+    else:
+        told = f"`trust-record.{package.project}`: RECORD of `{package.filename}` fits, so that it has no effect"
+        job.context.reporter.note(told)
+
+
+def _convert_wheel(job: _Job, package: Wheel, dest: Path, *, trusted: bool) -> None:
     lock = job.pair.lock
     convert(
         _have(job, package),
@@ -178,5 +190,7 @@ def _convert(job: _Job, package: Wheel, dest: Path) -> None:
         dest=dest,
         extras=lock.extras.get(package.project, ()),
         python_full=lock.marker_python,
+        trusted=trusted,
+        adjustments=lock.adjustments,
         advance=job.made.advance,
     )

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envgen.errors import ArtifactError
-from envgen.metadata import parse_metadata
 from envgen.sources import metadata_cache
 from envgen.sources.pypi import WheelIndex
+from envgen.together import together
 from envgen.urls import without_login
 
 if TYPE_CHECKING:
@@ -61,11 +61,9 @@ def metadata_of(context: Context, wheels: Iterable[Wheel], *, fetch: bool) -> di
         NetworkError: the index cannot be reached.
     """
     every = _once(wheels)
-    known = {
-        wheel.sha256: raw for wheel in every if (raw := metadata_cache.known(context.store, wheel.sha256)) is not None
-    }
-    found = {sha: parsed for sha, raw in known.items() if (parsed := _parsed(raw)) is not None}
-    missing = [wheel for wheel in every if wheel.sha256 not in known]
+    read = {w.sha256: metadata_cache.known(context.store, w.sha256, w.project, w.version) for w in every}
+    found = {sha: metadata for sha, metadata in read.items() if metadata is not None}
+    missing = [wheel for wheel in every if wheel.sha256 not in found]
     if missing and fetch:
         found |= asyncio.run(_fetch_all(context, missing))
     return found
@@ -85,14 +83,15 @@ async def _fetch_all(context: Context, wheels: Collection[Wheel]) -> dict[Sha256
             finally:
                 bar.advance(1)
 
-        answers = await asyncio.gather(*map(one, wheels))
+        answers = await together(map(one, wheels))
     return {sha: metadata for sha, metadata in answers if metadata is not None}
 
 
 @contextmanager
 def wheel_index(context: Context) -> Iterator[WheelIndex]:
     """Open the wheel index of this machine."""
-    index = WheelIndex(http=context.http, store=context.store, base_url=context.mirrors.resolve("ENVGEN_PYPI"))
+    base_url = context.mirrors.resolve("ENVGEN_PYPI")
+    index = WheelIndex(http=context.http, store=context.store, base_url=base_url, warn=context.reporter.warn)
     try:
         yield index
     finally:
@@ -102,10 +101,3 @@ def wheel_index(context: Context) -> Iterator[WheelIndex]:
 def _once(wheels: Iterable[Wheel]) -> list[Wheel]:
     """List each file once."""
     return list({wheel.sha256: wheel for wheel in wheels}.values())
-
-
-def _parsed(raw: bytes) -> WheelMetadata | None:
-    try:
-        return parse_metadata(raw)
-    except ArtifactError:
-        return None

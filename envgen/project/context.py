@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
 from envgen.events import NullReporter
 from envgen.manifest.select import find_root
 from envgen.project import shipped
+from envgen.system.home import find_home
 from envgen.system.mirrors import Mirrors
 from envgen.system.store import Store, store_root
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from envgen.events import Reporter
     from envgen.names import NameTable
@@ -31,10 +33,10 @@ class Context:
         root: the project: the nearest folder at or above the working directory that has `environments/`.
         directory: the working directory; paths that a person gives count from here.
         environment: the process's environment variables.
-        home: the user's home directory.
+        home: the user's home directory; nothing is there and nothing can be made there where the user has none.
         now: the moment the process started, aware.
         reporter: receives progress and remarks.
-        store: artifacts, packages and small facts on this machine.
+        open_store: opens artifacts, packages and small facts on this machine, once.
         connect: opens the network, once.
         mirrors: what the placeholders of locks stand for on this machine.
         names: the shipped name table.
@@ -46,10 +48,19 @@ class Context:
     home: Path
     now: dt.datetime
     reporter: Reporter
-    store: Store
+    open_store: Callable[[], Store]
     connect: Callable[[], Http]
     mirrors: Mirrors
     names: NameTable
+
+    @property
+    def store(self) -> Store:
+        """What envgen keeps on this machine.
+
+        Raises:
+            UserError: it belongs to another user, or there is no place for it.
+        """
+        return self.open_store()
 
     @property
     def http(self) -> Http:
@@ -89,10 +100,10 @@ def open_context(
         anywhere: be content outside a project, whose root is then taken to be `directory`.
 
     Raises:
-        UserError: no project at or above `directory`, or the cache cannot be used.
+        UserError: no project at or above `directory`.
     """
     told = reporter or NullReporter()
-    home = Path(environment.get("HOME") or Path.home())
+    home = find_home(environment, os.getuid())
     return Context(
         root=_root(directory, anywhere=anywhere),
         directory=directory,
@@ -100,7 +111,7 @@ def open_context(
         home=home,
         now=now,
         reporter=told,
-        store=Store(store_root(environment, home)),
+        open_store=functools.cache(lambda: Store(store_root(environment, home))),
         connect=functools.cache(lambda: _connect(environment, told)),
         mirrors=Mirrors(environment=environment, home=home),
         names=shipped.name_table(),

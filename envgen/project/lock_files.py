@@ -29,12 +29,14 @@ class LockPair:
 
     Attributes:
         path: of the conda-lock file.
+        text: that was read from it; empty where no file has it.
         lock: what it says.
         debian: the Debian lock beside it, where there is one.
         debian_digest: of its text.
     """
 
     path: Path
+    text: str
     lock: Lock
     debian: DebianLock | None
     debian_digest: Sha256 | None
@@ -94,7 +96,7 @@ def find_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair |
     debian_text = _text(beside)
     debian = None if debian_text is None else read_debian_lock(debian_text, source=context.relative(beside))
     digest = None if debian_text is None else Sha256.of(debian_text.encode())
-    return LockPair(path=path, lock=lock, debian=debian, debian_digest=digest)
+    return LockPair(path=path, text=text, lock=lock, debian=debian, debian_digest=digest)
 
 
 def require_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPair:

@@ -29,7 +29,7 @@ def lock_graph(context: Context, spec: EnvSpec, pair: LockPair) -> Graph:
     Raises:
         SpecError: a recipe has faults.
     """
-    names = context.names.overridden(spec.names)
+    names = context.names.overridden(spec.names).substituted(pair.lock.stand_ins)
     return graph_of(
         pair.lock,
         names=names,

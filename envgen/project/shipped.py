@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.licenses import LicenseTable
-from envgen.names import NameTable
+from envgen.meant import MeantTable
+from envgen.names import NameTable, parse_families
 from envgen.sources.recipes import find_recipes
 
 if TYPE_CHECKING:
@@ -17,13 +19,19 @@ _DATA = Path(str(files("envgen"))) / "data"
 
 
 def name_table() -> NameTable:
-    """Read the shipped table of names."""
-    return NameTable.from_toml((_DATA / "names.toml").read_text(encoding="utf-8"))
+    """Read the shipped tables of names and families."""
+    table = NameTable.from_toml((_DATA / "names.toml").read_text(encoding="utf-8"))
+    return replace(table, families=parse_families((_DATA / "families.toml").read_text(encoding="utf-8")))
 
 
 def license_table() -> LicenseTable:
     """Read the shipped table of licences."""
     return LicenseTable.from_toml((_DATA / "licenses.toml").read_text(encoding="utf-8"))
+
+
+def meant_table() -> MeantTable:
+    """Read the shipped table of names that are not those of projects."""
+    return MeantTable.from_toml((_DATA / "meant.toml").read_text(encoding="utf-8"))
 
 
 def starter_template() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import rattler
@@ -18,16 +18,24 @@ from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, DebianLock, render_debian_lock
 from envgen.lock.render import render_lock
 from envgen.lock.request import active
+from envgen.manifest.adjust import adjustments
 from envgen.manifest.values import match_name
+from envgen.meant import Asked
 from envgen.names import CondaName, project_name
 from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_index
 from envgen.project import shipped
+from envgen.resolve import older
 from envgen.resolve.image_base import resolve_base
-from envgen.solve.engine import solve
+from envgen.resolve.preflight import preflight_links
+from envgen.resolve.wheel_directories import wheel_directories
+from envgen.solve.engine import known_python
+from envgen.solve.family import solve_families
 from envgen.solve.task import Preference, SolveTask
-from envgen.sources.conda import ChannelSource
+from envgen.sources.conda import ChannelSource, shown
+from envgen.system.credentials import display
+from envgen.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +47,10 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-    from envgen.records import Solution
+    from envgen.records import Older, Solution
     from envgen.resolve.image_base import ResolvedBase
+    from envgen.resolve.preflight import Remarks
+    from envgen.resolve.wheel_directories import Directories
     from envgen.sources.debian_closure import Replaced
     from envgen.sources.pypi import WheelIndex
 
@@ -69,14 +79,19 @@ class Upgrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Workbench:
-    """What the solves of one spec share; `warned` is what was said to the person already."""
+    """What the solves of one spec share.
+
+    `warned` is what was said to the person already, `idle` what changed nothing, for each platform.
+    """
 
     context: Context
     spec: EnvSpec
     names: NameTable
     index: WheelIndex
+    directories: Directories
     upgrade: Upgrade
     warned: set[str] = field(default_factory=set)
+    idle: list[frozenset[str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +102,7 @@ class Resolved:
     debian: DebianLock | None
     text: str
     debian_text: str | None = field(default=None)
+    older: tuple[Older, ...] = ()
 
 
 def resolve(
@@ -117,15 +133,19 @@ async def _solve_all(
     progress = context.reporter.progress(
         f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"
     )
-    with wheel_index(context) as index, progress as bar:
-        bench = _Workbench(context=context, spec=spec, names=names, index=index, upgrade=upgrade)
+    with wheel_index(context) as index, wheel_directories(context.store, index) as directories, progress as bar:
+        bench = _Workbench(
+            context=context, spec=spec, names=names, index=index, directories=directories, upgrade=upgrade
+        )
 
         async def one(platform: Platform, old: LockPair | None) -> Resolved:
             new = await _solve(bench, platform, old)
             bar.advance(1)
             return new
 
-        return await asyncio.gather(*(one(platform, old) for platform, old in olds.items()))
+        found = await together(one(platform, old) for platform, old in olds.items())
+    _tell_idle(bench)
+    return found
 
 
 async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) -> Resolved:
@@ -144,12 +164,24 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
         channels=channels,
         preferred=_preferred(old.lock, bench) if old else {},
         exclude_newer=spec.exclude_newer,
+        asked=_asked(context, spec),
+        meant=shipped.meant_table(),
     )
-    solution = await solve(task)
+    python = await known_python(task)
+    solution = await solve_families(replace(task, adjustments=adjustments(spec, spec.targets[platform], python)))
     _tell_remarks(bench, solution)
+    older.tell(context, platform, solution.older, accepted=spec.allow_older.keys(), told=bench.warned)
     if old:
         await _tell_vanished(bench, old.lock, solution)
-    return _assemble(bench, platform, solution, made, base)
+    resolved = _assemble(bench, platform, solution, made, base)
+    remarks = await _preflight(bench, resolved)
+    bench.idle.append(frozenset((*solution.idle, *remarks.idle)))
+    return resolved
+
+
+def _asked(context: Context, spec: EnvSpec) -> Asked:
+    index = f"the wheel index at {display(context.mirrors.resolve('ENVGEN_PYPI'))}"
+    return Asked(index=index, channels=tuple(map(shown, spec.channels)))
 
 
 def _pinned_requirements(bench: _Workbench, platform: Platform, old: LockPair | None) -> tuple[Requirement, ...]:
@@ -252,11 +284,37 @@ def _preferred(old: Lock, bench: _Workbench) -> dict[CondaName, Preference]:
 
 
 def _tell_remarks(bench: _Workbench, solution: Solution) -> None:
-    """Warn, once where several platforms have the same to say."""
-    for text in solution.remarks:
+    """Warn, once where several platforms have the same to say; and note what the spec's adjustments changed."""
+    reporter = bench.context.reporter
+    told = [*((reporter.warn, text) for text in solution.remarks), *((reporter.note, text) for text in solution.notes)]
+    for tell, text in told:
         if text not in bench.warned:
             bench.warned.add(text)
+            tell(text)
+
+
+def _tell_idle(bench: _Workbench) -> None:
+    """Warn of adjustments that changed nothing on any platform of the spec."""
+    if len(bench.idle) == len(bench.spec.targets):
+        for text in sorted(frozenset.intersection(*bench.idle)):
             bench.context.reporter.warn(text)
+
+
+async def _preflight(bench: _Workbench, resolved: Resolved) -> Remarks:
+    """Refuse to lock what could not be linked, and say once what is odd about wheels that can."""
+    lock, image = resolved.lock, bench.spec.image is not None
+    found = await preflight_links(bench.context, lock, resolved.text, bench.directories, image=image)
+    for text in found.notes:
+        if text not in bench.warned:
+            bench.warned.add(text)
+            bench.context.reporter.note(text)
+    failed = [one for one in found.unread if one.why]
+    if failed:
+        bench.context.reporter.warn(
+            f"{lock.platform}: the paths of {len(failed)} wheels could not be checked, such as those of "
+            f"`{failed[0].filename}`: {failed[0].why}"
+        )
+    return found
 
 
 async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> None:
@@ -288,7 +346,7 @@ def _assemble(
         converter=CONVERTER_VERSION,
         root_url=bench.context.root.as_uri(),
     )
-    return Resolved(lock=lock, debian=debian, text=render_lock(lock), debian_text=debian_text)
+    return Resolved(lock=lock, debian=debian, text=render_lock(lock), debian_text=debian_text, older=solution.older)
 
 
 def _debian_lock(

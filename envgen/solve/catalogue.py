@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,21 @@ from envgen.names import CondaName, project_name
 from envgen.solve.closure import ClosureContext, WheelCandidate, WheelClosure
 from envgen.solve.encode import Offer, decode_wheel, encode_extra, encode_record, encode_virtual, encode_wheel, key_of
 from envgen.solve.listing import Rules
-from envgen.versions import conda_version, is_exact
+from envgen.solve.order import is_uneven, spec_among
+from envgen.versions import InexpressibleError, conda_version, is_exact
 from envgen.wheels import NEVER, extra_name, match_specs, without_extras
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
     from rattler import PackageName, RepoDataRecord, Subdir
 
     from envgen.names import ProjectName
     from envgen.records import Record
+    from envgen.solve.spec_requirements import Line
     from envgen.solve.task import Preference, SolveTask
 
 
@@ -38,6 +42,9 @@ class Catalogue:
         task: what is to be solved.
         required: project -> what the spec itself demands of it on this target.
         python: full version of Python, where it is known before the solve.
+        lifted: offer what would be chosen were it not for limits of envgen: see `WheelCandidate.refused`; rules of the
+            name table on what clashes do not hold either.
+        limited: project -> what constraints leave of it.
 
     Attributes:
         closure: the wheels.
@@ -45,33 +52,48 @@ class Catalogue:
     """
 
     def __init__(
-        self, task: SolveTask, *, required: Mapping[ProjectName, tuple[SpecifierSet, ...]], python: str | None
+        self,
+        task: SolveTask,
+        *,
+        required: Mapping[ProjectName, tuple[SpecifierSet, ...]],
+        python: str | None,
+        lifted: bool = False,
+        limited: Mapping[ProjectName, SpecifierSet] | None = None,
     ) -> None:
+        if lifted:
+            task = replace(task, names=replace(task.names, clashes={}))
         self.offers: dict[str, tuple[Offer, ...]] = {}
         self._task = task
         self._python = python
+        self._lifted = lifted
         self._required = required
-        self._index_names = {task.names.conda_name(project) for project in required}
+        self._stand_ins = {stand_in.project for stand_in in task.names.stand_ins.values()}
+        self._index_names = {task.names.conda_name(project) for project in (*required, *self._stand_ins)}
         self._recipes = _by_name(encode_record(record) for record in task.recipes)
         self._failure: EnvgenError | None = None
+        self._prepared = False
         names = task.names
+        rules = Rules.of(task.target, python=python, exclude_newer=task.exclude_newer)
         context = ClosureContext(
             wheels=task.wheels,
             target=task.target,
-            rules=Rules.of(task.target, python=python, exclude_newer=task.exclude_newer),
+            rules=replace(rules, sources=lifted),
             names=names,
             python=python,
             required=required,
             preferred=task.preferred,
             index_owns=self.index_owns,
+            lifted=lifted,
+            adjustments=task.adjustments,
+            limited=limited or {},
         )
         self.closure = WheelClosure(context)
 
     async def index_owns(self, project: ProjectName) -> bool:
         """Whether what is asked of a project is met by its wheels, rather than by a recipe or channel."""
         name = self._task.names.conda_name(project)
-        if project in self._required:
-            return True
+        if project in self._required or project in self._stand_ins:
+            return True  # a package of a channel would not be known by the other project's name
         if name in self._recipes:
             return False
         # conda has no extras: who asks for one means the wheel
@@ -85,11 +107,18 @@ class Catalogue:
         Raises:
             NetworkError: a source fails.
         """
+        if self._prepared and self.closure.is_settled:
+            return
         await self.closure.collect()
+        self._prepared = True
         self.offers = _by_name(encode_virtual(self._task.target))
         wheels = {p: self._wheels(p) for p, known in sorted(self.closure.projects.items()) if known.candidates}
         for project, bases in wheels.items():
             self._offer_wheels(project, bases, wheels)
+
+    def exact(self, lines: Iterable[Line]) -> tuple[Line, ...]:
+        """Write lines of the spec such that each holds for those of the offered wheels that meet it."""
+        return tuple(map(self._exact, lines))
 
     async def offered(self, name: CondaName) -> tuple[Offer, ...]:
         """Return what is offered under a name, and remember it."""
@@ -143,35 +172,71 @@ class Catalogue:
     def _wheels(self, project: ProjectName) -> _Bases:
         """List the candidates of a project, newest first, with their records."""
         candidates = self.closure.projects[project].candidates
+        return [(candidate, self._decode(candidate)) for _, candidate in sorted(candidates.items(), reverse=True)]
+
+    def _decode(self, candidate: WheelCandidate) -> Record:
         task = self._task
-        return [
-            (candidate, decode_wheel(candidate, (), target=task.target, names=task.names, python=self._python))
-            for _, candidate in sorted(candidates.items(), reverse=True)
-        ]
+        return decode_wheel(candidate, (), target=task.target, names=task.names, python=self._python)
 
     def _offer_wheels(self, project: ProjectName, bases: _Bases, wheels: _Wheels) -> None:
         name = self._task.names.conda_name(project)
         offers: list[Offer] = []
         for _, group in groupby(bases, key=lambda base: conda_version(base[0].version)):
             for rank, (candidate, record) in enumerate(reversed(list(group))):
-                asks = self._asks(self.closure.requirements(candidate), wheels)
-                offers.append(encode_wheel(candidate, record, asks, rank))
+                requirements = self.closure.requirements(candidate)
+                asks, plain = self._asks(requirements, wheels), self._inexact(requirements)
+                replaced = plain - asks.keys()
+                given = self._task
+                offers.append(
+                    encode_wheel(
+                        candidate, record, asks, rank, target=given.target, names=given.names, replaced=replaced
+                    )
+                )
         self.offers[name] = tuple(offers)
         known = self.closure.projects[project]
         for extra in sorted(known.extras):
             self.offers[extra_name(name, extra)] = tuple(
-                encode_extra(offer, extra, self._asks(self.closure.requirements(offer.origin, extra), wheels))
+                encode_extra(offer, extra, self._asks_of_extra(offer.origin, extra, wheels))
                 for offer in offers
-                if isinstance(offer.origin, WheelCandidate) and (offer.origin.version, extra) not in known.refused
+                if isinstance(offer.origin, WheelCandidate)
+                and (self._lifted or (offer.origin.version, extra) not in known.refused)
             )
+
+    def _asks_of_extra(self, candidate: WheelCandidate, extra: str, wheels: _Wheels) -> dict[str, Requirement]:
+        if (candidate.version, extra) in self.closure.projects[candidate.project].refused:
+            return {}
+        return self._asks(self.closure.requirements(candidate, extra), wheels)
 
     def _asks(self, requirements: Sequence[Requirement], wheels: _Wheels) -> dict[str, Requirement]:
         """Map MatchSpecs to the requirements that they come from."""
         return {
             spec: requirement
             for requirement in requirements
-            for spec in (*match_specs([requirement], self._task.names), *self._only(requirement, wheels))
+            for spec in (*self._match_specs(requirement), *self._only(requirement, wheels))
         }
+
+    def _exact(self, line: Line) -> Line:
+        requirement = line.requirement
+        if requirement is None or not is_uneven(requirement.specifier, self._among(requirement)):
+            return line
+        try:
+            return replace(line, specs=self._match_specs(requirement))
+        except InexpressibleError:  # the line asks for the name alone
+            return line
+
+    def _match_specs(self, requirement: Requirement) -> tuple[str, ...]:
+        """Write a requirement such that it holds for those of the offered wheels that meet it."""
+        among = self._among(requirement)
+        return match_specs([requirement], self._task.names, lambda r: spec_among(r.specifier, among))
+
+    def _inexact(self, requirements: Sequence[Requirement]) -> set[str]:
+        """List the MatchSpecs of requirements that do not hold for exactly the offered wheels that meet them."""
+        uneven = [r for r in requirements if is_uneven(r.specifier, self._among(r))]
+        return set(match_specs(uneven, self._task.names))
+
+    def _among(self, requirement: Requirement) -> Collection[Version]:
+        known = self.closure.projects.get(project_name(requirement.name))
+        return known.candidates.keys() if known else ()
 
     def _only(self, requirement: Requirement, wheels: _Wheels) -> tuple[str, ...]:
         """Name the one package that meets a requirement which versions alone cannot express (`==2.8.0+cu128`)."""

@@ -13,23 +13,24 @@ from dataclasses import dataclass, field
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from envgen.errors import ArtifactError
-from envgen.metadata import active_requirements
+from envgen.manifest.adjust import Adjustments, adjusted
+from envgen.metadata import WheelMetadata, active_requirements
 from envgen.names import project_name
-from envgen.solve.listing import Listing, Rejection
+from envgen.solve.listing import Listing, Reason, Rejection, is_archive
+from envgen.together import together
 from envgen.versions import InexpressibleError, conda_version
-from envgen.wheels import match_specs, wheel_depends
+from envgen.wheels import match_specs, standing_in, wheel_depends
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from packaging.requirements import Requirement
-    from packaging.specifiers import SpecifierSet
 
-    from envgen.metadata import WheelMetadata
     from envgen.names import CondaName, NameTable, ProjectName
     from envgen.platforms import Target
     from envgen.solve.listing import Rules
@@ -44,15 +45,19 @@ class WheelCandidate:
         project: whose.
         version: of the file, local part included.
         file: as the index lists it.
-        metadata: what it says of itself.
+        metadata: what it says of itself, less what the spec overrides and excludes.
+        declared: what it says of itself.
         depends: MatchSpecs of that, without extras of its own; those of other projects in the solver's names.
+        refused: why envgen cannot use it, where it stands in a solve only to see what would be chosen otherwise.
     """
 
     project: ProjectName
     version: Version
     file: IndexFile
     metadata: WheelMetadata
+    declared: WheelMetadata
     depends: tuple[str, ...]
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,10 @@ class ClosureContext:
         python: full version of Python, where it is known before the solve.
         required: project -> what the spec itself demands of it.
         preferred: conda name -> what an old lock holds.
+        adjustments: see `SolveTask`.
+        limited: project -> what constraints leave of it.
         index_owns: tells whether a project's wheels may be offered at all, or a channel has it.
+        lifted: offer what envgen cannot use, too, as if it required nothing: see `WheelCandidate.refused`.
     """
 
     wheels: WheelSource
@@ -78,6 +86,9 @@ class ClosureContext:
     required: Mapping[ProjectName, tuple[SpecifierSet, ...]]
     preferred: Mapping[CondaName, Preference]
     index_owns: Callable[[ProjectName], Awaitable[bool]]
+    lifted: bool = False
+    adjustments: Adjustments = field(default_factory=Adjustments)
+    limited: Mapping[ProjectName, SpecifierSet] = field(default_factory=dict)
 
     def preference(self, project: ProjectName) -> Preference | None:
         """Say what an old lock holds of a project."""
@@ -138,6 +149,11 @@ class WheelClosure:
         self._changed: set[ProjectName] = set()
         self._requirements: dict[tuple[ProjectName, Version, str], tuple[Requirement, ...]] = {}
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that is wanted was fetched."""
+        return not self._changed
+
     def ask(self, project: ProjectName, specifiers: SpecifierSet, extras: Iterable[str] = ()) -> None:
         """Want what `specifiers` allow of a project, with extras of it."""
         known = self.projects.setdefault(project, Project())
@@ -190,6 +206,7 @@ class WheelClosure:
         if key not in self._requirements:
             extras = (extra,) if extra else ()
             found = active_requirements(candidate.metadata, self._context.target, extras, self._context.python)
+            found = tuple(standing_in(requirement, self._context.names) for requirement in found)
             own = self.requirements(candidate) if extra else ()
             self._requirements[key] = tuple(requirement for requirement in found if requirement not in own)
         return self._requirements[key]
@@ -202,7 +219,7 @@ class WheelClosure:
         if known.listing is None:
             known.listing = await self._listing(project)
         while missing := self._wanted(project, known) - known.candidates.keys():
-            await asyncio.gather(*(self._load(project, known, version) for version in sorted(missing)))
+            await together(self._load(project, known, version) for version in sorted(missing))
         for candidate in known.candidates.values():
             for extra in {"", *known.extras}:
                 self._expand(known, candidate, extra)
@@ -210,21 +227,25 @@ class WheelClosure:
     async def _listing(self, project: ProjectName) -> Listing:
         page = await self._context.wheels.page(project)
         kept = self._context.preference(project)
-        required = self._context.required.get(project, ())
+        required = (*self._context.required.get(project, ()), *self._limits(project))
         return Listing(
             page,
             self._context.rules,
             required=required,
             kept=kept.sha256 if kept else None,
-            locked=self._kept(project),
+            locked=self.kept(project),
         )
+
+    def _limits(self, project: ProjectName) -> tuple[SpecifierSet, ...]:
+        limited = self._context.limited.get(project)
+        return () if limited is None else (limited,)
 
     def _wanted(self, project: ProjectName, known: Project) -> set[Version]:
         listing = known.listing
         if listing is None:
             return set()
         found = {version for version in known.added if version not in listing.unusable}
-        kept = self._kept(project)
+        kept = self.kept(project)
         allowed = [listing.allowing(specifiers) for specifiers in known.specifiers.values()]
         for each in allowed:
             if known.depth:
@@ -236,7 +257,8 @@ class WheelClosure:
         both = (listing.newest(one & other) for one, other in combinations(allowed, 2))
         return found | {version for version in both if version is not None}
 
-    def _kept(self, project: ProjectName) -> Version | None:
+    def kept(self, project: ProjectName) -> Version | None:
+        """Return the version of the wheel that an old lock holds."""
         preference = self._context.preference(project)
         try:
             return Version(preference.version) if preference else None
@@ -250,10 +272,32 @@ class WheelClosure:
             known.added.discard(version)
             return
         try:
+            if is_archive(file):
+                known.candidates[version] = self._stand_in(project, version, file, Reason.SDIST)
+                return
             metadata = await self._context.wheels.metadata(file)
             known.candidates[version] = self._candidate(project, version, file, metadata)
         except (ArtifactError, InexpressibleError) as error:
-            listing.refuse(version, str(error))
+            if self._context.lifted and _is_expressible(version):
+                known.candidates[version] = self._stand_in(project, version, file, f"{Reason.UNUSABLE}: {error}")
+            else:
+                listing.refuse(version, str(error))
+
+    def _stand_in(self, project: ProjectName, version: Version, file: IndexFile, why: str) -> WheelCandidate:
+        """Offer what envgen cannot use; nobody knows what it requires."""
+        conda_version(version)
+        metadata = WheelMetadata(
+            name=project, version=version, requires=(), requires_python=SpecifierSet(), license=None
+        )
+        return WheelCandidate(
+            project=project,
+            version=version,
+            file=file,
+            metadata=metadata,
+            declared=metadata,
+            depends=(),
+            refused=why,
+        )
 
     def _candidate(
         self, project: ProjectName, version: Version, file: IndexFile, metadata: WheelMetadata
@@ -264,10 +308,13 @@ class WheelClosure:
         context = self._context
         conda_version(version)
         tags = parse_wheel_filename(file.filename)[3]
+        own = adjusted(metadata, context.adjustments)
         depends = wheel_depends(
-            metadata, wheel_tags=tags, target=context.target, names=context.names, python_full=context.python
+            own, wheel_tags=tags, target=context.target, names=context.names, python_full=context.python
         )
-        return WheelCandidate(project=project, version=version, file=file, metadata=metadata, depends=depends)
+        return WheelCandidate(
+            project=project, version=version, file=file, metadata=own, declared=metadata, depends=depends
+        )
 
     def _expand(self, known: Project, candidate: WheelCandidate, extra: str) -> None:
         """Ask for what a wheel requires; an extra that cannot be had is left for explanations."""
@@ -284,3 +331,11 @@ class WheelClosure:
         for requirement in requirements:
             extras = sorted(project_name(name) for name in requirement.extras)
             self.ask(project_name(requirement.name), requirement.specifier, extras)
+
+
+def _is_expressible(version: Version) -> bool:
+    try:
+        conda_version(version)
+    except InexpressibleError:
+        return False
+    return True

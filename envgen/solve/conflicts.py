@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rattler import MatchSpec
 
+from envgen.names import project_name
 from envgen.solve.closure import WheelCandidate
 
 if TYPE_CHECKING:
@@ -46,6 +47,21 @@ class Edge:
     def source(self) -> str:
         """Name of the package that has it, or the text of the line."""
         return self.offer.name if self.offer else self.line.text if self.line else ""
+
+    @property
+    def source_name(self) -> str | None:
+        """Name of the package that has it; None for a line of the spec."""
+        return self.offer.name if self.offer else None
+
+    @property
+    def project(self) -> ProjectName | None:
+        """The project of which it asks for wheels, if it comes from a wheel or a line under `pypi:`."""
+        return project_name(self.requirement.name) if self.requirement else None
+
+    @property
+    def is_clash(self) -> bool:
+        """Whether the name table has it: a wheel keeps out what holds the same library under another name."""
+        return self.optional and self.offer is not None and isinstance(self.offer.origin, WheelCandidate)
 
 
 class RequirementGraph:
@@ -112,13 +128,14 @@ class Propagation:
         self.graph = graph
         self.alive = {name: dict.fromkeys(offers) for name, offers in graph.by_name.items()}
         self.why: dict[Offer, Edge] = {}
-        self._needed = dict.fromkeys(edge.name for edge in graph.lines)
+        self._needed: dict[str, str] = {edge.name: "" for edge in graph.lines}
         changed = True
         while changed and self.wiped is None:
             changed = self._narrow([[edge] for edge in graph.lines])
             for name in list(self._needed):
                 bound = self._bound(name)
-                self._needed |= dict.fromkeys(edges[0].name for edges in bound)
+                for edges in bound:
+                    self._needed.setdefault(edges[0].name, name)
                 changed |= self._narrow(bound)
             changed |= self._drop()
 
@@ -146,6 +163,31 @@ class Propagation:
                 for other in (self.graph.meeting(edge) if edge.offer is offer else self._versions(edge.source))
             ]
         return rings
+
+    def involved(self) -> dict[ProjectName, list[Edge]]:
+        """Collect the projects from which the conflict follows, with all requirements on each; empty if there is none.
+
+        A project whose wheels go only because the name table has its library under another name, too, is left out:
+        other versions of it go for the same reason.
+        """
+        names: dict[str, None] = {}
+        waiting = [self.wiped] if self.wiped else []
+        while waiting:
+            name = waiting.pop()
+            if name in names:
+                continue
+            names[name] = None
+            reasons = [self.why[offer] for offer in self._versions(name) if offer in self.why]
+            waiting += filter(
+                None, [self._needed.get(name), *(part for e in reasons for part in (e.source_name, e.name))]
+            )
+        found = _projects(self.graph, {name for name in names if not self._is_clash(name)})
+        edges = [edge for edges in (self.graph.lines, *self.graph.edges.values()) for edge in edges]
+        return {project: [edge for edge in edges if edge.project == project] for project in sorted(found)}
+
+    def _is_clash(self, name: str) -> bool:
+        gone = [self.why.get(offer) for offer in self._versions(name)]
+        return bool(gone) and all(edge is not None and edge.is_clash for edge in gone)
 
     def _versions(self, name: str) -> list[Offer]:
         return self.graph.by_name.get(name, [])

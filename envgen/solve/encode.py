@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -16,10 +16,10 @@ from envgen.packages import ChannelArchive, Wheel
 from envgen.platforms import virtual_package
 from envgen.records import Record
 from envgen.urls import without_secrets
-from envgen.wheels import extra_name, package_id, wheel_constrains, without_extras
+from envgen.wheels import extra_name, package_id, solver_constrains, solver_depends, wheel_constrains, without_extras
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from packaging.requirements import Requirement
 
@@ -64,7 +64,16 @@ def encode_record(record: Record) -> Offer:
     return Offer(record=_encode(record), origin=record)
 
 
-def encode_wheel(candidate: WheelCandidate, record: Record, asks: Mapping[str, Requirement], rank: int) -> Offer:
+def encode_wheel(
+    candidate: WheelCandidate,
+    record: Record,
+    asks: Mapping[str, Requirement],
+    rank: int,
+    *,
+    target: Target,
+    names: NameTable,
+    replaced: Collection[str] = (),
+) -> Offer:
     """Offer a wheel.
 
     Args:
@@ -72,9 +81,14 @@ def encode_wheel(candidate: WheelCandidate, record: Record, asks: Mapping[str, R
         record: of it, without extras.
         asks: MatchSpecs -> its requirement that they come from.
         rank: its place among wheels that differ in the local version alone; more is better.
+        target: what is solved for.
+        names: the name table.
+        replaced: MatchSpecs of `candidate.depends` in whose place some of `asks` stand.
     """
-    depends = sorted({*candidate.depends, *asks})
-    return Offer(record=_encode(record, depends=depends, number=rank), origin=candidate, asks=asks)
+    own = {*candidate.depends, *asks, *solver_depends(candidate.project, candidate.version, target)}
+    depends = sorted(own.difference(replaced))
+    record = replace(record, depends=tuple(depends), constrains=solver_constrains(candidate.project, names))
+    return Offer(record=_encode(record, number=rank), origin=candidate, asks=asks)
 
 
 def encode_extra(base: Offer, extra: str, asks: Mapping[str, Requirement]) -> Offer:
@@ -180,14 +194,14 @@ def _noarch(record: RepoDataRecord) -> str | None:
     return "generic" if record.noarch.generic else None
 
 
-def _encode(record: Record, *, depends: Sequence[str] | None = None, number: int | None = None) -> RepoDataRecord:
+def _encode(record: Record, *, number: int | None = None) -> RepoDataRecord:
     package = PackageRecord(
         name=record.name,
         version=record.version,
         build=BuildString(record.build),
         build_number=record.build_number if number is None else number,
         subdir=record.subdir,
-        depends=list(record.depends if depends is None else depends),
+        depends=list(record.depends),
         constrains=list(record.constrains),
     )
     return _located(package)

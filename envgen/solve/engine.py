@@ -11,6 +11,8 @@ Both only add candidates, so it ends; and all of it follows from what the source
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import rattler
@@ -18,22 +20,28 @@ from packaging.specifiers import SpecifierSet
 from rattler.channel import ChannelPriority
 from rattler.exceptions import GatewayError, SolverError
 
+from envgen.errors import UnsatisfiableError
 from envgen.names import CondaName, project_name
 from envgen.records import Record, Solution
 from envgen.solve.catalogue import Catalogue
 from envgen.solve.closure import Depth, WheelCandidate
-from envgen.solve.conflicts import RequirementGraph, suspects
+from envgen.solve.conflicts import Propagation, RequirementGraph, suspects
+from envgen.solve.effects import effects_of
 from envgen.solve.encode import Offer, decode_channel, decode_wheel, virtual_packages
-from envgen.solve.explain import explain
-from envgen.solve.spec_requirements import Request
+from envgen.solve.explain import explain, in_short
+from envgen.solve.newest import Ideal, passed_over
+from envgen.solve.priority import PINNED, accepted, goals, newest_first, raise_dependencies, wheels_of
+from envgen.solve.spec_requirements import Line, Request
+from envgen.versions import conda_version
+from envgen.wheels import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from packaging.version import Version
 
     from envgen.names import ProjectName
-    from envgen.solve.spec_requirements import Line
+    from envgen.solve.conflicts import Edge
     from envgen.solve.task import SolveTask
 
 _DEPTHS = (Depth(0, 0), Depth(1, 8), Depth(4, 64), Depth(12, 512), Depth(40, 512), Depth(150, 512))
@@ -55,6 +63,9 @@ _PYTHON = CondaName("python")
 async def solve(task: SolveTask) -> Solution:
     """Choose packages for one target.
 
+    What the spec names is as new as its lines allow, in the order of the lines, before anything else is chosen. What
+    it would be were it not for limits of envgen is found by a second search without them, if need be.
+
     Raises:
         UnsatisfiableError: nothing meets all requirements; the message says why and what to change.
         UserError: a line of the spec cannot be understood.
@@ -62,12 +73,33 @@ async def solve(task: SolveTask) -> Solution:
     """
     python = await known_python(task)
     request = Request.of(task, python)
-    catalogue = Catalogue(task, required=request.required, python=python)
-    for line in request.lines:
-        if line.requirement:
-            extras = sorted(map(project_name, line.requirement.extras))
-            catalogue.closure.ask(project_name(line.requirement.name), line.requirement.specifier, extras)
-    return _solution(task, await _Search(task, request, catalogue).run(), python)
+    search = await _Search.begin(task, request, python)
+    chosen, ideal = await search.find(goals(search.closure, request.required), budget=PINNED), Ideal()
+    if chosen is None:
+        chosen, ideal = await _without_limits(task, request, python, search)
+    chosen = await raise_dependencies(search, chosen, request.required)
+    demands = search.demands(chosen)
+    older = passed_over(chosen, request.lines, search.catalogue, demands=demands, ideal=ideal)
+    return replace(_solution(task, chosen, python, search.catalogue), older=older)
+
+
+async def _without_limits(
+    task: SolveTask, request: Request, python: str | None, search: _Search
+) -> tuple[list[Offer], Ideal]:
+    """Choose where what the spec names cannot be the newest of all together.
+
+    Raises:
+        UnsatisfiableError: nothing meets the lines, or only with an older release because of a limit of envgen.
+    """
+    lifted = await _Search.begin(task, request, python, lifted=True)
+    best = await newest_first(lifted, request.required, fixed={})
+    if best is None:
+        raise await search.failure({})
+    pins = {project: version for project, version in best.pins.items() if project not in task.adjustments.allow_older}
+    found = await newest_first(search, request.required, fixed=pins)
+    if found is None:
+        raise await search.failure(pins)
+    return found.chosen, accepted(best, found)
 
 
 async def known_python(task: SolveTask) -> str | None:
@@ -83,26 +115,110 @@ async def known_python(task: SolveTask) -> str | None:
 
 
 class _Search:
+    """One catalogue, and solves over it that differ in what is pinned; each offers more where it has to."""
+
     def __init__(self, task: SolveTask, request: Request, catalogue: Catalogue) -> None:
+        self.closure = catalogue.closure
         self._task = task
         self._request = request
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._steps: dict[ProjectName, int] = {}
         self._round = 1
+        self._failed: tuple[tuple[Line, ...], str] = ((), "")
 
-    async def run(self) -> list[Offer]:
-        """Solve, widen and improve until an answer stands."""
+    @classmethod
+    async def begin(cls, task: SolveTask, request: Request, python: str | None, *, lifted: bool = False) -> _Search:
+        """Offer what the lines of the spec ask for, and all that follows from it."""
+        catalogue = Catalogue(task, required=request.required, python=python, limited=request.limited, lifted=lifted)
+        for line in request.lines:
+            if line.requirement:
+                extras = sorted(map(project_name, line.requirement.extras))
+                catalogue.closure.ask(project_name(line.requirement.name), line.requirement.specifier, extras)
+        await catalogue.prepare()
+        return cls(task, request, catalogue)
+
+    async def find(
+        self,
+        pins: Mapping[ProjectName, Version],
+        *,
+        above: Mapping[ProjectName, Version] = MappingProxyType({}),
+        budget: int = _ENOUGH,
+    ) -> list[Offer] | None:
+        """Solve, widen and improve until an answer stands; None if there is none.
+
+        Args:
+            pins: project that the spec names -> the version that it is to have.
+            above: the same -> a version that it is to be newer than.
+            budget: wheels that may be read on the way.
+        """
+        self._round = 1
+        limit = min(_ENOUGH, self._size() + budget)
+        for project, version in pins.items():
+            self.closure.add(project, [version])
         while True:
-            await self._catalogue.prepare()
+            await self.catalogue.prepare()
+            exact = self.catalogue.exact(self._request.lines)
+            lines = (
+                *(self._narrowed(line, pins, above) for line in exact),
+                *self._pinned_only(pins, above),
+            )
             try:
-                chosen = await self._attempt(self._request.lines)
+                chosen = await self._attempt(lines)
             except SolverError as error:
-                if not self._widen():
-                    core, tree = await self._core(str(error))
-                    raise await explain(self._task, self._catalogue, self._request.lines, core, tree) from error
+                self._failed = lines, str(error)
+                if not (budget and self._widen(lines, pins, limit)):
+                    return None
                 continue
             if not self._improve(chosen):
                 return chosen
+
+    def _narrowed(self, line: Line, pins: Mapping[ProjectName, Version], above: Mapping[ProjectName, Version]) -> Line:
+        """Ask for a pinned version in place of what a line asks for; extras stay."""
+        project = project_name(line.requirement.name) if line.requirement else None
+        if project is None or not (project in pins or project in above):
+            return line
+        name = self._task.names.conda_name(project)
+        wanted = self._wanted(project, pins, above)
+        specs = tuple(wanted if spec.partition(" ")[0] == name else spec for spec in line.specs)
+        return replace(line, specs=specs, newest=str(pins[project]) if project in pins else None)
+
+    def _pinned_only(self, pins: Mapping[ProjectName, Version], above: Mapping[ProjectName, Version]) -> Iterator[Line]:
+        """Ask for versions of what the spec does not name."""
+        for project in {**pins, **above}:
+            if project not in self._request.required:
+                yield Line(text=project, specs=(self._wanted(project, pins, above),))
+
+    def _wanted(
+        self, project: ProjectName, pins: Mapping[ProjectName, Version], above: Mapping[ProjectName, Version]
+    ) -> str:
+        name = self._task.names.conda_name(project)
+        return self._pin(name, pins[project]) if project in pins else f"{name} >{conda_version(above[project])}"
+
+    def is_kept(self, candidate: WheelCandidate) -> bool:
+        """Whether an old lock holds this very wheel."""
+        return self.catalogue.is_kept(candidate)
+
+    def _pin(self, name: CondaName, version: Version) -> str:
+        for offer in self.catalogue.offers.get(name, ()):
+            if isinstance(offer.origin, WheelCandidate) and offer.origin.version == version:
+                return f"{name} =={offer.record.version} {offer.record.build}"
+        return f"{name} {NEVER}"
+
+    async def conflict(self) -> str:
+        """Say in one line why the last solve had no answer."""
+        return await in_short(self._task, self.catalogue, self._failed[0])
+
+    async def failure(self, pins: Mapping[ProjectName, Version]) -> UnsatisfiableError:
+        """Explain why there is no answer with some projects pinned."""
+        await self.find(pins, budget=PINNED if pins else _ENOUGH)
+        lines, tree = self._failed
+        if self._task.trial:
+            return UnsatisfiableError(tree)
+        core, tree = await self._core(lines, tree)
+        return await explain(self._task, self.catalogue, (*lines, *self._request.limits), core, tree, solve)
+
+    def _size(self) -> int:
+        return sum(len(known.candidates) for known in self.closure.projects.values())
 
     async def _attempt(self, lines: Iterable[Line]) -> list[Offer]:
         """Solve once.
@@ -110,7 +226,7 @@ class _Search:
         Raises:
             SolverError: there is no answer among what is offered.
         """
-        catalogue = self._catalogue
+        catalogue = self.catalogue
         subdirs = [rattler.Subdir(self._task.target.platform.value), rattler.Subdir("noarch")]
         try:
             found = await rattler.solve(
@@ -119,6 +235,7 @@ class _Search:
                 platforms=subdirs,
                 locked_packages=await catalogue.kept(),
                 virtual_packages=virtual_packages(self._task.target),
+                constraints=[rattler.MatchSpec(spec) for line in self._request.limits for spec in line.specs],
                 channel_priority=ChannelPriority.Disabled,  # the catalogue offers a name from one place only
                 channel_relations="disabled",
             )
@@ -127,18 +244,19 @@ class _Search:
             raise
         return [catalogue.offer_of(record) for record in found]
 
-    async def _core(self, tree: str) -> tuple[tuple[Line, ...], str]:
+    async def _core(self, lines: Sequence[Line], tree: str) -> tuple[tuple[Line, ...], str]:
         """Find lines of the spec that conflict, such that without any one of them the rest would not.
 
         Python goes last: whatever needs a Python that cannot be had would be blamed for it otherwise.
 
         Args:
-            tree: what the solver says of all lines.
+            lines: all.
+            tree: what the solver says of them.
 
         Returns:
             The lines, and what the solver says of them alone.
         """
-        python, *others = self._request.lines
+        python, *others = lines
         core = [python, *others]
         for line in (*others, python):
             rest = [other for other in core if other is not line]
@@ -148,53 +266,77 @@ class _Search:
                 core, tree = rest, str(error)
         return tuple(core), tree
 
-    def _widen(self) -> bool:
+    def _widen(self, lines: Sequence[Line], pins: Mapping[ProjectName, Version], limit: int) -> bool:
         """Offer more of the projects that stand in the way, most of the nearest; tell whether there was more."""
-        closure = self._catalogue.closure
+        closure = self.closure
         if [project for project in sorted(closure.projects) if self._step(project, 1)]:
             return True
-        if sum(len(known.candidates) for known in closure.projects.values()) > _ENOUGH:
+        if self._size() > limit:
             return False
-        rings = suspects(RequirementGraph(self._catalogue.offers, self._request.lines))
+        graph = RequirementGraph(self.catalogue.offers, lines)
+        if pins and self._is_certain(graph, pins):
+            return False
+        rings = suspects(graph)
         reach = len(rings) + len(_DEPTHS)
         while self._round < reach:
             self._round += 1
             # the nearest ring is a step ahead of the next one: what is far away is less likely to blame
             steps = [
-                (p, self._round - i) for i, ring in enumerate(rings) for p in sorted(ring & closure.projects.keys())
+                (p, self._round - i)
+                for i, ring in enumerate(rings)
+                for p in sorted(ring & closure.projects.keys() - pins.keys())
             ]
             if [project for project, steps_of_it in steps if self._step(project, steps_of_it)]:
                 return True
         return False
 
+    def _is_certain(self, graph: RequirementGraph, pins: Container[ProjectName]) -> bool:
+        """Whether no wheel that was not offered can help: what conflicts is pinned, or all of it is offered."""
+        involved = Propagation(graph).involved()
+        return bool(involved) and not any(
+            project not in pins and self._has_more(project, edges) for project, edges in involved.items()
+        )
+
+    def _has_more(self, project: ProjectName, edges: Iterable[Edge]) -> bool:
+        known = self.closure.projects.get(project)
+        if known is None or known.listing is None:
+            return False
+        listing = known.listing
+        specifiers = {str(edge.requirement.specifier): edge.requirement.specifier for edge in edges if edge.requirement}
+        return any(
+            version not in known.candidates
+            for each in specifiers.values()
+            for version in listing.matching(listing.allowing(each))
+        )
+
     def _step(self, project: ProjectName, limit: int) -> bool:
         """Offer the next few versions of a project, up to step number `limit`; tell whether there were any."""
         for step in range(self._steps.get(project, 0), min(limit, len(_DEPTHS))):
             self._steps[project] = step + 1
-            if self._catalogue.closure.widen(project, _DEPTHS[step]):
+            if self.closure.widen(project, _DEPTHS[step]):
                 return True
         return False
 
     def _improve(self, chosen: Sequence[Offer]) -> bool:
         """Offer newer wheels that all that was chosen allows; tell whether there are any."""
-        closure = self._catalogue.closure
-        demands = self._demands(chosen)
+        closure = self.closure
+        demands = self.demands(chosen)
         better = False
-        for candidate in _candidates(chosen).values():
+        for candidate in wheels_of(chosen).values():
             listing = closure.projects[candidate.project].listing
-            if listing is None or self._catalogue.is_kept(candidate):
+            if listing is None or self.catalogue.is_kept(candidate):
                 continue
             demanded = SpecifierSet(",".join(filter(None, map(str, demands.get(candidate.project, ())))))
             newer = _newer(candidate.version, listing.matching(listing.allowing(demanded)))
             better |= closure.add(candidate.project, _gap(newer, closure.projects[candidate.project].candidates))
         return better
 
-    def _demands(self, chosen: Sequence[Offer]) -> dict[ProjectName, list[SpecifierSet]]:
+    def demands(self, chosen: Sequence[Offer]) -> dict[ProjectName, list[SpecifierSet]]:
         """Collect what the chosen wheels and extras require of each project."""
         demands: dict[ProjectName, list[SpecifierSet]] = {}
         for offer in chosen:
             if isinstance(offer.origin, WheelCandidate):
-                for requirement in self._catalogue.closure.requirements(offer.origin, offer.extra):
+                for requirement in self.closure.requirements(offer.origin, offer.extra):
                     demands.setdefault(project_name(requirement.name), []).append(requirement.specifier)
         return demands
 
@@ -215,11 +357,7 @@ def _gap(newer: Sequence[Version], offered: Container[Version]) -> Sequence[Vers
     return gap[:: -(-len(gap) // _GAP)] if gap else ()
 
 
-def _candidates(chosen: Sequence[Offer]) -> dict[CondaName, WheelCandidate]:
-    return {o.name: o.origin for o in chosen if isinstance(o.origin, WheelCandidate) and not o.extra}
-
-
-def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None) -> Solution:
+def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None, catalogue: Catalogue) -> Solution:
     """Turn chosen offers into records; packages that stood for extras end here."""
     extras: dict[ProjectName, tuple[str, ...]] = {}
     for offer in chosen:
@@ -229,7 +367,16 @@ def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None) -> S
     records = [_decode(task, offer, extras, python) for offer in chosen if not offer.extra]
     ordered = tuple(sorted(records, key=lambda record: record.name))
     remarks = tuple(sorted(filter(None, map(_unknown_extra, chosen))))
-    return Solution(target=task.target, records=ordered, extras=dict(sorted(extras.items())), remarks=remarks)
+    listings = {p: known.listing for p, known in catalogue.closure.projects.items() if known.listing is not None}
+    effects = effects_of(task, chosen, extras, python, listings)
+    return Solution(
+        target=task.target,
+        records=ordered,
+        extras=dict(sorted(extras.items())),
+        remarks=remarks,
+        notes=effects.notes,
+        idle=effects.idle,
+    )
 
 
 def _unknown_extra(offer: Offer) -> str | None:

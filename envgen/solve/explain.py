@@ -10,6 +10,7 @@ from envgen.names import CondaName, project_name
 from envgen.solve.closure import WheelCandidate
 from envgen.solve.conflicts import Propagation, RequirementGraph, edges_of_line
 from envgen.solve.encode import key_of
+from envgen.solve.hints import SECONDS, Hint, first_that_helps, loosened, those_that_help, way_to_accept, without
 from envgen.solve.reasons import cause_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from envgen.solve.catalogue import Catalogue
     from envgen.solve.conflicts import Edge
     from envgen.solve.encode import Offer
+    from envgen.solve.hints import Solve
     from envgen.solve.spec_requirements import Line
     from envgen.solve.task import SolveTask
 
@@ -28,8 +30,8 @@ _TREE = 24
 """Lines of the solver's tree that a message shows."""
 
 
-async def explain(
-    task: SolveTask, catalogue: Catalogue, lines: Sequence[Line], core: Sequence[Line], tree: str
+async def explain(  # noqa: PLR0917  facts of one failure
+    task: SolveTask, catalogue: Catalogue, lines: Sequence[Line], core: Sequence[Line], tree: str, solve: Solve
 ) -> UnsatisfiableError:
     """Explain.
 
@@ -39,28 +41,58 @@ async def explain(
         lines: all of the spec that hold for the target.
         core: those of them that conflict, none of which can be left out.
         tree: the solver's own explanation.
+        solve: tries hints.
     """
     found = Propagation(RequirementGraph(catalogue.offers, core))
-    head = f"no set of packages for {task.target.platform} meets the spec"
+    newest = "".join(f", with `{line.name}` {line.newest}" for line in core if line.newest)
+    head = f"no set of packages for {task.target.platform} meets the spec{newest}"
     edges = _with_lines(_at_odds(found), found.graph, catalogue, lines)
     unmet = [] if len(edges) > 1 else [edge for edge in edges if not found.graph.meeting(edge)]
     if unmet:
         cause = await cause_of(unmet[0], task, catalogue)
         body = [*_chain(found.graph, unmet[0]), f"but {cause.text}"]
-        hint = cause.hint or _loosen(found.graph.chain(unmet[0])[:1], core)
+        hints = cause.hints
+        roots = found.graph.chain(unmet[0])[:1]
     elif edges:
         body = [line for edge in edges for line in (*_chain(found.graph, edge), "")][:-1]
         head += f": `{_shown(edges[0].name, task)}` cannot be one version for all of"
-        hint = _loosen([found.graph.chain(edge)[0] for edge in edges], core)
+        hints, roots = (), [found.graph.chain(edge)[0] for edge in edges]
     else:
         head += "; these lines of it conflict"
         body = [f"`{line.text}`" for line in core]
-        hint = _loosen([], core)
+        hints, roots = (), []
     if partly := _tried_in_part(catalogue):
         body += ["", f"of {partly} the newest releases were tried, and some older ones"]
+    hint = await _hint(task, hints, roots, core, solve)
     told = _translated(_shortened(tree), catalogue.offers)
     indented = "\n".join(f"  {line}".rstrip() for line in body)
     return UnsatisfiableError(f"{head}:\n{indented}\n\nthe solver says:\n{told}", hint=hint)
+
+
+async def in_short(task: SolveTask, catalogue: Catalogue, lines: Sequence[Line]) -> str:
+    """Say in one line which requirements conflict, each with the chain that leads to it."""
+    found = Propagation(RequirementGraph(catalogue.offers, lines))
+    edges = _with_lines(_at_odds(found), found.graph, catalogue, lines)
+    if not edges:
+        return "it does not go with " + ", ".join(f"`{line.text}`" for line in lines if line.requirement)
+    parts = [" -> ".join(_steps(found.graph, edge)) for edge in edges]
+    if len(edges) == 1 and not found.graph.meeting(edges[0]):
+        parts.append("but " + (await cause_of(edges[0], task, catalogue)).text)
+    return "; ".join(parts)
+
+
+def _steps(graph: RequirementGraph, edge: Edge) -> Iterator[str]:
+    first, *steps = graph.chain(edge)
+    if not steps or len(steps) > 1:
+        yield f"`{first.line.text if first.line else ''}` in the spec"
+    for step in steps:
+        if step.offer is not None:
+            yield f"{_title(step.offer)} {_asking(step)}"
+
+
+def _asking(edge: Edge) -> str:
+    asked = str(edge.requirement).partition(";")[0].strip() if edge.requirement else edge.spec
+    return f"{'allows only' if edge.optional else 'requires'} `{asked}`"
 
 
 def _tried_in_part(catalogue: Catalogue) -> str:
@@ -132,9 +164,7 @@ def _chain(graph: RequirementGraph, edge: Edge) -> list[str]:
     lines = [f"`{steps[0].line.text if steps[0].line else ''}` in the spec"]
     for depth, step in enumerate(steps[1:], 1):
         if step.offer is not None:
-            asked = str(step.requirement).partition(";")[0].strip() if step.requirement else step.spec
-            verb = "allows only" if step.optional else "requires"
-            lines.append(f"{'  ' * (depth - 1)}└─ {_title(step.offer)} {verb} `{asked}`")
+            lines.append(f"{'  ' * (depth - 1)}└─ {_title(step.offer)} {_asking(step)}")
     return lines
 
 
@@ -146,10 +176,30 @@ def _title(offer: Offer) -> str:
     return f"{name} {version}"
 
 
-def _loosen(roots: Sequence[Edge], core: Sequence[Line]) -> str:
-    texts = list(dict.fromkeys(edge.line.text for edge in roots if edge.line)) or [line.text for line in core]
-    listed = " or ".join(f"`{text}`" for text in texts)
-    return f"loosen or drop {listed}"
+async def _hint(
+    task: SolveTask, hints: Sequence[Hint], roots: Sequence[Edge], core: Sequence[Line], solve: Solve
+) -> str | None:
+    """Choose what to tell the person to do, of what was tried."""
+    if task.trial:
+        return None
+    ways = [await first_that_helps(hints, solve)]
+    if any(line.newest for line in core):
+        named = [project_name(requirement.name) for requirement in task.pypi]
+        ways.append(await way_to_accept(task, named, solve))
+    elif ways == [None]:
+        ways.append(await _loosen(task, roots, core, solve))
+    return "; or ".join(filter(None, ways)) or None
+
+
+async def _loosen(task: SolveTask, roots: Sequence[Edge], core: Sequence[Line], solve: Solve) -> str | None:
+    """Suggest lines to change, each of which alone is enough; to drop the only one would be no help."""
+    lines = list(dict.fromkeys(edge.line for edge in roots if edge.line)) or list(core)
+    hints: list[Hint] = []
+    for line in lines:
+        ways = {"loosen": loosened(task, line), "drop": without(task, line) if len(lines) > 1 else None}
+        found = [Hint(text=f"{verb} `{line.text}`", task=changed) for verb, changed in ways.items() if changed]
+        hints += await those_that_help(found, solve, enough=1, seconds=SECONDS / len(lines))
+    return " or ".join(hint.text for hint in hints) or None
 
 
 def _shown(name: str, task: SolveTask) -> str:

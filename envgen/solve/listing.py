@@ -5,20 +5,23 @@ Most of a page is never looked at: versions are ordered once, files are judged w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from envgen.lenient import parse_specifiers
 from envgen.metadata import ANY_PATCH
+from envgen.solve.order import misplaced
+from envgen.versions import has_inner_zero
 from envgen.wheels import TagOrder
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from envgen.digest import Sha256
     from envgen.platforms import Target
@@ -34,12 +37,13 @@ class Reason(StrEnum):
     TOO_NEW = "it was uploaded after `exclude-newer`"
     NO_UPLOAD_TIME = "the index does not say when it was uploaded, and `exclude-newer` is set"
     YANKED = "it was withdrawn (yanked)"
+    UNREADABLE = "its `Requires-Python` cannot be read"
     PYTHON = "it does not run on this Python"
     INTERPRETER = "it has no wheel for this Python"
     PLATFORM = "it has no wheel for the platform"
     PRERELEASE = "it is a pre-release"
     SDIST = "it has a source archive only"
-    UNUSABLE = "its metadata cannot be used"
+    UNUSABLE = "its metadata or its version cannot be used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +55,15 @@ class Rules:
         platforms: platform tags of the target.
         pythons: the full version of Python; where it is not known yet, the first and a last one of its minor.
         exclude_newer: moment after which uploads are ignored.
+        sources: let a source archive stand for a version that has no wheel for the target: what would be chosen if
+            envgen could build all of them.
     """
 
     tags: TagOrder
     platforms: frozenset[str]
     pythons: tuple[str, ...]
     exclude_newer: dt.datetime | None
+    sources: bool = False
 
     @classmethod
     def of(cls, target: Target, *, python: str | None, exclude_newer: dt.datetime | None) -> Rules:
@@ -107,7 +114,7 @@ class Listing:
     Attributes:
         exists: whether the index has the project at all.
         versions: every version that has a wheel of whatever kind, newest first.
-        unusable: versions whose metadata turned out to be of no use, and why.
+        unusable: versions whose metadata turned out to be of no use, or that conda sorts wrongly, and why.
 
     Args:
         page: of the index; None where it has no such project.
@@ -131,22 +138,43 @@ class Listing:
         self._page = page
         self._rules = rules
         self._kept = kept
+        self._demands = tuple(required)
+        self._locked = locked
         self._texts = _ordered(page.versions if page else ())
         self.versions = tuple(self._texts)
+        if rules.sources:
+            self.versions = tuple(sorted(self._texts.keys() | self._archives.keys(), reverse=True))
         self._judged: dict[tuple[Version, bool], IndexFile | Rejection] = {}
         self._allowing: dict[str, Allowed] = {}
         self._newest: dict[Allowed, Version | None] = {}
         self._required = self.allowing(SpecifierSet(",".join(filter(None, map(str, required)))))
         stable = sum(1 << at for at, version in enumerate(self.versions) if not version.is_prerelease)
-        held = 1 << self.versions.index(locked) if locked in self._texts else 0
+        held = 1 << self.versions.index(locked) if locked in self.versions else 0
         self._without_prereleases = Allowed(stable | held, prereleases=False, pinned=False)
         self._prereleases = not stable or self._required.prereleases
+        self._leave_out_misplaced(locked)
+
+    @cached_property
+    def _archives(self) -> Mapping[Version, Sequence[str]]:
+        return _ordered(self._page.sdists if self._page else ())
 
     @property
     def sdists(self) -> tuple[Version, ...]:
         """Versions of which there is a source archive and no wheel, newest first."""
-        found = _ordered(self._page.sdists if self._page else ())
-        return tuple(version for version in found if version not in self._texts)
+        return tuple(version for version in self._archives if version not in self._texts)
+
+    def with_sources(self) -> Listing:
+        """Return the listing as it would be if a source archive could stand for a wheel."""
+        if self._rules.sources or not (self._archives or self.unusable):
+            return self
+        rules = replace(self._rules, sources=True)
+        return Listing(self._page, rules, required=self._demands, kept=self._kept, locked=self._locked)
+
+    def newest_has_source_only(self, specifiers: SpecifierSet) -> bool:
+        """Whether the newest release that is allowed has a source archive and no wheel."""
+        every = self.with_sources()
+        newest = every.newest(every.allowing(specifiers))
+        return newest is not None and newest in self.sdists
 
     def allowing(self, specifiers: SpecifierSet) -> Allowed:
         """Return what specifiers allow, pre-releases too."""
@@ -180,8 +208,14 @@ class Listing:
         if not found and not self._prereleases and wanted.prereleases:
             yield from self._usable(wanted)
 
+    def newer(self, than: Version, specifiers: SpecifierSet) -> Version | None:
+        """Find the newest stable release that specifiers allow, whatever the spec demands, if it is newer than one."""
+        found = (v for v in self.versions if not v.is_prerelease and specifiers.contains(v) and v not in self.unusable)
+        newest = next((v for v in found if not isinstance(self.file(v), Rejection)), None)
+        return newest if newest is not None and newest > than else None
+
     def refuse(self, version: Version, why: str) -> None:
-        """Never offer a version again: its metadata is of no use."""
+        """Never offer a version again, for the reason given."""
         self.unusable[version] = why
         self._newest.clear()
 
@@ -206,6 +240,21 @@ class Listing:
                 found[version] = Rejection(reason=Reason.PRERELEASE)
         return found
 
+    def _leave_out_misplaced(self, locked: Version | None) -> None:
+        """Refuse what conda would put on the wrong side of a version that matters more."""
+        if not any(map(has_inner_zero, self.versions)):
+            return
+        found = {version: self.file(version, pinned=True) for version in self._allowed(self._required)}
+        weights = {
+            version: (version == locked, not file.yanked, not version.is_prerelease, version)
+            for version, file in found.items()
+            if not isinstance(file, Rejection)
+        }
+        for version, other in misplaced(sorted(weights, key=lambda v: weights[v], reverse=True)).items():
+            order = "after" if version < other else "before"
+            why = "the lock has" if other == locked else "is kept instead"
+            self.refuse(version, f"conda sorts {version} {order} {other}, which {why}")
+
     def _usable(self, wanted: Allowed) -> Iterator[Version]:
         for version in self._allowed(wanted):
             if version not in self.unusable and not isinstance(self.file(version, pinned=wanted.pinned), Rejection):
@@ -215,6 +264,22 @@ class Listing:
         return (version for at, version in enumerate(self.versions) if wanted.bits >> at & 1)
 
     def _judge(self, version: Version, *, pinned: bool) -> IndexFile | Rejection:
+        wheel = self._judge_wheels(version, pinned=pinned)
+        if isinstance(wheel, Rejection) and self._rules.sources:
+            return self.archive(version, pinned=pinned) or wheel
+        return wheel
+
+    def archive(self, version: Version, *, pinned: bool = False) -> IndexFile | None:
+        """Find a source archive of a version that the rules let pass, if there is one."""
+        files = [file for text in self._archives.get(version, ()) for file in self._page_archives(text)]
+        wheels_alone = {Reason.PLATFORM, Reason.INTERPRETER}
+        tests = [passes for reason, passes in self._tests(pinned=pinned) if reason not in wheels_alone]
+        return next((file for file in files if all(passes(file) for passes in tests)), None)
+
+    def _page_archives(self, text: str) -> Sequence[IndexFile]:
+        return self._page.archives(text) if self._page else ()
+
+    def _judge_wheels(self, version: Version, *, pinned: bool) -> IndexFile | Rejection:
         page = self._page
         if page is None or version not in self._texts:
             return Rejection(reason=Reason.SDIST)
@@ -234,6 +299,7 @@ class Listing:
             (Reason.TOO_NEW, lambda f: limit is None or f.uploaded is None or f.uploaded <= limit),
             (Reason.YANKED, lambda f: pinned or not f.yanked or f.sha256 == self._kept),
             (Reason.PLATFORM, lambda f: not self._rules.platforms.isdisjoint(_tags(f)[-1].split("."))),
+            (Reason.UNREADABLE, lambda f: _pythons(f.requires_python) is not None),
             (Reason.PYTHON, lambda f: _runs_on(f.requires_python, self._rules.pythons)),
             (Reason.INTERPRETER, lambda f: self._rules.tags.preference(f.filename) is not None),
         )
@@ -243,25 +309,36 @@ class Listing:
         return (file.sha256 != self._kept, file.yanked, fit, file.filename)
 
 
+def is_archive(file: IndexFile) -> bool:
+    """Tell a source archive from a wheel."""
+    return not file.filename.endswith(".whl")
+
+
 def _ordered(texts: Collection[str]) -> dict[Version, list[str]]:
     """Map versions, newest first, to the texts that mean them; texts that mean none are left out."""
     found: dict[Version, list[str]] = {}
     for text in texts:
         try:
             found.setdefault(Version(text), []).append(text)
-        except InvalidVersion:
+        except ValueError:  # InvalidVersion, or a number of more digits than Python reads
             continue  # releases from before PEP 440; nobody can ask for them
     return {version: found[version] for version in sorted(found, reverse=True)}
 
 
 @lru_cache(maxsize=4096)  # a few hundred texts on all pages together, thousands of files
-def _runs_on(requires_python: str | None, pythons: tuple[str, ...]) -> bool:
-    """Whether a file's Requires-Python holds; one that cannot be read does not."""
+def _pythons(requires_python: str | None) -> SpecifierSet | None:
+    """Read a file's Requires-Python; None if it has no meaning."""
     try:
-        specifiers = SpecifierSet(requires_python or "")
+        return parse_specifiers(requires_python or "")
     except InvalidSpecifier:
-        return False
-    return any(specifiers.contains(python, prereleases=True) for python in pythons)
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _runs_on(requires_python: str | None, pythons: tuple[str, ...]) -> bool:
+    """Whether a file's Requires-Python holds for one of some Pythons."""
+    specifiers = _pythons(requires_python)
+    return specifiers is not None and any(specifiers.contains(python, prereleases=True) for python in pythons)
 
 
 def _tags(file: IndexFile) -> list[str]:
@@ -275,7 +352,7 @@ def _detail(reason: Reason, files: Sequence[IndexFile]) -> str:
         return ", ".join(sorted({_tags(file)[-1] for file in files}))
     if reason is Reason.INTERPRETER:
         return ", ".join(sorted({_tags(file)[0] for file in files}))
-    if reason is Reason.PYTHON:
+    if reason in (Reason.PYTHON, Reason.UNREADABLE):
         return ", ".join(sorted({file.requires_python or "" for file in files}))
     if reason is Reason.TOO_NEW:
         return min(file.uploaded.date().isoformat() for file in files if file.uploaded)

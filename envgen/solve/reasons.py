@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -12,12 +14,12 @@ from envgen.packages import BuiltArchive
 from envgen.platforms import DEFAULT_GLIBC, dotted
 from envgen.records import Record
 from envgen.solve.encode import key_of
+from envgen.solve.hints import Hint, asking, elsewhere, later, renamed, with_recipe
 from envgen.solve.listing import Reason
-from envgen.suggest import nearest
 from envgen.wheels import needed_glibc, without_extras
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from packaging.version import Version
 
@@ -39,22 +41,41 @@ _VIRTUAL = {"__cuda": ("CUDA", "cuda"), "__glibc": ("glibc", "glibc"), "__osx": 
 """What a virtual package is called, and its key under `platforms:` in the spec."""
 
 
+_LEAST = re.compile(r">=?\s*(\d+(?:\.\d+)*)")
+"""The version at which a MatchSpec on a virtual package begins."""
+
 _BOOKWORM = "3.11."
 """The Python of Debian 12, of which the shipped recipe is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why nothing meets a requirement: a clause for the message, and a remedy."""
+    """Why nothing meets a requirement: a clause for the message, and remedies that may help, the best first."""
 
     text: str
-    hint: str | None = None
+    hints: tuple[Hint, ...] = ()
 
 
 async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
-    """Say why no offer meets a requirement."""
+    """Say why no offer meets a requirement, and which project is meant where its name is not that of a project."""
+    cause = _cause_of(edge, task, catalogue)
+    name = edge.requirement.name if edge.requirement else edge.name
+    known = catalogue.closure.projects.get(project_name(name))
+    exists = known is not None and known.listing is not None and known.listing.exists
+    meant = task.meant.project(name, exists=exists)
+    if meant is None:
+        return cause
+    text = f"{cause.text}; the project that goes by that name is called `{meant}`"
+    if edge.line is None:
+        return Cause(text=text)
+    changed = asking(task, edge.line, meant)
+    hint = Hint(text=f"ask for `{meant}` under `pypi:`", task=changed) if changed else None
+    return Cause(text=text, hints=_possible([hint]) or cause.hints)
+
+
+def _cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
     if edge.name.startswith("__"):
-        return _of_virtual(edge, task.target)
+        return _of_virtual(edge, task)
     project = project_name(edge.requirement.name) if edge.requirement else task.names.project(CondaName(edge.name))
     known = catalogue.closure.projects.get(project) if project else None
     if project and known and known.listing is not None:
@@ -62,15 +83,18 @@ async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
             return _of_extra(edge, project, known.refused)
         specifiers = edge.requirement.specifier if edge.requirement else SpecifierSet()
         if not known.listing.exists:
-            return _of_unknown(project, task, catalogue)
-        return _of_project(edge, project, known.listing, specifiers, task.target)
+            return _of_unknown(edge, project, task)
+        return _of_project(edge, project, known.listing, specifiers, task)
     if offers := catalogue.offers.get(edge.name):
         versions = list(dict.fromkeys(key_of(offer.record)[1] for offer in reversed(offers)))
-        return Cause(text=f"there is no such version of `{edge.name}`; {_there_are(versions)}", hint=_of_recipe(offers))
-    return await _of_missing(edge, task)
+        return Cause(
+            text=f"there is no such version of `{edge.name}`; {_there_are(versions)}", hints=_of_recipe(offers)
+        )
+    return _of_missing(edge, task)
 
 
-def _of_virtual(edge: Edge, target: Target) -> Cause:
+def _of_virtual(edge: Edge, task: SolveTask) -> Cause:
+    target = task.target
     what, key = _VIRTUAL.get(edge.name, (edge.name, None))
     has = target.virtual_packages().get(edge.name)
     if has is None:
@@ -79,19 +103,37 @@ def _of_virtual(edge: Edge, target: Target) -> Cause:
         text = f"{what} is {has} by default, since the spec says nothing of it for {target.platform}"
     else:
         text = f"the spec says {what} {has} for {target.platform}"
-    hint = f"if the machines have it, say so under `platforms: {target.platform}: {key}:`" if key else None
-    if hint and edge.offer and isinstance(edge.offer.origin, Record):
-        hint += "; else add `channels: [conda-forge]`, whose packages need less than those of recipes"
-    return Cause(text=text, hint=hint)
+    return Cause(text=text, hints=_possible([_declare(key, edge, task)] if key else []))
 
 
-def _of_recipe(offers: Sequence[Offer]) -> str | None:
-    """Say where else versions are of what a recipe makes, which is one version."""
+def _declare(key: str, edge: Edge, task: SolveTask) -> Hint:
+    """Suggest to say what the machines have: the version at which the MatchSpec begins, where it has one."""
+    target, least = task.target, _LEAST.search(edge.spec)
+    made = edge.offer is not None and isinstance(edge.offer.origin, Record)
+    major, minor = (*map(int, least[1].split(".")), 0)[:2] if least else (1, 0)
+    version = dotted((major, minor))
+    where = f'`{target.platform}: {{{key}: "{version}"}}`' if least else f"`{target.platform}: {key}:`"
+    changed = replace(task, target=_having(target, key, (major, minor)))
+    text = f"if the machines have it, {where} under `platforms:`"
+    if made:
+        text += "; else `channels: [conda-forge]` may have packages that need less"
+    return Hint(text=text, task=changed)
+
+
+def _having(target: Target, key: str, version: tuple[int, int]) -> Target:
+    if key == "cuda":
+        return replace(target, cuda=dotted(version))
+    return replace(target, glibc=version) if key == "glibc" else replace(target, macos=version)
+
+
+def _of_recipe(offers: Sequence[Offer]) -> tuple[Hint, ...]:
+    """Say where else versions may be of what a recipe makes, which is one version."""
     made = next((o.origin for o in offers if isinstance(o.origin, Record)), None)
     if made is None or not isinstance(made.origin, BuiltArchive):
-        return None
+        return ()
     remark = " (what Debian bookworm has)" if made.name == "python" and made.version.startswith(_BOOKWORM) else ""
-    return f"`recipes/{made.origin.recipe}` makes {made.version}{remark}; for another add `channels: [conda-forge]`"
+    text = f"`recipes/{made.origin.recipe}` makes {made.version}{remark}; `channels: [conda-forge]` may have another"
+    return (Hint(text=text),)
 
 
 def _of_extra(edge: Edge, project: ProjectName, refused: Mapping[tuple[Version, str], str]) -> Cause:
@@ -99,68 +141,89 @@ def _of_extra(edge: Edge, project: ProjectName, refused: Mapping[tuple[Version, 
     return Cause(text=why or f"no wheel of `{project}` that meets it can be had with these extras")
 
 
-async def _of_missing(edge: Edge, task: SolveTask) -> Cause:
+def _of_missing(edge: Edge, task: SolveTask) -> Cause:
     """Explain a name that no channel or recipe has."""
-    where = "no recipe" if task.channels is None else "neither a channel of the spec nor a recipe"
-    names = {*(await task.channels.package_names() if task.channels else ()), *(r.name for r in task.recipes)}
-    hint = nearest(edge.name, names, cutoff=_SURE)
-    if hint is None and edge.line is not None and edge.line.requirement is None:
-        hint = f"if `{edge.name}` is a project of the wheel index, ask for it under `pypi:`"
-    return Cause(text=f"{where} offers `{edge.name}`", hint=hint)
+    hints = _near(edge, task)
+    if edge.line is not None and edge.line.requirement is None:
+        text = f"`{edge.name}` is a project of the wheel index: ask for it under `pypi:`"
+        hints = (*hints, Hint(text=text, task=asking(task, edge.line, edge.name)))
+    return Cause(text=f"{task.asked.sources()} offers `{edge.name}`", hints=hints)
 
 
-def _of_unknown(project: ProjectName, task: SolveTask, catalogue: Catalogue) -> Cause:
-    met = (name for name, known in catalogue.closure.projects.items() if known.listing and known.listing.exists)
-    hint = nearest(project, {*task.names.renamed, *task.names.same, *met}, cutoff=_SURE)
-    return Cause(text=f"the wheel index has no project `{project}`", hint=hint or "check the spelling")
+def _of_unknown(edge: Edge, project: ProjectName, task: SolveTask) -> Cause:
+    advice = Hint(text="check the spelling, and that the index is the one that has it")
+    text = f"{task.asked.index} has no project `{project}`"
+    return Cause(text=text, hints=(*_near(edge, task), advice) if edge.line else ())
 
 
-def _of_project(edge: Edge, project: ProjectName, listing: Listing, specifiers: SpecifierSet, target: Target) -> Cause:
+def _meant(task: SolveTask, edge: Edge, name: str) -> Hint | None:
+    changed = renamed(task, edge.line, name)
+    return Hint(text=f"did you mean `{name}`?", task=changed) if changed else None
+
+
+def _possible(hints: Iterable[Hint | None]) -> tuple[Hint, ...]:
+    return tuple(hint for hint in hints if hint is not None)
+
+
+def _of_project(edge: Edge, project: ProjectName, listing: Listing, specifiers: SpecifierSet, task: SolveTask) -> Cause:
     """Explain a project of the index none of whose wheels meets the requirement."""
     blocked = listing.blocked(listing.allowing(specifiers))
-    if blocked:
-        return _of_blocked(edge, project, blocked, target)
+    if blocked and not listing.newest_has_source_only(specifiers):
+        return _of_blocked(edge, project, blocked, task)
     sources = [v for v in listing.sdists if specifiers.contains(v, prereleases=True)]
     if sources:
-        return Cause(
-            text=f"there is no wheel of `{project}` {_few(sources)}, only a source archive",
-            hint=_write_recipe(edge, project),
-        )
+        text = f"there is no wheel of `{project}` {_few(sources)}, only a source archive"
+        return Cause(text=text, hints=_possible([_write_recipe(edge, project, sources[0], task)]))
     if not listing.versions:
         return Cause(text=f"the wheel index has no files of `{project}`")
     return Cause(text=f"there is no such version of `{project}`; {_there_are(listing.versions)}")
 
 
-def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Rejection], target: Target) -> Cause:
+def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Rejection], task: SolveTask) -> Cause:
     """Explain versions that fit but cannot be chosen: by the reason of the newest, and how many share it."""
     newest = next(iter(blocked))
     reason, detail = blocked[newest].reason, blocked[newest].detail
     versions = [version for version, rejection in blocked.items() if rejection.reason is reason]
     which = f"`{project}` {_few(versions)}"
-    python = f"no wheel of {which} runs on Python {target.python}"
-    causes = {
-        Reason.PLATFORM: _of_platform(edge, project, target, which=which, newest=newest, detail=detail),
-        Reason.PYTHON: (f"{python}: {newest} needs {detail}", "ask for another version, or change `python:`"),
-        Reason.INTERPRETER: (f"{python}: {newest} has {_few(detail.split(', '))}", None),
-        Reason.YANKED: (f"{which} was withdrawn (yanked)", f"`{project} =={newest}` takes it nevertheless"),
-        Reason.TOO_NEW: (
-            f"{which} was uploaded after `exclude-newer`",
-            f"set `exclude-newer` to {detail} or later, or ask for an older version",
-        ),
-        Reason.PRERELEASE: (
-            f"only pre-releases meet it: {_few(versions)}",
-            f"`{project} >={newest}` under `pypi:` allows them",
-        ),
-        Reason.UNUSABLE: (f"the metadata of {which} cannot be used: {detail}", None),
+    python = f"no wheel of {which} runs on Python {task.target.python}"
+    if reason is Reason.PLATFORM:
+        return _of_platform(edge, project, task, which=which, newest=newest, detail=detail)
+    texts = {
+        Reason.PYTHON: f"{python}: {newest} needs {detail}",
+        Reason.INTERPRETER: f"{python}: {newest} has {_few(detail.split(', '))}",
+        Reason.YANKED: f"{which} was withdrawn (yanked)",
+        Reason.TOO_NEW: f"{which} was uploaded after `exclude-newer`",
+        Reason.PRERELEASE: f"only pre-releases meet it: {_few(versions)}",
+        Reason.UNREADABLE: f"`Requires-Python: {detail}` of {which} cannot be read",
+        Reason.UNUSABLE: f"{which} cannot be used: {detail}",
     }
-    text, hint = causes.get(reason, (f"{which} cannot be used: {reason.value}", None))
-    return Cause(text=text, hint=hint)
+    text = texts.get(reason, f"{which} cannot be used: {reason.value}")
+    return Cause(text=text, hints=_possible([_way_past(edge, project, reason, newest, detail, task)]))
+
+
+def _way_past(  # noqa: PLR0917  one place for what a reason calls for
+    edge: Edge, project: ProjectName, reason: Reason, newest: Version, detail: str, task: SolveTask
+) -> Hint | None:
+    """Say what makes a version available that is there and cannot be chosen."""
+    extras = f"[{','.join(sorted(edge.requirement.extras))}]" if edge.requirement and edge.requirement.extras else ""
+    if reason is Reason.YANKED:
+        asked = f"{project}{extras} =={newest}"
+        changed = asking(task, edge.line, asked)
+        return Hint(text=f"`{asked}` under `pypi:` takes it nevertheless", task=changed) if changed else None
+    if reason is Reason.PRERELEASE:
+        asked = f"{project}{extras} >={newest}"
+        changed = asking(task, edge.line, asked)
+        return Hint(text=f"`{asked}` under `pypi:` allows them", task=changed) if changed else None
+    if reason is Reason.TOO_NEW and detail:
+        return Hint(text=f"set `exclude-newer` to {detail} or later", task=later(task, detail))
+    return None
 
 
 def _of_platform(
-    edge: Edge, project: ProjectName, target: Target, *, which: str, newest: Version, detail: str
-) -> tuple[str, str]:
+    edge: Edge, project: ProjectName, task: SolveTask, *, which: str, newest: Version, detail: str
+) -> Cause:
     """Tell machines that the wheels were not made for from a C library that is too old for them."""
+    target = task.target
     tags = detail.split(", ")
     single = (tag for several in tags for tag in several.split("."))
     glibc = needed_glibc(tag for tag in single if tag.endswith(f"_{target.platform.machine}"))
@@ -168,26 +231,50 @@ def _of_platform(
     if glibc and glibc > has:
         needed, stated = map(dotted, (glibc, has))
         default = "" if target.glibc else ", the default"
-        return (
-            f"no wheel of {which} runs with glibc {stated}{default}: those of {newest} need {needed}",
-            f'`{target.platform}: {{glibc: "{needed}"}}` under `platforms:` if the machines have it',
+        hint = Hint(
+            text=f'`{target.platform}: {{glibc: "{needed}"}}` under `platforms:` if the machines have it',
+            task=replace(task, target=replace(target, glibc=glibc)),
         )
+        text = f"no wheel of {which} runs with glibc {stated}{default}: those of {newest} need {needed}"
+        return Cause(text=text, hints=(hint,))
     text = f"no wheel of {which} runs on {target.platform}; those of {newest} are for {_few(tags)}"
-    return text, _platform_hint(edge, project, detail)
+    hints = [_on_other_machines(edge, task, detail), _write_recipe(edge, project, newest, task)]
+    return Cause(text=text, hints=_possible(hints))
 
 
-def _platform_hint(edge: Edge, project: ProjectName, detail: str) -> str:
-    """Suggest a marker where a line of the spec asks for what only other machines have, else a recipe."""
-    machines = [machine for machine in ("x86_64", "aarch64", "arm64", "amd64") if machine in detail]
-    if edge.line is None or edge.requirement is None or not machines:
-        return _write_recipe(edge, project)
-    wanted = "AMD64" if machines[0] == "amd64" else machines[0]
-    return f'if it is not needed there: `{edge.requirement.name} ... ; platform_machine == "{wanted}"`; else a recipe'
+def _on_other_machines(edge: Edge, task: SolveTask, detail: str) -> Hint | None:
+    """Suggest a marker where a line of the spec asks for what only other machines have."""
+    machine = next((machine for machine in ("x86_64", "aarch64", "arm64") if machine in detail), None)
+    if edge.line is None or edge.requirement is None or machine is None:
+        return None
+    changed = elsewhere(task, edge.line, machine, task.target.platform)
+    marked = f'{edge.requirement.name} ... ; platform_machine == "{machine}"'
+    return Hint(text=f"if it is not needed there: `{marked}`", task=changed) if changed else None
 
 
-def _write_recipe(edge: Edge, project: ProjectName) -> str:
+def _write_recipe(edge: Edge, project: ProjectName, version: Version, task: SolveTask) -> Hint | None:
     instead = " instead of `pypi:`" if edge.line else ""
-    return f"write `recipes/{project}/recipe.yaml`, which builds it, and name it under `dependencies:`{instead}"
+    text = f"write `recipes/{project}/recipe.yaml`, which builds it, and name it under `dependencies:`{instead}"
+    changed = with_recipe(task, edge.line, task.names.conda_name(project), version)
+    return Hint(text=text, task=changed) if changed else None
+
+
+def _near(edge: Edge, task: SolveTask) -> tuple[Hint, ...]:
+    """Suggest what a line of the spec may mean: a name that the user has written or locked elsewhere.
+
+    Whatever is near on an index or channel may be a trap for those who misspell a name or ask for a private project.
+    """
+    if edge.line is None:
+        return ()
+    own = {
+        *(project_name(requirement.name) for requirement in task.pypi),
+        *(spec.split()[0] for spec in task.dependencies if spec.strip()),
+        *task.preferred,
+        *(record.name for record in task.recipes),
+    }
+    asked = project_name(edge.requirement.name) if edge.requirement else edge.name
+    found = difflib.get_close_matches(asked, sorted(own - {asked}), n=1, cutoff=0.75)
+    return _possible(_meant(task, edge, name) for name in found)
 
 
 def _there_are(versions: Sequence[object]) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from rattler import MatchSpec
 from rattler.exceptions import InvalidMatchSpecError
 
 from envgen.errors import UserError
+from envgen.manifest.adjust import adjusted
 from envgen.metadata import WheelMetadata, active_requirements
 from envgen.names import ProjectName, project_name
 from envgen.versions import InexpressibleError
-from envgen.wheels import extra_name, match_specs
+from envgen.wheels import extra_name, match_specs, standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from packaging.requirements import Requirement
 
     from envgen.names import NameTable
     from envgen.solve.task import SolveTask
@@ -33,11 +33,18 @@ class Line:
         text: as its author wrote it.
         specs: MatchSpecs that say the same to the solver.
         requirement: what it is parsed to, if it stands under `pypi:`.
+        newest: the one version that is tried, where the newest is wanted.
     """
 
     text: str
     specs: tuple[str, ...]
     requirement: Requirement | None = None
+    newest: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The project's name as written; the text of another line."""
+        return self.requirement.name if self.requirement else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +54,22 @@ class Request:
     Attributes:
         lines: in the spec's order, Python first.
         required: project -> what the lines demand of it together.
+        limits: constraints, which ask for nothing.
     """
 
     lines: tuple[Line, ...]
     required: Mapping[ProjectName, tuple[SpecifierSet, ...]]
+    limits: tuple[Line, ...] = ()
+
+    @property
+    def limited(self) -> Mapping[ProjectName, SpecifierSet]:
+        """What constraints leave of each project that they name."""
+        found: dict[ProjectName, SpecifierSet] = {}
+        for line in self.limits:
+            if line.requirement:
+                project = project_name(line.requirement.name)
+                found[project] = found.get(project, SpecifierSet()) & line.requirement.specifier
+        return found
 
     @classmethod
     def of(cls, task: SolveTask, python: str | None) -> Request:
@@ -67,7 +86,24 @@ class Request:
             if line.requirement:
                 project = project_name(line.requirement.name)
                 required[project] = (*required.get(project, ()), line.requirement.specifier)
-        return cls(lines=(python_line, *conda, *wheels), required=required)
+        return cls(lines=(python_line, *conda, *wheels), required=required, limits=_limits(task))
+
+
+def _limits(task: SolveTask) -> tuple[Line, ...]:
+    """Turn constraints into lines; an override on what stands for other projects limits it, too.
+
+    What those require of versions may not be asked of it, and the override's are to hold whoever requires it.
+    """
+    made, real = task.adjustments, {stand_in.project for stand_in in task.names.stand_ins.values()}
+    texts = [("constraints", f"{project}{text}") for project, text in made.constraints.items()]
+    texts += [("overrides", text) for project in made.overrides.keys() & real for text in made.overrides[project]]
+    return tuple(line for key, text in sorted(texts) if (line := _limit(key, Requirement(text), task.names)))
+
+
+def _limit(key: str, requirement: Requirement, names: NameTable) -> Line | None:
+    found = standing_in(requirement, names)
+    found = Requirement(f"{found.name}{found.specifier}")
+    return replace(_wheel_line(found, names), text=f"{key}: {requirement}") if found.specifier else None
 
 
 def _active(task: SolveTask, python: str | None) -> tuple[Requirement, ...]:
@@ -80,9 +116,10 @@ def _active(task: SolveTask, python: str | None) -> tuple[Requirement, ...]:
         license=None,
     )
     try:
-        return active_requirements(spec, task.target, (), python)
+        found = active_requirements(adjusted(spec, task.adjustments), task.target, (), python)
     except InexpressibleError as error:
         raise UserError(f"in `pypi:` of the spec: {error}") from error
+    return tuple(standing_in(requirement, task.names) for requirement in found)
 
 
 def _conda_line(text: str) -> Line:

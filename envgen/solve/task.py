@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from envgen.manifest.adjust import Adjustments
+from envgen.meant import Asked, MeantTable
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
@@ -61,6 +64,9 @@ class IndexPage(Protocol):
     def files(self, version: str) -> Sequence[IndexFile]:
         """Wheels of one of `versions`."""
 
+    def archives(self, version: str) -> Sequence[IndexFile]:
+        """Source archives of one of `sdists`."""
+
 
 class WheelSource(Protocol):
     """A wheel index."""
@@ -90,9 +96,6 @@ class ChannelRecords(Protocol):
         Raises:
             NetworkError: it cannot be told.
         """
-
-    async def package_names(self) -> Sequence[str]:
-        """Return every name that a channel has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,11 @@ class SolveTask:
         channels: None where the spec names no channel.
         preferred: conda name -> what to keep if it still serves.
         exclude_newer: whatever was uploaded later is not there.
+        trial: solve for a hint: a failure needs no explanation of its own.
+        adjustments: overrides, constraints and exceptions by name, as they hold on the target; who stands for whom
+            is said by `names`.
+        asked: what messages call the sources.
+        meant: names that are not those of projects.
     """
 
     target: Target
@@ -135,3 +143,7 @@ class SolveTask:
     channels: ChannelRecords | None = None
     preferred: Mapping[CondaName, Preference] = field(default_factory=dict)
     exclude_newer: dt.datetime | None = None
+    trial: bool = False
+    adjustments: Adjustments = field(default_factory=Adjustments)
+    asked: Asked = field(default_factory=Asked)
+    meant: MeantTable = field(default_factory=MeantTable)

@@ -58,18 +58,6 @@ class ChannelSource:
             self._asked[name] = asyncio.ensure_future(self._fetch(name))
         return await asyncio.shield(self._asked[name])
 
-    async def package_names(self) -> tuple[str, ...]:
-        """List every name that some channel has, sorted; for suggestions.
-
-        Raises:
-            NetworkError: a channel cannot be read.
-        """
-        try:
-            found = await self._gateway.names(self._channels, self._subdirs, channel_relations="disabled")
-        except (GatewayError, FetchRepoDataError, IoError) as error:
-            raise _unreachable(self._channels, error) from error
-        return tuple(sorted(name.normalized for name in found))
-
     async def _fetch(self, name: CondaName) -> tuple[RepoDataRecord, ...]:
         for channel in self._channels:
             if found := await self._query(channel, name):
@@ -86,9 +74,13 @@ class ChannelSource:
         return tuple(record for records in answer for record in records)
 
 
+def shown(channel: str) -> str:
+    """Render the name, address or path of a channel for people, without logins and tokens."""
+    return without_secrets(channel) if has_token(channel) else display(channel)
+
+
 def _unreachable(channels: Sequence[Channel], error: Exception) -> NetworkError:
-    urls = (channel.base_url for channel in channels)
-    where = ", ".join(without_secrets(url) if has_token(url) else display(url) for url in urls)
+    where = ", ".join(shown(channel.base_url) for channel in channels)
     return NetworkError(
         f"the conda channel at {where} cannot be read: {_reason(str(error))}",
         hint="check the channel's address and the network, or leave `channels:` empty: envgen needs none",

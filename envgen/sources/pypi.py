@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, GoneError
-from envgen.metadata import parse_metadata
-from envgen.sources.pypi_metadata import MetadataReader
+from envgen.events import NullReporter
+from envgen.sources.pypi_metadata import MetadataReader, open_remote
 from envgen.sources.pypi_page import ACCEPT, parse_page
 from envgen.system.credentials import display
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envgen.metadata import WheelMetadata
     from envgen.names import ProjectName
     from envgen.packages import Wheel
+    from envgen.sources.pypi_metadata import RangeFile
     from envgen.sources.pypi_page import ProjectFile, ProjectPage
     from envgen.system.http import Http
     from envgen.system.store import Store
@@ -30,26 +31,36 @@ if TYPE_CHECKING:
 
 _PAGES = "index-pages"
 _NOT_MODIFIED, _NOT_FOUND = 304, 404
+_SILENT = NullReporter()
 
 
 class WheelIndex:
     """A Simple API server; any number of solves may ask it at once.
 
-    Pages are fetched anew by each index object, so that a lock sees what was just published; METADATA is kept for
-    ever. Requests run on a bounded pool of threads.
+    Pages are fetched by each index object, so that a lock sees what was just published; METADATA that a digest proves
+    is kept for ever. Requests run on a bounded pool of threads.
 
     Args:
         http: does the requests.
         store: keeps METADATA, and pages of servers that send an ETag.
         base_url: where project pages stand: `<base_url>/<project>/`.
         workers: requests at once; look-ups begin to fail under more concurrency than some resolvers stand.
+        warn: is told what the server does wrong where that does no harm.
     """
 
-    def __init__(self, *, http: Http, store: Store, base_url: str, workers: int = 16) -> None:
+    def __init__(
+        self,
+        *,
+        http: Http,
+        store: Store,
+        base_url: str,
+        workers: int = 16,
+        warn: Callable[[str], None] = _SILENT.warn,
+    ) -> None:
         self._http = http
         self._store = store
         self._base = base_url.rstrip("/")
-        self._reader = MetadataReader(http=http, store=store)
+        self._reader = MetadataReader(http=http, store=store, warn=warn)
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="index")
         self._lock = threading.Lock()
         self._asked: dict[Hashable, Future[object]] = {}
@@ -70,6 +81,21 @@ class WheelIndex:
             NetworkError: it cannot be had.
         """
         return await self._once(("metadata", file.filename, file.sha256), lambda: self._metadata(file))
+
+    async def find(self, wheel: Wheel) -> ProjectFile | None:
+        """Return what the index lists of a chosen wheel; None where it no longer does.
+
+        Raises:
+            NetworkError: the index cannot be reached.
+        """
+        page, version = await self.page(wheel.project), wheel.filename.split("-", 2)[1]
+        if page is None or version not in page.versions:
+            return None
+        return next((file for file in page.files(version) if file.sha256 == wheel.sha256), None)
+
+    def open(self, file: ProjectFile) -> RangeFile:
+        """Open a listed wheel to be read by ranges; see `open_remote`."""
+        return open_remote(self._http, file)
 
     def locate(self, wheel: Wheel) -> str:
         """Return the URL of a locked wheel, found by its digest.
@@ -93,35 +119,35 @@ class WheelIndex:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _page(self, project: ProjectName) -> ProjectPage | None:
+        """Fetch a page; it is kept once it has been understood."""
         url = f"{self._base}/{project}/"
         if url.startswith("file:"):
             url += "index.html"
-        found = self._fetch(url)
-        if found is None:
-            return None
-        return parse_page(found.body, content_type=found.content_type, url=found.url, project=project)
-
-    def _fetch(self, url: str) -> _Document | None:
-        """Fetch a page, or take the kept one where the server says that it is still true; None if there is none."""
         key = Sha256.of(url.encode())
         kept = _Document.unpack(self._store.cached(_PAGES, key))
+        found = self._fetch(url, kept)
+        if found is None:
+            return None
+        page = parse_page(found.body, content_type=found.content_type, url=found.url, project=project)
+        if found.etag and found is not kept:
+            self._store.put(_PAGES, key, found.pack())
+        return page
+
+    def _fetch(self, url: str, kept: _Document | None) -> _Document | None:
+        """Fetch a page, or take the kept one where the server says that it is still true; None if there is none."""
         response = self._http.get(url, accept=ACCEPT, etag=kept.etag if kept else None)
         if response.status == _NOT_MODIFIED:
             return kept
         if response.status == _NOT_FOUND:
             return None
         content_type = response.headers.get("content-type", "")
-        found = _Document(
-            etag=response.headers.get("etag"), content_type=content_type, url=response.url, body=response.body
-        )
-        if found.etag:
-            self._store.put(_PAGES, key, found.pack())
-        return found
+        etag = response.headers.get("etag")
+        return _Document(etag=etag, content_type=content_type, url=response.url, body=response.body)
 
     def _metadata(self, file: ProjectFile) -> WheelMetadata:
         if file.sha256 is None:
             raise ArtifactError(f"the wheel index gives no sha256 for `{file.filename}`")
-        return parse_metadata(self._reader.read(file, file.sha256))
+        return self._reader.read(file, file.sha256)
 
     async def _once(self, key: Hashable, work: Callable[[], T]) -> T:
         # shielded: one caller that gives up must not take the answer away from the others

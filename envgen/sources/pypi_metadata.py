@@ -8,18 +8,26 @@ import struct
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion
 
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, DigestMismatchError
+from envgen.errors import ArtifactError, InvalidMetadataError, NetworkError
+from envgen.metadata import parse_metadata_of
+from envgen.names import project_name
 from envgen.sources import metadata_cache
+from envgen.system.credentials import display
 from envgen.system.http import RangeUnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
     from typing import BinaryIO
 
+    from envgen.metadata import WheelMetadata
+    from envgen.names import ProjectName
     from envgen.sources.pypi_page import ProjectFile
     from envgen.system.http import Http
     from envgen.system.store import Store
@@ -33,75 +41,147 @@ _TAIL = 2 * _BLOCK
 _LARGEST = 8 << 20
 """Bytes of METADATA beyond which a wheel is refused: real ones end below one MiB."""
 
-_OK = 200
+_OK, _NOT_FOUND = 200, 404
 
 _DAMAGED = (zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
 """What `zipfile` raises for damaged zips beside its own BadZipFile: for a bad or short stream, for an odd version or
 method (NotImplementedError, a RuntimeError), for a flag of encryption, for a name that is no UTF-8."""
 
 
-class MetadataReader:
-    """Reads METADATA of listed wheels and keeps it for ever by the wheel's sha256."""
+class _NotServedError(Exception):
+    """A server answers with something that is not the METADATA of the wheel."""
 
-    def __init__(self, *, http: Http, store: Store) -> None:
+
+class MetadataReader:
+    """Reads METADATA of listed wheels; what a digest proves is kept for ever.
+
+    Args:
+        http: does the requests.
+        store: keeps METADATA.
+        warn: is told, once for each server, that it does not serve the METADATA that its index promises.
+    """
+
+    def __init__(self, *, http: Http, store: Store, warn: Callable[[str], None]) -> None:
         self._http = http
         self._store = store
+        self._warn = warn
+        self._warned: set[str | None] = set()
 
-    def read(self, file: ProjectFile, sha: Sha256) -> bytes:
+    def read(self, file: ProjectFile, sha: Sha256) -> WheelMetadata:
         """Return the METADATA of the wheel `file`, whose digest is `sha`.
 
         Raises:
-            ArtifactError: the wheel has no readable METADATA.
+            ArtifactError: the wheel has no readable METADATA, or that of another project or version.
             NetworkError: it cannot be had.
         """
-        if (raw := metadata_cache.known(self._store, sha)) is not None:
-            return raw
-        found = self._beside(file)
-        raw = self._inside(file, sha) if found is None else found
-        metadata_cache.keep(self._store, sha, raw)
-        return raw
+        project, version = _identity(file.filename)
+        promised = file.metadata if isinstance(file.metadata, Sha256) else None
+        found = metadata_cache.proved(self._store, sha, project, version, promised=promised)
+        if found is None and (path := self._store.artifact(sha)):
+            found = self._of_artifact(path, file, sha)
+        if found is None and file.metadata:
+            try:
+                found = self._beside(file, sha, promised)
+            except _NotServedError as error:
+                self._tell(file.url, str(error))
+        return found or self._inside(file, sha)
 
-    def _beside(self, file: ProjectFile) -> bytes | None:
-        """Fetch the PEP 658 file; None where the index has none, also where it said that it has."""
-        if not file.metadata:
-            return None
-        url = f"{file.url}.metadata"
-        response = self._http.get(url)
-        if response.status != _OK:
-            return None
-        if isinstance(file.metadata, Sha256) and (got := Sha256.of(response.body)) != file.metadata:
-            what = f"METADATA of {file.filename}"
-            raise DigestMismatchError(what=what, where="the wheel index", expected=file.metadata, got=got)
-        return response.body
+    def _beside(self, file: ProjectFile, sha: Sha256, promised: Sha256 | None) -> WheelMetadata | None:
+        """Fetch the PEP 658 file; None where there is none.
 
-    def _inside(self, file: ProjectFile, sha: Sha256) -> bytes:
+        Raises:
+            _NotServedError: the server answers with something else.
+            InvalidMetadataError: it is what the index promises, and not readable.
+        """
+        shown = display(f"{file.url}.metadata")
         try:
-            return metadata_of(self._remote(file), file.filename)
+            response = self._http.get(f"{file.url}.metadata", limit=_LARGEST, optional=True)
+        except NetworkError as error:
+            raise _NotServedError(str(error)) from error
+        if response.status == _NOT_FOUND:
+            return None
+        if response.status != _OK:
+            raise _NotServedError(f"{shown} answers {response.status}")
+        if promised and (got := Sha256.of(response.body)) != promised:
+            raise _NotServedError(f"{shown} has sha256 {got}, expected {promised}")
+        return self._checked(file, sha, promised, response.body)
+
+    def _checked(self, file: ProjectFile, sha: Sha256, promised: Sha256 | None, raw: bytes) -> WheelMetadata:
+        try:
+            found = parse_metadata_of(raw, *_identity(file.filename))
+        except ArtifactError as error:
+            if promised and isinstance(error, InvalidMetadataError):
+                raise  # the index made it from the wheel, which says the same
+            what = f"{display(file.url)}.metadata is not that wheel's METADATA: {error}"
+            raise _NotServedError(what) from error
+        if promised:
+            metadata_cache.keep_promised(self._store, sha, promised, raw)
+        return found
+
+    def _tell(self, url: str, what: str) -> None:
+        """Warn of a server once: what is wrong with one wheel's METADATA is mostly wrong with all of it."""
+        host = urlsplit(url).hostname
+        if host not in self._warned:
+            self._warned.add(host)
+            self._warn(f"{what}; metadata is read from the wheels there instead")
+
+    def _inside(self, file: ProjectFile, sha: Sha256) -> WheelMetadata:
+        try:
+            raw = metadata_of(open_remote(self._http, file), file.filename)
         except RangeUnsupportedError:
-            pass  # then the whole file
+            return self._from_whole(file, sha)
         except zipfile.BadZipFile:
-            pass  # a proxy that cuts ranges wrongly; the whole file is checked against its digest
-        return self._from_whole(file, sha)
+            # a proxy that cuts ranges wrongly; the whole file is checked against its digest
+            return self._from_whole(file, sha)
+        return parse_metadata_of(raw, *_identity(file.filename))
 
-    def _remote(self, file: ProjectFile) -> RangeFile:
-        """Open the wheel with its end already there: the directory, and usually METADATA just before it."""
-        if file.size is None:  # HTML pages have no sizes, and some servers no ranges that count from the end
-            tail, size = self._http.get_tail(file.url, _TAIL)
-        else:
-            size = file.size
-            tail = self._http.get_range(file.url, max(0, size - _TAIL), size - 1)
-        return RangeFile(lambda start, end: self._http.get_range(file.url, start, end), size=size, tail=tail)
+    def _from_whole(self, file: ProjectFile, sha: Sha256) -> WheelMetadata:
+        path = self._store.ensure_artifact(sha, lambda out: self._http.download(file.url, out, expected=sha))
+        return self._of_artifact(path, file, sha)
 
-    def _from_whole(self, file: ProjectFile, sha: Sha256) -> bytes:
-        def fetch(out: BinaryIO) -> None:
-            self._http.download(file.url, out, expected=sha, size=file.size)
-
-        path = self._store.ensure_artifact(sha, fetch)
+    def _of_artifact(self, path: Path, file: ProjectFile, sha: Sha256) -> WheelMetadata:
         try:
             with path.open("rb") as stream:
-                return metadata_of(stream, file.filename)
+                raw = metadata_of(stream, file.filename)
         except zipfile.BadZipFile as error:
             raise ArtifactError(f"`{file.filename}` is not a usable zip file: {error}") from error
+        found = parse_metadata_of(raw, *_identity(file.filename))
+        metadata_cache.keep_read(self._store, sha, raw)
+        return found
+
+
+def _identity(filename: str) -> tuple[ProjectName, str]:
+    try:
+        name, version, _, _ = parse_wheel_filename(filename)
+    except (InvalidWheelFilename, InvalidVersion) as error:
+        raise ArtifactError(f"`{filename}` is not the name of a wheel: {error}") from error
+    return project_name(name), str(version)
+
+
+def open_remote(http: Http, file: ProjectFile) -> RangeFile:
+    """Open a listed wheel with its end already there: the directory, and usually METADATA just before it.
+
+    Raises:
+        RangeUnsupportedError: the server sends all or nothing.
+        NetworkError: it cannot be had.
+        zipfile.BadZipFile: other bytes came than were asked for.
+    """
+    tail, size = _end(http, file.url, file.size)
+    return RangeFile(lambda start, end: http.get_range(file.url, start, end), size=size, tail=tail)
+
+
+def _end(http: Http, url: str, size: int | None) -> tuple[bytes, int]:
+    """Fetch the last bytes, and the size; that of the index may be wrong, and HTML pages have none.
+
+    Where the size is known, ranges are asked for from the front: some servers have none that count from the end.
+    """
+    if size is None:
+        return http.get_tail(url, _TAIL)
+    try:
+        tail, real = http.get_part(url, max(0, size - _TAIL), size - 1)
+    except RangeUnsupportedError:  # what begins beyond the end of the file is refused, too
+        return http.get_tail(url, _TAIL)
+    return (tail, size) if real == size else http.get_part(url, max(0, real - _TAIL), real - 1)
 
 
 class RangeFile(io.RawIOBase):
@@ -111,12 +191,15 @@ class RangeFile(io.RawIOBase):
         fetch: `fetch(start, end)` returns the bytes from `start` to `end`, both included.
         size: bytes of the remote file.
         tail: the last bytes of it, a multiple of the block unless they are all.
+
+    Attributes:
+        size: bytes of the remote file.
     """
 
     def __init__(self, fetch: Callable[[int, int], bytes], *, size: int, tail: bytes) -> None:
         super().__init__()
         self._fetch = fetch
-        self._size = size
+        self.size = size
         self._pad = -size % _BLOCK  # blocks count from the end of the file: only its first one is short
         self._position = 0
         self._blocks: dict[int, bytes] = {}
@@ -136,14 +219,14 @@ class RangeFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Set the position of the next read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def read(self, size: int = -1, /) -> bytes:
         """Read up to `size` bytes, all that is left if negative."""
         start = self._position
-        end = self._size if size < 0 else min(start + size, self._size)
+        end = self.size if size < 0 else min(start + size, self.size)
         if start >= end:
             return b""
         first, last = (start + self._pad) // _BLOCK, (end - 1 + self._pad) // _BLOCK

@@ -9,24 +9,47 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
-from pypi_simple import ProjectPage as HtmlPage
+from bs4.builder import ParserRejectedMarkup
+from pypi_simple import RepositoryPage, UnsupportedRepoVersionError
 
 from envgen.digest import Sha256
 from envgen.errors import NetworkError
+from envgen.system.credentials import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pypi_simple import DistributionPackage
+    from pypi_simple import Link
 
     from envgen.names import ProjectName
 
+T = TypeVar("T")
+
 _JSON = "application/vnd.pypi.simple.v1+json"
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
-"""What taking a document of another shape apart raises."""
+
+
+class _UnexpectedError(ValueError):
+    """A page has another shape than the standard says; the text says where, in words."""
+
+
+_MALFORMED = (
+    ValueError,
+    RecursionError,
+    LookupError,
+    AssertionError,
+    ParserRejectedMarkup,
+    UnsupportedRepoVersionError,
+)
+"""What parsing a document of any content raises: of JSON the first two, the others of HTML, in its libraries."""
+
+_LARGEST = 1 << 50
+"""Bytes beyond which a size is not believed: more than all wheels of the public index together."""
+
+_SHOWN = 60
+"""Characters of a foreign value that a message shows."""
 
 _SDIST_ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
@@ -62,36 +85,46 @@ class ProjectFile:
 class ProjectPage:
     """The wheels of one project by version, and the versions of which there is a source archive.
 
+    Args:
+        url: of the page; relative links count from it.
+        entries: files as PEP 691 spells them, unchecked; those without a name of a file in use are left out.
+
     Attributes:
         versions: texts as they stand in the names of wheels, in no useful order.
         sdists: texts of versions in the names of source archives.
     """
 
-    def __init__(self, *, url: str, project: str, entries: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, *, url: str, entries: Iterable[Mapping[str, Any]]) -> None:
         self._url = url
-        self._project = project
         self._wheels: dict[str, list[Mapping[str, Any]]] = {}
-        sdists = set()
+        self._archives: dict[str, list[Mapping[str, Any]]] = {}
         for entry in entries:
-            stem, _, ending = entry["filename"].rpartition(".")
+            filename = entry.get("filename")
+            if not isinstance(filename, str) or not filename.isprintable():
+                continue
+            stem, _, ending = filename.rpartition(".")
             if ending == "whl":
                 self._wheels.setdefault(_second_part(stem), []).append(entry)
-            elif entry["filename"].endswith(_SDIST_ENDINGS):
-                sdists.add(_sdist_version(entry["filename"]))
+            elif filename.endswith(_SDIST_ENDINGS):
+                self._archives.setdefault(_sdist_version(filename), []).append(entry)
         self.versions: Sequence[str] = tuple(self._wheels)
-        self.sdists: frozenset[str] = frozenset(sdists)
+        self.sdists: frozenset[str] = frozenset(self._archives)
 
     def files(self, version: str) -> tuple[ProjectFile, ...]:
         """Type the wheels of one of `versions`, in the order of the page.
 
         Raises:
-            NetworkError: an entry lacks what it must have.
+            NetworkError: an entry has no usable address.
         """
-        entries = self._wheels[version]
-        try:
-            return tuple(_file(entry, self._url) for entry in entries)
-        except _MALFORMED as error:
-            raise _no_page(self._project, error) from error
+        return tuple(_file(entry, self._url) for entry in self._wheels[version])
+
+    def archives(self, version: str) -> tuple[ProjectFile, ...]:
+        """Type the source archives of one of `sdists`, in the order of the page.
+
+        Raises:
+            NetworkError: see `files`.
+        """
+        return tuple(_file(entry, self._url) for entry in self._archives[version])
 
     def all_files(self) -> Iterable[ProjectFile]:
         """Type every wheel of the page.
@@ -115,40 +148,49 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
         NetworkError: it is no such page.
     """
     try:
-        entries = _json_entries(body) if "json" in content_type else _html_entries(body, project=project, url=url)
-        return ProjectPage(url=url, project=project, entries=entries)
+        entries = _json_entries(body) if "json" in content_type else _html_entries(body, url=url)
     except _MALFORMED as error:
-        raise _no_page(project, error) from error
-
-
-def _no_page(project: str, error: Exception) -> NetworkError:
-    return NetworkError(
-        f"the wheel index answered for `{project}` with something that is no page of the Simple API: {error!r}",
-        hint="is the configured index address the one of a Simple API (it usually ends in `/simple`)?",
-    )
+        what = str(error) if isinstance(error, _UnexpectedError) else repr(error)
+        raise NetworkError(
+            f"{display(url)} answers for `{project}` with something that is no page of the Simple API: {what}",
+            hint="is the configured index address the one of a Simple API (it usually ends in `/simple`)?",
+        ) from error
+    return ProjectPage(url=url, entries=entries)
 
 
 def _json_entries(body: bytes) -> list[Mapping[str, Any]]:
-    document = json.loads(body)
-    version = document["meta"]["api-version"]
-    if version.partition(".")[0] != "1":  # PEP 629: a client must refuse an unknown major version
-        raise ValueError(f"version {version!r} of the Simple API")
-    found: list[Mapping[str, Any]] = document["files"]
-    return found
+    document = _expect(json.loads(body), dict, "the document")
+    version = _expect(document.get("meta"), dict, "`meta`").get("api-version")
+    if str(version).partition(".")[0] != "1":  # PEP 629: a client must refuse an unknown major version
+        raise _UnexpectedError(f"`meta.api-version` is {version!r}, expected '1.x'")
+    files = _expect(document.get("files"), list, "`files`")
+    return [_expect(entry, dict, f"`files[{at}]`") for at, entry in enumerate(files)]
 
 
-def _html_entries(body: bytes, *, project: str, url: str) -> list[Mapping[str, Any]]:
-    return [_as_json(package) for package in HtmlPage.from_html(project, body, base_url=url).packages]
+def _expect(value: Any, kind: type[T], what: str) -> T:
+    if isinstance(value, kind):
+        return value
+    raise _UnexpectedError(f"{what} is {_shown(value)}, expected a {'list' if kind is list else 'mapping'}")
 
 
-def _as_json(package: DistributionPackage) -> Mapping[str, Any]:
+def _html_entries(body: bytes, *, url: str) -> list[Mapping[str, Any]]:
+    return [_as_json(link) for link in RepositoryPage.from_html(body, base_url=url).links]
+
+
+def _as_json(link: Link) -> Mapping[str, Any]:
+    """Write a link as PEP 691 does, whose names PEP 714 gives to both attributes for METADATA."""
+    url, _, fragment = link.url.partition("#")
+    algorithm, _, digest = fragment.partition("=")
+    beside = link.get_str_attrib("data-core-metadata")
+    beside = link.get_str_attrib("data-dist-info-metadata") if beside is None else beside
+    its_algorithm, _, its_digest = (beside or "").partition("=")
     return {
-        "filename": package.filename,
-        "url": package.url,
-        "hashes": package.digests,
-        "requires-python": package.requires_python,
-        "yanked": package.is_yanked,
-        "core-metadata": package.metadata_digests or bool(package.has_metadata),
+        "filename": link.text,
+        "url": url,
+        "hashes": {algorithm: digest},
+        "requires-python": link.get_str_attrib("data-requires-python"),
+        "yanked": link.get_str_attrib("data-yanked"),
+        "core-metadata": {its_algorithm: its_digest} if its_digest else (beside or "").lower() == "true",
     }
 
 
@@ -163,32 +205,61 @@ def _sdist_version(filename: str) -> str:
 
 
 def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
+    """Type an entry. What it says beside its address only helps to choose: what is not as PEP 691 says is not known."""
     # PEP 714: `core-metadata` is the new name of `dist-info-metadata`
-    metadata = entry.get("core-metadata", entry.get("dist-info-metadata")) or False
+    beside = entry.get("core-metadata")
+    beside = entry.get("dist-info-metadata") if beside is None else beside
+    requires_python = entry.get("requires-python")
     return ProjectFile(
         filename=entry["filename"],
-        url=urljoin(base, entry["url"]),
+        url=_address(entry, base),
         sha256=_sha256(entry.get("hashes")),
-        size=entry.get("size"),
-        requires_python=entry.get("requires-python"),
+        size=_size(entry.get("size")),
+        requires_python=requires_python if isinstance(requires_python, str) else None,  # METADATA says it, too
         uploaded=_moment(entry.get("upload-time")),
         yanked=bool(entry.get("yanked")) or entry.get("yanked") == "",  # PEP 592: an empty reason is one too
-        metadata=(_sha256(metadata) or True) if isinstance(metadata, dict) else bool(metadata),
+        metadata=(_sha256(beside) or True) if isinstance(beside, dict) else bool(beside),
     )
 
 
-def _sha256(hashes: Mapping[str, str] | None) -> Sha256 | None:
+def _address(entry: Mapping[str, Any], base: str) -> str:
+    url = entry.get("url")
     try:
-        return Sha256.parse(hashes["sha256"]) if hashes and "sha256" in hashes else None
+        if isinstance(url, str) and url and url.isprintable():
+            return urljoin(base, url)
+    except ValueError:
+        pass  # brackets that hold no IPv6 address
+    raise NetworkError(
+        f"{display(base)} lists `{entry['filename']}` at {_shown(url)}, expected an address",
+        hint="the index has to be mended, or ask for a version that it lists rightly",
+    )
+
+
+def _size(value: Any) -> int | None:
+    """Take bytes; mirrors have 0 or -1 where they do not know."""
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LARGEST
+    return value if known else None
+
+
+def _sha256(hashes: Any) -> Sha256 | None:
+    text = hashes.get("sha256") if isinstance(hashes, dict) else None
+    try:
+        return Sha256.parse(text) if isinstance(text, str) else None
     except ValueError:  # HTML says it after a `#` that anything may follow; without a digest, a wheel is not chosen
         return None
 
 
-def _moment(text: str | None) -> dt.datetime | None:
+def _moment(text: Any) -> dt.datetime | None:
     try:
-        moment = dt.datetime.fromisoformat(text) if text else None
+        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
     if moment is None:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _shown(value: Any) -> str:
+    """Render a value of a foreign document on one line, and not too long."""
+    text = display(value) if isinstance(value, str) else json.dumps(value)
+    return repr(text[:_SHOWN]) if isinstance(value, str) else ascii(text[:_SHOWN])[1:-1]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import netrc
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from envgen.errors import UserError
+from envgen.system.home import expand, find_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,45 +63,59 @@ def basic(user: str, password: str) -> Secret:
 
 
 class Credentials:
-    """What is known of each server. A URL's own user and password hold for all of its server from then on."""
+    """What is known of each server. A URL's own user and password hold for all of its server from then on.
 
-    def __init__(self, entries: Mapping[str, Secret]) -> None:
+    Args:
+        entries: host -> what it is to be sent.
+        default: what every other host that somebody asks for is to be sent.
+    """
+
+    def __init__(self, entries: Mapping[str, Secret], default: Secret | None = None) -> None:
         self._by_host = dict(entries)
+        self._default = default
         self._by_origin: dict[Origin, Secret] = {}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Credentials:
-        """Read the file that `NETRC` names, else `~/.netrc`; its `default` entry, meant for FTP, is not used.
+        """Read the file that `NETRC` names, else `~/.netrc`.
 
         Raises:
             UserError: the file has a fault, or `NETRC` names none.
         """
-        named, home = environment.get("NETRC"), environment.get("HOME")
-        path = Path(named) if named else Path(home) / ".netrc" if home else None
-        if path is None:
-            return cls({})
+        named, home = environment.get("NETRC"), find_home(environment, os.getuid())
+        path = expand(named, home) if named else home / ".netrc"
         try:
             hosts = netrc.netrc(str(path)).hosts
         except netrc.NetrcParseError as error:
             # the parser quotes what it does not understand, which may be a password: so not its words, not `from error`
             raise UserError(f"{path}:{error.lineno}: not in the form of netrc") from None
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             if named:
                 raise UserError(f"`{path}`, which NETRC names, is not there") from error
             return cls({})
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"cannot read `{path}`: {error}") from error
-        return cls({host: basic(login, secret) for host, (login, _, secret) in hosts.items() if host != "default"})
+        secrets = {host: basic(login, secret) for host, (login, _, secret) in hosts.items()}
+        return cls(secrets, secrets.pop("default", None))
 
     def take(self, url: str) -> tuple[str, Secret | None]:
         """Split a URL into one without user and password, and what its server is to be sent."""
         bare, own = without_login(url)
         if own:
             self._by_origin[origin(bare)] = own
-        return bare, self.known(bare)
+        return bare, self.known(bare) or self._default
+
+    def after(self, asked: str, redirected: str) -> Secret | None:
+        """Look up what the server is to be sent that another one names.
+
+        The `default` entry of netrc stays with the host that was asked: what redirects lead to is often a store whose
+        addresses are signed, which refuses a second login.
+        """
+        same = urlsplit(asked).hostname == urlsplit(redirected).hostname
+        return self.known(redirected) or (self._default if same else None)
 
     def known(self, url: str) -> Secret | None:
-        """Look up what the server of a URL is to be sent."""
+        """Look up what the server of a URL is to be sent, of whatever was said of that very server."""
         return self._by_origin.get(origin(url)) or self._by_host.get(urlsplit(url).hostname or "")
 
 

@@ -64,7 +64,7 @@ class Response:
     """An answer in full.
 
     Attributes:
-        status: 200, 304 (where an ETag was given), or 404 (410 becomes 404).
+        status: 200, 304 (where an ETag was given), or 404 (410 becomes 404); any where the document is optional.
         headers: lower-case names.
         body: decoded content.
         url: where it came from after redirects, without credentials; links in the body are relative to it.
@@ -111,6 +111,7 @@ class Http:
         etag: str | None = None,
         limit: int = 64 << 20,
         hint: str | None = None,
+        optional: bool = False,
     ) -> Response:
         """Fetch a document.
 
@@ -120,6 +121,7 @@ class Http:
             etag: of the version at hand; the answer is 304 where it is still the one.
             limit: most bytes to take.
             hint: what the user can do where the server cannot be reached.
+            optional: every status is an answer, since the caller can do without the document.
 
         Raises:
             NetworkError: no answer after all tries, a larger one than `limit`, or one that means failure.
@@ -129,7 +131,7 @@ class Http:
         headers |= {"If-None-Match": etag} if etag else {}
 
         def once() -> Response:
-            with self._open(url, headers) as answer:
+            with self._open(url, headers, optional=optional) as answer:
                 status = HTTPStatus.NOT_FOUND if answer.status in ABSENT else answer.status
                 return Response(status=status, headers=answer.headers, body=answer.body(limit), url=answer.url)
 
@@ -143,7 +145,20 @@ class Http:
             GoneError: the file is not there.
             NetworkError: no answer after all tries, or one that means failure.
         """
-        return self._ranged(url, f"bytes={start}-{end}", most=end - start + 1, hint=hint)[0]
+        return self.get_part(url, start, end, hint=hint)[0]
+
+    def get_part(self, url: str, start: int, end: int, *, hint: str | None = None) -> tuple[bytes, int]:
+        """Fetch the bytes from `start` to `end`, both included, less those beyond the end of the file.
+
+        Returns:
+            The bytes, and the size of the whole file.
+
+        Raises:
+            RangeUnsupportedError: the server sends all or nothing, or the file ends before `start`.
+            GoneError: the file is not there.
+            NetworkError: no answer after all tries, or one that means failure.
+        """
+        return self._ranged(url, f"bytes={start}-{end}", most=end - start + 1, hint=hint)
 
     def get_tail(self, url: str, length: int, *, hint: str | None = None) -> tuple[bytes, int]:
         """Fetch the last `length` bytes of a file, or all of a smaller one.
@@ -233,8 +248,8 @@ class Http:
         return self._retry.call(once, hint=hint or _REACH_HINT)
 
     @contextmanager
-    def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[StreamedResponse]:
-        """Ask and yield the head of the answer: its status is 2xx, 304, 404, 410 or 416."""
+    def _open(self, url: str, headers: Mapping[str, str], *, optional: bool = False) -> Iterator[StreamedResponse]:
+        """Ask and yield the head of the answer: its status is 2xx, 304, 404, 410 or 416, or any if it is `optional`."""
         if url.startswith("file:"):
             with open_file_url(url, headers) as answer:
                 yield answer
@@ -243,6 +258,8 @@ class Http:
         bare, secret = self._credentials().take(url)
         with _explained(bare):
             final, response = self._follow(bare, headers, secret)
+            if not optional:
+                _refuse_failure(response, final)
             try:
                 yield _answer(final, response, decode=headers.get("Accept-Encoding") == "gzip")
             finally:
@@ -252,15 +269,15 @@ class Http:
         self, url: str, headers: Mapping[str, str], secret: Secret | None
     ) -> tuple[str, urllib3.BaseHTTPResponse]:
         """Ask, following redirects; each server is sent its own credentials only."""
+        first = url
         for _ in range(_REDIRECTS):
             response = self._ask(url, headers, secret)
             location = response.headers.get("location")
             if response.status in _REDIRECT_STATUSES and location:
                 _put_away(response)
                 url = redirected(url, location)
-                secret = self._credentials().known(url)
+                secret = self._credentials().after(first, url)
             else:
-                _refuse_failure(response, url)
                 return url, response
         raise NetworkError(f"{display(url)} is redirected more than {_REDIRECTS} times")
 

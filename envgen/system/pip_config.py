@@ -54,7 +54,8 @@ def config_files(environment: Mapping[str, str], home: Path, root: Path) -> Iter
     if venv := environment.get("VIRTUAL_ENV"):
         yield Path(venv) / "pip.conf"
     if not own or not Path(own).exists():
-        yield Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "pip/pip.conf"
+        base = Path(environment.get("XDG_CONFIG_HOME", ""))  # the XDG specification ignores relative ones
+        yield (base if base.is_absolute() else home / ".config") / "pip/pip.conf"
         yield home / ".pip/pip.conf"
     yield root / "etc/pip.conf"
     for folder in (environment.get("XDG_CONFIG_DIRS") or str(root / "etc/xdg")).split(os.pathsep):

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _TAIL = 4000
 """Characters of a failed program's last words that an error carries."""
+
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+"""Programs that were started and have not ended; module state, as the process has one set of children."""
 
 
 class ProcessError(EnvgenError):
@@ -66,6 +70,7 @@ def run(
         ProcessError: it cannot be started, ends with a status other than 0, or takes longer than `timeout`.
     """
     with _started(argv, cwd=cwd, env=env) as process:
+        _RUNNING.add(process)
         try:
             stdout, stderr = process.communicate(stdin or b"", timeout=timeout)
         except subprocess.TimeoutExpired as error:
@@ -74,10 +79,19 @@ def run(
         except BaseException:
             _end(process)
             raise
+        finally:
+            _RUNNING.discard(process)
     if process.returncode:
         tail = _tail(stderr) or _tail(stdout)
         raise ProcessError(f"`{shown(argv)}` {_ending(process.returncode)}", status=process.returncode, tail=tail)
     return Completed(stdout=stdout, stderr=stderr)
+
+
+def end_all() -> None:
+    """End every program that still runs for this process, which is about to end itself without waiting for anything."""
+    for process in tuple(_RUNNING):
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def replace(argv: Sequence[str | Path], env: Mapping[str, str]) -> NoReturn:

@@ -38,6 +38,7 @@ from envgen.system.fs import (
     remove_tree,
     tree_files,
 )
+from envgen.system.home import cache_home, expand
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -97,11 +98,9 @@ class Cleaned:
 
 
 def store_root(environment: Mapping[str, str], home: Path) -> Path:
-    """Say where the store is: `ENVGEN_CACHE`, else `envgen` below `XDG_CACHE_HOME` or `~/.cache`."""
-    if own := environment.get("ENVGEN_CACHE"):
-        return Path(own).expanduser().absolute()
-    base = Path(environment.get("XDG_CACHE_HOME", ""))  # the XDG specification ignores relative ones
-    return (base if base.is_absolute() else home / ".cache") / "envgen"
+    """Say where the store is: `ENVGEN_CACHE`, else `envgen` in `cache_home`, which may raise a UserError."""
+    own = environment.get("ENVGEN_CACHE")
+    return expand(own, home).absolute() if own else cache_home(environment, home) / "envgen"
 
 
 class Store:
@@ -118,7 +117,7 @@ class Store:
 
     def artifact(self, sha: Sha256) -> Path | None:
         """Find an artifact; it counts as used now."""
-        return _used(self._artifact_path(sha))
+        return path if _touch(path := self._artifact_path(sha)) else None
 
     @contextmanager
     def new_artifact(self, sha: Sha256) -> Iterator[BinaryIO]:
@@ -148,7 +147,7 @@ class Store:
 
     def package(self, key: str) -> Path | None:
         """Find an extracted package; it counts as used now."""
-        return _used(self._package_path(key))
+        return path if _touch(path := self._package_path(key)) else None
 
     def need_package(self, key: str) -> Path:
         """Find a package that was put here in this very `in_use` block.
@@ -202,7 +201,7 @@ class Store:
 
     def blob(self, sha: Sha256) -> Path | None:
         """Find a layer of an image; it counts as used now."""
-        return _used(self._blob_path(sha))
+        return path if _touch(path := self._blob_path(sha)) else None
 
     def need_blob(self, sha: Sha256) -> Path:
         """Find a layer of an image that must be there."""
@@ -240,6 +239,10 @@ class Store:
         """Keep a small fact in place of what was kept under `key`; readers see the one or the other."""
         with explained(self.root):
             atomic_write(self._cache_path(kind, key), Sha256.of(data).raw + data, sync=False)
+
+    def forget(self, kind: str, key: str) -> None:
+        """Drop a small fact."""
+        self._cache_path(kind, key).unlink(missing_ok=True)
 
     @contextmanager
     def view(self) -> Iterator[Path]:
@@ -356,10 +359,6 @@ def _check_owner(root: Path) -> None:
     if status.st_uid != os.geteuid():
         what = f"the store `{root}` belongs to user {status.st_uid}, this process runs as user {os.geteuid()}"
         raise UserError(what, hint="set ENVGEN_CACHE to a folder of your own")
-
-
-def _used(path: Path) -> Path | None:
-    return path if _touch(path) else None
 
 
 def _touch(path: Path) -> bool:

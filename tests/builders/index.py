@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 UPLOADED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 """When everything was uploaded, unless a test says otherwise."""
@@ -40,6 +40,7 @@ class Offer:
     uploaded: dt.datetime
     metadata: MetadataOffer
     core_metadata: bytes
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def project(self) -> str:
@@ -73,8 +74,9 @@ class Index:
         requires_python: str | None = None,
         uploaded: dt.datetime = UPLOADED,
         metadata: MetadataOffer = "marked",
+        facts: Mapping[str, object] | None = None,
     ) -> Offer:
-        """Offer a file; what the page says of Python comes from METADATA unless given."""
+        """Offer a file; what the page says of Python comes from METADATA unless given; `facts` replace members."""
         core = read_metadata(filename, data)
         self.offers[filename] = Offer(
             filename=filename,
@@ -84,6 +86,7 @@ class Index:
             uploaded=uploaded,
             metadata=metadata,
             core_metadata=core,
+            facts=facts or {},
         )
         return self.offers[filename]
 
@@ -145,6 +148,7 @@ class Index:
             "yanked": False if offer.yanked is None else offer.yanked or True,
             **({"requires-python": offer.requires_python} if offer.requires_python else {}),
             **({"core-metadata": {"sha256": _digest(offer.core_metadata)}} if marked else {}),
+            **offer.facts,
         }
 
     def _anchor(self, offer: Offer) -> str:

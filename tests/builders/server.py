@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import hashlib
 import ssl
 import threading
@@ -33,9 +34,12 @@ class Faults:
         retry_after: the header of those answers.
         missing: paths that answer 404.
         gone: paths that answer 410.
+        statuses: path -> the status that it always answers.
+        pages: paths that answer 200 with a page for people, as the sign-in page of a network does.
         redirect: path -> where it has moved to.
         pause: seconds between pieces of 64 KiB ...
         paused: ... of these paths; of all where there are none.
+        silent: paths that are answered after that many seconds: path -> seconds.
         ranges: False ignores Range headers.
         etags: False sends none.
         authorization: answer 401 unless the Authorization header is this one.
@@ -50,9 +54,12 @@ class Faults:
     retry_after: str | None = None
     missing: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    pages: frozenset[str] = frozenset()
     redirect: Mapping[str, str] = field(default_factory=dict)
     pause: float = 0
     paused: frozenset[str] = frozenset()
+    silent: Mapping[str, float] = field(default_factory=dict)
     ranges: bool = True
     etags: bool = True
     authorization: str | None = None
@@ -80,8 +87,7 @@ class Server:
         self.requests: list[Request] = []
         self._counts: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
-        self.http.daemon_threads = True
+        self.http = _HTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.http.server_address[1]}"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -139,6 +145,16 @@ def serve(
         thread.join(timeout=5)
 
 
+class _HTTPServer(ThreadingHTTPServer):
+    """Answers each connection in a thread that `threading`, and so coverage, does not know.
+
+    In CPython 3.11 a thread fails to start where another one begins to be traced at the same moment.
+    """
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        _thread.start_new_thread(self.process_request_thread, (request, client_address))
+
+
 class _Handler(BaseHTTPRequestHandler):
     owner: Server
     protocol_version = "HTTP/1.1"
@@ -162,6 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner.requests.append(
             Request(method=self.command, path=path, headers=headers, client=self.client_address[1])
         )
+        time.sleep(self.owner.faults.silent.get(path, 0))
         if not self._refuse(path):
             self._answer(path, headers)
 
@@ -175,6 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._empty(302, {"Location": faults.redirect[path]})
         elif path in faults.gone:
             self._empty(410, {})
+        elif path in faults.statuses:
+            self._empty(faults.statuses[path], {})
+        elif path in faults.pages:
+            self._empty(200, {"Content-Type": "text/html"})
         elif path in faults.missing or self.owner.body(path) is None:
             self._empty(404, {})
         else:

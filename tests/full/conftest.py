@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.home import fill_home
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -60,6 +62,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Stack:
     cache = os.environ.get("ENVGEN_FULL_CACHE") or str(base / "cache")
     home = base / "home"
     home.mkdir()
+    fill_home(home)
     made = Stack(prefix=prefix, environment={**os.environ, "ENVGEN_CACHE": cache, "HOME": str(home)})
     done = made.envgen("create", "pt28-accel", "--prefix", str(prefix))
     assert done.returncode == 0, done.stderr

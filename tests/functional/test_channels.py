@@ -48,16 +48,3 @@ def test_text_prefix_is_replaced(project: Project, cli: Command, registries: Reg
     cli("lock").succeeded()
     prefix = make(cli)
     assert (prefix / "etc/where").read_text() == f"prefix={prefix}\n"
-
-
-def test_two_packages_with_one_path_name_both_owners(project: Project, cli: Command, registries: Registries) -> None:
-    for name in ("left", "right"):
-        registries.channel.add(CondaPackage(name=name, files={"share/both": File(name.encode())}))
-    registries.publish()
-    project.spec("demo", spec(registries, dependencies="python, left, right"))
-    cli("lock").succeeded()
-    outcome = cli("create")
-    assert outcome.code == 5, outcome.err
-    assert "share/both" in outcome.err
-    assert "left" in outcome.err
-    assert "right" in outcome.err

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envgen.image.blobs import LayerCache
 from envgen.oci.push import Reference, inspect
 from envgen.oci.verify import Limits, check_layout
 from tests.builders.registry import PROGRAM, SKOPEO, line, registry
+from tests.builders.server import Faults
 from tests.builders.system import base_debs
 from tests.builders.wheels import make_wheel, wheel_filename
 
@@ -202,6 +204,43 @@ def test_the_bill_of_materials_stands_beside_the_image(imaged: Project, cli: Com
     assert {"spam", "eggs", "python"} <= {component["name"] for component in json.loads(text)["components"]}
 
 
+def test_an_image_is_described_by_the_lock_it_is_made_from(
+    imaged: Project, cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody locks again while layers are written: neither the bill of materials nor `diff` mixes the two."""
+    shutil.copytree(imaged.root / "locks", tmp_path / "old")
+    described = cli("export", "cyclonedx", "--platform", "linux-64").succeeded().out
+    other = SPEC.replace("spam ==1.0", "spam ==1.1, ham")
+    imaged.spec("demo", other)
+    cli("lock").succeeded()
+    shutil.copytree(imaged.root / "locks", tmp_path / "new")
+    imaged.spec("demo", SPEC)
+    _replace(imaged.root / "locks", tmp_path / "old")
+    write = LayerCache.make
+
+    def disturbed(*arguments: Any, **named: Any) -> Any:
+        imaged.spec("demo", other)
+        _replace(imaged.root / "locks", tmp_path / "new")
+        return write(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LayerCache, "make", disturbed)
+        told = make(cli)
+    blobs = imaged.root / "dist/demo.oci/blobs/sha256"
+    manifest = json.loads((blobs / told["images"][0]["sbom"][7:]).read_bytes())
+    assert (blobs / manifest["layers"][0]["digest"][7:]).read_text() == described
+    question = ("diff", str(tmp_path / "old"), str(tmp_path / "new"), "--platform", "linux-64", "--json")
+    assert cli(*question).succeeded().json()["differences"][0]["image"] is None  # of the new lock there is no image
+    make(cli)
+    (difference,) = cli(*question).succeeded().json()["differences"]
+    assert {layer["digest"] for layer in difference["image"]["gone"]} <= set(digests(told))
+
+
+def _replace(folder: Path, by: Path) -> None:
+    for path in by.iterdir():
+        shutil.copy(path, folder)
+
+
 @needs_registry
 def test_a_push_takes_the_bill_of_materials_along(imaged: Project, cli: Command, tmp_path: Path) -> None:
     with registry(tmp_path / "registry") as address:
@@ -244,10 +283,27 @@ def test_a_killed_run_leaves_the_old_image(imaged: Project, cli: Command) -> Non
     assert check_layout(imaged.root / "dist/demo.oci", limits=LIMITS) == ()
 
 
+def test_a_file_that_would_remove_another_is_refused(imaged: Project, registries: Registries, cli: Command) -> None:
+    raw = make_wheel("zed", files={"shared/.wh.rules.txt": "z"})
+    registries.index.add(wheel_filename("zed"), raw)
+    registries.publish(Faults(ranges=False))  # then `lock` cannot see it before the wheel is here
+    imaged.spec("demo", SPEC.replace("spam ==1.0", "zed"))
+    cli("lock").succeeded()
+    path = "lib/python3.11/site-packages/shared/.wh.rules.txt"
+    for command, told in ((("image", "--platform", "linux-64"), f"`zed` brings `opt/env/{path}`"), (("lock",), path)):
+        refused = cli(*command)
+        assert (refused.code, told in refused.err) == (1, True), refused.err
+    imaged.spec("demo", SPEC.partition("image:")[0].replace("spam ==1.0", "zed"))
+    cli("lock").succeeded()
+
+
 REFUSED = [
     (SPEC.partition("image:")[0], (), 1, "has no image"),
     (SPEC, ("--platform", "osx-arm64"), 1, "is not made for osx-arm64"),
     (SPEC.replace("eggs <2", "eggs <1.1"), (), 1, "is no longer true"),
+    (SPEC.replace("{suites", "{packages: [git], suites"), (), 1, "`image.base.packages` has `git`, the base was"),
+    (SPEC.replace("{suites", "{exclude: [g++], suites"), (), 1, "`image.base.exclude` has `g++`, the base was"),
+    (SPEC.replace("[bookworm, ", "["), (), 1, "`image.base.suites` has no `bookworm`, the base was"),
     (SPEC, ("--push", "torch"), 1, "does not name a place in a registry"),
     (SPEC, ("--compression", "xz"), 2, "'xz' is not one of"),
     (SPEC, ("--output", "environments"), 1, "is not empty and no OCI layout"),
@@ -260,6 +316,12 @@ def test_what_cannot_be_is_refused(imaged: Project, cli: Command, case: tuple[st
     imaged.spec("demo", spec)
     outcome = cli("image", *arguments)
     assert (outcome.code, message in outcome.err) == (code, True), outcome.err
+
+
+def test_a_stale_base_is_taken_where_it_is_asked_for(imaged: Project, cli: Command) -> None:
+    before = make(cli, "--no-sbom")
+    imaged.spec("demo", SPEC.replace("{suites", "{packages: [git], suites"))
+    assert digests(make(cli, "--no-sbom", "--frozen")) == digests(before)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -94,3 +95,32 @@ def test_recipe_whose_script_fails(greeted: Project, cli: Command) -> None:
     outcome = cli("lock")
     assert outcome.code == 1
     assert "recipe `greeting` cannot be built" in outcome.err
+
+
+def _refused(cli: Command, package: str) -> None:
+    """Create the environment from an empty cache, which builds a locked package again, to other bytes."""
+    shutil.rmtree(cli.variables["ENVGEN_CACHE"])
+    outcome = cli("create", "--frozen")
+    assert outcome.code == 5, outcome.err
+    assert f"the content of `{package}`" in outcome.err
+    assert re.search(r"has sha256 [0-9a-f]{64}, expected [0-9a-f]{64}", outcome.err), outcome.err
+    assert not (cli.directory.parent / "home/envs/demo/share").exists()
+
+
+def test_recipe_that_never_makes_the_same_bytes_is_refused(greeted: Project, cli: Command) -> None:
+    random = RECIPE.replace('echo "greets from $PREFIX"', "od -An -N8 -x /dev/urandom")
+    greeted.write("recipes/hello/recipe.yaml", random)
+    cli("lock").succeeded()
+    _refused(cli, "hello")
+
+
+def test_recipe_that_makes_other_bytes_than_locked_is_refused(greeted: Project, cli: Command) -> None:
+    cli("lock").succeeded()
+    greeted.write("recipes/greeting/recipe.yaml", NEEDED.replace("echo hi", "echo ho"))
+    _refused(cli, "greeting")
+
+
+def test_recipe_of_debian_packages_that_makes_other_bytes_than_locked_is_refused(locked: Project, cli: Command) -> None:
+    file = locked.root / "recipes/python/pyvenv.cfg"
+    file.write_text(file.read_text() + "prompt = other\n")
+    _refused(cli, "python")

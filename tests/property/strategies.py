@@ -44,3 +44,14 @@ def specifiers(draw: st.DrawFn) -> Specifier:
 
 
 SPECIFIER_SETS = st.lists(specifiers(), max_size=4).map(SpecifierSet)
+
+_NEIGHBOURS = ("", "rc1", ".dev1", ".post1", ".post2.dev0", ".post2", ".0.1.dev0", ".0.1", ".0.1.post1", ".0.0.2", ".1")
+
+
+@st.composite
+def uneven_projects(draw: st.DrawFn) -> list[Version]:
+    """Draw versions of one project in any order, some of which conda sorts wrongly."""
+    base = draw(EPOCHS) + draw(st.sampled_from(("1", "1.0", "1.0.0", "13.3.5", "1.2.3.4")))
+    zeros = "0" if base.count(".") > 1 else "0.0.0"
+    spelled = st.sampled_from(_NEIGHBOURS).map(lambda end: Version(base + end.replace(".0.", f".{zeros}.")))
+    return draw(st.lists(st.one_of(spelled, versions()), max_size=12, unique=True))

@@ -38,6 +38,7 @@ def wheels(draw: st.DrawFn) -> Wheel:
         sha256=draw(SHA256S),
         size=draw(SIZES),
         requires={ProjectName(n): rest for n, rest in draw(REQUIREMENTS).items()},
+        stands_for=tuple(sorted(map(ProjectName, draw(st.sets(PROJECTS, max_size=2))))),
     )
 
 

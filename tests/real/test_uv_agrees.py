@@ -44,6 +44,8 @@ SPECS = {
     # protobuf, grpcio-status and the oneAPI runtimes: the newest of each do not go together
     "conflicts": ["google-cloud-aiplatform", "apache-beam", "tensorflow <2.18", "streamlit <1.30"],
     "oneapi": ["oneccl ==2021.15.2", "dpcpp-cpp-rt", "mkl"],
+    # 13.3.5.0.6, a version with an inner zero
+    "inner zero": ["nvidia-cuda-cccl"],
 }
 
 

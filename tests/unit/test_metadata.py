@@ -47,12 +47,22 @@ def test_the_license_is_what_the_file_says_in_one_line(lines: tuple[str, ...], e
     assert parse(*lines).license == expected
 
 
+def test_old_spellings_are_read() -> None:
+    meta = parse("Requires-Python: >=3.6.*", "Requires-Dist: tinycss2 (>=1.1.0<1.2)", "Requires-Dist: ham >=1.*,")
+    assert str(meta.requires_python) == ">=3.6"
+    assert list(map(str, meta.requires)) == ["tinycss2<1.2,>=1.1.0", "ham>=1"]
+
+
+def test_an_unknown_requires_python_is_none() -> None:
+    assert not str(parse("Requires-Python: UNKNOWN").requires_python)
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("Requires-Dist: tinycss2 (>=1.1.0<1.2)", r"`tinycss2 \(>=1.1.0<1.2\)` is not a requirement"),
-        ("Requires-Dist: ham ; python_version < 3", "is not a requirement"),
-        ("Requires-Python: >=3.6.*", r"`>=3.6.\*` does not say which Pythons"),
+        ("Requires-Dist: tinycss2 (>=1.1 or <1)", r"`Requires-Dist: tinycss2 \(>=1.1 or <1\)` cannot be read"),
+        ("Requires-Dist: ham ; python_version < 3", "`Requires-Dist: ham ; python_version < 3` cannot be read"),
+        ("Requires-Python: 3.6 and newer", "`Requires-Python: 3.6 and newer` cannot be read"),
         ("Version: 2.0", "`version` cannot be read"),
     ],
 )
@@ -65,7 +75,7 @@ def test_all_faults_are_told_with_the_name_of_the_wheel() -> None:
     with pytest.raises(InvalidMetadataError) as caught:
         parse("Requires-Dist: a b", "Requires-Python: new", head=("Name: spam", "Version: 1.0"))
     assert str(caught.value) == (
-        "metadata of `spam` 1.0 is invalid: `a b` is not a requirement; `new` does not say which Pythons"
+        "metadata of `spam` 1.0 is invalid: `Requires-Dist: a b` cannot be read; `Requires-Python: new` cannot be read"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.versions import InexpressibleError, conda_spec, conda_version, is_exact, parse_version
+from envgen.versions import InexpressibleError, conda_spec, conda_version, has_inner_zero, is_exact, parse_version
 
 CASES: dict[str, Any] = json.loads((Path(__file__).parents[1] / "cases" / "versions.json").read_text(encoding="utf-8"))
 
@@ -19,7 +19,7 @@ def test_a_version_is_written_in_condas_words(version: str, expected: str) -> No
 
 
 @pytest.mark.parametrize("version", CASES["refused_versions"])
-def test_a_version_that_conda_cannot_order_is_refused(version: str) -> None:
+def test_a_version_that_conda_cannot_read_is_refused(version: str) -> None:
     with pytest.raises(InexpressibleError, match=version):
         conda_version(Version(version))
 
@@ -48,3 +48,17 @@ def test_what_only_a_file_can_meet_is_told(specifiers: str) -> None:
 def test_a_version_from_before_pep_440_is_refused() -> None:
     with pytest.raises(InexpressibleError, match="`Milestone1` is not a version"):
         parse_version("Milestone1")
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("13.3.5.0.6", True),
+        ("1.2.3.4.00.5rc1", True),
+        ("1.2.3.0.0", False),
+        ("1.0.0.4", False),
+        ("1.0.2.0.post1", False),
+    ],
+)
+def test_an_inner_zero_stands_after_the_third_number_and_before_another(version: str, *, expected: bool) -> None:
+    assert has_inner_zero(Version(version)) is expected

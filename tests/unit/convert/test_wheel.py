@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,7 @@ def test_lays_out_a_prefix(make: Callable[..., Made]) -> None:
         "bin/run",
         "bin/spam",
         "bin/tool",
-        "include/python3.11/spam/spam.h",
+        "include/site/python3.11/spam/spam.h",
         f"{info}/INSTALLER",
         f"{info}/METADATA",
         f"{info}/RECORD",
@@ -231,10 +232,6 @@ def _tampered(path: str) -> Callable[[Rows], Rows]:
             make_wheel("spam", files={"a": "1"}, record=lambda rows: [r for r in rows if r[0] != "a"]),
             "`a` is not listed",
         ),
-        (
-            make_wheel("spam", record=lambda rows: [("gone", record_hash(b""), "0"), *rows]),
-            "`gone` is listed but missing",
-        ),
         (make_wheel("spam", unrecorded=[("extra.py", b"")]), "`extra.py` is not listed"),
         (make_wheel("spam", unrecorded=[("../evil", b"")]), "`../evil`"),
         (make_wheel("spam", data={"purelib/a": "1"}, files={"a": "1"}), "both go to `lib/python3.11/site-packages/a`"),
@@ -256,6 +253,57 @@ def test_refuses_a_wheel(make: Callable[..., Made], raw: bytes, message: str) ->
     assert message in str(caught.value)
 
 
+def test_a_wheel_without_hashes_gets_ours(make: Callable[..., Made]) -> None:
+    raw = make_wheel("spam", files={"a": "1"}, record=lambda rows: [(path, "", "") for path, _hash, _size in rows])
+    assert make(raw).installed_record()["a"] == (record_hash(b"1"), "1")
+
+
+def test_libraries_without_hashes_are_not_taken_for_one(make: Callable[..., Made]) -> None:
+    data = {"data/lib/libx.so": "one", "data/lib/libx.so.1": "two"}
+    made = make(make_wheel("spam", data=data, record=lambda rows: [(path, "", "") for path, _h, _s in rows]))
+    assert [(made.root / f"lib/{name}").read_text() for name in ("libx.so", "libx.so.1")] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        _tampered("a"),
+        lambda rows: [row for row in rows if row[0] != "a"],
+        lambda _rows: [("no", "record", "at all")],
+        lambda rows: [(p, h, "9") for p, h, _s in rows],
+    ],
+)
+def test_a_trusted_wheel_needs_no_record(make: Callable[..., Made], record: Callable[[Rows], Rows]) -> None:
+    raw = make_wheel("spam", files={"a": "1"}, record=record)
+    with pytest.raises(ArtifactError, match="RECORD") as caught:
+        make(raw)
+    assert "trust-record: {spam:" in str(caught.value.hint)
+    assert make(raw, trusted=True).installed_record()["a"] == (record_hash(b"1"), "1")
+
+
+def test_a_local_version_may_stand_in_the_file_name_alone(make: Callable[..., Made]) -> None:
+    raw = make_wheel("spam", "1.0", files={"a": "1"})
+    made = make(raw, locked_wheel(raw, "spam", "1.0+cu130"))
+    assert (made.record.version, "cu130" in made.record.build) == ("1.0", True)
+    assert (made.root / SITE / "spam-1.0.dist-info/METADATA").exists()
+
+
+def test_a_data_folder_of_another_spelling_is_installed(make: Callable[..., Made]) -> None:
+    files = {"My_Tool-1.0.data/scripts/run": "#!python\n", "My_Tool-1.0.data/data/share/x": "1"}
+    raw = make_wheel("my-tool", files=files)
+    made = make(raw, locked_wheel(raw, "my-tool"))
+    assert {"bin/run", "share/x"} <= made.paths().keys()
+    assert not any("My_Tool" in path for path in made.paths())
+
+
+def test_names_that_differ_by_case_only_are_two_on_linux(make: Callable[..., Made]) -> None:
+    raw = make_wheel("spam", files={"spam/a.txt": "1", "spam/A.txt": "2"})
+    made = make(raw)
+    assert [(made.root / SITE / f"spam/{name}.txt").read_text() for name in "aA"] == ["1", "2"]
+    with pytest.raises(ArtifactError, match="is there twice"):
+        make(raw, target=replace(TARGET, platform=Platform.OSX_ARM64, glibc=None))
+
+
 def test_an_entry_point_wins_over_a_script(make: Callable[..., Made]) -> None:
     made = make(make_wheel("spam", data={"scripts/spam": "#!python\nold"}, entry_points={"spam": "spam:main"}))
     assert "from spam import main" in (made.root / "bin" / "spam").read_text()
@@ -266,6 +314,30 @@ def test_metadata_may_differ_from_record(make: Callable[..., Made]) -> None:
     made = make(raw)
     content = (made.root / SITE / "spam-1.0.dist-info" / "METADATA").read_bytes()
     assert made.installed_record()["spam-1.0.dist-info/METADATA"] == (record_hash(content), str(len(content)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "spam-1.0.dist-info/WHEEL",
+        "spam-1.0.dist-info/entry_points.txt",
+        "spam-1.0.dist-info/licenses/LICENSE",
+        "spam-1.0.dist-info/licenses/METADATA",
+        "spam-1.0.dist-info/METADATA.json",
+        "spam/METADATA",
+        "METADATA",
+    ],
+)
+def test_no_other_file_may_differ_from_record(make: Callable[..., Made], path: str) -> None:
+    raw = make_wheel(
+        "spam",
+        entry_points={"spam": "spam:main"},
+        licenses={"LICENSE": "do what you like"},
+        files={path: "x"} if path.rpartition("/")[2].startswith("METADATA") else {},
+        record=_tampered(path),
+    )
+    with pytest.raises(ArtifactError, match=f"`{re.escape(path)}` in `spam-1.0-py3-none-any.whl` has sha256="):
+        make(raw)
 
 
 @pytest.mark.parametrize(
@@ -313,8 +385,9 @@ def test_key_holds_what_determines_the_bytes() -> None:
         package_key(wheel, target=replace(TARGET, python=PythonMinor(3, 12)), names=NAMES),
         package_key(wheel, target=TARGET, names=NameTable()),
         package_key(wheel, target=TARGET, names=NAMES, python_full="3.11.2"),
+        package_key(wheel, target=TARGET, names=NAMES, trusted=True),
     ]
-    assert len({key, *others}) == 6
+    assert len({key, *others}) == 7
     assert package_key(wheel, target=replace(TARGET, cuda="12.8"), names=NAMES) == key
 
 

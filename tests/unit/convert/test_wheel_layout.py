@@ -9,6 +9,7 @@ from envgen.convert.wheel_layout import (
     SHEBANG,
     WheelLayout,
     entry_point_scripts,
+    find_data,
     find_stem,
     library_family,
     relocate_script,
@@ -75,6 +76,44 @@ def test_finds_the_stem_as_the_wheel_spells_it() -> None:
 def test_refuses_another_wheels_dist_info(members: list[str], message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         find_stem(members, locked_wheel(b"", "spam", "1.0"))
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "members", "folder"),
+    [
+        ("spam-eggs", "1.0", ["spam_eggs-1.0.data/scripts/x"], "spam_eggs-1.0.data"),
+        ("spam-eggs", "1.0", ["Spam.Eggs-1.0.0.data/scripts/x"], "Spam.Eggs-1.0.0.data"),
+        ("spam", "1.0+cu128", ["spam-1.0.data/scripts/x"], "spam-1.0.data"),
+        ("spam", "1.0+cu128", ["spam-1.0+cu128.data/scripts/x"], "spam-1.0+cu128.data"),
+        ("spam", "1.0", ["spam/x.data/y", "weights.data"], None),
+    ],
+)
+def test_finds_the_data_folder_however_it_is_spelled(
+    name: str, version: str, members: list[str], folder: str | None
+) -> None:
+    assert find_data(members, locked_wheel(b"", name, version)) == folder
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (["ham-1.0.data/scripts/x"], "holds `ham-1.0.data`, expected the data folder of spam 1.0"),
+        (["spam-1.1.data/scripts/x"], "holds `spam-1.1.data`, expected"),
+        (["weights.data/x"], "holds `weights.data`, expected"),
+        ([".data/x"], "holds `.data`, expected"),
+        (["spam-1.0.data/data/x", "Spam-1.0.data/data/y"], "has 2 data folders, expected one: Spam-1.0, spam-1.0"),
+    ],
+)
+def test_refuses_another_data_folder(members: list[str], message: str) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        find_data(members, locked_wheel(b"", "spam", "1.0"))
+    assert message in str(caught.value)
+
+
+def test_places_by_the_data_folder_that_is_there() -> None:
+    layout = WheelLayout(stem="my_tool-1.0", python=PythonMinor(3, 11), what="w", data="My_Tool-1.0.data")
+    assert layout.place("My_Tool-1.0.data/scripts/run") == "bin/run"
+    assert layout.is_script("My_Tool-1.0.data/scripts/run")
 
 
 def test_entry_points_become_scripts() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import pytest
@@ -20,6 +21,15 @@ def test_reads_quoted_paths() -> None:
     assert list(parse_record(_row('"a, b.py"', b"x").encode(), what="w")) == ["a, b.py"]
 
 
+@pytest.mark.parametrize("raw", [b"\xef\xbb\xbfa,,1\r\n\r\n", b"a,,1", b"\n\na,,1\n", b"/a,,1\na,,1\n"])
+def test_reads_odd_line_ends_and_rows_that_say_one_thing_twice(raw: bytes) -> None:
+    assert list(parse_record(raw, what="w")) == ["a"]
+
+
+def test_what_python_takes_for_a_line_end_may_stand_in_a_name() -> None:
+    assert list(parse_record("a\u2028b,,1\n".encode(), what="w")) == ["a\u2028b"]
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
@@ -35,27 +45,87 @@ def test_refuses_a_malformed_record(raw: bytes, message: str) -> None:
         parse_record(raw, what="w")
 
 
-def _check(record: str, members: list[str]) -> None:
-    check_listing(parse_record(record.encode(), what="w"), members, dist_info=INFO, what="w")
+def _check(record: str, members: list[str]) -> tuple[str, ...]:
+    sizes = dict.fromkeys(members, 1)
+    return check_listing(parse_record(record.encode(), what="spam-1.0.whl"), sizes, dist_info=INFO, what="spam-1.0.whl")
 
 
 def test_record_itself_and_its_signature_need_no_hash() -> None:
-    _check(_row("a", b"x") + f"{INFO}/RECORD,,\n", ["a", f"{INFO}/RECORD", f"{INFO}/RECORD.jws"])
+    assert not _check(_row("a", b"x") + f"{INFO}/RECORD,,\n", ["a", f"{INFO}/RECORD", f"{INFO}/RECORD.jws"])
+
+
+def test_what_an_installer_writes_need_not_be_listed() -> None:
+    assert not _check("", [f"{INFO}/INSTALLER", f"{INFO}/direct_url.json"])
+
+
+DIGEST = hashlib.sha256(b"x").digest()
+PLAIN = base64.urlsafe_b64encode(DIGEST).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "path", ["a/b", "/a/b", "./a/b", "a\\b", ".//a/./b", "//a/b"], ids=["plain", "slash", "dot", "back", "both", "two"]
+)
+def test_reads_other_spellings_of_a_path(path: str) -> None:
+    assert not _check(f"{path},sha256={PLAIN},1\n", ["a/b"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"sha256={PLAIN}=", f"SHA256={PLAIN}", f"sha256={base64.b64encode(DIGEST).decode()}", f"sha256={DIGEST.hex()}"],
+    ids=["padded", "upper", "standard", "hex"],
+)
+def test_reads_other_spellings_of_a_hash(text: str) -> None:
+    (entry,) = parse_record(f"a,{text},1\n".encode(), what="w").values()
+    check_entry(entry, hashlib.sha256(b"x"), 1, what="w")
+    with pytest.raises(ArtifactError, match="RECORD says"):
+        check_entry(entry, hashlib.sha256(b"y"), 1, what="w")
+
+
+@pytest.mark.parametrize(
+    ("record", "members", "oddity"),
+    [
+        (_row("gone", b"x"), [], "lists 1 file that the wheel does not hold, such as `gone`"),
+        ("../../bin/run,,\n", [], "lists 1 file that the wheel does not hold, such as `../../bin/run`"),
+        ("a,,\nb,,\n", ["a", "b"], "gives no sha256 or better for 2 files, such as `a`"),
+        ("a,md5=abc,1\n", ["a"], "gives no sha256 or better for 1 file, such as `a`"),
+        ("a,crc32=abc,1\n", ["a"], "gives no sha256 or better for 1 file, such as `a`"),
+    ],
+)
+def test_tells_what_is_odd_but_harmless(record: str, members: list[str], oddity: str) -> None:
+    assert _check(record, members) == (oddity,)
+
+
+@pytest.mark.parametrize("folder", ["a/,,\n", "a,,\n", "a/,,0\n", ",,\n"])
+def test_entries_of_folders_say_nothing(folder: str) -> None:
+    assert not _check(folder + _row("a/b", b"x"), ["a/b"])
 
 
 @pytest.mark.parametrize(
     ("record", "members", "message"),
     [
         ("", ["a"], "`a` is not listed"),
-        (_row("a", b"x"), [], "`a` is listed but missing"),
-        ("a,,\n", ["a"], "`a` has the hash ''"),
-        ("a,md5=abc,1\n", ["a"], "`a` has the hash 'md5=abc'"),
+        (_row("a", b"xx"), ["a"], "`a` has 1 bytes, listed are 2"),
         ("", list("abcdefgh"), "and 3 more"),
     ],
 )
 def test_refuses_a_record_that_does_not_fit(record: str, members: list[str], message: str) -> None:
-    with pytest.raises(ArtifactError, match=message):
+    with pytest.raises(ArtifactError, match=message) as caught:
         _check(record, members)
+    assert caught.value.hint == '`trust-record: {spam: "why"}` in the spec takes the wheel by its own sha256'
+
+
+def test_a_weak_hash_that_differs_is_refused() -> None:
+    (entry,) = parse_record(b"a,md5=abc,1\n", what="w").values()
+    with pytest.raises(ArtifactError, match="RECORD says md5=abc"):
+        check_entry(entry, hashlib.md5(b"x", usedforsecurity=False), 1, what="w")
+
+
+@pytest.mark.parametrize(("files", "more"), [("abcde", ""), ("abcdef", "; and 1 more")])
+def test_names_five_faults_and_counts_the_rest(files: str, more: str) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        _check("", list(files))
+    named = "; ".join(f"`{path}` is not listed" for path in "abcde")
+    assert str(caught.value) == f"RECORD of `spam-1.0.whl` does not fit its files: {named}{more}"
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])

@@ -89,6 +89,12 @@ def test_filters_leave_licences(base: dict[str, Entry]) -> None:
     assert "usr/share/locale/de/bash.mo" not in base
 
 
+def test_a_file_that_would_remove_another_is_refused(tmp_path: Path) -> None:
+    bad = Deb(name="bad", version="1", files={"usr/share/.wh.base-files": Content(b"")})
+    with pytest.raises(UserError, match=r"`bad` brings `usr/share/\.wh\.base-files`: in an image"):
+        build(tmp_path, [*base_debs("amd64"), bad])
+
+
 def test_certificates_are_joined_in_order(base: dict[str, Entry]) -> None:
     assert content(base["etc/ssl/certs/ca-certificates.crt"]) == b"first\nsecond\n"
 

@@ -31,6 +31,16 @@ names: {mine: yours}
 exclude-newer: 2026-11-22
 """
 
+ADJUSTMENTS = """\
+overrides: [sympy ==1.14.0, 'six ==1 ; platform_machine == "aarch64"']
+constraints: [numpy <3]
+exclude: {torch: [jinja2]}
+substitutes: {opencv-python: opencv-python-headless}
+conflicts: {"lib/*.so": yours}
+trust-record: {torch: 'built without "RECORD": ünder'}
+allow-older: {torch: the newest needs a driver that is not there}
+"""
+
 NAMES = NameTable(
     renamed={ProjectName("torch"): CondaName("pytorch"), ProjectName("mine"): CondaName("yours")},
     same=frozenset({ProjectName("numpy")}),

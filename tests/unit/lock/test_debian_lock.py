@@ -143,7 +143,14 @@ def test_fault_is_told_with_its_path(field: str, value: object, says: str) -> No
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"version": 2}, "version: expected 1, got 2"),
+        (
+            {"version": 3},
+            "version: format 3, written by another envgen: this one reads up to format 2",
+        ),
+        (
+            {"version": True},
+            "version: format True, written by another envgen: this one reads up to format 2",
+        ),
         ({"platform": "linux-65"}, "platform: 'linux-65' is not a valid Platform"),
         ({"extra": 1}, "unknown key `extra`"),
         ({"recipes": ["python"]}, "recipes: expected a mapping, got"),
@@ -163,3 +170,9 @@ def test_package_that_is_there_twice() -> None:
     content["packages"].append(content["packages"][0])
     with pytest.raises(LockError, match=r"`python3\.11` 3\.11\.2-6\+deb12u9 is there twice"):
         read_debian_lock(yaml.safe_dump(content))
+
+
+def test_format_1_is_read_as_the_same() -> None:
+    text = render_debian_lock(sample())
+    assert "version: 2\n" in text
+    assert read_debian_lock(text.replace("version: 2\n", "version: 1\n")) == sample()

@@ -165,8 +165,24 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
             ("size.pip.torch", "-1", "expected a whole number, got '-1'"),
         )
     ),
-    ("x.yml: written by a newer envgen than this", lambda d: custom(d).update({"envgen.format": "99"})),
-    ("x.yml: written by a newer envgen than this", lambda d: d.update(version=2)),
+    (
+        "x.yml: version 2 of the conda-lock format, this envgen reads version 1",
+        lambda d: d.update(version=2),
+    ),
+    *(
+        (
+            f"x.yml: metadata.custom_metadata.envgen.{key}: {says}",
+            partial(set_custom, key=key, value=value),
+        )
+        for key, value, says in (
+            ("overrides", '{"spam":["eggs==1"]}', "expected requirements on `spam`, got eggs==1"),
+            ("constraints", '{"spam":"=1"}', "Invalid specifier: '=1'"),
+            ("exclude", '{"spam":["Not Normal"]}', "not a normalised project name: 'Not Normal'"),
+            ("substitutes", '{"spam":1}', "expected text, got 1"),
+            ("conflicts", '["lib"]', "expected a mapping, got ['lib']"),
+            ("allow-older", '{"Spam":"why"}', "not a normalised project name: 'Spam'"),
+        )
+    ),
 ]
 
 
@@ -176,6 +192,18 @@ def test_damage_is_told_with_its_place(message: str, change: Callable[[dict[str,
         read_lock(changed(change), source="x.yml")
     assert str(caught.value) == message
     assert caught.value.hint == "take it back from git, or remove it and run `envgen lock`"
+
+
+def test_a_newer_format_is_refused_by_its_number() -> None:
+    with pytest.raises(LockError) as caught:
+        read_lock(changed(lambda d: custom(d).update({"envgen.format": "99"})), source="x.yml")
+    assert str(caught.value) == "x.yml: format 99, written by a newer envgen: this one reads up to format 2"
+    assert caught.value.hint == "upgrade envgen"
+
+
+def test_format_1_is_read_as_the_same() -> None:
+    assert custom(document(samples.lock()))["envgen.format"] == "2"
+    assert read_lock(changed(lambda d: custom(d).update({"envgen.format": "1"}))) == samples.lock()
 
 
 def test_a_package_changed_by_hand_is_noticed() -> None:

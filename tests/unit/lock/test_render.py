@@ -14,6 +14,7 @@ from envgen.errors import LockError
 from envgen.lock.cep37 import content_hash, document
 from envgen.lock.read import read_lock
 from envgen.lock.render import render_lock
+from envgen.manifest.adjust import ADJUSTMENTS
 from envgen.names import ProjectName
 from envgen.packages import ChannelPackage, Wheel
 from tests.unit.lock import samples
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 def test_it_reads_back_as_it_was() -> None:
     assert read_lock(render_lock(samples.lock())) == samples.lock()
+
+
+def test_adjustments_read_back_as_they_were_and_leave_no_trace_where_there_are_none() -> None:
+    adjusted = samples.lock(wanted=samples.spec(samples.SPEC + samples.ADJUSTMENTS))
+    text = render_lock(adjusted)
+    assert read_lock(text) == adjusted
+    keys = yaml.safe_load(text)["metadata"]["custom_metadata"].keys()
+    added = keys - yaml.safe_load(render_lock(samples.lock()))["metadata"]["custom_metadata"].keys()
+    assert added == {f"envgen.{key}" for key in ADJUSTMENTS}
 
 
 def test_the_order_of_records_does_not_matter() -> None:

@@ -76,7 +76,19 @@ def test_what_changes_nothing_leaves_a_lock_true(old: str, new: str) -> None:
             "channels: [./channel, conda-forge]",
             ["`channels` are ./channel, conda-forge, the lock was made with conda-forge, ./channel"],
         ),
+        (
+            "channels: [conda-forge, ./channel]\n",
+            "",
+            ["`channels` are none, the lock was made with conda-forge, ./channel"],
+        ),
         ("names: {mine: yours}", "", ["`names.mine` is not there, in the lock yours"]),
+        ("mine: yours", "mine: ours", ["`names.mine` is ours, in the lock yours"]),
+        ("mine: yours", "mine: yours, his: hers", ["`names.his` is hers, in the lock not named"]),
+        (
+            "exclude-newer: 2026-11-22",
+            "",
+            ["`exclude-newer` is not there, the lock was made with 2026-11-23T00:00:00+00:00"],
+        ),
         (
             "exclude-newer: 2026-11-22",
             "exclude-newer: 2026-11-23",
@@ -189,6 +201,45 @@ def test_a_wheel_may_meet_what_a_conda_package_depends_on() -> None:
     assert reason.startswith("`graphviz` 12.0.0 depends on `pytorch >=2.9`: locked is 2.8.0 py311_cu128_h")
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        samples.wheel("sympy", "1.15rc1"),  # of which a wheel requires `!=1.13,>=1.12`
+        samples.wheel("sympy", "1.15.dev3"),
+        samples.wheel("jsonschema", "5.0b2", idna=""),  # of which the spec asks for `>=4`
+        samples.conda("numpy", "2.4.0rc1", channel="https://conda.example.org/forge"),
+        samples.conda("graphviz", "13.0rc1", channel="https://conda.example.org/forge"),
+    ],
+    ids=lambda record: f"{record.name} {record.version}",
+)
+def test_a_pre_release_that_is_locked_meets_what_its_version_fits(record: Record) -> None:
+    """The solve takes one where nothing else fits; that a range does not ask for pre-releases is no reason then."""
+    assert reasons(lock=with_other(record)) == ()
+
+
+def test_a_pre_release_outside_of_the_range_does_not() -> None:
+    found = reasons(lock=with_other(samples.wheel("sympy", "1.12rc1")))
+    assert found == ("`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked is 1.12rc1",)
+
+
+def test_a_fact_of_the_platform_that_the_lock_does_not_know() -> None:
+    lock = samples.lock()
+    lock = replace(lock, target=replace(lock.target, cuda=None))
+    assert reasons(lock=lock) == ("cuda of linux-64 is 12.8, the lock is for none",)
+
+
+def test_extras_of_a_project_that_is_locked_without_any() -> None:
+    lock = samples.lock()
+    found = reasons(lock=replace(lock, extras={}, asked_extras={}))
+    assert found == ("`jsonschema[format]>=4` under `pypi`: the extra `format` is not locked",)
+
+
+def test_python_is_needed_where_nothing_names_it() -> None:
+    text = samples.SPEC.partition("dependencies:")[0] + "names: {mine: yours}\nexclude-newer: 2026-11-22\n"
+    lock = samples.lock(samples.built("python", "3.11.2"), wanted=samples.spec(text))
+    assert reasons(text, replace(lock, extras={})) == ()
+
+
 def test_the_lock_of_another_environment() -> None:
     lock = replace(samples.lock(), environment="other")
     assert reasons(lock=lock) == ("the lock is for `other`, the spec for `sample`",)
@@ -213,3 +264,48 @@ def test_patches_of_a_channels_python_are_judged_as_the_solve_did() -> None:
     )
     lock = replace(samples.lock(python, *chosen, wanted=samples.spec(text)), recipes={})
     assert reasons(text, lock) == ()
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        ("overrides: [sympy >=1]", "`overrides.sympy` is `sympy>=1`, in the lock not there"),
+        (
+            "overrides: ['sympy ==1 ; platform_machine == \"aarch64\"']",
+            "`overrides.sympy` is for other platforms only, in the lock not there",
+        ),
+        ("constraints: [sympy <2]", "`constraints.sympy` is `<2`, in the lock not there"),
+        ("exclude: {torch: [sympy, numpy]}", "`exclude.torch` is `numpy`, `sympy`, in the lock not there"),
+        ("substitutes: {a: b}", "`substitutes.a` is `b`, in the lock not there"),
+        ("conflicts: {bin/a: b}", "`conflicts.bin/a` is `b`, in the lock not there"),
+        ("trust-record: {a: why}", "`trust-record.a` is `why`, in the lock not there"),
+        ("allow-older: {a: why}", "`allow-older.a` is `why`, in the lock not there"),
+    ],
+)
+def test_an_adjustment_that_changed_is_told_in_words(added: str, expected: str) -> None:
+    text = samples.SPEC + added + "\n"
+    assert reasons(text) == (expected,)
+    lock = samples.lock(wanted=samples.spec(text))
+    assert reasons(text, lock) == ()
+    (gone,) = reasons(lock=lock)
+    assert gone.endswith(expected.removesuffix(", in the lock not there").rpartition(" is ")[2])
+    assert lock.request != samples.lock().request
+
+
+@pytest.mark.parametrize("added", ["constraints: ['sympy <2 ; platform_machine == \"aarch64\"']", "overrides: []"])
+def test_an_adjustment_for_another_platform_leaves_a_lock_true(added: str) -> None:
+    text = samples.SPEC + added + "\n"
+    assert reasons(text) == ()
+    assert samples.lock(wanted=samples.spec(text)) == samples.lock()
+
+
+def test_a_wheel_of_a_later_cuda_than_the_machines_have() -> None:
+    lock = with_other(samples.wheel("torch", "2.8.0+cu130", numpy=">=1.26", sympy="!=1.13,>=1.12"))
+    assert reasons(lock=lock) == ("`torch` 2.8.0+cu130 needs CUDA 13, cuda of linux-64 is 12.8",)
+    text = spec_with(', cuda: "12.8"', "")
+    assert reasons(text, samples.lock(*_with_later_torch(), wanted=samples.spec(text))) == ()
+
+
+def _with_later_torch() -> tuple[Record, ...]:
+    later = samples.wheel("torch", "2.8.0+cu130", numpy=">=1.26", sympy="!=1.13,>=1.12")
+    return tuple(later if record.name == later.name else record for record in samples.records())

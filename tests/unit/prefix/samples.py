@@ -105,3 +105,14 @@ def fresh(store: Store, prefix: Path, *drafts: Draft) -> dict[str, str]:
     found = tree(prefix)
     shutil.rmtree(prefix)
     return found
+
+
+def foreign(prefix: Path, name: str, *files: str) -> None:
+    """Install a package as another tool does: its files over those that are there, and a record without a store."""
+    for path in files:
+        (prefix / path).parent.mkdir(parents=True, exist_ok=True)
+        (prefix / path).unlink(missing_ok=True)
+        (prefix / path).write_text(f"of {name}")
+    paths = [{"_path": path, "path_type": "hardlink", "sha256": "0" * 64, "size_in_bytes": 1} for path in files]
+    document = {"name": name, "version": "1", "build": "0", "files": files, "paths_data": {"paths": paths}}
+    (prefix / f"conda-meta/{name}-1-0.json").write_text(json.dumps(document))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from envgen.errors import ArtifactError
-from envgen.prefix.clobber import Claim, Claims, Ownership, decide
+from envgen.prefix import clobber
+from envgen.prefix.clobber import Claim, Claims, ClobberRules, Kept, Ownership
 
 SITE = "lib/python3.11/site-packages"
+
+
+def decide(packages: list[Claims], *, fold_case: bool, **rules: Any) -> Ownership:
+    return clobber.decide(packages, ClobberRules(fold_case=fold_case, **rules))
 
 
 def claims(package: str, **paths: str) -> Claims:
@@ -94,3 +102,78 @@ def test_files_that_no_import_needs_may_differ(path: str, stray: bool) -> None:
             decide(packages, fold_case=False)
         return
     assert decide(packages, fold_case=False) == Ownership(lost={"b": frozenset({path})}, stray=(path,))
+
+
+def channel(package: str, **paths: str) -> Claims:
+    return replace(claims(package, **paths), channel=True)
+
+
+def test_of_packages_of_channels_the_last_linked_keeps_its_file() -> None:
+    packages = [channel("a", x="1", y="1"), channel("b", x="2", y="1"), channel("c", x="3")]
+    found = decide(packages, fold_case=False, order=lambda: ("a", "c", "b"))
+    assert found.lost == {"a": {"x"}, "c": {"x"}, "b": {"y"}}
+    assert found.clobbered == (Kept(path="x", owner="b", others=("a", "c")),)
+
+
+def test_one_package_that_is_of_no_channel_makes_it_an_error() -> None:
+    with pytest.raises(ArtifactError, match="`a` and `b` both bring `x`"):
+        decide([channel("a", x="1"), channel("b", x="2"), claims("c", x="3")], fold_case=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("lib/x", "b"), ("lib/*", "b"), ("*", "B"), ("lib/x", "beta_project"), ("*/x", "Beta.Project")]
+)
+def test_the_spec_says_whose_file_stays(key: str, name: str) -> None:
+    packages = [claims("a", lib__x="1"), replace(claims("b", lib__x="2"), project="beta-project"), claims("c", y="1")]
+    found = decide(packages, fold_case=False, conflicts={key: name})
+    assert found.lost == {"a": {"lib/x"}}
+    assert found.unused == ()
+
+
+def test_the_path_itself_counts_before_patterns() -> None:
+    packages = [claims("a", x="1", y="1"), claims("b", x="2", y="2")]
+    found = decide(packages, fold_case=False, conflicts={"*": "b", "y": "a"})
+    assert found.lost == {"a": {"x"}, "b": {"y"}}
+
+
+def test_the_spec_counts_before_the_rules() -> None:
+    stray = f"{SITE}/LICENSE"
+    packages = [replace(at(name, stray, name), channel=True) for name in ("a", "b")]
+    found = decide(packages, fold_case=False, conflicts={stray: "a"}, order=lambda: ("a", "b"))
+    assert found == Ownership(lost={"b": frozenset({stray})}, stray=())
+
+
+@pytest.mark.parametrize("conflicts", [{"y": "a"}, {"x": "c"}, {"z*": "b"}])
+def test_an_entry_that_decides_nothing_is_told(conflicts: dict[str, str]) -> None:
+    packages = [claims("a", y="1"), claims("b", y="1"), claims("c", w="1")]
+    assert decide(packages, fold_case=False, conflicts=conflicts).unused == tuple(conflicts)
+
+
+def test_the_way_out_settles_everything() -> None:
+    packages = [claims("a", lib__x="1"), claims("b", lib__x="2")]
+    with pytest.raises(ArtifactError) as caught:
+        decide(packages, fold_case=False)
+    assert caught.value.hint == '`conflicts: {"lib/x": a}` in the spec keeps the files of that package'
+    assert decide(packages, fold_case=False, conflicts={"lib/x": "a"}).lost == {"b": {"lib/x"}}
+
+
+def test_many_paths_are_offered_by_folder() -> None:
+    paths = {f"lib__cv2__f{number}": str(number) for number in range(30)}
+    with pytest.raises(ArtifactError) as caught:
+        decide([claims("a", **paths), claims("b", **dict.fromkeys(paths, "x"))], fold_case=False)
+    assert caught.value.hint == '`conflicts: {"lib/cv2/*": a}` in the spec keeps the files of that package'
+    assert str(caught.value).endswith("\nand 10 more")
+
+
+def test_no_way_out_is_offered_that_does_not_settle_everything() -> None:
+    packages = [claims("a", x="1", y="1"), claims("b", x="2", y__z="1")]
+    with pytest.raises(ArtifactError) as caught:
+        decide(packages, fold_case=False)
+    assert "conflicts" not in str(caught.value.hint)
+
+
+def test_what_is_not_known_is_taken_for_equal() -> None:
+    unknown = Claims(package="b", claims=[Claim(path="x", content=None)])
+    assert decide([claims("a", x="1"), unknown], fold_case=False).lost == {"b": {"x"}}
+    with pytest.raises(ArtifactError, match="`a` and `c` both bring `x`"):
+        decide([claims("a", x="1"), unknown, claims("c", x="2")], fold_case=False)

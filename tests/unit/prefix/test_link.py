@@ -12,11 +12,25 @@ import pytest
 
 from envgen.errors import ArtifactError, EnvgenError, UserError
 from envgen.platforms import Platform
-from envgen.prefix.link import LinkResult, link
+from envgen.prefix.clobber import unused_conflict
+from envgen.prefix.link import link
 from envgen.prefix.transaction import unfinished
 from envgen.prefix.verify import audit
-from tests.builders.extracted import PLACEHOLDER, make
-from tests.unit.prefix.samples import ALPHA, BETA, NOARCH, PYTHON, SITE, Listener, fresh, record, run, tree
+from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
+from tests.unit.prefix.samples import (
+    ALPHA,
+    BETA,
+    CHANNEL,
+    NOARCH,
+    PYTHON,
+    SITE,
+    Listener,
+    foreign,
+    fresh,
+    record,
+    run,
+    tree,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +70,56 @@ def test_different_bytes_are_refused_before_anything_moves(store: Store, prefix:
     assert tree(prefix) == {}
 
 
+def test_top_level_files_of_a_package_that_lost_a_path_are_files(store: Store, prefix: Path) -> None:
+    top: dict[str, str | Link] = {"NOTES": "text", "NEWS": Link(to="NOTES")}
+    run(store, prefix, ALPHA, replace(BETA, files={**BETA.files, **top}))
+    assert not (prefix / "NOTES").is_symlink()
+    assert (prefix / "NEWS").readlink().as_posix() == "NOTES"
+    assert audit(prefix) == ()
+
+
+def test_of_packages_of_channels_the_last_linked_keeps_its_file(store: Store, prefix: Path) -> None:
+    one = Draft(name="one", files={"share/x": "one", "share/y": "same"}, origin=CHANNEL)
+    two = replace(one, name="two", files={"share/x": "two", "share/y": "same"})
+    listener = Listener()
+    run(store, prefix, one, two, reporter=listener)
+    assert (prefix / "share/x").read_text() == "one"
+    assert listener.notes == ["kept `one`'s file, `two` ships another one at `share/x`"]
+    run(store, prefix, replace(one, files={"share/x": "new"}), replace(two, depends=("one",)))
+    assert (prefix / "share/x").read_text() == "two"
+    assert audit(prefix) == ()
+
+
+def test_the_spec_says_whose_file_stays(store: Store, prefix: Path) -> None:
+    other, listener = replace(BETA, files={f"{SITE}/shared/__init__.py": "x"}), Listener()
+    conflicts = {f"{SITE}/shared/*": "beta", "bin/*": "beta"}
+    run(store, prefix, ALPHA, other, conflicts=conflicts, reporter=listener)
+    assert (prefix / f"{SITE}/shared/__init__.py").read_text() == "x"
+    assert listener.notes == [unused_conflict("bin/*")]
+    assert audit(prefix) == ()
+
+
+def test_other_conflicts_alone_move_a_path(store: Store, prefix: Path) -> None:
+    path = f"{SITE}/shared/__init__.py"
+    drafts = (ALPHA, replace(BETA, files={path: "x"}))
+    run(store, prefix, *drafts, conflicts={path: "beta"})
+    result = run(store, prefix, *drafts, conflicts={path: "alpha"})
+    assert (prefix / path).read_text() == ""
+    assert result.linked == ("alpha-1.0-h1_0", "beta-1.0-h1_0")
+    assert audit(prefix) == ()
+    before = written(prefix)
+    run(store, prefix, *drafts, conflicts={path: "alpha"})
+    assert written(prefix) == before
+
+
+def test_conflicts_that_decide_nothing_move_nothing(store: Store, prefix: Path) -> None:
+    run(store, prefix, ALPHA, BETA)
+    expected = tree(prefix)
+    assert run(store, prefix, ALPHA, BETA, conflicts={"bin/*": "alpha"}).linked == ()
+    assert run(store, prefix, ALPHA, BETA).linked == ()
+    assert tree(prefix) == expected
+
+
 def test_a_path_stays_when_its_owner_goes(store: Store, prefix: Path) -> None:
     expected = fresh(store, prefix, BETA)
     run(store, prefix, ALPHA, BETA)
@@ -82,7 +146,7 @@ def test_nothing_to_do_touches_nothing(store: Store, prefix: Path) -> None:
     run(store, prefix, PYTHON, ALPHA, NOARCH)
     before = written(prefix)
     result = run(store, prefix, PYTHON, ALPHA, NOARCH)
-    assert result == LinkResult(linked=(), unlinked=(), unchanged=3, recovered=False)
+    assert (result.linked, result.unlinked, result.unchanged, result.recovered) == ((), (), 3, False)
     assert written(prefix) == before
 
 
@@ -139,6 +203,17 @@ def test_two_pure_packages_with_one_command_have_one_owner(store: Store, prefix:
     other = replace(NOARCH, name="twin", files={}, entry_points=("pure = pure:main", "twin = pure:twin"))
     run(store, prefix, PYTHON, NOARCH, other)
     assert record(prefix, "twin")["files"] == ["bin/twin"]
+    assert audit(prefix) == ()
+
+
+def test_a_package_that_goes_takes_no_file_of_one_that_stays(store: Store, prefix: Path) -> None:
+    """Other tools link a package over files of another one, and both records name them then."""
+    run(store, prefix, ALPHA, BETA)
+    expected = tree(prefix)
+    foreign(prefix, "other", f"{SITE}/beta/__init__.py", f"{SITE}/other.py")
+    result = run(store, prefix, ALPHA, BETA)
+    assert (result.linked, result.unlinked) == (("beta-1.0-h1_0",), ("beta-1.0-h1_0", "other-1-0"))
+    assert tree(prefix) == expected
     assert audit(prefix) == ()
 
 

@@ -18,7 +18,7 @@ from envgen.prefix.transaction import unfinished
 from envgen.prefix.verify import audit
 from envgen.system.fs import file_lock
 from tests.builders.extracted import Draft, make
-from tests.unit.prefix.samples import AFTER, ALPHA, MANY, Listener, fresh, run, tree
+from tests.unit.prefix.samples import AFTER, ALPHA, BETA, MANY, SITE, Listener, foreign, fresh, run, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +106,27 @@ def test_a_killed_run_that_is_taken_back_leaves_nothing(store: Store, prefix: Pa
     assert len(list((prefix / "conda-meta").glob("*.json"))) == len(MANY)  # records are there, files are not
     run(store, prefix, *MANY)
     assert tree(prefix) == expected
+
+
+def test_a_change_that_is_cut_short_spoils_no_package_that_stays(
+    store: Store, prefix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another tool has linked a package, which goes, over a file of one that stays."""
+    run(store, prefix, ALPHA, BETA)
+    expected = tree(prefix)
+    foreign(prefix, "other", f"{SITE}/beta/__init__.py")
+
+    def die(*_arguments: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("envgen.prefix.link.install", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(store, prefix, ALPHA, BETA)
+    assert (prefix / "bin/alpha").exists()
+    assert run(store, prefix, ALPHA, BETA).recovered
+    assert tree(prefix) == expected
+    assert audit(prefix) == ()
 
 
 def test_two_at_once_on_one_prefix_do_the_work_once(store: Store, prefix: Path) -> None:

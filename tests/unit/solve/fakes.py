@@ -13,10 +13,12 @@ from packaging.requirements import Requirement
 from rattler import BuildString, PackageRecord, RepoDataRecord
 
 from envgen.digest import Sha256
+from envgen.meant import Asked
 from envgen.metadata import parse_metadata
 from envgen.names import CondaName, NameTable, ProjectName, project_name
 from envgen.packages import BuiltArchive, Wheel
 from envgen.platforms import Platform, PythonMinor, Target
+from envgen.project import shipped
 from envgen.records import Record, Solution
 from envgen.solve.engine import solve
 from envgen.solve.task import SolveTask
@@ -50,6 +52,7 @@ class FakePage:
 
     wheels: dict[str, list[FakeFile]] = field(default_factory=dict)
     sdists: frozenset[str] = frozenset()
+    sources: dict[str, FakeFile] = field(default_factory=dict)
 
     @property
     def versions(self) -> Sequence[str]:
@@ -57,6 +60,9 @@ class FakePage:
 
     def files(self, version: str) -> Sequence[FakeFile]:
         return self.wheels[version]
+
+    def archives(self, version: str) -> Sequence[FakeFile]:
+        return [self.sources.get(version) or FakeFile(filename=f"{version}.tar.gz", raw=b"")]
 
 
 @dataclass(slots=True)
@@ -139,9 +145,6 @@ class FakeChannel:
     async def records(self, name: CondaName) -> Sequence[RepoDataRecord]:
         return [record for record in self.content if record.name.normalized == str(name)]
 
-    async def package_names(self) -> Sequence[str]:
-        return sorted({record.name.normalized for record in self.content})
-
 
 def target(platform: str = "linux-64", *, cuda: str | None = None) -> Target:
     """Describe a machine of today."""
@@ -193,6 +196,8 @@ def task(
         channels=None if channel is None else FakeChannel(list(channel)),
         preferred=preferred or {},
         exclude_newer=exclude_newer,
+        asked=Asked() if channel is None else Asked(channels=("conda-forge",)),
+        meant=shipped.meant_table(),
     )
 
 

@@ -56,7 +56,7 @@ def test_one_wheel_for_each_specifier_and_for_each_two() -> None:
 
 def test_an_unusable_wheel_gives_way_to_the_next() -> None:
     index = many("1", "2")
-    index.add("spam", "3", "ham (>1<2)")
+    index.add("spam", "3", "ham (>1 or <2)")
     found = closure(index)
     found.ask(SPAM, SpecifierSet(">1"))
     assert offered(found) == {"spam": ["2"]}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
+from rattler import NoArchType
 
 from envgen.errors import IntegrityError
 from envgen.packages import ChannelArchive
@@ -19,10 +22,22 @@ def test_a_channels_record_becomes_ours() -> None:
     assert "secret" not in found.origin.url
 
 
-def test_a_channels_record_without_digests_cannot_be_locked() -> None:
+@pytest.mark.parametrize("noarch", ["python", "generic", None])
+def test_what_a_channel_says_of_a_package_is_kept(noarch: Literal["python", "generic"] | None) -> None:
     record = conda_record("spam")
-    record.md5 = None
-    with pytest.raises(IntegrityError, match=r"no md5 for `spam-1\.0-0\.conda`"):
+    record.noarch = NoArchType(noarch)
+    record.constrains, record.build_number, record.size = ["ham <2"], 7, 123
+    found = decode_channel(record)
+    assert (found.noarch, found.constrains, found.build_number) == (noarch, ("ham <2",), 7)
+    assert isinstance(found.origin, ChannelArchive)
+    assert found.origin.size == 123
+
+
+@pytest.mark.parametrize("digest", ["md5", "sha256"])
+def test_a_channels_record_without_digests_cannot_be_locked(digest: str) -> None:
+    record = conda_record("spam")
+    setattr(record, digest, None)
+    with pytest.raises(IntegrityError, match=rf"no {digest} for `spam-1\.0-0\.conda`"):
         decode_channel(record)
 
 

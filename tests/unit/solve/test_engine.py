@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.errors import NetworkError, UserError
-from envgen.names import CondaName, NameTable, project_name
+from envgen.manifest.adjust import Adjustments
+from envgen.names import CondaName, NameTable, ProjectName, project_name
 from envgen.packages import ChannelArchive, Wheel
 from envgen.solve.task import Preference
 from tests.unit.solve.fakes import FakeIndex, conda_record, names_of, recipe, solved, target, task, versions
@@ -334,3 +336,36 @@ def test_a_conda_package_that_only_shares_a_projects_name(index: FakeIndex) -> N
     solution = solved(task(index, "graphviz", dependencies=["graphviz"], channel=channel, names=names))
     found = {record.name: record.version for record in solution.records}
     assert (found[CondaName("graphviz")], found[CondaName("python-graphviz")]) == ("12.0", "0.20")
+
+
+def test_no_wheel_of_a_later_cuda_than_the_machines_have(index: FakeIndex) -> None:
+    """Whatever leads there: an older torch is chosen for what the newest one requires."""
+    index.add("nvidia-cublas-cu12", "12.9.1")
+    index.add("nvidia-cublas", "13.1.0")
+    index.add("cuda-toolkit", "13.0.2", 'nvidia-cublas ==13.* ; extra == "cublas"', extras=["cublas"])
+    index.add("torch", "2.8.0", "nvidia-cublas-cu12 ==12.9.*")
+    index.add("torch", "2.9.0", "nvidia-cublas-cu12 >=12")
+    for minor in range(10, 20):
+        index.add("torch", f"2.{minor}.0", "cuda-toolkit[cublas] ==13.*")
+    index.add("trainer", "1.0", "torch")
+    with_twelve = versions(solved(task(index, "trainer", on=target(cuda="12.8"))))
+    assert with_twelve == {"trainer": "1.0", "torch": "2.9.0", "nvidia-cublas-cu12": "12.9.1"}
+    for cuda in ("13.0", None):
+        assert versions(solved(task(index, "trainer", on=target(cuda=cuda))))["torch"] == "2.19.0"
+
+
+def test_the_record_of_a_wheel_says_nothing_of_the_driver(index: FakeIndex) -> None:
+    index.add("nvidia-cublas-cu12", "12.9.1")
+    found = solved(task(index, "nvidia-cublas-cu12", on=target(cuda="12.8")))
+    assert all(not depend.startswith("__cuda") for record in found.records for depend in record.depends)
+
+
+def test_a_constraint_holds_for_a_package_of_a_channel_too(index: FakeIndex) -> None:
+    channel = [conda_record("python", "3.11.9"), conda_record("numpy", "1.26.4"), conda_record("numpy", "2.1.0")]
+    index.add("spam", "1.0", "numpy")
+    given = task(index, "spam", channel=channel, names=names_of(numpy="numpy"))
+    limits = Adjustments(constraints={ProjectName("numpy"): "<2"})
+    assert versions(solved(given))["numpy"] == "2.1.0"
+    assert versions(solved(replace(given, adjustments=limits)))["numpy"] == "1.26.4"
+    without = task(index, dependencies=["python"], channel=channel, names=names_of(numpy="numpy"))
+    assert "numpy" not in versions(solved(replace(without, adjustments=limits)))

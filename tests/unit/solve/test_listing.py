@@ -57,7 +57,8 @@ def test_best_wheel(files: list[str], platform: str, expected: str) -> None:
     ("facts", "expected"),
     [
         ({"requires_python": ">=3.12"}, Reason.PYTHON),
-        ({"requires_python": "not a specifier"}, Reason.PYTHON),
+        ({"requires_python": ">=3.12.*"}, Reason.PYTHON),
+        ({"requires_python": "not a specifier"}, Reason.UNREADABLE),
         ({"yanked": True}, Reason.YANKED),
         ({"sha256": None}, Reason.NO_DIGEST),
         ({"uploaded": None}, Reason.NO_UPLOAD_TIME),
@@ -97,8 +98,60 @@ def test_an_unknown_patch_release_of_python_is_given_the_benefit() -> None:
     assert verdict(Listing(some, rules(python="3.11.2"))) == Reason.PYTHON.value
 
 
+def test_an_old_spelling_of_requires_python_is_read() -> None:
+    assert (
+        verdict(Listing(page("spam-1-py3-none-any.whl", requires_python=">=3.6.*"), rules()))
+        == "spam-1-py3-none-any.whl"
+    )
+
+
+UNEVEN = tuple(f"spam-{version}-py3-none-any.whl" for version in ("1.2.3", "1.2.3.post1", "1.2.3.0.4"))
+
+
+def test_what_conda_sorts_wrongly_is_left_out_with_a_reason() -> None:
+    listing = Listing(page(*UNEVEN), rules())
+    assert listing.unusable == {
+        Version("1.2.3.post1"): "conda sorts 1.2.3.post1 after 1.2.3.0.4, which is kept instead"
+    }
+    everything = listing.allowing(SpecifierSet())
+    assert list(map(str, listing.matching(everything))) == ["1.2.3.0.4", "1.2.3"]
+    assert [r.reason for r in listing.blocked(everything).values()] == [Reason.UNUSABLE]
+
+
+@pytest.mark.parametrize(
+    ("facts", "left_out"),
+    [
+        ({"locked": Version("1.2.3.post1")}, ["1.2.3.0.4"]),
+        ({"required": [SpecifierSet("==1.2.3.post1")]}, []),
+        ({"required": [SpecifierSet("!=1.2.3.0.4")]}, []),
+    ],
+)
+def test_what_is_locked_or_required_is_not_left_out(facts: dict[str, Any], left_out: list[str]) -> None:
+    assert list(map(str, Listing(page(*UNEVEN), rules(), **facts).unusable)) == left_out
+
+
+def test_what_gives_way_to_the_lock_says_so() -> None:
+    found = Listing(page(*UNEVEN), rules(), locked=Version("1.2.3.post1")).unusable
+    assert list(found.values()) == ["conda sorts 1.2.3.0.4 before 1.2.3.post1, which the lock has"]
+
+
+def test_what_cannot_be_chosen_anyway_displaces_nothing() -> None:
+    some = page(*UNEVEN[:2])
+    some.wheels |= page(UNEVEN[2], requires_python=">=3.12").wheels
+    assert not Listing(some, rules()).unusable
+    some.wheels |= page(UNEVEN[2], yanked=True).wheels
+    assert list(map(str, Listing(some, rules()).unusable)) == ["1.2.3.0.4"]
+    some.wheels = page(*UNEVEN[:2], "spam-1.2.3.0.4rc1-py3-none-any.whl").wheels
+    assert list(map(str, Listing(some, rules()).unusable)) == ["1.2.3.0.4rc1"]
+
+
 def test_names_that_are_no_versions_are_passed_over() -> None:
-    some = page("spam-2-py3-none-any.whl", "spam-2004d-py3-none-any.whl", "spam-final-py3-none-any.whl")
+    some = page(
+        "spam-2-py3-none-any.whl",
+        "spam-2004d-py3-none-any.whl",
+        "spam-final-py3-none-any.whl",
+        f"spam-{'1' * 4301}-any",
+    )
     assert Listing(some, rules()).versions == (Version("2"),)
 
 

@@ -1,23 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, DigestMismatchError, GoneError, NetworkError
+from envgen.errors import ArtifactError, GoneError, NetworkError
 from envgen.names import project_name
 from envgen.sources.pypi import WheelIndex
 from envgen.system.http import Http
 from envgen.system.store import Store
-from tests.builders.index import Index, MetadataOffer
+from tests.builders.index import Index, MetadataOffer, read_metadata
 from tests.builders.server import Faults, Server, serve
 from tests.builders.wheels import locked_wheel, make_wheel, make_zip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from envgen.metadata import WheelMetadata
@@ -27,10 +28,13 @@ SPAM = "spam-1.0-py3-none-any.whl"
 
 
 @contextmanager
-def served(index: Index, folder: Path, **faults: Any) -> Iterator[tuple[WheelIndex, Server]]:
+def served(
+    index: Index, folder: Path, *, warn: Callable[[str], None] = print, **faults: Any
+) -> Iterator[tuple[WheelIndex, Server]]:
     with serve(index.site(), faults=Faults(content_types=index.content_types(), **faults)) as server:
         http = Http(environment={}, sleep=lambda _: None)
-        client = WheelIndex(http=http, store=Store(folder), base_url=f"{server.url}{index.prefix}/simple/")
+        base = f"{server.url}{index.prefix}/simple/"
+        client = WheelIndex(http=http, store=Store(folder), base_url=base, warn=warn)
         try:
             yield client, server
         finally:
@@ -77,11 +81,103 @@ def test_servers_without_ranges_send_the_whole_wheel(tmp_path: Path) -> None:
         assert Store(tmp_path).artifact(Sha256.of(make_wheel("spam", "1.0", requires=["ham >=2"]))) is not None
 
 
-def test_metadata_beside_a_wheel_is_checked(tmp_path: Path) -> None:
+def beside(index: Index) -> str:
+    return index.path(SPAM) + ".metadata"
+
+
+def without_promise(index: Index) -> Index:
+    """Let an index say that METADATA lies beside the wheel, and not what its digest is, as PEP 658 allows."""
+    page = index.site()["/pypi/simple/spam/"].decode()
+    bare = re.sub(r'"core-metadata": \{[^}]*\}', '"core-metadata": true', page)
+    assert bare != page
+
+    class Bare(Index):
+        def site(self) -> dict[str, bytes]:
+            return Index.site(self) | {"/pypi/simple/spam/": bare.encode()}
+
+    return Bare(offers=index.offers)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 429, 500, 502, 503])
+@pytest.mark.parametrize("promises", [True, False])
+def test_a_server_that_refuses_metadata_is_asked_for_the_wheel(tmp_path: Path, status: int, promises: bool) -> None:
+    index = spam() if promises else without_promise(spam())
+    told: list[str] = []
+    with served(index, tmp_path, warn=told.append, statuses={beside(index): status}) as (client, server):
+        assert [str(r) for r in metadata(client).requires] == ["ham>=2"]
+        assert server.paths().count(beside(index)) == 1, "what can be done without is not asked for again"
+    assert [f"answers {status}; metadata is read from the wheels" in text for text in told] == [True]
+
+
+@pytest.mark.parametrize("promises", [True, False])
+def test_a_page_for_people_is_not_metadata(tmp_path: Path, promises: bool) -> None:
+    index = spam() if promises else without_promise(spam())
+    told: list[str] = []
+    with served(index, tmp_path, warn=told.append, pages=frozenset({beside(index)})) as (client, _):
+        assert [str(r) for r in metadata(client).requires] == ["ham>=2"]
+    assert [beside(index) in text for text in told] == [True]
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"as the status says" in data for data in kept)
+
+
+def test_metadata_of_another_project_beside_a_wheel_is_not_taken(tmp_path: Path) -> None:
+    index = without_promise(spam())
+    site = index.site() | {beside(index): b"Metadata-Version: 2.1\nName: eggs\nVersion: 1.0\n"}
+    told: list[str] = []
+    with serve(site, faults=Faults(content_types=index.content_types())) as server:
+        base = f"{server.url}/pypi/simple/"
+        client = WheelIndex(http=Http(environment={}), store=Store(tmp_path), base_url=base, warn=told.append)
+        assert metadata(client).name == "spam"
+        client.close()
+    assert ["says `eggs` 1.0" in text for text in told] == [True]
+
+
+def test_metadata_with_another_digest_than_promised_is_not_taken(tmp_path: Path) -> None:
     index = spam()
-    altered = frozenset({index.path(SPAM) + ".metadata"})
-    with served(index, tmp_path, altered=altered) as (client, _), pytest.raises(DigestMismatchError, match="METADATA"):
-        metadata(client)
+    told: list[str] = []
+    with served(index, tmp_path, warn=told.append, altered=frozenset({beside(index)})) as (client, _):
+        assert [str(r) for r in metadata(client).requires] == ["ham>=2"]
+    assert [", expected " in text for text in told] == [True]
+
+
+@pytest.mark.parametrize("metadata_of_liar", ["absent", "marked"])
+def test_a_lie_that_no_digest_proves_ends_with_the_liar(tmp_path: Path, metadata_of_liar: MetadataOffer) -> None:
+    """Say something else of the same wheel, at first: beside it, or where its ranges are read."""
+    index = spam(metadata=metadata_of_liar)
+    liar = without_promise(index) if metadata_of_liar == "marked" else index
+    wrong = make_wheel("spam", "1.0", requires=["wrong"])
+    lie = {index.path(SPAM): wrong, beside(index): read_metadata(SPAM, wrong)}
+    with serve(liar.site() | lie, faults=Faults(content_types=index.content_types())) as server:
+        url = f"{server.url}/pypi/simple/"
+        client = WheelIndex(http=Http(environment={}), store=Store(tmp_path), base_url=url)
+        page = asyncio.run(client.page(project_name("spam")))
+        assert page is not None
+        (file,) = page.all_files()
+        unsized = type(file)(**{name: getattr(file, name) for name in file.__slots__} | {"size": len(wrong)})
+        assert [str(r) for r in asyncio.run(client.metadata(unsized)).requires] == ["wrong"]
+        client.close()
+    with served(index, tmp_path) as (client, _):
+        assert [str(r) for r in metadata(client).requires] == ["ham>=2"]
+
+
+def test_what_an_older_release_kept_without_proof_is_not_believed(tmp_path: Path) -> None:
+    index = spam(metadata="absent")
+    sha = Sha256.of(index.offers[SPAM].data)
+    for kind in ("wheel-metadata", "metadata-of-wheel", "metadata"):
+        Store(tmp_path).put(kind, sha, b"<html>Please sign in</html>")
+    with served(index, tmp_path) as (client, _):
+        assert [str(r) for r in metadata(client).requires] == ["ham>=2"]
+    assert Store(tmp_path).cached("metadata-of-wheel", sha) is None, "what is not METADATA of that wheel is dropped"
+
+
+def test_a_downloaded_wheel_is_read_without_the_network(tmp_path: Path) -> None:
+    index = spam(metadata="absent")
+    data = index.offers[SPAM].data
+    with Store(tmp_path).new_artifact(Sha256.of(data)) as out:
+        out.write(data)
+    with served(index, tmp_path) as (client, server):
+        assert metadata(client).name == "spam"
+        assert server.paths() == ["/pypi/simple/spam/"]
 
 
 def test_a_file_that_is_no_wheel(tmp_path: Path) -> None:

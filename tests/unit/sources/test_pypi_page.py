@@ -119,20 +119,107 @@ def test_html_with_a_digest_that_is_none() -> None:
     assert only(parse(anchor, "text/html")).sha256 is None
 
 
-@pytest.mark.parametrize("facts", [{"url": 7}, {"hashes": 7}, {"hashes": {"sha256": 7}}, {"upload-time": 7}])
-def test_a_malformed_entry_is_the_indexs_fault(facts: dict[str, Any]) -> None:
-    with pytest.raises(NetworkError, match="for `spam` with something that is no page of the Simple API"):
-        page(entry(**facts)).files("1.0")
+@pytest.mark.parametrize("style", ["core", "dist-info"])
+def test_html_promises_metadata_under_two_names(style: str) -> None:
+    anchor = f"<!DOCTYPE html><a href='x.whl' data-{style}-metadata='sha256={DIGEST}'>spam-1.0-py3-none-any.whl</a>"
+    assert only(parse(anchor.encode(), "text/html")).metadata == DIGEST
 
 
-def test_an_entry_without_an_address_is_the_indexs_fault() -> None:
-    with pytest.raises(NetworkError, match="no page of the Simple API: KeyError"):
-        page({"filename": "spam-1.0-py3-none-any.whl"}).files("1.0")
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    7,
+    3.5,
+    10**30,
+    "",
+    "text",
+    "\ud800",
+    [],
+    ["a"],
+    {},
+    {"sha256": None},
+    {"a": {"b": 1}},
+]
+
+
+@pytest.mark.parametrize("value", ODD, ids=ascii)
+@pytest.mark.parametrize(
+    "field", ["hashes", "size", "requires-python", "upload-time", "yanked", "core-metadata", "dist-info-metadata"]
+)
+def test_a_field_that_only_helps_may_be_anything(field: str, value: object) -> None:
+    file = only(page(entry() | {field: value}))
+    assert file.filename == "spam-1.0-py3-none-any.whl"
+    assert file.size is None or file.size == 7
+    assert file.requires_python is None or isinstance(file.requires_python, str)
+
+
+@pytest.mark.parametrize("size", [0, -1, True, 811.0, "811", 1 << 50, 10**30, None])
+def test_a_size_that_cannot_be_true_is_not_known(size: object) -> None:
+    assert only(page(entry(size=size))).size is None
+
+
+@pytest.mark.parametrize("url", [None, "", 7, ["a"], {}, "http://[", "a\n.whl", "\ud800.whl"], ids=ascii)
+def test_a_wheel_without_an_address_is_the_indexs_fault(url: object) -> None:
+    found = page(entry(url=url), entry("spam-2.0-py3-none-any.whl"))
+    assert len(found.files("2.0")) == 1
+    with pytest.raises(NetworkError, match=r"^https://index.test/simple/spam/ lists `spam-1.0-py3-none-any.whl` at "):
+        found.files("1.0")
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b'{"files": []}', b'{"meta": {"api-version": "2.0"}, "files": []}']
+    "filename", [None, 7, ["a"], {}, "\ud800-1.0-py3-none-any.whl", "a\x1b[2J-1.0-py3-none-any.whl"]
 )
-def test_what_is_no_page_is_the_indexs_fault(body: bytes) -> None:
+def test_what_has_no_name_of_a_file_is_left_out(filename: object) -> None:
+    found = page(entry() | {"filename": filename}, entry("spam-2.0-py3-none-any.whl"))
+    assert found.versions == ("2.0",)
+
+
+def body(**changes: Any) -> bytes:
+    """Make a page with some members replaced."""
+    return json.dumps(
+        {"meta": {"api-version": "1.1"}, "name": "spam", "versions": ["1.0"], "files": []} | changes
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (b"", "JSONDecodeError"),
+        (b'{"a": "\xff"}', "UnicodeDecodeError"),
+        (b"<html>", "JSONDecodeError"),
+        (b"[" * 100_000, "RecursionError"),
+        (b"[]", r"the document is \[\], expected a mapping"),
+        (b'{"files": []}', "`meta` is null, expected a mapping"),
+        (body(meta="1"), "`meta` is '1', expected a mapping"),
+        (body(meta={"api-version": "2.0"}), "`meta.api-version` is '2.0', expected '1.x'"),
+        (body(meta={"api-version": None}), "`meta.api-version` is None"),
+        (body(files=None), "`files` is null, expected a list"),
+        (body(files={"a": {}}), "`files` is .*, expected a list"),
+        (body(files=[{}, "spam"]), r"`files\[1\]` is 'spam', expected a mapping"),
+    ],
+)
+def test_what_is_no_page_is_the_indexs_fault(wrong: bytes, said: str) -> None:
+    with pytest.raises(NetworkError, match="https://index.test/simple/spam/ answers for `spam` .* Simple API: " + said):
+        parse(wrong)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"name": None}, {"name": 7}, {"versions": None}, {"versions": [7]}, {"meta": {"api-version": 1}}]
+)
+def test_members_that_nobody_reads_may_be_anything(changes: dict[str, Any]) -> None:
+    assert not parse(body(**changes)).versions
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"<a href='http://['>x</a>",
+        b"<meta name='pypi:repository-version' content='9.0'>",
+        b"<meta name='pypi:repository-version' content='new'>",
+    ],
+)
+def test_html_that_cannot_be_read_is_the_indexs_fault(wrong: bytes) -> None:
     with pytest.raises(NetworkError, match="no page of the Simple API"):
-        parse(body)
+        parse(wrong, "text/html")

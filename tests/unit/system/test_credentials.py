@@ -53,17 +53,27 @@ def read(path: Path, text: str) -> Credentials:
 
 
 def test_netrc(tmp_path: Path) -> None:
-    credentials = read(tmp_path / "netrc", "machine host login me password pw\ndefault login x password y\n")
+    credentials = read(tmp_path / "netrc", "machine host login me password pw\n")
     assert credentials.known("https://host/a") == basic("me", "pw")
-    assert credentials.known("https://other/a") is None
+    assert credentials.take("https://other/a")[1] is None
     assert credentials.take("https://you:own@host/a")[1] == basic("you", "own")
+
+
+def test_the_default_of_netrc_is_for_every_host_that_is_asked(tmp_path: Path) -> None:
+    credentials = read(tmp_path / "netrc", "machine host login me password pw\ndefault login x password y\n")
+    assert credentials.take("https://host/a")[1] == basic("me", "pw")
+    assert credentials.take("https://other/a")[1] == basic("x", "y")
+    assert credentials.take("https://you:own@third/a")[1] == basic("you", "own")
+    assert credentials.after("https://other/a", "https://other/b") == basic("x", "y")
+    assert credentials.after("https://other/a", "https://store/b") is None
+    assert credentials.after("https://other/a", "https://host/b") == basic("me", "pw")
 
 
 def test_netrc_at_home(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("machine host login me password pw\n")
     assert Credentials.read({"HOME": str(tmp_path)}).known("https://host/") == basic("me", "pw")
     assert Credentials.read({"HOME": str(tmp_path / "none")}).known("https://host/") is None
-    assert Credentials.read({}).known("https://host/") is None
+    assert Credentials.read({"HOME": ""}).known("https://host/") is None
 
 
 def test_a_broken_netrc(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""What converting a wheel will do, told from its directory: the paths that it will bring, or why it cannot be.
+
+The same rules as those of converting, over names, sizes and RECORD; only what stands in the content itself is left to
+it, such as a hash that is not that of its file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.convert.package import PLACEHOLDER
+from envgen.convert.wheel import check_format, describe
+from envgen.convert.wheel_layout import entry_point_scripts
+from envgen.convert.wheel_places import place_members
+from envgen.convert.wheel_record import check_listing, parse_record
+from envgen.convert.wheel_unpack import layout_of
+from envgen.convert.wheel_zip import check_unique
+from envgen.digest import Sha256
+from envgen.errors import ArtifactError, RecordMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from installer.records import RecordEntry
+
+    from envgen.convert.wheel import ConversionTerms
+    from envgen.convert.wheel_directory import WheelDirectory
+    from envgen.convert.wheel_layout import WheelLayout
+    from envgen.convert.wheel_places import Placed
+    from envgen.packages import Wheel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What a wheel will bring.
+
+    Attributes:
+        paths: path below the prefix -> what will be there, in the words of `prefix.clobber`; None where the
+            directory does not tell.
+        oddities: where RECORD departs from the specification without harm, in words.
+    """
+
+    paths: Mapping[str, str | None]
+    oddities: tuple[str, ...]
+
+
+def preflight(wheel: Wheel, directory: WheelDirectory, terms: ConversionTerms, *, extras: Collection[str]) -> Preflight:
+    """Tell what converting a wheel will do.
+
+    Args:
+        wheel: what was chosen.
+        directory: of the wheel.
+        terms: of the environment.
+        extras: the extras that `wheel.requires` was locked with.
+
+    Raises:
+        RecordMismatchError: RECORD does not fit the files, and the wheel is not trusted.
+        ArtifactError: the wheel cannot be converted; names the member.
+    """
+    sizes, target = directory.sizes, terms.target
+    layout = layout_of(sizes, wheel, python=target.python)
+    check_unique(sizes, what=wheel.filename, fold_case=not target.platform.is_linux)
+    check_format(_require(directory, layout, "WHEEL"), what=wheel.filename)
+    describe(_require(directory, layout, "METADATA"), wheel, terms, extras=extras)
+    record, oddities = _record(directory, layout, trusted=wheel.project in terms.adjustments.trust_record)
+    raw = directory.info.get(f"{layout.dist_info}/entry_points.txt", b"")
+    scripts = entry_point_scripts(raw, what=wheel.filename)
+    placed = place_members(sizes, layout, record, scripts)
+    return Preflight(paths=_paths(placed, layout) | _scripts(scripts), oddities=oddities)
+
+
+def _require(directory: WheelDirectory, layout: WheelLayout, name: str) -> bytes:
+    content = directory.info.get(f"{layout.dist_info}/{name}")
+    if content is None:
+        raise ArtifactError(f"`{layout.what}` lacks `{layout.dist_info}/{name}`")
+    return content
+
+
+def _record(
+    directory: WheelDirectory, layout: WheelLayout, *, trusted: bool
+) -> tuple[dict[str, RecordEntry], tuple[str, ...]]:
+    try:
+        record = parse_record(directory.info.get(f"{layout.dist_info}/RECORD"), what=layout.what)
+        return record, check_listing(record, directory.sizes, dist_info=layout.dist_info, what=layout.what)
+    except RecordMismatchError:
+        if not trusted:
+            raise
+        return {}, ()
+
+
+def _paths(placed: list[Placed], layout: WheelLayout) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for file in placed:
+        if file.alias_of:
+            found[file.path] = f"link to {posixpath.basename(file.alias_of)}"
+        elif file.member == f"{layout.dist_info}/METADATA":  # RECORD need not be true of it
+            found[file.path] = None
+        else:
+            digest = _sha256(file.listed)
+            found[file.path] = f"script of {digest}" if digest and layout.is_script(file.member) else digest
+    return found
+
+
+def _scripts(scripts: Mapping[str, bytes]) -> dict[str, str | None]:
+    return {path: f"sha256:{Sha256.of(code)} with text placeholder {PLACEHOLDER}" for path, code in scripts.items()}
+
+
+def _sha256(listed: RecordEntry | None) -> str | None:
+    if listed is None or listed.hash_ is None or listed.hash_.name != "sha256":
+        return None
+    try:
+        return f"sha256:{base64.urlsafe_b64decode(listed.hash_.value + '=').hex()}"
+    except binascii.Error:
+        return None

@@ -1,0 +1,69 @@
+"""Names that no source has: which project is meant, as far as that is a fact, and where was looked."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.utils import is_normalized_name
+
+from envgen.errors import Fault, SpecError
+from envgen.names import ProjectName, project_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeantTable:
+    """What ships about names that are not those of projects.
+
+    Attributes:
+        projects: name of a module or brand, normalised -> the project of the public index.
+        placeholders: those of them that exist there as projects of their own, and hold nothing.
+    """
+
+    projects: Mapping[str, ProjectName] = field(default_factory=dict)
+    placeholders: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_toml(cls, text: str) -> MeantTable:
+        """Read a table from TOML: `[projects]` and `placeholders`.
+
+        Raises:
+            SpecError: the text is no such table.
+        """
+        try:
+            document = tomllib.loads(text)
+            projects, placeholders = dict(document["projects"]), frozenset(document["placeholders"])
+            named = [*projects, *projects.values()]
+            wrong = [name for name in named if not is_normalized_name(name)] + sorted(placeholders - projects.keys())
+        except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+            raise SpecError((Fault(where="table of meant projects", what=str(error)),)) from error
+        if wrong:
+            raise SpecError((Fault(where="table of meant projects", what=f"not usable: {', '.join(wrong)}"),))
+        return cls(projects=projects, placeholders=placeholders)
+
+    def project(self, name: str, *, exists: bool) -> ProjectName | None:
+        """Return the project that is meant by a name which no project has, or only a placeholder if it `exists`."""
+        plain = project_name(name)
+        return None if exists and plain not in self.placeholders else self.projects.get(plain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Where a solve looks, in words without credentials.
+
+    Attributes:
+        index: the wheel index.
+        channels: the channels of the spec, strongest first.
+    """
+
+    index: str = "the wheel index"
+    channels: tuple[str, ...] = ()
+
+    def sources(self) -> str:
+        """Name whatever offers conda packages, as the subject of a sentence that denies it."""
+        listed = ", ".join(self.channels)
+        return f"neither a channel of the spec ({listed}) nor a recipe" if listed else "no recipe"

@@ -1,0 +1,87 @@
+"""Which packages a change links and unlinks, and who owns which path; decided over all packages, nothing moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.prefix.changes import PrefixChanges, Wanted, compare, with_paths
+from envgen.prefix.clobber import Ownership
+from envgen.prefix.contents import Contents, LinkPackage, python_layout, read_contents
+from envgen.prefix.owners import owners
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from envgen.platforms import Platform
+    from envgen.prefix.inventory import InstalledPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPlan:
+    """A change of a prefix.
+
+    Attributes:
+        installed: what the prefix held when the plan was made.
+        changes: packages to link, to unlink and to leave, with those to link again because of their paths.
+        contents: files of every package, sorted by the package's name; none where nothing changes.
+        ownership: who owns paths that several packages bring.
+        paths: name -> paths that the package owns then.
+    """
+
+    installed: tuple[InstalledPackage, ...]
+    changes: PrefixChanges
+    contents: tuple[Contents, ...]
+    ownership: Ownership
+    paths: Mapping[str, frozenset[str]]
+
+
+def plan_links(
+    packages: Iterable[LinkPackage],
+    installed: tuple[InstalledPackage, ...],
+    *,
+    platform: Platform,
+    conflicts: Mapping[str, str] | None = None,
+    reinstall: Collection[str] = frozenset(),
+    decide_again: bool = False,
+) -> LinkPlan:
+    """Compare packages with what a prefix holds; reads `info/` of each package where anything changes.
+
+    Args:
+        packages: all of the environment, extracted in the store; no two of one name.
+        installed: from `inventory.read`.
+        platform: of the environment.
+        conflicts: path or pattern -> package that keeps its file where several bring one, as the spec has it.
+        reinstall: names of packages to link again though they are installed, for their files are damaged.
+        decide_again: whether who owns what may differ although no package does: the prefix was linked by other
+            `conflicts`.
+
+    Raises:
+        ArtifactError: packages that cannot be in one environment, or cannot be read.
+    """
+    ordered = sorted(packages, key=lambda package: package.record.name)
+    changes = compare(map(_wanted, ordered), installed, reinstall=reinstall)
+    if not (changes or decide_again):
+        nobody = Ownership(lost={}, stray=())
+        return LinkPlan(installed=installed, changes=changes, contents=(), ownership=nobody, paths={})
+    python = python_layout(ordered, platform)
+    contents = tuple(read_contents(package, python) for package in ordered)
+    ownership = owners(contents, platform=platform, conflicts=conflicts or {})
+    paths = {str(content.package.record.name): _owned(content, ownership) for content in contents}
+    return LinkPlan(
+        installed=installed,
+        changes=with_paths(changes, paths),
+        contents=contents,
+        ownership=ownership,
+        paths=paths,
+    )
+
+
+def _wanted(package: LinkPackage) -> Wanted:
+    record = package.record
+    return Wanted(name=record.name, version=record.version, build=record.build, key=package.key)
+
+
+def _owned(content: Contents, ownership: Ownership) -> frozenset[str]:
+    lost = ownership.lost.get(content.package.record.name, frozenset())
+    return frozenset(item.claim.path for item in content.items) - lost

@@ -1,0 +1,117 @@
+"""Zip directories of chosen wheels: from the store, or by ranges from where the index has the wheel; kept for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from envgen.convert.wheel_directory import WheelDirectory, read_wheel_directory
+from envgen.errors import ArtifactError, NetworkError
+from envgen.system.http import RangeUnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from envgen.digest import Sha256
+    from envgen.packages import Wheel
+    from envgen.sources.pypi import WheelIndex
+    from envgen.sources.pypi_page import ProjectFile
+    from envgen.system.store import Store
+
+_KIND = "wheel-directories"
+
+_REQUESTS = 12
+"""Wheels that are read at once: each takes one or two round trips."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A wheel whose directory cannot be had now, and why; "" where its server has no ranges, which is no fault."""
+
+    filename: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directories:
+    """Reads the directories of wheels; two platforms that chose one wheel share the work.
+
+    Attributes:
+        store: keeps wheels and directories.
+        index: says where wheels are.
+    """
+
+    store: Store
+    index: WheelIndex
+    _pool: ThreadPoolExecutor = field(init=False, default_factory=lambda: ThreadPoolExecutor(_REQUESTS, "directories"))
+    _kept: set[Sha256] = field(init=False, default_factory=set)
+    _asked: dict[Sha256, asyncio.Task[WheelDirectory | Unread]] = field(init=False, default_factory=dict)
+
+    async def read(self, wheel: Wheel) -> WheelDirectory | Unread:
+        """Return the directory of a wheel.
+
+        Raises:
+            ArtifactError: the wheel is no zip, or one that must not be unpacked.
+        """
+        if wheel.sha256 not in self._asked:
+            self._asked[wheel.sha256] = asyncio.ensure_future(self._read(wheel))
+        return await asyncio.shield(self._asked[wheel.sha256])
+
+    def keep(self, wheel: Wheel, directory: WheelDirectory) -> None:
+        """Remember a directory that was found to be that wheel's: ranges are not proved by the wheel's digest."""
+        if wheel.sha256 not in self._kept:
+            self._kept.add(wheel.sha256)
+            self.store.put(_KIND, wheel.sha256, directory.pack())
+
+    def close(self) -> None:
+        """Stop the threads; what was not started is dropped."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, wheel: Wheel) -> WheelDirectory | Unread:
+        loop = asyncio.get_running_loop()
+        if found := await loop.run_in_executor(self._pool, self._here, wheel):
+            return found
+        try:
+            file = await self.index.find(wheel)
+            if file is None:
+                return Unread(filename=wheel.filename, why="the index no longer lists it")
+            return await loop.run_in_executor(self._pool, self._there, file)
+        except RangeUnsupportedError:
+            return Unread(filename=wheel.filename, why="")
+        except (NetworkError, zipfile.BadZipFile) as error:
+            return Unread(filename=wheel.filename, why=str(error))
+
+    def _here(self, wheel: Wheel) -> WheelDirectory | None:
+        raw = self.store.cached(_KIND, wheel.sha256)
+        if raw and (found := WheelDirectory.unpack(raw)):
+            self._kept.add(wheel.sha256)
+            return found
+        path = self.store.artifact(wheel.sha256)
+        if path is None:
+            return None
+        with path.open("rb") as stream:
+            return read_wheel_directory(stream, what=wheel.filename, size=path.stat().st_size)
+
+    def _there(self, file: ProjectFile) -> WheelDirectory | Unread:
+        remote = self.index.open(file)
+        try:
+            return read_wheel_directory(cast("BinaryIO", remote), what=file.filename, size=remote.size)
+        except ArtifactError as error:
+            if isinstance(error.__cause__, zipfile.BadZipFile):  # a proxy that cuts ranges wrongly: the digest decides
+                return Unread(filename=file.filename, why=str(error))
+            raise
+
+
+@contextmanager
+def wheel_directories(store: Store, index: WheelIndex) -> Iterator[Directories]:
+    """Open the directories of wheels; the threads stop with the block."""
+    found = Directories(store=store, index=index)
+    try:
+        yield found
+    finally:
+        found.close()
