@@ -78,9 +78,6 @@ NARROWER = {
 }
 """Rooms that see less than everything before them; `room.module` names one module of a room."""
 
-WIDER = frozenset({"cli.create", "cli.image"})
-"""Modules that still see everything before their room."""
-
 STRANGERS = (frozenset({"create", "image"}),)
 """Rooms of which none may see another, wherever they stand in the flow."""
 
@@ -208,11 +205,10 @@ def _may_import(module: Module, name: str) -> bool:
         return True
     if not {room, other} <= set(ROOMS) or any({room, other} <= group for group in STRANGERS):
         return False
-    if module.name not in WIDER:
-        if any(part.startswith("_") and not part.startswith("__") for part in name.split(".")):
-            return False  # a private module belongs to its room
-        if room in NARROWER:
-            return any(seen in (name, other) for seen in NARROWER[room])
+    if any(part.startswith("_") and not part.startswith("__") for part in name.split(".")):
+        return False  # a private module belongs to its room
+    if room in NARROWER:
+        return any(seen in (name, other) for seen in NARROWER[room])
     return ROOMS.index(other) < ROOMS.index(room)
 
 

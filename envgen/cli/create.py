@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import dry_run_option, env_argument, json_option, name_option, prefix_option
 from envgen.cli.sizes import counted, human_size
-from envgen.create.place import Place
-from envgen.ops import create as ops
-from envgen.prepare.plan import Work
+from envgen.ops import CreateOptions, Place, Work
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.cli.console import Console
-    from envgen.ops.create import PlannedCreate
-    from envgen.prepare.plan import Item, Plan
+    from envgen.ops import PlannedCreate, PlannedPackage
 
 _SHOWN = 5
 """Packages that a plan lists by name; the rest are counted."""
@@ -51,18 +49,20 @@ def command(
     as_json: bool,
 ) -> None:
     """Make the environment of a lock on this machine, or change it to what the lock says now."""
-    context = console.context()
     place = Place(name=name, prefix=prefix)
-    prepared = ops.prepare(context, env=env, place=place, frozen=frozen, verify=verify)
-    if not as_json:
-        _render_plan(console, prepared)
-    if not dry_run:
-        show = None if as_json else partial(_render_changes, console)
-        prepared = ops.carry_out(context, prepared, compile_now=compile_now, show=show)
+    options = CreateOptions(
+        env=env, place=place, frozen=frozen, verify=verify, dry_run=dry_run, compile_now=compile_now
+    )
+    done = ops.create(
+        console.context(),
+        options,
+        on_plan=None if as_json else partial(_render_plan, console),
+        on_change=None if as_json else partial(_render_changes, console),
+    )
     if as_json:
-        console.json(_result(prepared, done=not dry_run))
+        console.json(_result(done, done=not dry_run))
     elif not dry_run:
-        _render_end(console, prepared, env=env, place=place)
+        _render_end(console, done, env=env, place=place)
 
 
 def _render_changes(console: Console, prepared: PlannedCreate) -> None:
@@ -91,7 +91,7 @@ def _render_plan(console: Console, prepared: PlannedCreate) -> None:
             console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
     for name, faults in sorted(prepared.damaged.items()):
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        console.say(f"  {name} is linked anew: {faults[0]}{more}")
+        console.say(f"  {name} is reinstalled: {faults[0]}{more}")
     made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
     if made:
         console.say(f"  {', '.join(made)}")
@@ -109,7 +109,7 @@ def _render_end(console: Console, prepared: PlannedCreate, *, env: str | None, p
 
 
 def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
-    plan: Plan = prepared.plan
+    plan = prepared.plan
     return {
         "environment": prepared.spec.name,
         "platform": str(prepared.pair.lock.platform),
@@ -126,5 +126,5 @@ def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
     }
 
 
-def _prepared(item: Item) -> dict[str, str]:
+def _prepared(item: PlannedPackage) -> dict[str, str]:
     return {"name": str(item.wanted.name), "version": item.wanted.version, "work": str(item.work)}

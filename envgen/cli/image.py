@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen import ops
 from envgen.cli.options import dry_run_option, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted, human_size
-from envgen.oci.compress import Compression
-from envgen.ops._image import ImageOptions, image
+from envgen.ops import Compression, ImageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.cli.console import Console
-    from envgen.image.assemble import PlannedImage, WrittenImage
-    from envgen.image.inputs import ImageInputs
-    from envgen.image.layer_plan import PlannedLayer
-    from envgen.ops._image import ImageResult
+    from envgen.ops import ImageInputs, ImageResult, PlannedImage, PlannedLayer, WrittenImage
     from envgen.platforms import Platform
 
 _SHOWN = 60
@@ -77,7 +74,7 @@ def command(
         dry_run=dry_run,
     )
     quiet = as_json or dry_run
-    result = image(console.context(), options, on_plan=None if quiet else lambda plan: _show_plan(console, plan))
+    result = ops.image(console.context(), options, on_plan=None if quiet else lambda plan: _show_plan(console, plan))
     if dry_run:
         _show_dry_run(console, result, as_json=as_json)
     elif result.written and as_json:

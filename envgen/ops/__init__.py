@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envgen.ops._build import BuildResult, build
     from envgen.ops._clean import CleanOptions, CleanResult, clean
     from envgen.ops._completion import environment_names, package_names
+    from envgen.ops._create import CreateOptions, PlannedCreate, create
     from envgen.ops._diff import DiffOptions, diff
     from envgen.ops._doctor import DoctorReport, doctor
     from envgen.ops._export import ExportOptions, export
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from envgen.ops._merge_lock import install_merge_driver, merge_lock, settle_locks
     from envgen.ops._run import run, shell_hook
     from envgen.ops._tree import Explanation, LockTree, tree, why
-    from envgen.ops.create import PlannedCreate
+    from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
     from envgen.resolve.resolve import Upgrade
     from envgen.system.store import Cleaned, StoreKind
@@ -61,6 +62,7 @@ __all__ = [
     "Component",
     "Compression",
     "Context",
+    "CreateOptions",
     "Delta",
     "Diagnosis",
     "DiffOptions",
@@ -97,14 +99,17 @@ __all__ = [
     "PlannedCreate",
     "PlannedImage",
     "PlannedLayer",
+    "PlannedPackage",
     "Published",
     "Shell",
     "StoreKind",
     "Upgrade",
+    "Work",
     "WrittenImage",
     "build",
     "check_init_field",
     "clean",
+    "create",
     "diff",
     "doctor",
     "environment_names",
@@ -147,6 +152,7 @@ _HOMES = {
     "ops._build": ("BuildResult", "build"),
     "ops._clean": ("CleanOptions", "CleanResult", "clean"),
     "ops._completion": ("environment_names", "package_names"),
+    "ops._create": ("CreateOptions", "PlannedCreate", "create"),
     "ops._diff": ("DiffOptions", "diff"),
     "ops._doctor": ("DoctorReport", "doctor"),
     "ops._export": ("ExportOptions", "export"),
@@ -158,7 +164,7 @@ _HOMES = {
     "ops._merge_lock": ("install_merge_driver", "merge_lock", "settle_locks"),
     "ops._run": ("run", "shell_hook"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
-    "ops.create": ("PlannedCreate",),
+    "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),
     "resolve.resolve": ("Upgrade",),
     "system.store": ("Cleaned", "StoreKind"),

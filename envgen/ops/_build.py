@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from envgen.convert.local_channel import Published
     from envgen.platforms import Platform
-    from envgen.prepare.plan import Item
+    from envgen.prepare.plan import PlannedPackage
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
 
@@ -71,12 +71,12 @@ def _publish(context: Context, pair: LockPair, channel: LocalChannel) -> list[Pu
         return _write(context, items, channel)
 
 
-def _write(context: Context, items: Sequence[Item], channel: LocalChannel) -> list[Published]:
+def _write(context: Context, items: Sequence[PlannedPackage], channel: LocalChannel) -> list[Published]:
     """Compress on all cores: zstd lets go of the interpreter's lock."""
     bar = context.reporter.progress(f"writing archives to {channel.root}", total=len(items), unit="packages")
     with bar as written, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 
-        def add(item: Item) -> Published:
+        def add(item: PlannedPackage) -> Published:
             published = channel.add(context.store.need_package(item.wanted.key))
             written.advance(1)
             return published

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from envgen.lock.debian_lock import DebianLock
     from envgen.prefix.inventory import InstalledPackage
-    from envgen.prepare.plan import Item
+    from envgen.prepare.plan import PlannedPackage
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
 
@@ -33,7 +33,7 @@ def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
 
 def plan(
     context: Context,
-    items: Iterable[Item],
+    items: Iterable[PlannedPackage],
     *,
     installed: Iterable[InstalledPackage] = (),
     unfinished: bool = False,
@@ -64,7 +64,7 @@ def plan(
     )
 
 
-def link_packages(context: Context, items: Iterable[Item], pair: LockPair) -> list[LinkPackage]:
+def link_packages(context: Context, items: Iterable[PlannedPackage], pair: LockPair) -> list[LinkPackage]:
     """Describe packages to the linker; the store must have them."""
     return [_link_package(context, item, pair) for item in items]
 
@@ -74,7 +74,7 @@ def address(package: ChannelPackage, pair: LockPair) -> str:
     return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
 
 
-def _link_package(context: Context, item: Item, pair: LockPair) -> LinkPackage:
+def _link_package(context: Context, item: PlannedPackage, pair: LockPair) -> LinkPackage:
     directory = context.store.need_package(item.wanted.key)
     package = item.package
     if isinstance(package, ChannelPackage):

@@ -45,7 +45,7 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class PlannedPackage:
     """A locked package with what is known of it before it is there.
 
     Attributes:
@@ -76,9 +76,9 @@ class Plan:
             paths, which only packages in the store tell.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[PlannedPackage, ...]
     fetch: tuple[Artifact, ...]
-    prepare: tuple[Item, ...]
+    prepare: tuple[PlannedPackage, ...]
     changes: PrefixChanges
     unfinished: bool = False
     unsettled: bool = False
@@ -101,12 +101,14 @@ class Plan:
         """Return the plan with the changes that the files of all packages lead to."""
         return replace(self, changes=changes, relinks_known=True)
 
-    def preparing(self, work: Work) -> tuple[Item, ...]:
+    def preparing(self, work: Work) -> tuple[PlannedPackage, ...]:
         """List the packages that the store lacks and gets in one way."""
         return tuple(item for item in self.prepare if item.work is work)
 
 
-def items_of(lock: Lock, names: NameTable, *, materials: Mapping[str, tuple[Artifact, ...]]) -> tuple[Item, ...]:
+def items_of(
+    lock: Lock, names: NameTable, *, materials: Mapping[str, tuple[Artifact, ...]]
+) -> tuple[PlannedPackage, ...]:
     """Say of each package of a lock what it is called in conda's world and what it is made from; sorted by name.
 
     Args:
@@ -120,7 +122,7 @@ def items_of(lock: Lock, names: NameTable, *, materials: Mapping[str, tuple[Arti
 
 
 def make_plan(
-    items: Iterable[Item],
+    items: Iterable[PlannedPackage],
     *,
     has_artifact: Callable[[Sha256], bool],
     has_package: Callable[[str], bool],
@@ -160,17 +162,19 @@ def make_plan(
     )
 
 
-def _item(package: Package, lock: Lock, names: NameTable, materials: Mapping[str, tuple[Artifact, ...]]) -> Item:
+def _item(
+    package: Package, lock: Lock, names: NameTable, materials: Mapping[str, tuple[Artifact, ...]]
+) -> PlannedPackage:
     if isinstance(package, Wheel):
         return _wheel_item(package, lock, names)
     key = store_key(package.dist, package.content)
     wanted = Wanted(name=package.name, version=package.version, build=package.build, key=key)
     if isinstance(package, ChannelPackage):
-        return Item(package=package, wanted=wanted, work=Work.EXTRACT, artifacts=(_file(package),))
-    return Item(package=package, wanted=wanted, work=Work.BUILD, artifacts=materials.get(package.recipe, ()))
+        return PlannedPackage(package=package, wanted=wanted, work=Work.EXTRACT, artifacts=(_file(package),))
+    return PlannedPackage(package=package, wanted=wanted, work=Work.BUILD, artifacts=materials.get(package.recipe, ()))
 
 
-def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> Item:
+def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> PlannedPackage:
     found = package_id(locked, target=lock.target, names=names)
     key = package_key(
         locked,
@@ -180,7 +184,7 @@ def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> Item:
         trusted=locked.project in lock.adjustments.trust_record,
     )
     wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
-    return Item(package=locked, wanted=wanted, work=Work.CONVERT, artifacts=(_file(locked),))
+    return PlannedPackage(package=locked, wanted=wanted, work=Work.CONVERT, artifacts=(_file(locked),))
 
 
 def _file(package: ChannelPackage | Wheel) -> Artifact:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from envgen.events import Progress
     from envgen.names import NameTable
-    from envgen.prepare.plan import Item, Plan
+    from envgen.prepare.plan import Plan, PlannedPackage
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.sources.pypi import WheelIndex
@@ -86,7 +86,7 @@ def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
     stop = threading.Event()
     lines, hands = ThreadPoolExecutor(_DOWNLOADS), _makers()
     with _job(context, plan, pair, stop) as job:
-        fetched: dict[Future[None], Item] = {}
+        fetched: dict[Future[None], PlannedPackage] = {}
         running: set[Future[None]] = set()
         try:
             fetched = {lines.submit(_fetch, job, item): item for item in sorted(plan.prepare, key=_size, reverse=True)}
@@ -104,7 +104,7 @@ def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
             wait(running, timeout=_GRACE)
 
 
-def _size(item: Item) -> int:
+def _size(item: PlannedPackage) -> int:
     return sum(artifact.size or 0 for artifact in item.artifacts)
 
 
@@ -130,7 +130,7 @@ def _makers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1)
 
 
-def _fetch(job: _Job, item: Item) -> None:
+def _fetch(job: _Job, item: PlannedPackage) -> None:
     """Have what a package is made from in the store; what a recipe takes is fetched when it is built."""
     package = item.package
     if isinstance(package, BuiltPackage):
@@ -144,7 +144,7 @@ def _fetch(job: _Job, item: Item) -> None:
     job.context.store.ensure_artifact(package.sha256, download)
 
 
-def _make(job: _Job, item: Item) -> None:
+def _make(job: _Job, item: PlannedPackage) -> None:
     package = item.package
     match package:
         case BuiltPackage():

@@ -166,7 +166,7 @@ def test_verify_restores_what_was_changed_or_is_missing(locked: Project, cli: Co
     assert planned["link"] == sorted(planned["damaged"]) == ["eggs", "spam"]
     assert planned["damaged"]["spam"] == [f"{lost.relative_to(prefix)}: missing"]
     outcome = cli("create", "--verify").succeeded()
-    assert "eggs is linked anew" in outcome.err
+    assert "eggs is reinstalled" in outcome.err
     assert (eggs(prefix).read_text(), lost.is_file()) == (before, True)
     assert "nothing to do" in cli("create", "--verify").succeeded().err
 

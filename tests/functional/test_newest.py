@@ -83,8 +83,10 @@ def test_held_back_by_another_line(project: Project, cli: Command) -> None:
         ("wheelless", "it has a source archive only"),
         (
             "broken",
-            "its metadata or its version cannot be used: "
-            "`base @ https://files.test/base.zip` names a file, not versions",
+            (
+                "its metadata or its version cannot be used: "
+                "`base @ https://files.test/base.zip` names a file, not versions"
+            ),
         ),
     ],
 )

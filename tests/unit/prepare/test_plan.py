@@ -12,7 +12,7 @@ from envgen.names import CondaName, NameTable, ProjectName
 from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Wheel
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.inventory import InstalledPackage
-from envgen.prepare.plan import Artifact, Item, Plan, Work, items_of, make_plan
+from envgen.prepare.plan import Artifact, Plan, PlannedPackage, Work, items_of, make_plan
 
 DEB = Artifact(filename="python3.11_3.11.2_amd64.deb", sha256=Sha256("d" * 64), size=5)
 SHARED = Artifact(filename="libc_1_amd64.deb", sha256=Sha256("e" * 64), size=7)
@@ -61,11 +61,11 @@ LOCK = Lock(
 MATERIALS = {"python": (DEB, SHARED)}
 
 
-def items(lock: Lock = LOCK) -> tuple[Item, ...]:
+def items(lock: Lock = LOCK) -> tuple[PlannedPackage, ...]:
     return items_of(lock, NameTable(), materials=MATERIALS)
 
 
-def plan(have: tuple[Item, ...] = (), *, artifacts: str = "", packages: tuple[str, ...] = ()) -> Plan:
+def plan(have: tuple[PlannedPackage, ...] = (), *, artifacts: str = "", packages: tuple[str, ...] = ()) -> Plan:
     return make_plan(
         items(),
         has_artifact=lambda sha: sha[0] in artifacts,
@@ -74,7 +74,7 @@ def plan(have: tuple[Item, ...] = (), *, artifacts: str = "", packages: tuple[st
     )
 
 
-def installed(item: Item) -> InstalledPackage:
+def installed(item: PlannedPackage) -> InstalledPackage:
     wanted = item.wanted
     return InstalledPackage(
         name=wanted.name, version=wanted.version, build=wanted.build, key=wanted.key, files=(), requested=""

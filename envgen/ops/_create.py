@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from envgen.create.fit import unfit
-from envgen.create.place import conda_settings, destination
+from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
 from envgen.errors import HostError
 from envgen.lock.request import active
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from envgen.create.place import Place
     from envgen.manifest.env_spec import EnvSpec
     from envgen.prefix.changes import PrefixChanges
     from envgen.prefix.link_plan import LinkPlan
@@ -41,8 +40,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOptions:
+    """What `create` is to make.
+
+    Attributes:
+        env: name of the spec, or None for the project's only or default one.
+        place: where the environment goes.
+        frozen: use the lock as it is, even if it is out of date.
+        verify: read every file that is installed, and reinstall packages whose files were modified.
+        dry_run: plan, and change nothing.
+        compile_now: compile Python files at once, also where nothing else is to be done.
+    """
+
+    env: str | None = None
+    place: Place = field(default_factory=Place)
+    frozen: bool = False
+    verify: bool = False
+    dry_run: bool = False
+    compile_now: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCreate:
-    """What `carry_out` will do.
+    """What `create` will do, or did.
 
     Attributes:
         spec: of the environment.
@@ -62,31 +82,56 @@ class PlannedCreate:
     damaged: Mapping[str, tuple[str, ...]]
 
 
-def prepare(context: Context, *, env: str | None, place: Place, frozen: bool, verify: bool = False) -> PlannedCreate:
-    """Read the lock for this machine and plan; nothing moves.
+def create(
+    context: Context,
+    options: CreateOptions,
+    *,
+    on_plan: Callable[[PlannedCreate], object] | None = None,
+    on_change: Callable[[PlannedCreate], object] | None = None,
+) -> PlannedCreate:
+    """Make a prefix hold what the lock for this machine says; with `dry_run` only plan it.
+
+    If it is interrupted, the next run finishes the job. Two processes on one prefix wait for each other.
 
     Args:
         context: the world.
-        env: name of the spec, or None for the project's only or default one.
-        place: where the environment goes.
-        frozen: take the lock as it is, without asking whether it is true for the spec.
-        verify: read every file that is there, and link packages anew whose files are not what they were.
+        options: what to make.
+        on_plan: called with the plan before anything is changed.
+        on_change: called with the final plan before anything is linked, where it differs from the first one: packages
+            had to be fetched, or another process has changed the environment in the meantime.
+
+    Returns:
+        The plan that was carried out.
 
     Raises:
-        LockError: there is no lock, or it is no longer true.
+        LockError: there is no lock, or it is out of date.
         HostError: this machine lacks what the lock needs.
         UserError: the environment cannot go where it should.
+        GoneError: a locked artifact is no longer offered; `envgen lock` is the remedy.
+        NetworkError, IntegrityError: as sources, builders and the linker say.
     """
-    spec = select(context.root, env)
+    planned = _plan(context, options)
+    if on_plan:
+        on_plan(planned)
+    if options.dry_run:
+        return planned
+    done = _change(context, planned, on_change or (lambda _final: None)) if planned.plan else planned
+    if options.compile_now:
+        _compile(planned)
+    return done
+
+
+def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
+    spec = select(context.root, options.env)
     host = detect()
-    pair = require_current_lock(context, spec, host.platform, frozen=frozen)
+    pair = require_current_lock(context, spec, host.platform, frozen=options.frozen)
     if faults := unfit(pair.lock, host):
         raise HostError(
             f"this machine cannot hold `{spec.name}`: {'; '.join(faults)}",
             hint=f"lower it under `platforms` in {spec.source} and run `envgen lock`, or use another machine",
         )
-    prefix = destination(context, env=spec.name, place=place)
-    spoilt = _verify(context, prefix) if verify else {}
+    prefix = destination(context, env=spec.name, place=options.place)
+    spoilt = _verify(context, prefix) if options.verify else {}
     installed = inventory.read(prefix)
     conflicts = pair.lock.adjustments.conflicts
     what = plan(
@@ -115,37 +160,6 @@ def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
     records = len(record_files(prefix))
     with context.reporter.progress(f"checking {records} packages", total=records, unit="packages") as bar:
         return damaged(prefix, advance=bar.advance)
-
-
-def carry_out(
-    context: Context,
-    prepared: PlannedCreate,
-    *,
-    compile_now: bool = False,
-    show: Callable[[PlannedCreate], object] | None = None,
-) -> PlannedCreate:
-    """Do what was planned; compile Python files at once if asked to, also where nothing else is to do.
-
-    Interrupted at any point, the next run finishes the job; two at once on one prefix wait for each other.
-
-    Args:
-        context: the world.
-        prepared: from `prepare`.
-        compile_now: whether to compile Python files.
-        show: told the final plan before anything is linked, where it is another one than prepared: because packages
-            had to be fetched, or because another process has changed the environment in the meantime.
-
-    Returns:
-        What was carried out.
-
-    Raises:
-        GoneError: a locked artifact is no longer offered; `envgen lock` is the remedy.
-        NetworkError, IntegrityError: as sources, builders and the linker say.
-    """
-    done = _change(context, prepared, show or (lambda _final: None)) if prepared.plan else prepared
-    if compile_now:
-        _compile(prepared)
-    return done
 
 
 def _change(context: Context, prepared: PlannedCreate, show: Callable[[PlannedCreate], object]) -> PlannedCreate:
