@@ -5,6 +5,7 @@
     │   ├── SpecError                   faults of one document, all of them
     │   ├── LockError                   a lock is missing, unreadable or stale
     │   ├── HostError                   this machine lacks what the lock needs
+    │   ├── NoBuildError                a recipe's script would have to run, and may not
     │   └── NoProgramError         127  what is to run in an environment is not there, as shells have it
     ├── UsageError                   2  the command line itself
     ├── UnsatisfiableError           3  no set of packages meets the requirements
@@ -74,6 +75,17 @@ class LockError(UserError):
 
 class HostError(UserError):
     """This machine lacks what the lock needs."""
+
+
+class NoBuildError(UserError):
+    """The script of a recipe would have to run, and was forbidden to."""
+
+    def __init__(self, recipe: str) -> None:
+        super().__init__(
+            f"recipe `{recipe}` is not in the store yet, and its script must not run (`--no-build`)",
+            hint="read its `recipe.yaml`, then run the same command without `--no-build`",
+        )
+        self.recipe = recipe
 
 
 class NoProgramError(UserError):

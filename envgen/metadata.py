@@ -18,6 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from envgen import limits
 from envgen.errors import ArtifactError, InvalidMetadataError
 from envgen.lenient import parse_requirement, parse_specifiers
 from envgen.names import ProjectName, project_name
@@ -169,6 +170,9 @@ class _FieldReader:
 
     def _version(self) -> Version | None:
         text = self.fields.get("version", "")
+        if len(text) > limits.VERSION:
+            self.faults.append(f"its version has {len(text)} characters, expected at most {limits.VERSION}")
+            return None
         try:
             return Version(text)
         except ValueError:  # InvalidVersion, or a number of more digits than Python reads
@@ -176,7 +180,11 @@ class _FieldReader:
             return None
 
     def _requires(self) -> Iterator[Requirement]:
-        for text in self.fields.get("requires_dist", ()):
+        texts = self.fields.get("requires_dist", ())
+        if len(texts) > limits.REQUIREMENTS or max(map(len, texts), default=0) > limits.REQUIREMENT:
+            self.faults.append(f"it has {len(texts)} requirements, or one of more than {limits.REQUIREMENT} characters")
+            return
+        for text in texts:
             try:
                 yield parse_requirement(text)
             except InvalidRequirement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 _TOKEN = re.compile(r"/t/(?P<token>[^/$][^/]*)(?=/|$)")
 """Conda's place for a token: `https://host/t/<token>/channel` (`conda.common.url.split_anaconda_token`).
@@ -15,6 +15,77 @@ only what has a digit is taken for one. `$` begins a variable, which is no secre
 _LOOKS_SECRET = re.compile(r"(?=.*\d)[A-Za-z0-9_-]+")
 """Servers give out UUIDs and the like, never without a digit. A folder such as `t/text2vec` is mistaken for one."""
 
+_MASK = "***"
+_DIGEST = re.compile(r"(?:sha256|sha384|sha512)=[0-9a-f]+")
+"""The one fragment that is shown: what pip and the Simple API write behind an address."""
+
+_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`<>]+")
+_BARE_LOGIN = re.compile(r"(?<![\w/@])[^\s'\"`<>/:@]+:(?!//)[^\s'\"`<>@]+@(?=[\w\[])")
+"""`user:password@host` without a scheme."""
+
+
+def display(url: str) -> str:
+    """Return an address for people: login, token in the path, values of the query and fragment as `***`.
+
+    Every value of a query is masked: the names of secret ones (`jwt`, `sas`, `code`) have no end.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return display(f"//{url}").removeprefix("//") if url[:2] != "//" else _shown(url)
+    return _shown(f"{scheme}{separator}{rest}")
+
+
+def _shown(url: str) -> str:
+    parts = _split(url)
+    if parts is None or _is_cut(parts):
+        head, _, rest = url.partition("//")
+        return f"{head}//{_MASK}@{rest.rpartition('@')[2]}" if "@" in rest else f"{head}//{_MASK}"
+    fragment = parts.fragment if not parts.fragment or _DIGEST.fullmatch(parts.fragment) else _MASK
+    return urlunsplit(
+        parts._replace(
+            netloc=f"{_MASK}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc,
+            path=_TOKEN.sub(_masked_token, parts.path) if parts.netloc else parts.path,
+            query="&".join(map(_masked_value, parts.query.split("&"))) if parts.query else "",
+            fragment=fragment,
+        )
+    )
+
+
+def without_secrets_in(text: str) -> str:
+    """Return a message with every address in it as `display` shows it."""
+    shown = _URL_IN_TEXT.sub(lambda found: display(found[0]), text)
+    return _BARE_LOGIN.sub(f"{_MASK}@", shown)
+
+
+def _masked_token(found: re.Match[str]) -> str:
+    return f"/t/{_MASK}" if _is_secret(found) else found[0]
+
+
+def _masked_value(pair: str) -> str:
+    key, equals, _ = pair.partition("=")
+    return f"{key}={_MASK}" if equals else _MASK
+
+
+def is_cut(url: str) -> bool:
+    """Tell whether `/`, `?` or `#` in a password cut a login: what is taken for the host has an odd port, or none."""
+    parts = _split(url)
+    return parts is not None and _is_cut(parts)
+
+
+def _is_cut(parts: SplitResult) -> bool:
+    rest = f"{parts.path}{parts.query}{parts.fragment}"
+    try:
+        return "@" in rest and ":" in parts.netloc and parts.port is None
+    except ValueError:
+        return "@" in rest
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
 
 def leak(text: str) -> str | None:
     """Say what in a text must not leave this machine: credentials, or the path of a home; None where nothing is."""
@@ -25,6 +96,8 @@ def leak(text: str) -> str | None:
 
 _LEAKS = (
     (re.compile(r"://[^/\s'\"]*@"), "credentials in a URL"),
+    (re.compile(r"url: ['\"]?[^\s/:'\"]+:[^\s/@'\"]+@"), "credentials in a URL"),
+    (re.compile(r"\w+://[^\s'\"?#]*\?[^\s'\"]"), "a query in a URL"),
     (re.compile(r"(?<![\w.])(?:/|file:/+)(?:home|Users|root)/"), "a path of somebody's home"),
     (re.compile(r"\b[A-Za-z]:\\"), "a path of Windows"),
 )
@@ -43,8 +116,8 @@ def has_token(url: str) -> bool:
 
 
 def without_login(url: str) -> str:
-    """Take user and password out of a URL."""
-    parts = urlsplit(url)
+    """Take user and password out of a URL, also one whose password cuts it (see `is_cut`)."""
+    parts = urlsplit(f"{url.partition('//')[0]}//{url.rpartition('@')[2]}" if is_cut(url) else url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from envgen import limits
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,6 +52,8 @@ def parse_version(text: str) -> Version:
     Raises:
         InexpressibleError: PEP 440 knows no such version; a wheel cannot have it.
     """
+    if len(text) > limits.VERSION:
+        raise InexpressibleError(f"a version of {len(text)} characters, expected at most {limits.VERSION}")
     try:
         return Version(text)
     except ValueError as error:  # InvalidVersion, or a number of more digits than Python reads

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def new_bars(talk: rich.console.Console) -> bars.Progress:
-    """Make an empty set of bars, which shows nothing where nobody looks on."""
+    """Return an empty set of bars, which is drawn only on a terminal."""
     return bars.Progress(
         bars.SpinnerColumn(),
         bars.TextColumn("{task.description}", markup=False),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.options import env_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted, human_size
 
 if TYPE_CHECKING:
@@ -19,22 +19,28 @@ if TYPE_CHECKING:
 
 @click.command("build")
 @env_argument
-@platform_option("Build for this platform; give it several times for several. Default: this machine's.")
+@platform_option("build for this platform; may be repeated; default: this machine's")
 @click.option(
     "--channel",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the channel. Default: a folder in the cache.",
+    help="folder of the channel; default: a folder in the cache",
 )
+@no_build_option
 @json_option
 @click.pass_obj
 def command(
-    console: Console, env: str | None, platforms: tuple[Platform, ...], channel: Path | None, as_json: bool
+    console: Console,
+    env: str | None,
+    platforms: tuple[Platform, ...],
+    channel: Path | None,
+    no_build: bool,
+    as_json: bool,
 ) -> None:
     """Write .conda archives of every wheel and recipe in the lock, so that any conda can install them from a channel.
 
     `create` needs no archives: this is for publishing.
     """
-    built = ops.build(console.context(), env=env, platforms=platforms, channel=channel)
+    built = ops.build(console.context(no_build=no_build), env=env, platforms=platforms, channel=channel)
     if as_json:
         console.json({"channel": str(built.channel), "packages": [_package(p) for p in built.packages]})
         return

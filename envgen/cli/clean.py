@@ -27,7 +27,7 @@ class _Age(click.ParamType[dt.timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
         match = re.fullmatch(r"(\d+)([hdw])", str(value))
         if not match:
-            self.fail(f"{value!r} is not an age such as 12h, 30d or 2w", param, ctx)
+            self.fail(f"expected an age such as 12h, 30d or 2w, got {value!r}", param, ctx)
         return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -37,15 +37,15 @@ class _Age(click.ParamType[dt.timedelta]):
     "kinds",
     type=click.Choice([str(kind) for kind in ops.StoreKind]),
     multiple=True,
-    help="Remove this kind; give it several times for several.",
+    help="remove this kind; may be repeated",
 )
 @click.option(
     "--older-than",
     type=_Age(),
     metavar="AGE",
-    help="Remove what was not used for AGE: 12h, 30d, 2w. The channel goes only where --kind names it.",
+    help="remove what was not used for AGE, such as 12h, 30d or 2w; the channel only with --kind channel",
 )
-@click.option("--all", "everything", is_flag=True, help="Remove all of it.")
+@click.option("--all", "everything", is_flag=True, help="remove everything")
 @json_option
 @click.pass_obj
 def command(
@@ -53,8 +53,8 @@ def command(
 ) -> None:
     """Show what the cache holds; with --kind, --older-than or --all, remove from it.
 
-    Environments stay whole, and everything can be had again: it is downloaded, converted or built when it is needed.
-    `envgen build` writes the channel; files that `envgen export` made without ENVGEN_CHANNEL point into it.
+    Environments are not affected. What is removed is downloaded, converted or built again when it is needed.
+    The channel is written by `envgen build`; files exported without ENVGEN_CHANNEL refer to it.
     """
     options = ops.CleanOptions(
         kinds=[ops.StoreKind(kind) for kind in kinds], older_than=older_than, everything=everything
@@ -79,7 +79,7 @@ def _show(console: Console, result: CleanResult, *, as_json: bool) -> None:
     rows = [(str(u.kind), str(u.entries), human_size(u.size), human_size(u.shared)) for u in usages]
     total = human_size(sum(u.size for u in usages))
     shared = human_size(sum(u.shared for u in usages))
-    columns = ("kind", "entries", "size", "of it in environments")
+    columns = ("kind", "entries", "size", "in use by environments")
     console.table(columns, [*map(tuple, rows), ("total", "", total, shared)], right=columns[1:])
 
 

@@ -24,9 +24,9 @@ _VARIABLE = "_ENVGEN_COMPLETE"
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script of a SHELL."""
+    """Print the completion script for SHELL."""
     found = get_completion_class(shell)
     if found is None:
-        raise EnvgenError(f"click cannot complete for {shell}")
+        raise EnvgenError(f"no completion for `{shell}`")
     console: Console = ctx.obj
-    console.data(found(ctx.find_root().command, {}, "envgen", _VARIABLE).source())
+    console.verbatim(found(ctx.find_root().command, {}, "envgen", _VARIABLE).source())

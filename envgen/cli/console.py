@@ -1,4 +1,7 @@
-"""The only printer: data on standard output, talk on standard error, bars only where a person looks on."""
+"""The only printer: data on standard output, messages on standard error, progress bars on a terminal only.
+
+Names, messages of servers and fields of locks are foreign: all that is printed goes through `envgen.printable`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from envgen import ops
+from envgen.printable import in_json, message, one_line, visible
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -35,12 +39,13 @@ class Console:
         self._talk = functools.cache(_standard_error)
         self._reporter = TerminalReporter(self._talk)
 
-    def context(self, directory: Path | None = None, *, anywhere: bool = False) -> Context:
+    def context(self, directory: Path | None = None, *, anywhere: bool = False, no_build: bool = False) -> Context:
         """Open what the verbs of `envgen.ops` need, as if started in `directory` where that is given.
 
         Args:
             directory: where.
             anywhere: be content outside a project.
+            no_build: run no script of a recipe.
         """
         return ops.open_context(
             directory=directory or self.directory,
@@ -48,6 +53,7 @@ class Console:
             now=self._now,
             reporter=self._reporter,
             anywhere=anywhere,
+            no_build=no_build,
         )
 
     @property
@@ -56,27 +62,36 @@ class Console:
         return self._now.date()
 
     def say(self, text: str) -> None:
-        """Tell the person something: standard error."""
-        self._talk().print(text, markup=False, soft_wrap=True)
+        """Write a line to standard error."""
+        self._talk().print(message(text), markup=False, soft_wrap=True)
 
     def data(self, text: str) -> None:
         """Write a result: standard output."""
+        self.verbatim(visible(text))
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Write a result, each text as one line: standard output."""
+        self.verbatim("\n".join(map(one_line, lines)))
+
+    def verbatim(self, text: str) -> None:
+        """Write a file, or what a shell evaluates, as it is: standard output."""
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     def json(self, value: Any) -> None:
         """Write a result as JSON: standard output, keys in the order given."""
-        self.data(json.dumps(value, indent=2, ensure_ascii=False))
+        self.verbatim(in_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """Write a table as a result; columns named in `right` are aligned to the right.
 
-        On a terminal the widest column is wrapped at words; a pipe gets whole lines, as no width is anybody's there.
+        On a terminal the widest column is wrapped at words; a pipe gets whole lines, as it has no width.
         """
         import rich.box  # noqa: PLC0415  see `_standard_error`
         import rich.console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
-        table, lines = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False), list(rows)
+        table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+        lines = [tuple(map(one_line, row)) for row in rows]
         widths = [max(map(len, cells)) for cells in zip(columns, *lines, strict=True)]
         for column, width in zip(columns, widths, strict=True):
             side: Literal["left", "right"] = "right" if column in right else "left"
@@ -93,7 +108,7 @@ class Console:
 
 
 class TerminalReporter:
-    """Draws the progress of operations on a terminal; says only notes and warnings elsewhere.
+    """Draws the progress of operations on a terminal; elsewhere writes only notes and warnings.
 
     Args:
         talk: opens standard error, always the same.
@@ -107,9 +122,9 @@ class TerminalReporter:
 
     @contextmanager
     def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[_TerminalBar]:
-        """Show one bar below those that are open already."""
+        """Open a bar below those that are open already."""
         shown = self._start()
-        task = shown.add_task(label, total=total, unit=unit)
+        task = shown.add_task(one_line(label), total=total, unit=unit)
         try:
             yield _TerminalBar(shown, task)
         finally:
@@ -117,14 +132,14 @@ class TerminalReporter:
             self._stop()
 
     def note(self, text: str) -> None:
-        """Say something in passing."""
-        self._talk().print(text, markup=False, soft_wrap=True)
+        """Write a note: what a user may want to know."""
+        self._talk().print(message(text), markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Say something that should be looked at."""
+        """Write a warning: what a user may want to change."""
         from rich.markup import escape  # noqa: PLC0415  see `_standard_error`
 
-        self._talk().print(f"[yellow bold]warning[/]: {escape(text)}", soft_wrap=True)
+        self._talk().print(f"[yellow bold]warning[/]: {escape(message(text))}", soft_wrap=True)
 
     def _start(self) -> bars.Progress:
         with self._lock:
@@ -155,7 +170,7 @@ class _TerminalBar:
         self._shown.advance(self._task, amount)
 
     def describe(self, label: str) -> None:
-        self._shown.update(self._task, description=label)
+        self._shown.update(self._task, description=one_line(label))
 
 
 def _standard_error() -> rich.console.Console:

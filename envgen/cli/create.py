@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import dry_run_option, env_argument, json_option, name_option, prefix_option
+from envgen.cli.options import dry_run_option, env_argument, json_option, name_option, no_build_option, prefix_option
 from envgen.cli.sizes import counted, human_size
 from envgen.ops import CreateOptions, Place, Work
 
@@ -29,12 +29,17 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
 @env_argument
 @name_option
 @prefix_option
-@click.option("--frozen", is_flag=True, help="Take the lock as it is, without asking whether it is true for the spec.")
+@click.option("--frozen", is_flag=True, help="use the lock as it is, even if it is out of date")
 @click.option(
-    "--verify", is_flag=True, help="Read every file that is there, and restore what was changed or is missing."
+    "--verify",
+    is_flag=True,
+    help="verify the digest of every installed file, and reinstall packages with modified or missing files",
 )
-@dry_run_option("Show what would be done, and do nothing.")
-@click.option("--compile", "compile_now", is_flag=True, help="Compile Python files now, not at first import.")
+@dry_run_option("show the plan, change nothing")
+@click.option(
+    "--compile", "compile_now", is_flag=True, help="compile Python files to bytecode now, not at first import"
+)
+@no_build_option
 @json_option
 @click.pass_obj
 def command(
@@ -46,15 +51,16 @@ def command(
     verify: bool,
     dry_run: bool,
     compile_now: bool,
+    no_build: bool,
     as_json: bool,
 ) -> None:
-    """Make the environment of a lock on this machine, or change it to what the lock says now."""
+    """Create the environment of a lock on this machine, or update it to match the lock."""
     place = Place(name=name, prefix=prefix)
     options = CreateOptions(
         env=env, place=place, frozen=frozen, verify=verify, dry_run=dry_run, compile_now=compile_now
     )
     done = ops.create(
-        console.context(),
+        console.context(no_build=no_build),
         options,
         on_plan=None if as_json else partial(_render_plan, console),
         on_change=None if as_json else partial(_render_changes, console),
@@ -91,7 +97,7 @@ def _render_plan(console: Console, prepared: PlannedCreate) -> None:
             console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
     for name, faults in sorted(prepared.damaged.items()):
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        console.say(f"  {name} is reinstalled: {faults[0]}{more}")
+        console.say(f"  {name} will be reinstalled: {faults[0]}{more}")
     made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
     if made:
         console.say(f"  {', '.join(made)}")
@@ -99,13 +105,13 @@ def _render_plan(console: Console, prepared: PlannedCreate) -> None:
 
 def _render_end(console: Console, prepared: PlannedCreate, *, env: str | None, place: Place) -> None:
     if not prepared.plan:
-        console.say("nothing to do")
+        console.say("up to date, nothing to do")
         return
     own_name = prepared.prefix.name == (place.name or prepared.spec.name) and not place.prefix
     conda = ["conda", "activate", prepared.prefix.name if own_name else str(prepared.prefix)]
     which = ["--prefix", str(place.prefix)] if place.prefix else ["--name", place.name] if place.name else [env or ""]
     without = ["envgen", "run", *filter(None, which), "--", "python"]
-    console.say(f"done. Use it: `{shlex.join(conda)}`, or without conda: `{shlex.join(without)}`")
+    console.say(f"done; activate with `{shlex.join(conda)}`, or without conda: `{shlex.join(without)}`")
 
 
 def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:

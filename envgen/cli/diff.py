@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@click.command("diff", epilog="OLD is HEAD without, NEW the working tree: `envgen diff main`, `envgen diff v1..v2`.")
+@click.command(
+    "diff",
+    epilog="OLD defaults to HEAD and NEW to the working tree. Examples: `envgen diff main`, `envgen diff v1..v2`.",
+)
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@click.option("--env", metavar="ENV", help="This environment only.")
-@platform_option("This platform only; give it several times for several.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="Write Markdown, for a comment on a pull request.")
+@click.option("--env", metavar="ENV", help="this environment only")
+@platform_option("this platform only; may be repeated")
+@click.option("--markdown", "as_markdown", is_flag=True, help="write Markdown, for a comment on a pull request")
 @json_option
 @click.pass_obj
 def command(
@@ -34,13 +37,13 @@ def command(
     as_markdown: bool,
     as_json: bool,
 ) -> None:
-    """Say what differs between two states: git revisions, lock files, or environments on disk."""
+    """Show what differs between two states: git revisions, lock files, or environments on disk."""
     if as_markdown and as_json:
-        raise UsageError("--markdown and --json are two formats", hint="give one of them")
+        raise UsageError("`--markdown` and `--json` cannot be combined", hint="remove one of them")
     options = ops.DiffOptions(old=old, new=new, env=env, platforms=platforms)
     comparison = ops.diff(console.context(anywhere=new is not None), options)
     if as_json:
         console.json(comparison_json(comparison))
         return
     write = diff_text.markdown if as_markdown else diff_text.terminal
-    console.data("\n".join(write(comparison)))
+    console.lines(write(comparison))

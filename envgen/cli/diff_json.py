@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """Lay the comparison out for `--json`."""
+    """Return the comparison as the document of `--json`."""
     return {
         "before": comparison.before,
         "after": comparison.after,
@@ -36,7 +36,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def delta_json(delta: Delta) -> dict[str, Any]:
-    """Lay a delta out by manager: a package that another manager provides now is removed there, and added here."""
+    """Return a delta by manager: a package that moved to another manager is removed there, and added here."""
     moved = [change for change in delta.changed if change.before.manager != change.after.manager]
     changed = sorted((c for c in delta.changed if c not in moved), key=lambda c: _order(c.after))
     return {

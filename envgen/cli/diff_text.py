@@ -52,7 +52,7 @@ class Row:
 
 
 def rows(delta: Delta, licenses: Mapping[Sha256, str]) -> list[Row]:
-    """Lay the packages of a difference out, Debian packages last."""
+    """Return a row for each changed package, Debian packages last."""
     found = [
         *(_row("+", e, ("", e.version), (0, e.size), licenses) for e in delta.added),
         *(_row("-", e, (e.version, ""), (e.size, 0), {}) for e in delta.removed),
@@ -62,7 +62,7 @@ def rows(delta: Delta, licenses: Mapping[Sha256, str]) -> list[Row]:
 
 
 def lines(delta: Delta) -> Iterator[str]:
-    """Word every change of a delta in a line of its own: settings, then packages."""
+    """Yield a line for each change of a delta: settings, then packages."""
     yield from _setting_lines(delta)
     yield from _row_lines(rows(delta, {}))
 
@@ -70,7 +70,7 @@ def lines(delta: Delta) -> Iterator[str]:
 def terminal(comparison: Comparison) -> Iterator[str]:
     """Write lines for a terminal."""
     if not comparison.differences:
-        yield f"{comparison.before} and {comparison.after} lock the same"
+        yield f"{comparison.before} and {comparison.after} lock the same packages"
     for difference in comparison.differences:
         yield f"{difference.environment} for {difference.platform}{_against(difference)}: {_head(difference.delta)}"
         yield from (f"  {line}" for line in _setting_lines(difference.delta))
@@ -85,15 +85,15 @@ def markdown(comparison: Comparison) -> Iterator[str]:
     """Write Markdown that forges show in a comment."""
     yield f"### Locks: `{comparison.before}` → `{comparison.after}`"
     if not comparison.differences:
-        yield "\nNothing changed."
+        yield from ("", "No changes.")
     for difference in comparison.differences:
         where = f"**{difference.environment}** for {difference.platform}{_against(difference)}"
-        yield f"\n{where}: {_head(difference.delta)}\n"
+        yield from ("", f"{where}: {_head(difference.delta)}", "")
         remarks = [
             f"* {what}: {_code(before)} → {_code(after)}" for what, before, after in setting_texts(difference.delta)
         ]
         if difference.layers:
-            remarks.append(f"* layers of the image that change: {_layers(difference.layers)}")
+            remarks.append(f"* changed image layers: {_layers(difference.layers)}")
             remarks.append(f"* image: {_image(difference.image)}")
             remarks.extend(f"  * `{sign}` {layer}" for sign, layer in _blobs(difference.image))
         yield from (*remarks, "") if remarks else ()
@@ -105,14 +105,14 @@ def _table(table: Sequence[Row]) -> Iterator[str]:
         return
     is_folded = len(table) > _FOLDED
     if is_folded:
-        yield f"<details><summary>{len(table)} packages</summary>\n"
+        yield from (f"<details><summary>{len(table)} packages</summary>", "")
     yield "| | package | from | before | after | size | licence |"
     yield "|---|---|---|---|---|---:|---|"
     for row in table:
         cells = (row.sign, f"**{row.name}**", str(row.kind), _code(row.before), _code(row.after), _signed(row.size))
         yield f"| {' | '.join((*cells, row.license.replace('|', '/')))} |"
     if is_folded:
-        yield "\n</details>"
+        yield from ("", "</details>")
 
 
 def _row(
@@ -135,7 +135,7 @@ def _row(
 
 
 def _versions(change: EntryChange) -> tuple[str, str]:
-    """Word both versions; where they are alike, with what differs."""
+    """Return both versions; where they are equal, with what differs."""
     before, after = change.before, change.after
     if before.version != after.version:
         return before.version, after.version
@@ -176,9 +176,9 @@ def _layers(layers: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _image(change: ImageChange | None) -> str:
-    """Say in a line what becomes of the image."""
+    """Return the change of the image in one line."""
     if change is None:
-        return "exact layers and sizes are known where `envgen image` has made both here"
+        return "exact layers and sizes are unknown: `envgen image` has not built both on this machine"
     new = sum(layer.size for layer in change.new)
     return (
         f"{human_size(change.before)} → {human_size(change.after)} ({_signed(change.after - change.before)}); "
@@ -187,7 +187,7 @@ def _image(change: ImageChange | None) -> str:
 
 
 def _blobs(change: ImageChange | None) -> Iterator[tuple[str, str]]:
-    """Word the layers that go and come."""
+    """Yield a sign and a description for each removed and added layer."""
     for sign, layers in (("-", change.gone), ("+", change.new)) if change else ():
         for layer in layers:
             title = layer.title if len(layer.title) <= _TITLE else f"{layer.title[: _TITLE - 3]}..."

@@ -27,13 +27,13 @@ _MARKS = {Level.OK: "ok", Level.NOTE: "note", Level.PROBLEM: "PROBLEM"}
 @json_option
 @click.pass_obj
 def command(console: Console, env: str | None, as_json: bool) -> None:
-    """Look at this machine: GPUs and drivers, the processor, programs, disks and mirrors.
+    """Check this machine: GPUs and drivers, the processor, programs, disks and mirrors.
 
-    Then say whether the lock of ENV fits it, which path its code will take, and what to do where it does not.
-    It takes a few seconds at most, also where a mirror or a driver does not answer.
+    Reports whether the lock of ENV works on it, on GPU or CPU, and how to fix what does not work.
+    Takes a few seconds at most, even if a mirror or a driver does not respond.
 
-    Exit code 0 where the lock works here, if not as fast as it could; 1 where something keeps it from working, and
-    where there is no such environment or its lock cannot be read.
+    Exit code 0 if the lock works here, possibly slower than it could; 1 if something prevents it from working, if the
+    environment does not exist, or if its lock cannot be read.
     """
     report = ops.doctor(console.context(anywhere=True), env=env)
     if as_json:

@@ -21,14 +21,16 @@ _LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in o
 @click.command("export", epilog=f"Formats:\n\n{_LISTED}")
 @click.argument("form", metavar="FORMAT", type=click.Choice(list(ops.FORMATS)))
 @env_argument
-@platform_option("The lock of this platform; formats that hold several take all without.")
+@platform_option("export this platform; default: all where the format can hold several")
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file, not to standard output.",
+    help="write to this file instead of standard output",
 )
-@click.option("--offline", is_flag=True, help="Leave licences out that this machine does not know.")
+@click.option(
+    "--offline", is_flag=True, help="do not look up licences online; leave out those that are not in the cache"
+)
 @click.pass_obj
 def command(
     console: Console,
@@ -44,4 +46,4 @@ def command(
     for note in exported.notes:
         console.say(note)
     if output is None:
-        console.data(exported.text)
+        console.verbatim(exported.text)

@@ -15,7 +15,9 @@ from click.shell_completion import CompletionItem
 
 from envgen import __version__
 from envgen.cli import interrupt
-from envgen.errors import EnvgenError, UsageError, UserError
+from envgen.errors import EnvgenError, SpecError, UsageError, UserError
+from envgen.printable import message, one_line, visible
+from envgen.urls import without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,22 +25,23 @@ if TYPE_CHECKING:
 _VERBS = {
     "init": "write the spec of a new environment",
     "lock": "resolve specs and write locks",
-    "merge-lock": "settle locks that two branches changed (git's merge driver)",
-    "create": "make the environment of a lock on this machine",
+    "merge-lock": "resolve locks that two branches changed (git merge driver)",
+    "create": "create the environment of a lock on this machine",
     "run": "run a command inside an environment",
-    "shell-hook": "print what a shell evaluates to activate an environment",
-    "list": "list what is locked",
-    "tree": "show what needs what in the locks",
-    "why": "say why a package is locked, in the words of the spec",
-    "diff": "say what differs between two revisions, files or environments",
+    "shell-hook": "print shell code that activates an environment",
+    "list": "list the locked packages",
+    "tree": "show the dependency tree of the locks",
+    "why": "show which requirements of the spec lead to a package",
+    "diff": "show what differs between two revisions, files or environments",
     "export": "write a lock in another tool's format, or as an SBOM",
-    "licenses": "list the licences of what is locked, and check them against the spec",
-    "doctor": "look at this machine, and say what it means for a lock",
+    "licenses": "list the licences of locked packages, and check them against the spec",
+    "doctor": "check whether this machine fits a lock",
     "image": "write an OCI image of an environment",
-    "build": "write archives of everything that was built or converted into the local channel",
-    "completion": "print the completion script of a shell",
-    "clean": "show the cache and remove what is old",
+    "build": "write conda archives of wheels and recipes into a channel",
+    "completion": "print the completion script for a shell",
+    "clean": "show the cache, and remove from it",
 }
+_HELP = "show this help and exit"
 
 
 class _LazyGroup(click.Group):
@@ -47,18 +50,26 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"envgen.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        if option := command.get_help_option(ctx):
+            option.help = _HELP
         interrupt.current().working = True
         return command
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option:
+            option.help = _HELP
+        return option
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb; of an unknown one say which is near.
+        """Return the command of a verb, or raise with the nearest verb.
 
         Raises:
             UsageError: there is no such verb.
@@ -67,7 +78,8 @@ class _LazyGroup(click.Group):
             from envgen.suggest import nearest  # noqa: PLC0415  takes 80 ms
 
             raise UsageError(
-                f"there is no command `{args[0]}`", hint=nearest(args[0], _VERBS) or "`envgen --help` lists them"
+                f"unknown command `{args[0]}`",
+                hint=nearest(args[0], _VERBS) or "run `envgen --help` for the list of commands",
             )
         return super().resolve_command(ctx, args)
 
@@ -82,9 +94,12 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="envgen")
+@click.version_option(__version__, prog_name="envgen", help="show the version and exit")
 @click.option(
-    "-C", "--directory", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Act as if started there."
+    "-C",
+    "--directory",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="run as if started in this folder",
 )
 @click.pass_context
 def _envgen(ctx: click.Context, directory: Path | None) -> None:
@@ -99,7 +114,7 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
 
     ctx.obj = Console(
         environment=environment,
-        directory=(directory or _working_directory()).absolute(),
+        directory=directory.resolve() if directory else _working_directory(),  # `..` must not lead back to where we are
         now=dt.datetime.now(dt.UTC),
     )
 
@@ -124,7 +139,7 @@ def _working_directory() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError as error:
-        raise UserError("the working directory was removed", hint="change to another one, or give -C") from error
+        raise UserError("the working directory was removed", hint="change to another one, or use -C") from error
 
 
 def invoke(argv: Sequence[str] | None = None) -> int:
@@ -145,14 +160,13 @@ def invoke(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: Exception) -> int:
-    """Say what went wrong, and return the exit code that goes with it."""
+    """Print the error, and return its exit code."""
     match error:
         case EnvgenError():
             _complain(error)
             return error.exit_code
         case click.ClickException():
-            error.show()
-            return error.exit_code
+            return _failed(_own_error(error))
         case click.Abort():
             interrupt.current().told = True
             click.echo(interrupt.TOLD, err=True)
@@ -162,12 +176,30 @@ def _failed(error: Exception) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         case _:
-            traceback.print_exception(error)
-            click.echo("error: this is a bug in envgen; please report it with the lines above", err=True)
+            click.echo(visible(without_secrets_in("".join(traceback.format_exception(error)))), err=True)
+            click.echo("error: internal error: please report it with the lines above", err=True)
             return EnvgenError.exit_code
 
 
+def _own_error(error: click.ClickException) -> UsageError:
+    """Return what click found wrong with the command line as an error of envgen, worded as its others are."""
+    from envgen.suggest import nearest  # noqa: PLC0415  see `resolve_command`
+
+    text = error.format_message()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"run `{context.command_path} --help` for the usage" if context else None
+    if isinstance(error, click.NoSuchOption):
+        text = f"no such option `{error.option_name}`"
+        hint = nearest(error.option_name, error.possibilities or ()) or hint
+    return UsageError(text[:1].lower() + text[1:].rstrip("."), hint=hint)
+
+
 def _complain(error: EnvgenError) -> None:
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+    said = (
+        "\n".join(one_line(without_secrets_in(str(fault))) for fault in error.faults)
+        if isinstance(error, SpecError)
+        else message(str(error))
+    )
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {said}", err=True)
     if error.hint:
-        click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {error.hint}", err=True)
+        click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {message(error.hint)}", err=True)

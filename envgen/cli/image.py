@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import dry_run_option, env_argument, json_option, platform_option
+from envgen.cli.options import dry_run_option, env_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted, human_size
 from envgen.ops import Compression, ImageOptions
 
@@ -25,20 +25,27 @@ _SHOWN = 60
 
 @click.command("image")
 @env_argument
-@platform_option("For this platform only; can be given several times. All Linux platforms of the spec by default.")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder of the OCI layout; `dist/ENV.oci` by default.")
-@click.option("--archive", type=click.Path(path_type=Path, dir_okay=False), help="Write the layout as one file, too.")
-@click.option("--load", type=click.Choice(["podman", "docker"]), help="Load it into a container engine.")
-@click.option("--push", metavar="REGISTRY/NAME:TAG", help="Push it; only what the registry lacks travels.")
-@click.option("--compression", type=click.Choice([str(c) for c in Compression]), default="gzip", show_default=True)
+@platform_option("for this platform only; may be repeated; default: all Linux platforms of the spec")
+@click.option("--output", type=click.Path(path_type=Path), help="folder of the OCI layout; default: `dist/ENV.oci`")
 @click.option(
-    "--sbom/--no-sbom", default=True, show_default=True, help="Put a CycloneDX SBOM beside it, which refers to it."
+    "--archive", type=click.Path(path_type=Path, dir_okay=False), help="also write the layout as one tar file"
 )
-@click.option("--verify", is_flag=True, help="Read what was written again, whole, and recompute every digest.")
-@dry_run_option("Show the layers and what a push would send; write no image.")
+@click.option("--load", type=click.Choice(["podman", "docker"]), help="load the image into a container engine")
+@click.option("--push", metavar="REGISTRY/NAME:TAG", help="push the image; only blobs that the registry lacks are sent")
 @click.option(
-    "--frozen", is_flag=True, help="Take locks as they are, without asking whether they are true for the spec."
+    "--compression",
+    type=click.Choice([str(c) for c in Compression]),
+    default="gzip",
+    show_default=True,
+    help="compression of the layers",
 )
+@click.option(
+    "--sbom/--no-sbom", default=True, show_default=True, help="attach a CycloneDX SBOM to the image, as an OCI referrer"
+)
+@click.option("--verify", is_flag=True, help="read the written layout again and verify every digest")
+@dry_run_option("show the layers and what a push would send; write no image")
+@click.option("--frozen", is_flag=True, help="use locks as they are, even if they are out of date")
+@no_build_option
 @json_option
 @click.pass_obj
 def command(
@@ -54,11 +61,12 @@ def command(
     verify: bool,
     dry_run: bool,
     frozen: bool,
+    no_build: bool,
     as_json: bool,
 ) -> None:
     """Write an OCI image of the environment, without a container engine.
 
-    Standard output is the image's digest.
+    Prints the digest of the image to standard output.
     """
     options = ImageOptions(
         env=env,
@@ -74,7 +82,8 @@ def command(
         dry_run=dry_run,
     )
     quiet = as_json or dry_run
-    result = ops.image(console.context(), options, on_plan=None if quiet else lambda plan: _show_plan(console, plan))
+    on_plan = None if quiet else lambda plan: _show_plan(console, plan)
+    result = ops.image(console.context(no_build=no_build), options, on_plan=on_plan)
     if dry_run:
         _show_dry_run(console, result, as_json=as_json)
     elif result.written and as_json:
@@ -94,7 +103,7 @@ def _show_dry_run(console: Console, result: ImageResult, *, as_json: bool) -> No
 
 
 def _show_downloads(console: Console, inputs: Sequence[ImageInputs], *, as_json: bool) -> None:
-    """Say what has to come first: layers are planned by the files of packages."""
+    """Print what must be downloaded first: layers are planned by the files of packages."""
     plans = {str(one.platform): one.plan for one in inputs}
     if as_json:
         console.json(
@@ -108,7 +117,7 @@ def _show_downloads(console: Console, inputs: Sequence[ImageInputs], *, as_json:
         console.say(
             f"{name}: {counted(len(plan.prepare), 'package')} not in the store, "
             f"{human_size(plan.fetch_size)} to download; "
-            "layers are planned when they are there (`envgen create`, or `envgen image` without --dry-run)"
+            "layers can be planned after download (`envgen create`, or `envgen image` without --dry-run)"
         )
 
 
@@ -129,7 +138,7 @@ def _show_plan(console: Console, result: ImageResult, *, whole: bool = False) ->
         unknown = [layer for one in images for layer in one.missing]
         console.say(
             f"a push would send {counted(len(known), 'layer')} of {human_size(sum(layer.size for layer in known))},"
-            f" and {len(unknown)} yet to be written ({human_size(sum(layer.size for layer in unknown))} unpacked)"
+            f" and {len(unknown)} not yet written ({human_size(sum(layer.size for layer in unknown))} unpacked)"
         )
 
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @click.command("init", epilog='envgen init train --pypi "torch ==2.8.0" --pypi numpy --cuda 12.8')
 @click.argument("name", required=False)
-@click.option("--python", default="3.11", show_default=True, help="The minor version of Python.")
-@platform_option("Lock this platform; give it several times for several. This machine's without.")
-@click.option("--channel", "channels", multiple=True, help="A conda channel, strongest first.")
-@click.option("--dependency", "dependencies", multiple=True, metavar="MATCHSPEC", help="A conda package.")
-@click.option("--pypi", multiple=True, metavar="REQUIREMENT", help="A wheel, as pip would write it.")
-@click.option("--cuda", metavar="VERSION", help="The newest CUDA that the machines' driver supports.")
-@click.option("--from", "shipped", metavar="SPEC", help="Copy a spec that ships with envgen, such as pt28-accel.")
+@click.option("--python", default="3.11", show_default=True, help="minor version of Python")
+@platform_option("lock this platform; may be repeated; default: this machine's")
+@click.option("--channel", "channels", multiple=True, help="conda channel, highest priority first; may be repeated")
+@click.option("--dependency", "dependencies", multiple=True, metavar="MATCHSPEC", help="conda package; may be repeated")
+@click.option("--pypi", multiple=True, metavar="REQUIREMENT", help="wheel, as a pip requirement; may be repeated")
+@click.option("--cuda", metavar="VERSION", help="newest CUDA version that the driver of the target machines supports")
+@click.option("--from", "shipped", metavar="SPEC", help="copy a spec that ships with envgen, such as pt28-accel")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -39,7 +39,10 @@ def command(
     cuda: str | None,
     shipped: str | None,
 ) -> None:
-    """Write the spec of a new environment; NAME is the folder's without. Without options a terminal is asked."""
+    """Write the spec of a new environment.
+
+    NAME defaults to the name of the folder. Without options, asks on a terminal.
+    """
     console: Console = ctx.obj
     directory = console.directory
     options = ops.InitOptions(
@@ -57,7 +60,7 @@ def command(
     made = ops.init(directory, options, today=console.today)
     if made.spec and made.spec.added_channel:
         what = f"Python {made.spec.python} for {' and '.join(made.spec.platforms)}"
-        console.say(f"added the channel {made.spec.added_channel}: nothing else has {what}")
+        console.say(f"added the channel {made.spec.added_channel}: no other source has {what}")
     console.say(f"wrote {made.file.relative_to(directory)}; next: `envgen lock`, then `envgen create`")
     console.say("in a git repository, `envgen merge-lock --install` lets branches merge their locks")
 

@@ -21,8 +21,12 @@ _UNKNOWN = "unknown"
 
 @click.command("licenses")
 @env_argument
-@platform_option("This platform only; give it several times for several.")
-@click.option("--offline", is_flag=True, help="Ask no index and no channel for what this machine does not know.")
+@platform_option("this platform only; may be repeated")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="do not look up licences online; those that are not in the cache are shown as unknown",
+)
 @json_option
 @click.pass_obj
 def command(console: Console, env: str | None, platforms: tuple[Platform, ...], offline: bool, as_json: bool) -> None:
@@ -33,16 +37,17 @@ def command(console: Console, env: str | None, platforms: tuple[Platform, ...], 
     else:
         _render(console, report)
     if report.rejected:
-        listed = "\n".join(f"  - {v.name} {v.version}: {_words(v)}, {v.judgement}" for v in report.rejected)
+        listed = "\n".join(f"  - {v.name} {v.version}: {_rejected(v)}" for v in report.rejected)
         raise UserError(
             f"{counted(len(report.rejected), 'package')} not accepted by the spec's `licenses`:\n{listed}",
-            hint="add their licences under `allow`, say what they are under `packages`, or do without them",
+            hint="add their licences to `licenses.allow`, state them under `licenses.packages`, or remove the packages",
         )
 
 
 def _render(console: Console, report: LicenseReport) -> None:
     rows = [
-        (v.name, v.version, str(v.kind), _words(v), str(v.judgement) if report.policy else "") for v in report.verdicts
+        (v.name, v.version, str(v.kind), _declared(v), str(v.judgement) if report.policy else "")
+        for v in report.verdicts
     ]
     columns = ("name", "version", "from", "licence", "policy")
     cut = len(columns) if report.policy else len(columns) - 1
@@ -52,24 +57,30 @@ def _render(console: Console, report: LicenseReport) -> None:
         console.say(f"{name} ({counted(len(users), 'package')}: {', '.join(users)}):\n  {redistribution}")
     unknown = [v.name for v in report.verdicts if v.license is None]
     if unknown:
-        console.say(f"not known: the licence of {counted(len(unknown), 'package')}: {', '.join(unknown)}")
+        console.say(f"licence unknown for {counted(len(unknown), 'package')}: {', '.join(unknown)}")
 
 
-def _words(verdict: LicenseVerdict) -> str:
-    """Word a licence: the expression, else what the package says."""
+def _rejected(verdict: LicenseVerdict) -> str:
+    return f"{_declared(verdict)}, {verdict.judgement}" if verdict.license else "unknown licence"
+
+
+def _declared(verdict: LicenseVerdict) -> str:
+    """Return the SPDX expression of a licence, else what the package declares, quoted."""
     if verdict.license is None:
         return _UNKNOWN
     return verdict.license.expression or f"{verdict.license.words!r}"
 
 
 def _facts(verdict: LicenseVerdict) -> dict[str, Any]:
+    declared = verdict.license.words if verdict.license else None
     return {
         "name": verdict.name,
         "version": verdict.version,
         "from": str(verdict.kind),
         "platforms": [str(platform) for platform in verdict.platforms],
         "license": verdict.license.expression if verdict.license else None,
-        "words": verdict.license.words if verdict.license else None,
+        "declared": declared,
+        "words": declared,  # the name of `declared` in 0.1; goes with 0.3
         "stated-by-spec": verdict.stated_by_spec,
         "policy": str(verdict.judgement),
         "terms": [{"name": terms.name, "redistribution": terms.redistribution} for terms in verdict.terms],

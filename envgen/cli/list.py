@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 @click.command("list")
 @env_argument
-@platform_option("This platform only; give it several times for several.")
-@click.option("--stack", is_flag=True, help="Only what accelerates: torch, CUDA, cuDNN, NCCL, MKL, oneCCL, SYCL, IPEX.")
+@platform_option("this platform only; may be repeated")
+@click.option(
+    "--stack", is_flag=True, help="only the accelerator stack: torch, CUDA, cuDNN, NCCL, MKL, oneCCL, SYCL, IPEX"
+)
 @json_option
 @click.pass_obj
 def command(console: Console, env: str | None, platforms: tuple[Platform, ...], stack: bool, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 from envgen import ops
 from envgen.cli.diff_json import delta_json
 from envgen.cli.diff_text import lines
-from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.cli.options import complete_packages, env_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import LockError, UsageError
 
@@ -28,8 +28,8 @@ _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>
 
 @click.command("lock")
 @env_argument
-@platform_option("Lock this platform only; give it several times for several.")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a lock is missing or no longer true. Offline.")
+@platform_option("lock this platform only; may be repeated")
+@click.option("--check", is_flag=True, help="write nothing; exit 1 if a lock is missing or out of date; works offline")
 @click.option(
     "--upgrade",
     "upgrades",
@@ -38,9 +38,10 @@ _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>
     is_flag=False,
     flag_value=_ALL,
     shell_complete=complete_packages,
-    help="Take the newest of NAME, or its VERSION, or the newest of everything where no NAME follows.",
+    help="upgrade NAME to the newest version or to VERSION; without NAME, upgrade all packages; may be repeated",
 )
-@click.option("--all", "everything", is_flag=True, help="Every environment of the project.")
+@click.option("--all", "everything", is_flag=True, help="lock every environment of the project")
+@no_build_option
 @json_option
 @click.pass_obj
 def command(
@@ -50,17 +51,18 @@ def command(
     check: bool,
     upgrades: tuple[str, ...],
     everything: bool,
+    no_build: bool,
     as_json: bool,
 ) -> None:
     """Resolve a spec and write one lock for each platform.
 
-    What is locked already stays, unless the spec or --upgrade asks for something else or no source offers it any more.
-    Locks of platforms that the spec no longer names are removed, with --all also those of specs that are gone.
+    Locked versions are kept, unless the spec or --upgrade requires a change or no source offers them any more.
+    Locks of platforms that the spec no longer names are removed; with --all also those of deleted specs.
     """
     options = ops.LockOptions(
         env=env, everything=everything, platforms=platforms, upgrade=_upgrade(upgrades), check=check
     )
-    result = ops.lock(console.context(), options)
+    result = ops.lock(console.context(no_build=no_build), options)
     if check:
         command_line = "envgen lock --all" if everything else "envgen lock"
         _tell_verdicts(console, result.verdicts, remedy=command_line, as_json=as_json)
@@ -85,7 +87,7 @@ def _upgrade(words: tuple[str, ...]) -> Upgrade:
         match = _PIN.fullmatch(word)
         if not match and word != _ALL:
             raise UsageError(
-                f"--upgrade takes a name, or NAME==VERSION, not {word!r}", hint="ranges belong into the spec"
+                f"`--upgrade`: expected NAME or NAME==VERSION, got {word!r}", hint="put version ranges into the spec"
             )
         if match and match["version"]:
             pins[match["name"]] = match["version"]
@@ -97,23 +99,34 @@ def _upgrade(words: tuple[str, ...]) -> Upgrade:
 def _tell_verdicts(console: Console, verdicts: Sequence[LockVerdict], *, remedy: str, as_json: bool) -> None:
     stale = [v for v in verdicts if v.reasons]
     if as_json:
-        console.json([{"lock": v.path, "true": not v.reasons, "reasons": list(v.reasons)} for v in verdicts])
+        console.json([_verdict(verdict) for verdict in verdicts])
     else:
         for verdict in verdicts:
             if verdict.missing:
                 console.say(f"{verdict.path}: missing")
                 continue
-            console.say(f"{verdict.path}: {'stale' if verdict.reasons else 'up to date'}")
+            console.say(f"{verdict.path}: {'out of date' if verdict.reasons else 'up to date'}")
             for reason in verdict.reasons:
                 console.say(f"  - {reason}")
     if stale:
         which = "the lock" if len(verdicts) == 1 else f"{len(stale)} of {len(verdicts)} locks"
-        raise LockError(f"{which} {'is' if len(stale) == 1 else 'are'} not true for the spec", hint=f"run `{remedy}`")
+        states = [word for word, missing in (("missing", True), ("out of date", False)) if missing in _missing(stale)]
+        raise LockError(f"{which} {'is' if len(stale) == 1 else 'are'} {' or '.join(states)}", hint=f"run `{remedy}`")
+
+
+def _missing(verdicts: Sequence[LockVerdict]) -> set[bool]:
+    return {verdict.missing for verdict in verdicts}
+
+
+def _verdict(verdict: LockVerdict) -> dict[str, Any]:
+    is_current = not verdict.reasons
+    # `true` was the name of `up_to_date` in 0.1, and goes with 0.3
+    return {"lock": verdict.path, "up_to_date": is_current, "true": is_current, "reasons": list(verdict.reasons)}
 
 
 def _tell_removed(console: Console, result: LockResult) -> None:
     for path in result.removed:
-        console.say(f"{path}: removed, since no spec asks for it any more")
+        console.say(f"{path}: removed, no spec needs it any more")
     for path, why in result.orphans.items():
         console.say(f"{path}: {why}; `envgen lock --all` removes it")
 

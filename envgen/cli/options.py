@@ -44,15 +44,16 @@ class _FirstName(click.Option):
 
 
 env_argument = click.argument("env", required=False, shell_complete=_environments)
-json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
-prefix_option = click.option(
-    "-p", "--prefix", type=click.Path(path_type=Path), help="The environment in this folder, wherever it is."
+no_build_option = click.option(
+    "--no-build", is_flag=True, help="run no recipe script: refuse a recipe that was not built on this machine before"
 )
-name_option = click.option("-n", "--name", help="The environment of this name.")
+json_option = click.option("--json", "as_json", is_flag=True, help="write JSON to standard output")
+prefix_option = click.option("-p", "--prefix", type=click.Path(path_type=Path), help="path of the environment")
+name_option = click.option("-n", "--name", help="name of the environment")
 
 
 def platform_option(text: str) -> Decorator:
-    """Make `--platform`, which can be given several times."""
+    """Build the option `--platform`, which may be repeated."""
     return click.option("--platform", "platforms", type=_PlatformType(), multiple=True, help=text)
 
 

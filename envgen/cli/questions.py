@@ -29,23 +29,23 @@ def ask(said: InitOptions, *, defaults: InitOptions) -> InitOptions:
     Raises:
         click.Abort: the person leaves.
     """
-    chosen = said.name or _one("Name", _checked(InitField.NAME), default=defaults.name or "")
+    chosen = said.name or _one("name", _checked(InitField.NAME), default=defaults.name or "")
     minor = _one("Python", _checked(InitField.PYTHON), default=said.python)
-    platforms = _one("Platforms, separated by spaces", _platforms, default=" ".join(defaults.platforms))
+    platforms = _one("platforms, separated by spaces", _platforms, default=" ".join(defaults.platforms))
     cuda = _one(
-        "Newest CUDA of the machines' driver, such as 12.8 (none without)",
+        "newest CUDA version that the driver supports, such as 12.8 (empty: no CUDA)",
         _or_none(_checked(InitField.CUDA)),
         default="",
     )
-    click.echo("Packages one by one, as in `torch ==2.8.0`; an empty line ends.", err=True)
+    click.echo("packages, one per line, such as `torch ==2.8.0`; finish with an empty line", err=True)
     return replace(
         said,
         name=chosen,
         python=minor,
         platforms=platforms,
         cuda=cuda,
-        pypi=_many("From the wheel index", _checked(InitField.PYPI)),
-        dependencies=_many("From conda channels", _checked(InitField.DEPENDENCY)),
+        pypi=_many("wheel", _checked(InitField.PYPI)),
+        dependencies=_many("conda package", _checked(InitField.DEPENDENCY)),
     )
 
 

@@ -46,18 +46,18 @@ def _split(args: list[str]) -> tuple[list[str], list[str]]:
     "run",
     cls=_WithCommand,
     options_metavar="[OPTIONS]",
-    epilog="Without ENV, the project's only or default one; then `--` may be left out. The exit code is that of "
-    "COMMAND, 127 where there is no such program.",
+    epilog="ENV defaults to the only or default environment of the project; then `--` may be omitted. The exit code is "
+    "that of COMMAND, or 127 if the program is not found.",
 )
 @env_argument
 @name_option
 @prefix_option
 @click.pass_context
 def command(click_context: click.Context, env: str | None, name: str | None, prefix: Path | None) -> None:
-    """Run a command as if the environment were active: envgen run [ENV] -- python train.py."""
+    """Run a command in an environment: envgen run [ENV] -- python train.py."""
     console: Console = click_context.obj
     argv = click_context.meta[_COMMAND]
     if not argv:
-        raise UsageError("there is no command to run", hint="envgen run -- python -c 'print(1)'")
+        raise UsageError("missing COMMAND", hint="for example: `envgen run -- python train.py`")
     place = ops.Place(name=name, prefix=prefix)
     ops.run(console.context(anywhere=place.is_given), env=env, place=place, argv=argv)

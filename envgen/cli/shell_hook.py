@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 @env_argument
 @name_option
 @prefix_option
-@click.option("--shell", type=click.Choice([str(s) for s in ops.Shell]), default=str(ops.Shell.BASH), show_default=True)
+@click.option(
+    "--shell",
+    type=click.Choice([str(s) for s in ops.Shell]),
+    default=str(ops.Shell.BASH),
+    show_default=True,
+    help="shell that evaluates the code",
+)
 @click.pass_obj
 def command(console: Console, env: str | None, name: str | None, prefix: Path | None, shell: str) -> None:
-    """Print what a shell evaluates to activate an environment: eval "$(envgen shell-hook)"."""
+    """Print shell code that activates an environment: eval "$(envgen shell-hook)"."""
     place = ops.Place(name=name, prefix=prefix)
-    console.data(ops.shell_hook(console.context(anywhere=place.is_given), env=env, place=place, shell=ops.Shell(shell)))
+    console.verbatim(
+        ops.shell_hook(console.context(anywhere=place.is_given), env=env, place=place, shell=ops.Shell(shell))
+    )

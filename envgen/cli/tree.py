@@ -22,15 +22,13 @@ _AGAIN = " (*)"
 """Marks a package whose own requirements stand further up."""
 
 
-@click.command("tree", epilog="(*) marks a package whose own requirements stand further up already.")
+@click.command("tree", epilog="(*) marks a package whose dependencies are already shown above.")
 @env_argument
-@platform_option("This platform only; give it several times for several.")
-@click.option(
-    "--invert", metavar="NAME", shell_complete=complete_packages, help="Show what needs NAME instead, up to the spec."
-)
-@click.option("--depth", type=click.IntRange(min=1), help="Stop at this depth.")
-@click.option("--debian", is_flag=True, help="Show the Debian packages that recipes are made of, too.")
-@click.option("--image", is_flag=True, help="Show the packages in the base of the image too.")
+@platform_option("this platform only; may be repeated")
+@click.option("--invert", metavar="NAME", shell_complete=complete_packages, help="show what depends on NAME instead")
+@click.option("--depth", type=click.IntRange(min=1), help="show at most this many levels")
+@click.option("--debian", is_flag=True, help="also show the Debian packages that recipes are built from")
+@click.option("--image", is_flag=True, help="also show the Debian packages of the image base")
 @json_option
 @click.pass_obj
 def command(
@@ -43,7 +41,7 @@ def command(
     image: bool,
     as_json: bool,
 ) -> None:
-    """Show what needs what in the locks."""
+    """Show the dependency tree of the locks."""
     trees = ops.tree(console.context(), env=env, platforms=platforms, name=invert)
     if as_json:
         console.json({str(platform): _facts(tree) for platform, tree in trees.items() if tree.named or not invert})
@@ -54,7 +52,7 @@ def command(
         if len(trees) > 1:
             console.data(f"{platform}:")
         lines = _inverted(tree) if invert else _below(tree.graph, debian=debian, image=image)
-        console.data("\n".join(text for level, text in lines if depth is None or level <= depth))
+        console.lines(text for level, text in lines if depth is None or level <= depth)
 
 
 def _below(graph: Graph, *, debian: bool, image: bool) -> Iterator[tuple[int, str]]:
@@ -69,14 +67,14 @@ def _below(graph: Graph, *, debian: bool, image: bool) -> Iterator[tuple[int, st
             yield from ((level, text) for level, text, _ in _lines(needs, root.node, shown))
     debs = {need.node for node, all_ in graph.needs.items() for need in all_ if need not in needs[node]}
     if debs:
-        yield 0, f"and {counted(len(debs), 'Debian package')} that recipes are made of: --debian shows them"
+        yield 0, f"and {counted(len(debs), 'Debian package')} that recipes are built from (shown with --debian)"
     hidden = [root for root in graph.roots if root.is_image and not image]
     if hidden:
-        yield 0, f"and {counted(len(hidden), 'Debian package')} in the base of the image: --image shows them"
+        yield 0, f"and {counted(len(hidden), 'Debian package')} in the image base (shown with --image)"
 
 
 def _without_debs(node: Node, needs: tuple[Need, ...]) -> tuple[Need, ...]:
-    """Leave out what a recipe is made of; below the image's own packages nothing else stands."""
+    """Leave out the Debian packages of a recipe; below those of the image there is nothing else."""
     return (
         needs
         if node.kind is PackageKind.DEBIAN
@@ -97,7 +95,7 @@ def _inverted(tree: LockTree) -> Iterator[tuple[int, str]]:
 
 
 def _lines(needs: Mapping[Node, tuple[Need, ...]], start: Node, shown: set[Node]) -> Iterator[tuple[int, str, Need]]:
-    """Draw what `walk` finds; `shown` remembers across trees what needs no second drawing."""
+    """Yield the lines of a tree; `shown` holds across trees what is drawn already."""
     steps = list(walk(needs, start, shown))
     for number, (depth, need, again) in enumerate(steps):
         text = f"{_rails(steps, number, depth)}{_node(need.node)}  {need.words}{_AGAIN if again else ''}"
@@ -128,7 +126,7 @@ def walk(needs: Mapping[Node, tuple[Need, ...]], start: Node, seen: set[Node]) -
 
 
 def _rails(steps: list[tuple[int, Need, bool]], number: int, depth: int) -> str:
-    """Draw what stands before a line: a rail for every level on which a sibling is still to come."""
+    """Return the prefix of a line: a rail for every level on which a sibling follows."""
 
     def continues(level: int) -> bool:
         later = (step[0] for step in steps[number + 1 :])
@@ -143,15 +141,20 @@ def _node(node: Node) -> str:
 
 
 def _facts(tree: LockTree) -> dict[str, Any]:
-    """Lay the graph out flat, or what requires some packages of it."""
+    """Return the graph as a flat list, or what requires some packages of it."""
     graph = tree.graph
     if tree.named:
         above = graph.inverted()
         return {"packages": [_package(node, "required-by", above.get(node, ())) for node in tree.named]}
     return {
-        "roots": [{"section": r.section, "words": r.words, "name": r.node.name} for r in graph.roots],
+        "roots": [{"section": r.section, **requirement_json(r.words), "name": r.node.name} for r in graph.roots],
         "packages": [_package(node, "needs", graph.needs.get(node, ())) for node in graph.nodes],
     }
+
+
+def requirement_json(text: str) -> dict[str, str]:
+    """Build the keys of a requirement in JSON: `words` was the name of `requirement` in 0.1, and goes with 0.3."""
+    return {"requirement": text, "words": text}
 
 
 def _package(node: Node, key: str, needs: Sequence[Need]) -> dict[str, Any]:
@@ -159,5 +162,5 @@ def _package(node: Node, key: str, needs: Sequence[Need]) -> dict[str, Any]:
         "name": node.name,
         "version": node.version,
         "from": str(node.kind),
-        key: [{"name": need.node.name, "words": need.words} for need in needs],
+        key: [{"name": need.node.name, **requirement_json(need.words)} for need in needs],
     }

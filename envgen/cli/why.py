@@ -8,6 +8,7 @@ import click
 
 from envgen import ops
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.cli.tree import requirement_json
 from envgen.packages import PackageKind
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 @click.command("why")
 @click.argument("name", shell_complete=complete_packages)
 @env_argument
-@platform_option("This platform only; give it several times for several.")
+@platform_option("this platform only; may be repeated")
 @json_option
 @click.pass_obj
 def command(console: Console, name: str, env: str | None, platforms: tuple[Platform, ...], as_json: bool) -> None:
-    """Say why NAME is locked: the shortest chain of requirements from each line of the spec that leads to it."""
+    """Show why NAME is locked: the shortest chain of requirements from each line of the spec that leads to it."""
     found = ops.why(console.context(), name=name, env=env, platforms=platforms)
     if as_json:
         console.json({str(platform): [_facts(one) for one in explained] for platform, explained in found.items()})
@@ -33,7 +34,7 @@ def command(console: Console, name: str, env: str | None, platforms: tuple[Platf
     for platform, explained in found.items():
         for one in explained:
             console.data(f"{platform}: {one.node.name} {one.node.version} ({one.node.kind})")
-            console.data("\n".join(_lines(one)))
+            console.lines(_lines(one))
 
 
 def _lines(explained: Explanation) -> Iterator[str]:
@@ -43,9 +44,9 @@ def _lines(explained: Explanation) -> Iterator[str]:
             yield f"  {'   ' * depth}└ {_step(step)} → {step.node.version}"
     if not explained.chains:
         yield (
-            "  wheels that are compiled for one Python need it"
+            "  required by wheels that are compiled for one version of Python"
             if explained.node.name == "python_abi"
-            else "  nothing asks for it"
+            else "  not required by the spec or another package"
         )
     yield from (f"  {line}" for line in explained.adjustments)
     users = explained.required_by
@@ -65,13 +66,13 @@ def _facts(explained: Explanation) -> dict[str, Any]:
         "from": str(node.kind),
         "chains": [_chain(chain) for chain in explained.chains],
         "adjustments": list(explained.adjustments),
-        "required-by": [{"name": n.node.name, "words": n.words} for n in explained.required_by],
+        "required-by": [{"name": n.node.name, **requirement_json(n.words)} for n in explained.required_by],
     }
 
 
 def _chain(chain: Chain) -> dict[str, Any]:
     return {
         "section": chain.root.section,
-        "words": chain.root.words,
-        "steps": [{"name": s.node.name, "version": s.node.version, "words": s.words} for s in chain.steps],
+        **requirement_json(chain.root.words),
+        "steps": [{"name": s.node.name, "version": s.node.version, **requirement_json(s.words)} for s in chain.steps],
     }

@@ -20,7 +20,9 @@ from rattler import package_streaming
 from rattler.exceptions import ExtractError
 
 from envgen.digest import CHUNK, Digest, Sha256, chunks
+from envgen.documents import read_json
 from envgen.errors import ArtifactError
+from envgen.system.seal import SEAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,7 +116,7 @@ def extract_conda(archive: Path, dest: Path) -> None:
     """
     try:
         package_streaming.extract(archive, dest)
-        listed = json.loads((dest / "info" / "paths.json").read_text(encoding="utf-8"))["paths"]
+        listed = read_json((dest / "info" / "paths.json").read_bytes())["paths"]
         missing = sorted(p["_path"] for p in listed if not os.path.lexists(dest / p["_path"]))
     except (ExtractError, OSError, ValueError, KeyError, TypeError) as e:
         raise ArtifactError(f"`{archive.name}` cannot be extracted: {e}") from e
@@ -123,14 +125,14 @@ def extract_conda(archive: Path, dest: Path) -> None:
 
 
 def _entries(package_dir: Path) -> Iterator[_Entry]:
-    """List files and links, sorted by path; folders follow from them."""
+    """List files and links, sorted by path; folders follow from them. The seal of the store is no part of a package."""
     found = []
     for folder, folders, files in os.walk(package_dir):
         links = [name for name in folders if Path(folder, name).is_symlink()]
         for name in (*files, *links):
             file = Path(folder, name)
             found.append(_Entry(path=file.relative_to(package_dir).as_posix(), file=file, stat=file.lstat()))
-    yield from sorted(found, key=lambda e: e.path)
+    yield from sorted((e for e in found if e.path != SEAL), key=lambda e: e.path)
 
 
 def _write_part(archive: zipfile.ZipFile, name: str, entries: Iterable[_Entry], *, mtime: int) -> None:

@@ -48,17 +48,15 @@ def build_debian_recipe(
         UserError: the recipe does not fit the packages.
     """
     main = describe(bundle, debs, platform=platform)[0]
-    variables = variables_of(bundle, debs, platform)
+    rendered = render(bundle, variables_of(bundle, debs, platform))
     root = dest / HOME
-    unpacking = Unpacking(
-        root=root, licenses=dest / "info" / "licenses", drop=[render(p, variables) for p in bundle.drop]
-    )
+    unpacking = Unpacking(root=root, licenses=dest / "info" / "licenses", drop=rendered.drop)
     for deb in sorted(debs, key=lambda deb: deb.name):
         with debs[deb].open("rb") as stream:
             unpacking.add(deb, stream)
     dangling = unpacking.drop_dangling()
-    changed = _write_texts(bundle, dest, paths=tuple(unpacking.paths()), variables=variables)
-    _write_links(bundle, dest, variables)
+    changed = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
+    _write_links(rendered, dest)
     glibc = elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}")
     _check_glibc(bundle, main, glibc)
     report = _report(debs, unpacking, dangling, glibc)
@@ -73,29 +71,26 @@ def build_empty(package: DebianRecipePackage, bundle: DebianRecipe, *, platform:
     seal(dest, index=package.index(platform), placeholders={}, about=_about(bundle))
 
 
-def _write_texts(
-    bundle: DebianRecipe, dest: Path, *, paths: Collection[str], variables: Mapping[str, str]
-) -> tuple[str, ...]:
+def _write_texts(bundle: DebianRecipe, dest: Path, *, paths: Collection[str]) -> tuple[str, ...]:
     """Write and change text files, and return which files there are, relative to `dest`."""
     root = dest / HOME
-    relocate = [render(pattern, variables) for pattern in bundle.relocate]
-    deb_text.point_inside(root, relocate, paths=paths, home=f"{PLACEHOLDER}/{HOME}")
-    deb_text.apply_edits(root, bundle.edits, paths=paths, variables=variables)
+    deb_text.point_inside(root, bundle.relocate, paths=paths, home=f"{PLACEHOLDER}/{HOME}")
+    deb_text.apply_edits(root, bundle.edits, paths=paths)
     left = set(paths)
     for path, pattern in sorted(bundle.join.items()):
-        left -= set(deb_text.join(root, render(pattern, variables), _new(bundle, dest, path, variables), paths=left))
+        left -= set(deb_text.join(root, pattern, _new(bundle, dest, path), paths=left))
     written = [f"{HOME}/{path}" for path in left]
     for path, text in sorted(bundle.files.items()):
-        file = _new(bundle, dest, path, variables)
-        file.write_bytes(render(text, variables).encode())
+        file = _new(bundle, dest, path)
+        file.write_bytes(text.encode())
         written.append(file.relative_to(dest).as_posix())
     return tuple(sorted(written))
 
 
-def _write_links(bundle: DebianRecipe, dest: Path, variables: Mapping[str, str]) -> None:
+def _write_links(bundle: DebianRecipe, dest: Path) -> None:
     links = {}
     for path, target in sorted(bundle.links.items()):
-        link, to = _new(bundle, dest, path, variables), dest / render(target, variables)
+        link, to = _new(bundle, dest, path), dest / target
         link.symlink_to(os.path.relpath(to, link.parent))
         links[link] = to
     for link, to in links.items():
@@ -104,8 +99,8 @@ def _write_links(bundle: DebianRecipe, dest: Path, variables: Mapping[str, str])
             raise ArtifactError(f"recipe `{bundle.recipe}` links {what}")
 
 
-def _new(bundle: DebianRecipe, dest: Path, path: str, variables: Mapping[str, str]) -> Path:
-    file = dest / render(path, variables)
+def _new(bundle: DebianRecipe, dest: Path, path: str) -> Path:
+    file = dest / path
     if file.exists() or file.is_symlink():
         raise ArtifactError(
             f"recipe `{bundle.recipe}` makes `{file.relative_to(dest)}`, which is there already",

@@ -13,7 +13,7 @@ from envgen.manifest.debian_recipe import render
 from envgen.names import CondaName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from envgen.debs import Deb
     from envgen.manifest.debian_recipe import DebianRecipe, Output
@@ -84,9 +84,11 @@ def describe(bundle: DebianRecipe, debs: Iterable[Deb], *, platform: Platform) -
 
     Raises:
         UserError: the package that gives the version is not among `debs`, or has no plain version.
+        SpecError: as `envgen.manifest.debian_recipe.render` says.
     """
     inputs = sorted(debs, key=lambda deb: deb.name)
     variables = variables_of(bundle, inputs, platform)
+    rendered = render(bundle, variables)
     digest = _digest(platform, bundle.digest, *(deb.sha256 for deb in inputs))
     revision = re.sub(r"[^A-Za-z0-9]+", "_", _lead(bundle, inputs).revision)
     main = DebianRecipePackage(
@@ -94,12 +96,12 @@ def describe(bundle: DebianRecipe, debs: Iterable[Deb], *, platform: Platform) -
         version=variables["version"],
         build="_".join(filter(None, (revision, f"h{digest[:8]}", "0"))),
         subdir=platform,
-        depends=_rendered(bundle.depends, variables),
-        constrains=_rendered(bundle.constrains, variables),
+        depends=tuple(sorted(rendered.depends)),
+        constrains=tuple(sorted(rendered.constrains)),
         license=bundle.license,
         inputs=digest,
     )
-    return (main, *(_describe_output(bundle, output, variables) for output in bundle.outputs))
+    return (main, *(_describe_output(rendered, output, variables["version"]) for output in rendered.outputs))
 
 
 def variables_of(bundle: DebianRecipe, debs: Iterable[Deb], platform: Platform) -> dict[str, str]:
@@ -124,16 +126,16 @@ def variables_of(bundle: DebianRecipe, debs: Iterable[Deb], platform: Platform) 
     }
 
 
-def _describe_output(bundle: DebianRecipe, output: Output, variables: Mapping[str, str]) -> DebianRecipePackage:
+def _describe_output(bundle: DebianRecipe, output: Output, version: str) -> DebianRecipePackage:
     return DebianRecipePackage(
         name=CondaName(output.name),
-        version=render(output.version, variables),
-        build=render(output.build, variables),
+        version=output.version,
+        build=output.build,
         subdir="noarch",
-        depends=_rendered(output.depends, variables),
-        constrains=_rendered(output.constrains, variables),
+        depends=tuple(sorted(output.depends)),
+        constrains=tuple(sorted(output.constrains)),
         license=bundle.license,
-        inputs=_digest(output.name, variables["version"], bundle.digest),
+        inputs=_digest(output.name, version, bundle.digest),
     )
 
 
@@ -149,7 +151,3 @@ def _lead(bundle: DebianRecipe, debs: Iterable[Deb]) -> Deb:
 
 def _digest(*parts: str) -> str:
     return str(Sha256.of("\n".join((f"envgen bundle {BUILDER_VERSION}", *parts)).encode()))
-
-
-def _rendered(texts: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(sorted(render(text, variables) for text in texts))

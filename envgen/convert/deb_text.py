@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from envgen.convert.deb_unpack import merged
 from envgen.convert.patterns import compile_pattern
 from envgen.errors import ArtifactError
-from envgen.manifest.debian_recipe import render
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from envgen.manifest.debian_recipe import Edit
@@ -44,7 +43,7 @@ def point_inside(root: Path, patterns: Iterable[str], *, paths: Collection[str],
             file.write_bytes(_ABSOLUTE.sub(repoint, _text(file)).encode())
 
 
-def apply_edits(root: Path, edits: Sequence[Edit], *, paths: Collection[str], variables: Mapping[str, str]) -> None:
+def apply_edits(root: Path, edits: Sequence[Edit], *, paths: Collection[str]) -> None:
     """Change texts as a recipe says.
 
     Raises:
@@ -52,12 +51,11 @@ def apply_edits(root: Path, edits: Sequence[Edit], *, paths: Collection[str], va
             recipe was written for.
     """
     for edit in edits:
-        old, new = render(edit.old, variables), render(edit.new, variables)
-        for file in select(root, paths, render(edit.files, variables), what="edit"):
+        for file in select(root, paths, edit.files, what="edit"):
             text = _text(file)
-            if old not in text:
-                raise ArtifactError(f"`{file.relative_to(root)}` does not hold {old!r}, which the recipe edits")
-            file.write_bytes(text.replace(old, new).encode())
+            if edit.old not in text:
+                raise ArtifactError(f"`{file.relative_to(root)}` does not hold {edit.old!r}, which the recipe edits")
+            file.write_bytes(text.replace(edit.old, edit.new).encode())
 
 
 def join(root: Path, pattern: str, target: Path, *, paths: Collection[str]) -> tuple[str, ...]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import posixpath
 import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-import zstandard
 from debian.arfile import ArError, ArFile
 
+from envgen import limits
 from envgen.convert.patterns import compile_pattern
 from envgen.digest import Sha256, copy_hashed
 from envgen.errors import ArtifactError
+from envgen.inflate import Inflated, InflateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from envgen.debs import Deb
@@ -25,18 +24,13 @@ if TYPE_CHECKING:
 _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 """Folders that Debian has merged into `/usr`: packages may still name them."""
 
-_DECOMPRESS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
-    ".tar": lambda raw: raw,
-    ".tar.gz": lambda raw: cast("BinaryIO", gzip.GzipFile(fileobj=raw)),
-    ".tar.xz": lambda raw: cast("BinaryIO", lzma.LZMAFile(raw)),  # noqa: SIM115  the stream below is the caller's
-    ".tar.zst": lambda raw: zstandard.ZstdDecompressor().stream_reader(raw),
-}
+_ENDINGS = ("", ".gz", ".xz", ".zst")
 """How the parts of a `.deb` are packed, deb(5)."""
 
 _BLOCKS = 1 << 16
 """Bytes of a tar that are unpacked at once: tarfile's own 10 kB take a tenth more time."""
 
-_UNREADABLE = (ArError, tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError)
+_UNREADABLE = (ArError, tarfile.TarError, InflateError, OSError, EOFError)
 """What reading a broken `.deb` raises."""
 
 
@@ -218,11 +212,11 @@ def read_control(deb: Deb, stream: BinaryIO) -> dict[str, bytes]:
 
 def _part(stream: BinaryIO, part: str) -> BinaryIO:
     """Open the tar of a part, `data` or `control`."""
-    names = {f"{part}{ending}": decompress for ending, decompress in _DECOMPRESS.items()}
+    names = {f"{part}.tar{ending}": ending for ending in _ENDINGS}
     member = next((m for m in ArFile(fileobj=stream) if m.name in names), None)
     if member is None:
         raise ArError(f"it has no `{part}.tar` that can be read")
-    return names[member.name](cast("BinaryIO", member))
+    return cast("BinaryIO", Inflated(cast("BinaryIO", member), names[member.name], limit=limits.DEB))
 
 
 def _inside(deb: Deb, name: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from envgen.digest import Sha256, copy_hashed
+from envgen.documents import read_json
 from envgen.errors import ArtifactError
 from envgen.names import CondaName
 from envgen.records import Record
@@ -124,7 +125,7 @@ def read_index(package_dir: Path) -> dict[str, Any]:
     """
     path = package_dir / "info" / "index.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path.read_bytes())
     except (OSError, ValueError) as e:
         raise ArtifactError(f"`{package_dir.name}` is no conda package: `info/index.json`: {e}") from e
     if not isinstance(found, dict) or not {"name", "version", "build"} <= found.keys():

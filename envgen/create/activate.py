@@ -8,7 +8,6 @@ environment that was active before.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +15,7 @@ from shlex import quote
 from shutil import which
 from typing import TYPE_CHECKING, Any
 
+from envgen.documents import read_json
 from envgen.errors import UserError
 from envgen.prefix.inventory import is_environment
 from envgen.system.process import ProcessError, run
@@ -77,7 +77,7 @@ class Activation:
 
 
 def activation(prefix: Path, environment: Mapping[str, str], *, shell: Shell = Shell.POSIX) -> Activation:
-    """Work out how to activate an environment from where one is.
+    """Plan the activation of an environment, from the variables of a shell.
 
     Args:
         prefix: the environment, absolute.
@@ -88,7 +88,7 @@ def activation(prefix: Path, environment: Mapping[str, str], *, shell: Shell = S
         UserError: `prefix` is no environment, or its variables cannot be read.
     """
     if not is_environment(prefix):
-        raise UserError(f"`{prefix}` is no environment", hint="`envgen create` makes it")
+        raise UserError(f"`{prefix}` is not an environment", hint="create it with `envgen create`")
     level = _level(environment)
     active = environment.get("CONDA_PREFIX") if level else None
     again = active == str(prefix)
@@ -132,7 +132,7 @@ def shell_hook(prefix: Path, shell: Shell, environment: Mapping[str, str]) -> st
 
 
 def run_environment(prefix: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Work out the variables of a program that is run in an environment.
+    """Return the variables of a program that is run in an environment.
 
     Where the environment has activation scripts, a shell sources them; what they print goes to stderr.
 
@@ -171,12 +171,12 @@ def _tracked(found: Activation) -> Iterator[str]:
 def _script_fault(error: ProcessError, prefix: Path) -> UserError:
     said, _, script = error.tail.rpartition(_MARK)
     where = f"the activation script `{script}`" if script else f"an activation script of `{prefix}`"
-    ending = f"ended the shell with status {error.status}" if error.status is not None else "did not end in time"
-    limit = "" if error.status is not None else f", which is {_SCRIPT_TIME:.0f} s"
+    ending = f"exited the shell with status {error.status}" if error.status is not None else "did not finish in time"
+    limit = "" if error.status is not None else f" ({_SCRIPT_TIME:.0f} s)"
     words = f":\n{said.strip()}" if said.strip() else ""
     return UserError(
-        f"{where} {ending}{limit}; it should set variables and return{words}",
-        hint="correct it, or lock another version of the package that brings it",
+        f"{where} {ending}{limit}; activation scripts must set variables and return{words}",
+        hint="fix the script, or lock another version of the package that contains it",
     )
 
 
@@ -191,7 +191,7 @@ def _name(prefix: Path) -> str:
 
 
 def _path(path: str, *, leave: str | None, enter: Path) -> str:
-    """Put `bin` of the environment where that of the active one is, or first."""
+    """Insert `bin` of the environment where that of the active one is, or first."""
     folders = path.split(":")
     old = f"{leave}/bin" if leave else None
     place = folders.index(old) if old in folders else 0
@@ -212,16 +212,16 @@ def _own_variables(prefix: Path) -> dict[str, str]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(file.read_bytes())
+        document = read_json(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise UserError(f"variables cannot be read from `{file}`: {error}") from error
+        raise UserError(f"failed to read variables from `{file}`: {error}") from error
     return document if isinstance(document, dict) else {}
 
 
 def _strings(file: Path, variables: Mapping[str, Any]) -> dict[str, str]:
     wrong = [key for key in variables if not key.isidentifier()]
     if wrong:
-        raise UserError(f"`{file}` names a variable {wrong[0]!r}, which shells cannot have")
+        raise UserError(f"`{file}`: {wrong[0]!r} is not a valid name of a variable")
     return {key: str(value) for key, value in variables.items()}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from envgen.documents import read_yaml
 from envgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -99,11 +100,11 @@ def _below(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        document = read_yaml(file.read_text(encoding="utf-8")) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"conda's settings in `{file}` cannot be read: {error}") from error
+        raise UserError(f"failed to read conda's settings in `{file}`: {error}") from error
     if not isinstance(document, dict):
-        raise UserError(f"conda's settings in `{file}` are no YAML mapping")
+        raise UserError(f"conda's settings in `{file}`: expected a YAML mapping")
     return document
 
 

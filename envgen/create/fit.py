@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def unfit(lock: Lock, host: HostFacts) -> tuple[str, ...]:
-    """Say what a machine lacks for a lock, in words; nothing if it fits."""
+    """Return what a machine lacks for a lock, as messages; empty if it fits."""
     return (*_platform(lock, host), *_glibc(lock, host), *_archspec(lock, host))
 
 
 def _platform(lock: Lock, host: HostFacts) -> Iterator[str]:
     if lock.platform is not host.platform:
-        yield f"the lock is for {lock.platform}, the machine is {host.platform}"
+        yield f"the lock is for {lock.platform}, this machine is {host.platform}"
 
 
 def _glibc(lock: Lock, host: HostFacts) -> Iterator[str]:
@@ -35,9 +35,9 @@ def _glibc(lock: Lock, host: HostFacts) -> Iterator[str]:
         return
     version, name = max(needs)
     if host.glibc is None:
-        yield f"`{name}` needs glibc, the machine has another C library"
+        yield f"`{name}` requires glibc, this machine has another C library"
     elif version > host.glibc:
-        yield f"`{name}` needs glibc {dotted(version)}, the machine has {dotted(host.glibc)}"
+        yield f"`{name}` requires glibc {dotted(version)}, this machine has {dotted(host.glibc)}"
 
 
 def _glibc_needs(lock: Lock) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -51,7 +51,7 @@ def _glibc_needs(lock: Lock) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def _archspec(lock: Lock, host: HostFacts) -> Iterator[str]:
-    """Hold conda packages that were built for a microarchitecture against the machine's; wheels choose at run time."""
+    """Check conda packages that were built for a microarchitecture; wheels choose at run time."""
     offered: tuple[str, ...] = (host.archspec,)
     if host.archspec in X86_64_LEVELS:
         offered = X86_64_LEVELS[: X86_64_LEVELS.index(host.archspec) + 1]
@@ -61,7 +61,7 @@ def _archspec(lock: Lock, host: HostFacts) -> Iterator[str]:
             continue
         spec = rattler.MatchSpec(f"__archspec {level}".rstrip())
         if not any(spec.matches(_level(name)) for name in offered):
-            yield f"`{package.name}` needs {level}, the machine is {host.archspec}"
+            yield f"`{package.name}` requires {level}, this machine is {host.archspec}"
 
 
 def _level(name: str) -> rattler.PackageRecord:

@@ -68,14 +68,14 @@ def find(name: str, folders: Iterable[Path]) -> Path | None:
 
 
 def place(name: str, folders: Iterable[Path]) -> Path:
-    """Say where an environment is, or where it goes: the first folder that may be written to.
+    """Return where an environment is, or where it goes: the first folder that is writable.
 
     Raises:
         UserError: conda would not take the name.
         HostError: no folder may be written to.
     """
     if not _NAME.fullmatch(name) or name in _RESERVED:
-        raise UserError(f"{name!r} cannot be the name of an environment", hint="use letters, digits, `-`, `_` and `.`")
+        raise UserError(f"{name!r} is not a valid environment name", hint="use letters, digits, `-`, `_` and `.`")
     every = tuple(folders)
     if found := find(name, every):
         return found
@@ -83,38 +83,38 @@ def place(name: str, folders: Iterable[Path]) -> Path:
     if writable is None:
         listed = ", ".join(f"`{folder}`" for folder in every) or "none is known, and HOME is not set"
         raise HostError(
-            f"no folder for environments may be written to: {listed}",
-            hint="set CONDA_ENVS_DIRS to one that may, or give --prefix",
+            f"no permission to write to any folder for environments: {listed}",
+            hint="set CONDA_ENVS_DIRS to a writable folder, or use `--prefix`",
         )
     return writable / name
 
 
 def check(prefix: Path) -> None:
-    """Refuse a place that an environment must not take.
+    """Raise if an environment must not be created at `prefix`.
 
     Raises:
         UserError: there is something else, or an environment that another tool made.
         HostError: it may not be written to.
     """
     if os.path.lexists(prefix) and not prefix.is_dir():
-        what = "a file" if prefix.exists() else "a link that leads nowhere"
-        raise UserError(f"`{prefix}` is {what}", hint="give another --prefix or --name")
+        what = "a file" if prefix.exists() else "a broken symbolic link"
+        raise UserError(f"`{prefix}` is {what}, expected a folder", hint="choose another `--prefix` or `--name`")
     if not _may_write(prefix):
-        raise HostError(f"`{prefix}` may not be written to", hint="give another --prefix or --name")
+        raise HostError(f"no permission to write to `{prefix}`", hint="choose another `--prefix` or `--name`")
     if prefix.is_dir() and not (prefix / META).is_dir() and any(prefix.iterdir()):
         raise UserError(
-            f"`{prefix}` holds something that is no environment: it has no `{META}`",
-            hint="give another --prefix or --name, or empty the folder",
+            f"`{prefix}` is neither empty nor an environment: it has no `{META}`",
+            hint="choose another `--prefix` or `--name`, or empty the folder",
         )
     if any(record_files(prefix)) and not (prefix / META / LOCK).exists():
         raise UserError(
-            f"something else made the environment `{prefix}`; what the lock does not have would be removed from it",
-            hint="give another --prefix or --name, or remove it first: `conda env remove`",
+            f"the environment `{prefix}` was created by another tool; packages not in the lock would be removed",
+            hint="choose another `--prefix` or `--name`, or remove it first with `conda env remove`",
         )
 
 
 def _may_write(path: Path) -> bool:
-    """Ask the system, for the path or the nearest folder above that exists; makes nothing."""
+    """Return whether the path, or the nearest existing folder above, is writable; creates nothing."""
     # `Path.exists` would raise where one may not even look
     nearest = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

@@ -35,7 +35,7 @@ class Place:
 
     def __post_init__(self) -> None:
         if self.name and self.prefix:
-            raise UsageError("--name and --prefix name two places for one environment", hint="give one of them")
+            raise UsageError("`--name` and `--prefix` cannot be combined", hint="remove one of them")
 
     @property
     def is_given(self) -> bool:
@@ -49,7 +49,7 @@ def conda_settings(context: Context) -> Condarc:
 
 
 def destination(context: Context, *, env: str, place: Place) -> Path:
-    """Say where `create` puts an environment.
+    """Return where `create` puts an environment.
 
     Raises:
         UserError, HostError: it cannot go there.
@@ -71,12 +71,14 @@ def find_environment(context: Context, *, env: str | None, place: Place) -> Path
     if place.prefix:
         prefix = _absolute(context, place.prefix)
         if not is_environment(prefix):
-            raise UserError(f"`{prefix}` is no environment", hint=f"make it: `envgen create --prefix {place.prefix}`")
+            raise UserError(
+                f"`{prefix}` is not an environment", hint=f"create it with `envgen create --prefix {place.prefix}`"
+            )
         return prefix
     name = place.name or select(context.root, env).name
     if found := locate.find(name, conda_settings(context).envs_dirs):
         return found
-    raise UserError(f"there is no environment `{name}` on this machine", hint="make it: `envgen create`")
+    raise UserError(f"there is no environment `{name}` on this machine", hint="create it with `envgen create`")
 
 
 def _absolute(context: Context, prefix: Path) -> Path:

@@ -35,4 +35,4 @@ def register(prefix: Path, *, home: Path, reporter: Reporter) -> None:
                 with listing.open("a", encoding="utf-8") as out:
                     out.write(f"{gap}{prefix}\n")
     except (OSError, UserError) as error:
-        reporter.warn(f"`{prefix}` is not listed in `{listing}`: {error}")
+        reporter.warn(f"failed to add `{prefix}` to `{listing}`: {error}")

@@ -1,4 +1,4 @@
-"""Does a lock fit a machine, which path will its code take, and what to do where it does not: pure judgement.
+"""Whether a lock fits a machine, which path (CUDA or CPU) its code takes, and what to do where it does not; pure.
 
 The facts come from `envgen.system`; nothing is asked here.
 """
@@ -43,7 +43,7 @@ class Diagnosis:
 
 
 def diagnose(machine: Machine, lock: Lock | None, spec: EnvSpec | None = None) -> Diagnosis:
-    """Judge a machine.
+    """Diagnose a machine for a lock.
 
     Args:
         machine: what was found.
@@ -70,7 +70,7 @@ def diagnose(machine: Machine, lock: Lock | None, spec: EnvSpec | None = None) -
 
 
 def _system(host: HostFacts) -> Finding:
-    library = f"glibc {dotted(host.glibc)}" if host.glibc else "a C library that is not glibc"
+    library = f"glibc {dotted(host.glibc)}" if host.glibc else "C library other than glibc"
     return fine("system", f"{host.platform}, {library}")
 
 
@@ -89,35 +89,37 @@ def _lock(machine: Machine, lock: Lock | None, spec: EnvSpec | None) -> Iterator
 def _no_lock(here: Platform, spec: EnvSpec) -> Finding:
     if here in spec.targets:
         return note("lock", f"`{spec.name}` is not locked for {here}", "run `envgen lock`")
-    what = f"`{spec.name}` is made for {', '.join(spec.targets)}, and this machine is {here}"
-    return problem("lock", what, f"add {here} under `platforms` in {spec.source} and run `envgen lock`")
+    what = f"this machine is {here}, `{spec.name}` supports {', '.join(spec.targets)}"
+    return problem("lock", what, f"add {here} under `platforms` in `{spec.source}` and run `envgen lock`")
 
 
 def _fit_remedy(fault: str, host: HostFacts, lock: Lock) -> str:
     if host.glibc is None and "glibc" in fault:
-        return "use a system with glibc, or a container that has it: `envgen image`"
-    lower = f"lower it under `platforms` in {lock.source} and run `envgen lock`"
-    return f"use a newer system, or a container: `envgen image`; or {lower}, where the packages allow it"
+        return "use a system with glibc, or a container: `envgen image`"
+    lower = f"lower the requirement under `platforms` in `{lock.source}` and run `envgen lock`"
+    return f"use a newer system, or a container (`envgen image`); or {lower}"
 
 
 def _no_gpu(machine: Machine, against: Finding | None) -> Iterator[Finding]:
     nvidia, intel = machine.accelerators.nvidia, machine.accelerators.intel
     if not (nvidia.gpus or against or intel.gpus or intel.on_bus):
-        yield fine("gpu", "none: there is neither a driver of NVIDIA's nor a GPU of Intel's")
+        yield fine("gpu", "no NVIDIA driver and no Intel GPU found")
 
 
 def _processor(machine: Machine) -> Iterator[Finding]:
     processor, host = machine.processor, machine.host
-    features = " ".join(processor.features) or "no vector extensions known"
+    features = " ".join(processor.features) or "no known vector extensions"
     yield fine("cpu", f"{processor.name or host.archspec}: {features} ({host.archspec})")
     if processor.emulator:
-        what = f"{processor.emulator} stands for a processor of {host.platform.machine}: slow, and short of features"
-        yield note("cpu", what, f"use {host.platform.machine} hardware, or in a virtual machine the host's processor")
+        what = f"{processor.emulator} emulates {host.platform.machine}: slow, with fewer features"
+        yield note(
+            "cpu", what, f"use {host.platform.machine} hardware; in a virtual machine, pass the host's CPU through"
+        )
     if host.platform is Platform.LINUX_64 and "AVX2" not in processor.features:
-        what = "it has no AVX2: torch runs its slowest kernels, and IPEX does not load"
-        yield note("cpu", what, "use a processor with AVX2; virtual machines hide it unless told (`-cpu host`)")
+        what = "no AVX2: torch uses its slowest kernels, and IPEX does not load"
+        yield note("cpu", what, "use a processor with AVX2; in a virtual machine, pass it through (QEMU: `-cpu host`)")
     elif not processor.has_bf16:
-        yield note("cpu", "it does not multiply bfloat16: the CPU path gains by fp32 alone")
+        yield note("cpu", "no bfloat16 instructions: only fp32 is accelerated on the CPU")
 
 
 def _programs(machine: Machine, lock: Lock | None) -> Iterator[Finding]:
@@ -125,11 +127,11 @@ def _programs(machine: Machine, lock: Lock | None) -> Iterator[Finding]:
         told = (f"{program.name} {program.version or ''}".rstrip() for program in machine.programs)
         yield fine("programs", ", ".join(told))
     if not machine.has("conda", "mamba", "micromamba"):
-        remedy = 'use the environment by `envgen run` or `eval "$(envgen shell-hook)"`'
-        yield note("programs", "there is no conda", remedy)
+        remedy = 'use the environment with `envgen run` or `eval "$(envgen shell-hook)"`'
+        yield note("programs", "conda not found", remedy)
     torch = lock is None or any(package.name in ("torch", "pytorch") for package in lock.packages)
     if torch and not machine.has("g++", "c++", "clang++"):
-        what = "there is no C++ compiler: torch.compile cannot work on the CPU"
+        what = "no C++ compiler found: torch.compile does not work on the CPU"
         yield note("programs", what, "install a C++ compiler (Debian: `apt-get install g++`)")
 
 
@@ -139,14 +141,14 @@ def _spaces(machine: Machine, lock: Lock | None) -> Iterator[Finding]:
     for space in machine.spaces:
         used = _used(machine.cache) if space.purpose == "cache" else ""
         what = f"{space.purpose}: {_gigabytes(space.free)} free in `{space.folder}`{used}"
-        elsewhere = "name folders on another disk: ENVGEN_CACHE, and --prefix of `envgen create`"
+        elsewhere = "use folders on another disk: set ENVGEN_CACHE, and `envgen create --prefix`"
         if not space.writable:
-            yield problem("disk", f"{what}, and this user may not write there", elsewhere)
+            yield problem("disk", f"{what}: no permission to write", elsewhere)
         elif space.free < _FULL:
-            yield problem("disk", f"{what}: the disk is full", f"free some (`envgen clean`), or {elsewhere}")
+            yield problem("disk", f"{what}: the disk is full", f"free space (`envgen clean`), or {elsewhere}")
         elif space.free + cached < need:
             what += f"; a first `envgen create` takes about {_gigabytes(need)}"
-            yield note("disk", what, f"free some (`envgen clean`), or {elsewhere}")
+            yield note("disk", what, f"free space (`envgen clean`), or {elsewhere}")
         else:
             yield fine("disk", what)
 
@@ -155,7 +157,7 @@ def _mirrors(machine: Machine) -> Iterator[Finding]:
     for mirror in machine.mirrors:
         if mirror.url is None or mirror.problem:
             where = f"{mirror.placeholder} ({mirror.url})" if mirror.url else mirror.placeholder
-            yield problem("mirrors", f"{where}: {mirror.problem or 'no address is known'}", mirror.hint)
+            yield problem("mirrors", f"{where}: {mirror.problem or 'no URL is known'}", mirror.hint)
         else:
             yield fine("mirrors", f"{mirror.placeholder} is {mirror.url}, from {mirror.source}")
 
@@ -172,7 +174,9 @@ def _why(machine: Machine, against: Finding | None) -> str:
 
 
 def _used(cache: int | None) -> str:
-    return ", its size takes long to measure (`envgen clean`)" if cache is None else f", {_gigabytes(cache)} in it"
+    return (
+        ", size not measured in time (see `envgen clean`)" if cache is None else f", {_gigabytes(cache)} used by envgen"
+    )
 
 
 def _gigabytes(count: int) -> str:

@@ -25,15 +25,15 @@ class Finding:
 
 
 def fine(subject: str, what: str) -> Finding:
-    """Say of something that it is as it should be."""
+    """Return a finding of something that is as it should be."""
     return Finding(level=Level.OK, subject=subject, what=what)
 
 
 def note(subject: str, what: str, remedy: str | None = None) -> Finding:
-    """Say of something that it costs something."""
+    """Return a finding of something that limits what works."""
     return Finding(level=Level.NOTE, subject=subject, what=what, remedy=remedy)
 
 
 def problem(subject: str, what: str, remedy: str) -> Finding:
-    """Say of something that it keeps the lock from working."""
+    """Return a finding of something that keeps the lock from working."""
     return Finding(level=Level.PROBLEM, subject=subject, what=what, remedy=remedy)

@@ -31,19 +31,19 @@ As the wheel of 2.8.0 says itself (`torch._C._cuda_getArchFlags()`); it has no P
 _NO_DEVICE = 100
 """`CUDA_ERROR_NO_DEVICE`."""
 
-_IN_CONTAINER = "start the container with its GPUs: `docker run --gpus all`, `apptainer exec --nv`"
+_IN_CONTAINER = "start the container with GPUs (`docker run --gpus all`, `apptainer exec --nv`)"
 
 _REMEDIES = {
     # by `CUresult`
-    34: f"take the toolkit's folder `stubs` out of LD_LIBRARY_PATH, or {_IN_CONTAINER}",
-    _NO_DEVICE: f"look at `nvidia-smi`; in a container, {_IN_CONTAINER}",
-    802: "start NVIDIA's fabric manager",
-    803: "restart the machine: the driver was updated under its running kernel module",
-    804: "take the folder `compat` of the toolkit out of LD_LIBRARY_PATH: it serves data-centre GPUs alone",
-    999: "look at `dmesg` for lines with NVRM, and restart the machine",
+    34: f"remove the CUDA toolkit's `stubs` folder from LD_LIBRARY_PATH, or {_IN_CONTAINER}",
+    _NO_DEVICE: f"run `nvidia-smi`; in a container, {_IN_CONTAINER}",
+    802: "start the NVIDIA Fabric Manager",
+    803: "restart the machine: the driver was updated while its kernel module was loaded",
+    804: "remove the CUDA toolkit's `compat` folder from LD_LIBRARY_PATH: it supports data-centre GPUs only",
+    999: "check `dmesg` for lines with NVRM, and restart the machine",
 }
 
-_XPU = "torch's XPU build in another environment; this was never tried with envgen"
+_XPU = "the XPU build of torch in another environment, which is untested with envgen"
 
 
 def cuda_runtime(lock: Lock) -> tuple[int, int] | None:
@@ -53,7 +53,7 @@ def cuda_runtime(lock: Lock) -> tuple[int, int] | None:
 
 
 def against_nvidia(machine: Machine, lock: Lock | None) -> Finding | None:
-    """Say why the GPUs that are there cannot be used; None where they can, or where there are none."""
+    """Return why the GPUs cannot be used; None where they can, or where there are none."""
     nvidia = machine.accelerators.nvidia
     if not nvidia.gpus:
         return _no_gpu(machine)
@@ -61,18 +61,20 @@ def against_nvidia(machine: Machine, lock: Lock | None) -> Finding | None:
         return None
     runtime = cuda_runtime(lock)
     if runtime is None:
-        what = f"the lock holds no CUDA, so {nvidia.gpus[0].name} stays idle"
-        return note("gpu", what, f"lock a torch with CUDA: `cuda:` in {lock.source}")
+        what = f"the lock contains no CUDA: {nvidia.gpus[0].name} is not used"
+        return note("gpu", what, f"lock a torch with CUDA: set `cuda` in `{lock.source}`")
     if nvidia.cuda and nvidia.cuda[0] < runtime[0]:
         return _old_driver(_driver(machine), nvidia.cuda, runtime)
     useless = _without_code(nvidia, lock)
     if len(useless) < len(nvidia.gpus):
         return None
-    return problem("gpu", _no_code(useless, lock), "lock a torch for this GPU, or use the CPU path: ACCEL_DEVICE=cpu")
+    return problem(
+        "gpu", _no_code(useless, lock), "lock a torch that supports this GPU, or use the CPU: ACCEL_DEVICE=cpu"
+    )
 
 
 def nvidia_findings(machine: Machine, lock: Lock | None, against: Finding | None) -> Iterator[Finding]:
-    """Tell of NVIDIA's GPUs and driver.
+    """Yield the findings on NVIDIA's GPUs and driver.
 
     Args:
         machine: what was found.
@@ -84,7 +86,7 @@ def nvidia_findings(machine: Machine, lock: Lock | None, against: Finding | None
         what = f"{gpu.name}, compute capability {dotted(gpu.capability)}, {gpu.memory / 2**30:.0f} GiB, {gpu.pci}"
         yield fine("gpu", what)
     if nvidia.cuda and nvidia.gpus:
-        yield fine("driver", f"NVIDIA {_driver(machine) or 'of unknown version'}, supports CUDA {dotted(nvidia.cuda)}")
+        yield fine("driver", f"NVIDIA {_driver(machine) or '(unknown version)'}, supports CUDA {dotted(nvidia.cuda)}")
     if against:
         yield against
     elif lock and nvidia.gpus:
@@ -92,14 +94,14 @@ def nvidia_findings(machine: Machine, lock: Lock | None, against: Finding | None
 
 
 def intel_findings(machine: Machine, lock: Lock | None) -> Iterator[Finding]:
-    """Tell of Intel's GPUs: what can use them and what cannot."""
+    """Yield the findings on Intel's GPUs: what can use them and what cannot."""
     intel = machine.accelerators.intel
     if "+xpu" in _torch(lock):
         yield from (fine("gpu", f"{name} (Level Zero)") for name in intel.gpus)
         return
     cannot = "this lock's torch cannot use it" if lock else "torch's CUDA and CPU builds cannot use it"
     for name in intel.gpus:
-        yield note("gpu", f"{name} (Level Zero): {cannot}", f"what can is {_XPU}")
+        yield note("gpu", f"{name} (Level Zero): {cannot}", f"to use it, install {_XPU}")
     if intel.on_bus and not intel.gpus:
         yield _without_level_zero(machine)
 
@@ -108,27 +110,27 @@ def _no_gpu(machine: Machine) -> Finding | None:
     nvidia, files = machine.accelerators.nvidia, machine.files
     there = nvidia.on_bus or files.nvidia
     if nvidia.status == _NO_DEVICE and not there:
-        return note("driver", "NVIDIA's driver is here, and sees no GPU", f"in a container, {_IN_CONTAINER}")
+        return note("driver", "the NVIDIA driver is installed, but reports no GPU", f"in a container, {_IN_CONTAINER}")
     if nvidia.status == _NO_DEVICE and machine.visible is not None:
-        what = f"CUDA_VISIBLE_DEVICES={machine.visible!r} hides the GPUs from every program"
-        return note("gpu", what, "unset it, or name GPUs in it")
+        what = f"CUDA_VISIBLE_DEVICES={machine.visible!r} hides all GPUs"
+        return note("gpu", what, "unset CUDA_VISIBLE_DEVICES, or list GPUs in it")
     if nvidia.problem and files.closed:
-        what = f"{nvidia.problem}; this user may not open {', '.join(f'`{path}`' for path in files.closed)}"
+        what = f"{nvidia.problem}; no permission to open {', '.join(f'`{path}`' for path in files.closed)}"
         return problem("driver", what, f"join the group that owns them (`ls -l /dev/nvidia*`), or {_IN_CONTAINER}")
     if nvidia.status is None and nvidia.on_bus is not None and files.nvidia_module:
-        why = nvidia.problem or "its library `libcuda.so.1` is not there"
-        what = f"NVIDIA's kernel module {files.nvidia_module} is loaded, but {why}"
-        remedy = f"install the libraries of driver {files.nvidia_module}; in a container, {_IN_CONTAINER}"
+        why = nvidia.problem or "its library `libcuda.so.1` is not found"
+        what = f"the NVIDIA kernel module {files.nvidia_module} is loaded, but {why}"
+        remedy = f"install the user-space libraries of driver {files.nvidia_module}; in a container, {_IN_CONTAINER}"
         return problem("driver", what, remedy)
     return problem("driver", nvidia.problem, _remedy(nvidia)) if nvidia.problem else None
 
 
 def _remedy(nvidia: Nvidia) -> str:
     if nvidia.on_bus is None:  # its library was not asked to the end: it hung or crashed
-        return "look at `nvidia-smi` and at `dmesg` for lines with NVRM; restart the machine if they hang too"
+        return "run `nvidia-smi` and check `dmesg` for lines with NVRM; restart the machine if these hang too"
     if nvidia.status is None:
-        return "install NVIDIA's driver" if nvidia.on_bus else "reinstall NVIDIA's driver"
-    return _REMEDIES.get(nvidia.status, "look at `nvidia-smi` and at `dmesg` for lines with NVRM")
+        return "install the NVIDIA driver" if nvidia.on_bus else "reinstall the NVIDIA driver"
+    return _REMEDIES.get(nvidia.status, "run `nvidia-smi` and check `dmesg` for lines with NVRM")
 
 
 def _driver(machine: Machine) -> str | None:
@@ -137,23 +139,25 @@ def _driver(machine: Machine) -> str | None:
 
 
 def _old_driver(driver: str | None, cuda: tuple[int, int], runtime: tuple[int, int]) -> Finding:
-    named = f"NVIDIA's driver {driver}" if driver else "NVIDIA's driver"
+    named = f"the NVIDIA driver {driver}" if driver else "the NVIDIA driver"
     oldest = _OLDEST_DRIVER.get(runtime[0])
     return problem(
         "driver",
-        f"{named} supports CUDA up to {dotted(cuda)}, the lock holds CUDA {dotted(runtime)}",
-        f"update the driver{f' to {oldest} or newer' if oldest else ''}, or use the CPU path: ACCEL_DEVICE=cpu",
+        f"{named} supports CUDA up to {dotted(cuda)}, the lock contains CUDA {dotted(runtime)}",
+        f"update the driver{f' to {oldest} or newer' if oldest else ''}, or use the CPU: ACCEL_DEVICE=cpu",
     )
 
 
 def _limits(nvidia: Nvidia, lock: Lock) -> Iterator[Finding]:
-    """Tell what a lock that works here cannot do."""
+    """Yield what a lock that works here cannot do."""
     runtime = cuda_runtime(lock)
     if nvidia.cuda and runtime and nvidia.cuda < runtime:
-        what = f"CUDA {dotted(runtime)} runs on this driver by minor version compatibility; newer features may not"
-        yield note("driver", what, "update the driver to have all of it")
+        what = (
+            f"CUDA {dotted(runtime)} works with this driver by minor version compatibility; newer features may not work"
+        )
+        yield note("driver", what, "update the driver to use all features")
     if useless := _without_code(nvidia, lock):
-        yield note("gpu", _no_code(useless, lock), "leave them out: CUDA_VISIBLE_DEVICES")
+        yield note("gpu", _no_code(useless, lock), "exclude these GPUs with CUDA_VISIBLE_DEVICES")
 
 
 def _without_code(nvidia: Nvidia, lock: Lock) -> tuple[NvidiaGpu, ...]:
@@ -184,10 +188,12 @@ def _without_level_zero(machine: Machine) -> Finding:
     intel = machine.accelerators.intel
     nodes = [node for node in machine.files.render if node.is_intel]
     driver = f" (kernel driver {nodes[0].driver})" if nodes and nodes[0].driver else ""
-    what = f"an Intel GPU is on the PCI bus{driver}, but Level Zero offers none: {intel.problem or 'no device'}"
+    what = f"an Intel GPU is present{driver}, but Level Zero reports none: {intel.problem or 'no device'}"
     if closed := [f"`{node.file.path}`" for node in nodes if not node.file.usable]:
-        return note("gpu", f"{what}; this user may not open {', '.join(closed)}", "join the group that owns it")
-    return note("gpu", what, f"to use it: its compute driver, and {_XPU}")
+        return note(
+            "gpu", f"{what}; no permission to open {', '.join(closed)}", "join the group that owns the device file"
+        )
+    return note("gpu", what, f"to use it, install its compute driver, and {_XPU}")
 
 
 def _torch(lock: Lock | None) -> str:
@@ -197,6 +203,6 @@ def _torch(lock: Lock | None) -> str:
 
 
 def _two(version: str) -> tuple[int, int]:
-    """Take the first two numbers of a version."""
+    """Return the first two numbers of a version."""
     major, minor = (*re.findall(r"\d+", version), "0", "0")[:2]
     return int(major), int(minor)

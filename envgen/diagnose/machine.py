@@ -71,5 +71,5 @@ class Machine:
     mirrors: tuple[Mirror, ...]
 
     def has(self, *names: str) -> bool:
-        """Tell whether one of some programs is there."""
+        """Return whether one of some programs is installed."""
         return any(program.name in names for program in self.programs)

@@ -31,7 +31,7 @@ _PATIENCE = 5.0
 
 
 def probe_mirrors(context: Context, pair: LockPair | None) -> tuple[Mirror, ...]:
-    """Ask each mirror that the lock needs; the wheel index without a lock."""
+    """Probe each mirror that the lock needs; the wheel index without a lock."""
     from envgen.system.http import Http  # noqa: PLC0415  as `Context.http`: it takes 80 ms
 
     once = Http(environment=context.environment, attempts=1)
@@ -60,13 +60,13 @@ def _mirror(context: Context, http: Http, placeholder: str) -> Mirror:
 
 
 def _fault(http: Http, url: str, placeholder: str) -> str | None:
-    """Ask a mirror for something; of a local one see whether the folder is there.
+    """Request something from a mirror, or check that the folder of a local one exists.
 
     Raises:
         NetworkError: it does not answer, or with a failure.
     """
     if url.startswith("file:"):
-        return None if file_path(url).is_dir() else "there is no such folder"
+        return None if file_path(url).is_dir() else "the folder does not exist"
     http.get(url + _ASKED[placeholder], accept=_ACCEPT, limit=_SMALL)
     return None
 
@@ -78,6 +78,6 @@ def _silent(context: Context, placeholder: str) -> Mirror:
         placeholder=placeholder,
         url=display(found.url) if found else None,
         source=found.source if found else None,
-        problem=f"no answer within {_PATIENCE:.0f} s",
+        problem=f"no response within {_PATIENCE:.0f} s",
         hint=f"check the network and HTTPS_PROXY/NO_PROXY; {context.mirrors.hint(placeholder)}",
     )

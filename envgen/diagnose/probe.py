@@ -1,4 +1,4 @@
-"""The facts of this machine, gathered at once: whoever asks a doctor waits for the answer."""
+"""The facts of this machine, probed in parallel."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ _PATIENCE = 5.0
 """Seconds that everything but the drivers has, all at once."""
 
 _CACHE_PATIENCE = 2.0
-"""Seconds to measure the cache: its size is worth no waiting, and `envgen clean` tells it too."""
+"""Seconds to measure the cache: not worth a longer wait, as `envgen clean` shows it too."""
 
 
 def probe_machine(context: Context, facts: HostFacts, pair: LockPair | None) -> Machine:
-    """Gather the facts of this machine; what does not answer in time is left out, or told as a problem.
+    """Probe this machine; what does not respond in time is left out, or reported as a problem.
 
     Args:
         context: the world.
         facts: platform, glibc and microarchitecture.
         pair: the lock that is to work here; its mirrors are asked.
     """
-    driver = Attempt(partial(accelerators.look, shipped.driver_probe()))
-    found = Attempt(partial(programs.find, _PROGRAMS, context.environment))
+    driver = Attempt(partial(accelerators.probe_accelerators, shipped.driver_probe()))
+    found = Attempt(partial(programs.probe_programs, _PROGRAMS, context.environment))
     cached = Attempt(lambda: sum(usage.size for usage in context.store.usage()))
     spaces = Attempt(lambda: tuple(_spaces(context)))
     return Machine(
         mirrors=probe_mirrors(context, pair),
         host=facts,
-        processor=processor.look(machine=facts.platform.machine),
-        files=device_files.look(),
+        processor=processor.probe_processor(machine=facts.platform.machine),
+        files=device_files.probe_device_files(),
         visible=context.environment.get("CUDA_VISIBLE_DEVICES"),
         programs=found.result(_PATIENCE) or (),
         spaces=spaces.result(_PATIENCE) or (),
         cache=cached.result(_CACHE_PATIENCE),
-        accelerators=driver.result(accelerators.PATIENCE + 1) or accelerators.unanswered("the driver hangs"),
+        accelerators=driver.result(accelerators.PATIENCE + 1) or accelerators.unanswered("the driver does not respond"),
     )
 
 

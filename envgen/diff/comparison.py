@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from envgen.diff.delta import Delta, Entry, State, compare, only
+from envgen.diff.delta import Delta, Entry, State, diff_states, only
 from envgen.diff.sides import LockText
 from envgen.image.layer_plan import LayerGroup
 from envgen.image.made_layers import change, recall
@@ -119,8 +119,8 @@ def _difference(
 ) -> Difference:
     environment, platform = key
     if isinstance(before, LockText) and isinstance(after, LockText) and before.is_same(after):
-        return Difference(environment=environment, platform=platform, delta=compare(None, None))
-    delta = compare(_parsed(before), _parsed(after))
+        return Difference(environment=environment, platform=platform, delta=diff_states(None, None))
+    delta = diff_states(_parsed(before), _parsed(after))
     on_disk = any(isinstance(side, State) for side in (before, after))
     return Difference(
         environment=environment,
@@ -145,7 +145,7 @@ def _parsed(side: LockText | State | None) -> State | None:
 
 
 def _scopes(before: Side, after: Side) -> list[set[tuple[str, Platform]]]:
-    """Say what is compared: everything that either has, but no more than a part says anything of."""
+    """Return the keys to compare: those of either side, limited to what a partial side covers."""
     every = set(before.states) | set(after.states)
     return [every, *(set(side.states) for side in (before, after) if not side.is_whole)]
 

@@ -135,12 +135,12 @@ class Delta:
 
 
 def state_of(lock: Lock, debian: DebianLock | None) -> State:
-    """Take the packages of a lock and of the Debian lock beside it."""
+    """Build the state of a lock and of the Debian lock beside it."""
     has_image = debian is not None and debian.base is not None
     return State(entries=(*_locked(lock), *_debian(debian)), lock=lock, has_image=has_image)
 
 
-def compare(before: State | None, after: State | None, *, exact: bool = False) -> Delta:
+def diff_states(before: State | None, after: State | None, *, exact: bool = False) -> Delta:
     """Compare two states.
 
     Args:

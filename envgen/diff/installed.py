@@ -26,12 +26,12 @@ def installed_state(prefix: Path, *, label: str) -> tuple[Platform, State]:
     records = [load(path) for path in record_files(prefix)]
     subdirs = {str(record.get("subdir")) for record in records} & set(Platform)
     if len(subdirs) != 1:
-        raise UserError(f"`{label}` is an environment of no platform that is known here")
+        raise UserError(f"the environment `{label}` is for an unknown platform")
     return Platform(subdirs.pop()), State(entries=tuple(map(_entry, records)))
 
 
 def _entry(record: Mapping[str, Any]) -> Entry:
-    """Take a record of `conda-meta`: a wheel by its project and digest, which stand in its package URL."""
+    """Read a record of `conda-meta`: a wheel by its project and digest, which stand in its package URL."""
     url = str(record.get("url", ""))
     where, _, query = url.removeprefix("pkg://").partition("?")
     if not url.startswith("pkg://pypi/"):

@@ -51,7 +51,7 @@ class LockText:
         return made_from(self.lock, None if self.debian is None else Sha256.of(self.debian.encode()))
 
     def is_same(self, other: LockText) -> bool:
-        """Tell whether both texts are alike, whatever they are called."""
+        """Return whether both texts are equal, whatever their names."""
         return (self.lock, self.debian) == (other.lock, other.debian)
 
     def parse(self) -> State:
@@ -77,7 +77,7 @@ class Side:
 
 
 def find_side(context: Context, text: str) -> Side:
-    """Find what a person means: a path, a git revision, or the name of an environment, in this order.
+    """Resolve an argument: a path, a git revision, or the name of an environment, in this order.
 
     Raises:
         UserError: it is none of these, or there is no repository.
@@ -94,12 +94,12 @@ def find_side(context: Context, text: str) -> Side:
         return _installed(find_environment(context, env=None, place=Place(name=text)), text)
     except UserError:
         raise UserError(
-            f"`{text}` is no file, git revision or environment", hint=_meant(text, repository.names())
+            f"`{text}` is not a file, git revision or environment", hint=_meant(text, repository.names())
         ) from None
 
 
 def _meant(text: str, names: Sequence[str]) -> str:
-    return nearest(text, names, most=_CLOSE) or "as in `envgen diff HEAD~1` or `envgen diff main`"
+    return nearest(text, names, most=_CLOSE) or "for example: `envgen diff HEAD~1`, `envgen diff main`"
 
 
 def working_tree(context: Context) -> Side:
@@ -112,7 +112,9 @@ def _folder(path: Path, text: str) -> Side:
         return _installed(path, text)
     if states := _texts(path, text):
         return Side(label=text, states=states)
-    raise UserError(f"`{text}` is neither an environment nor a folder of locks", hint="name a folder such as `locks`")
+    raise UserError(
+        f"`{text}` is neither an environment nor a folder with locks", hint="choose a folder such as `locks`"
+    )
 
 
 def _texts(folder: Path, label: str) -> dict[tuple[str, Platform], LockText | State]:
@@ -130,7 +132,10 @@ def _files(path: Path, label: str) -> dict[tuple[str, Platform], LockText | Stat
     """
     key = lock_key(path.name)
     if key is None:
-        raise UserError(f"`{label}` is not named like a lock", hint=f"as in `{file_name('my-env', Platform.LINUX_64)}`")
+        raise UserError(
+            f"`{label}` is not the name of a lock",
+            hint=f"expected a name such as `{file_name('my-env', Platform.LINUX_64)}`",
+        )
     beside = path.with_name(debian_file_name(*key))
     debian = _read(beside) if beside.is_file() else None
     return {key: LockText(where=label, lock=_read(path), debian=debian)}
@@ -140,7 +145,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"`{path}` cannot be read: {error}") from error
+        raise UserError(f"failed to read `{path}`: {error}") from error
 
 
 def _revision(

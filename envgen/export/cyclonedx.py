@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 _SPEC = "1.6"
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the packages of one lock."""
-    parts = parts_of(material)
-    subject = f"{material.lock.environment}@{material.lock.platform}"
+    parts = parts_of(inputs)
+    subject = f"{inputs.lock.environment}@{inputs.lock.platform}"
     document = {
         "$schema": f"http://cyclonedx.org/schema/bom-{_SPEC}.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": _SPEC,
         "version": 1,
-        "metadata": _metadata(material, subject),
+        "metadata": _metadata(inputs, subject),
         "components": [_component(part) for part in parts],
         "dependencies": [
             {"ref": subject, "dependsOn": list(top_of(parts))},
@@ -39,11 +39,11 @@ def render(material: ExportInput) -> Exported:
     return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _metadata(material: ExportInput, subject: str) -> dict[str, Any]:
-    name, version = material.tool
-    lock = material.lock
+def _metadata(inputs: ExportInput, subject: str) -> dict[str, Any]:
+    name, version = inputs.tool
+    lock = inputs.lock
     return {
-        "timestamp": material.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "timestamp": inputs.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "tools": {"components": [{"type": "application", "name": name, "version": version}]},
         "component": {
             "type": "container",

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from envgen.export.export_input import Exported
+from envgen.templates import fill
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput
@@ -62,14 +61,14 @@ CMD ["python"]
 """
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the recipe for an engine; it serves all platforms."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701  no HTML
-    text = environment.from_string(_TEMPLATE).render(
-        environment=material.locks[0].environment,
-        platforms=[str(lock.platform) for lock in material.locks],
-        version=material.tool[1],
+    text = fill(
+        _TEMPLATE,
+        environment=inputs.locks[0].environment,
+        platforms=[str(lock.platform) for lock in inputs.locks],
+        version=inputs.tool[1],
         prefix=_PREFIX,
-        cuda=any(lock.target.cuda for lock in material.locks),
+        cuda=any(lock.target.cuda for lock in inputs.locks),
     )
     return Exported(text=text)

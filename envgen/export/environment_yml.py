@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from envgen.lock.model import Lock
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the packages of one lock."""
-    lock = material.lock
-    local = [material.channel] if material.channel and lock.built else []
+    lock = inputs.lock
+    local = [inputs.channel] if inputs.channel and lock.built else []
     document = {
         "name": lock.environment,
-        "channels": [*local, *map(material.channel_name, lock.channels), "nodefaults"],
+        "channels": [*local, *map(inputs.channel_name, lock.channels), "nodefaults"],
         "dependencies": _dependencies(lock),
     }
     head = f"# {lock.environment} for {lock.platform}. Made by `envgen export`.\n"
@@ -34,4 +34,4 @@ def _dependencies(lock: Lock) -> list[Any]:
 def _notes(lock: Lock) -> tuple[str, ...]:
     if not lock.wheels or any(package.name == "pip" for package in condas(lock)):
         return ()
-    return ("conda installs the wheels with a conda package `pip`, which one of its channels must have",)
+    return ("conda installs the wheels with pip: one of the channels must have the conda package `pip`",)

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from envgen.packages import Wheel
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the packages of one lock."""
-    lock = material.lock
-    left = [wheel for wheel in lock.wheels if wheel.sha256 not in material.archives]
-    converted = [material.archives[wheel.sha256] for wheel in lock.wheels if wheel.sha256 in material.archives]
+    lock = inputs.lock
+    left = [wheel for wheel in lock.wheels if wheel.sha256 not in inputs.archives]
+    converted = [inputs.archives[wheel.sha256] for wheel in lock.wheels if wheel.sha256 in inputs.archives]
     lines = (
         "# This file may be used to create an environment using:",
         f"# $ conda create --name {lock.environment} --file <this file>",
         f"# platform: {lock.platform}",
         "@EXPLICIT",
-        *(f"{material.url(package)}#{package.md5}" for package in condas(lock)),
+        *(f"{inputs.url(package)}#{package.md5}" for package in condas(lock)),
         *map(_archive, converted),
-        *(_pip(wheel, material) for wheel in left),
+        *(_pip(wheel, inputs) for wheel in left),
     )
     return Exported(text="".join(f"{line}\n" for line in lines), notes=_notes(left))
 
@@ -38,12 +38,12 @@ def _archive(archive: PublishedArchive) -> str:
     return f"{archive.url}#{digest}" if digest else archive.url
 
 
-def _pip(wheel: Wheel, material: ExportInput) -> str:
-    return f"# pip {wheel.project} @ {material.url(wheel)} --hash=sha256:{wheel.sha256}"
+def _pip(wheel: Wheel, inputs: ExportInput) -> str:
+    return f"# pip {wheel.project} @ {inputs.url(wheel)} --hash=sha256:{wheel.sha256}"
 
 
 def _notes(left: list[Wheel]) -> tuple[str, ...]:
     if not left:
         return ()
-    comments = f"`conda create` passes over {len(left)} wheels, which stand in it as comments for `conda-lock install`"
-    return (f"{comments}; `envgen build` makes conda packages of them: publish these and set ENVGEN_CHANNEL",)
+    comments = f"`conda create` ignores {len(left)} wheels, which are written as comments for `conda-lock install`"
+    return (f"{comments}; to include them, run `envgen build`, publish the channel and set ENVGEN_CHANNEL",)

@@ -85,18 +85,18 @@ class ExportInput:
         return lock
 
     def channel_name(self, channel: str) -> str:
-        """Say what other tools call a channel of the spec: a path in the project means nothing to them."""
+        """Return the name of a channel for other tools: a path in the project means nothing to them."""
         return self.channels.get(channel, channel) if channel.startswith(".") else channel
 
     def url(self, package: Package) -> str:
-        """Say where a package is.
+        """Return the URL of a package.
 
         Raises:
-            EnvgenError: nobody found out, which is a mistake of the caller.
+            EnvgenError: it is not known, which is a bug of the caller.
         """
         found = self.urls.get(package.sha256, package.url)
         if found.startswith("${") or "://" not in found:
-            raise EnvgenError(f"no address of `{package.name}` is known for an export")
+            raise EnvgenError(f"no URL of `{package.name}` is known for an export")
         return found
 
 
@@ -105,7 +105,7 @@ class Exported:
     """A document, and what its reader should be told about it.
 
     Attributes:
-        text: the same for the same material.
+        text: the same for the same inputs.
         notes: what the format could not hold.
     """
 
@@ -134,6 +134,6 @@ def condas(lock: Lock) -> tuple[ChannelPackage | BuiltPackage, ...]:
 
 
 def not_wheels(lock: Lock) -> tuple[str, ...]:
-    """Note what a format for wheels alone leaves out."""
+    """Return a note on what a format for wheels leaves out."""
     left = [f"{package.name} {package.version}" for package in condas(lock)]
-    return (f"no wheels, and so not in it: {', '.join(left)}",) if left else ()
+    return (f"left out, as the format holds wheels only: {', '.join(left)}",) if left else ()

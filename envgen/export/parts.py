@@ -49,12 +49,12 @@ class SbomComponent:
     stands_for: tuple[str, ...] = ()
 
 
-def parts_of(material: ExportInput) -> tuple[SbomComponent, ...]:
+def parts_of(inputs: ExportInput) -> tuple[SbomComponent, ...]:
     """List the parts of one lock and of the Debian lock beside it, sorted by package URL."""
-    lock = material.lock
-    debian = material.debian.get(lock.platform)
-    graph = graph_of(lock, names=material.names, debian=debian)
-    bare = {node_of(package): _part(package, material) for package in lock.packages}
+    lock = inputs.lock
+    debian = inputs.debian.get(lock.platform)
+    graph = graph_of(lock, names=inputs.names, debian=debian)
+    bare = {node_of(package): _part(package, inputs) for package in lock.packages}
     for package in debian.packages if debian else ():
         bare[debian_node(package)] = _debian_part(package, debian.suites_of(package) if debian else ())
     found = (
@@ -70,7 +70,7 @@ def top_of(parts: Sequence[SbomComponent]) -> tuple[str, ...]:
     return tuple(part.purl for part in parts if part.purl not in needed)
 
 
-def _part(package: Package, material: ExportInput) -> SbomComponent:
+def _part(package: Package, inputs: ExportInput) -> SbomComponent:
     is_public = isinstance(package, ChannelPackage) and "://" in package.url
     return SbomComponent(
         purl=package_purl(package),
@@ -80,7 +80,7 @@ def _part(package: Package, material: ExportInput) -> SbomComponent:
         sha256=package.sha256,
         md5=package.md5,
         filename=package.filename,
-        license=material.licenses.get(package.sha256),
+        license=inputs.licenses.get(package.sha256),
         url=package.url if is_public else None,
         stands_for=package.stands_for,
     )

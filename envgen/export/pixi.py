@@ -20,58 +20,56 @@ if TYPE_CHECKING:
 _FORMAT = 6
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the locks of all platforms as the environment `default`."""
     environment = {
-        "channels": [{"url": url} for url in _channels(material)],
-        **({"indexes": [material.index]} if material.index else {}),
-        "packages": {str(lock.platform): [_reference(p, material) for p in lock.packages] for lock in material.locks},
+        "channels": [{"url": url} for url in _channels(inputs)],
+        **({"indexes": [inputs.index]} if inputs.index else {}),
+        "packages": {str(lock.platform): [_reference(p, inputs) for p in lock.packages] for lock in inputs.locks},
     }
-    document = {"version": _FORMAT, "environments": {"default": environment}, "packages": _packages(material)}
-    note = (
-        "pixi wants a `pixi.toml` that names the same channels and platforms beside it, and never changes with --frozen"
-    )
+    document = {"version": _FORMAT, "environments": {"default": environment}, "packages": _packages(inputs)}
+    note = "pixi needs a `pixi.toml` with the same channels and platforms next to the lock; install with `--frozen`"
     return Exported(text=dump(document), notes=(note,))
 
 
-def _channels(material: ExportInput) -> list[str]:
+def _channels(inputs: ExportInput) -> list[str]:
     """List channels; a local channel first, for its packages are no other's."""
-    named = [material.channels.get(channel, channel) for lock in material.locks for channel in lock.channels]
-    local = [material.channel] if material.channel and any(lock.built for lock in material.locks) else []
+    named = [inputs.channels.get(channel, channel) for lock in inputs.locks for channel in lock.channels]
+    local = [inputs.channel] if inputs.channel and any(lock.built for lock in inputs.locks) else []
     return list(dict.fromkeys(f"{channel.rstrip('/')}/" for channel in (*local, *named)))
 
 
-def _packages(material: ExportInput) -> list[dict[str, Any]]:
+def _packages(inputs: ExportInput) -> list[dict[str, Any]]:
     """Describe every package once, whichever platforms have it."""
     found: dict[str, dict[str, Any]] = {}
-    for lock in material.locks:
+    for lock in inputs.locks:
         for package in sorted(lock.packages, key=sort_key):
-            found.setdefault(material.url(package), _package(package, lock, material))
+            found.setdefault(inputs.url(package), _package(package, lock, inputs))
     return list(found.values())
 
 
-def _reference(package: Package, material: ExportInput) -> dict[str, str]:
-    return {"pypi" if isinstance(package, Wheel) else "conda": material.url(package)}
+def _reference(package: Package, inputs: ExportInput) -> dict[str, str]:
+    return {"pypi" if isinstance(package, Wheel) else "conda": inputs.url(package)}
 
 
-def _package(package: Package, lock: Lock, material: ExportInput) -> dict[str, Any]:
+def _package(package: Package, lock: Lock, inputs: ExportInput) -> dict[str, Any]:
     if isinstance(package, Wheel):
         return {
-            "pypi": material.url(package),
+            "pypi": inputs.url(package),
             "name": str(package.project),
             "version": package.version,
             "sha256": str(package.sha256),
             **_unless_empty("requires_dist", [f"{name}{text}" for name, text in sorted(package.requires.items())]),
             "requires_python": f"=={lock.target.python}.*",
         }
-    return _conda(package, material)
+    return _conda(package, inputs)
 
 
-def _conda(package: ChannelPackage | BuiltPackage, material: ExportInput) -> dict[str, Any]:
+def _conda(package: ChannelPackage | BuiltPackage, inputs: ExportInput) -> dict[str, Any]:
     """Describe a conda package; the kind of a `noarch` one is for rattler to derive, as locks do not hold it."""
-    found = material.licenses.get(package.sha256)
+    found = inputs.licenses.get(package.sha256)
     return {
-        "conda": material.url(package),
+        "conda": inputs.url(package),
         "name": str(package.name),
         "version": package.version,
         "build": package.build,

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from envgen.platforms import Target
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the wheels of one lock."""
-    lock = material.lock
+    lock = inputs.lock
     document = tomlkit.document()
     document.add("lock-version", tomlkit.item("1.0"))
     document.add("environments", _strings([_marker(lock.target)]))
     document.add("requires-python", tomlkit.item(f"=={lock.target.python}.*"))
-    document.add("created-by", tomlkit.item(material.tool[0]))
+    document.add("created-by", tomlkit.item(inputs.tool[0]))
     packages = tomlkit.aot()
     known = {wheel.project for wheel in lock.wheels}
     for wheel in lock.wheels:
-        packages.append(_package(wheel, material, known))
+        packages.append(_package(wheel, inputs, known))
     document.add("packages", packages)
     return Exported(text=tomlkit.dumps(document), notes=(*not_wheels(lock), *_stand_ins(lock)))
 
@@ -38,7 +38,7 @@ def _stand_ins(lock: Lock) -> tuple[str, ...]:
     return tuple(f"`{other}` stands for `{project}`, which it cannot say" for project, other in lock.stand_ins.items())
 
 
-def _package(wheel: Wheel, material: ExportInput, known: set[Any]) -> tomlkit.items.Table:
+def _package(wheel: Wheel, inputs: ExportInput, known: set[Any]) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.add("name", str(wheel.project))
     table.add("version", wheel.version)
@@ -46,7 +46,7 @@ def _package(wheel: Wheel, material: ExportInput, known: set[Any]) -> tomlkit.it
         table.add("dependencies", _tables([{"name": str(project)} for project in requires]))
     file = {
         "name": wheel.filename,
-        "url": material.url(wheel),
+        "url": inputs.url(wheel),
         **({} if wheel.size is None else {"size": wheel.size}),
         "hashes": {"sha256": str(wheel.sha256)},
     }
@@ -55,7 +55,7 @@ def _package(wheel: Wheel, material: ExportInput, known: set[Any]) -> tomlkit.it
 
 
 def _marker(target: Target) -> str:
-    """Say on which machines the lock holds."""
+    """Return the marker of the machines that the lock is for."""
     facts = target.marker_environment()
     keys = ("implementation_name", "platform_machine", "sys_platform")
     return " and ".join(f"{key} == '{facts[key]}'" for key in keys)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from envgen.packages import Wheel
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the wheels of one lock."""
-    lock = material.lock
+    lock = inputs.lock
     head = (
         f"# {lock.environment} for {lock.platform} and Python {lock.target.python}. Made by `envgen export`.",
         "#     uv pip sync requirements.txt",

@@ -26,11 +26,11 @@ _ROOT = "SPDXRef-Environment"
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9.-]+")
 
 
-def render(material: ExportInput) -> Exported:
+def render(inputs: ExportInput) -> Exported:
     """Write the packages of one lock."""
-    lock = material.lock
-    parts = parts_of(material)
-    packages = [_root(material), *map(_package, parts)]
+    lock = inputs.lock
+    parts = parts_of(inputs)
+    packages = [_root(inputs), *map(_package, parts)]
     relationships = list(_relationships(parts))
     content = json.dumps([packages, relationships], sort_keys=True)
     document = {
@@ -40,8 +40,8 @@ def render(material: ExportInput) -> Exported:
         "name": f"{lock.environment}-{lock.platform}",
         "documentNamespace": f"https://spdx.org/spdxdocs/{lock.environment}-{lock.platform}-{Sha256.of(content.encode())}",
         "creationInfo": {
-            "created": material.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "creators": [f"Tool: {'-'.join(material.tool)}"],
+            "created": inputs.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "creators": [f"Tool: {'-'.join(inputs.tool)}"],
         },
         "documentDescribes": [_ROOT],
         "packages": packages,
@@ -51,10 +51,10 @@ def render(material: ExportInput) -> Exported:
     return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _root(material: ExportInput) -> dict[str, Any]:
+def _root(inputs: ExportInput) -> dict[str, Any]:
     return {
         "SPDXID": _ROOT,
-        "name": material.lock.environment,
+        "name": inputs.lock.environment,
         "downloadLocation": _NO,
         "filesAnalyzed": False,
         "licenseConcluded": _NO,

@@ -24,7 +24,7 @@ from envgen.image.inputs import (
 )
 from envgen.image.layer_plan import LayerGroup, group, part_of
 from envgen.image.made_layers import MadeLayer, made_from, remember
-from envgen.image.runtime_layer import setup_entries
+from envgen.image.runtime_layer import runtime_entries
 from envgen.image.sbom import cyclonedx
 from envgen.oci.compress import Compression
 from envgen.oci.layout import Image, write_layout
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from envgen.oci.layout import Layout
     from envgen.project.context import Context
 
-_SETUP = "users, services and entry point"
+_RUNTIME = "users, services and entry point"
 _HISTORY = "conda-meta/history"
 _OURS = (LayerGroup.BASE, LayerGroup.RUNTIME)
 """Groups whose parts are not packages of the environment."""
@@ -59,7 +59,7 @@ class PlannedImage:
         inputs: what it is made of.
         environment: its packages.
         base: its Debian packages.
-        setup: the entries of its last layer.
+        runtime: the entries of its last layer.
         paths: part -> its paths, of all parts but the base.
         variables: of its configuration.
         compression: of its layers.
@@ -70,7 +70,7 @@ class PlannedImage:
     inputs: ImageInputs
     environment: Environment
     base: ImageBase
-    setup: tuple[Entry, ...]
+    runtime: tuple[Entry, ...]
     paths: Mapping[str, Collection[str]]
     variables: Mapping[str, str]
     compression: Compression
@@ -100,7 +100,7 @@ class WrittenImage:
 def planned(
     context: Context, inputs: Sequence[ImageInputs], *, compression: Compression
 ) -> Iterator[tuple[PlannedImage, ...]]:
-    """Have everything in the store that images are made of, and plan their layers.
+    """Prepare every package of the images, and plan their layers.
 
     Raises:
         GoneError: a locked artifact is no longer offered.
@@ -125,6 +125,7 @@ def write(context: Context, images: Sequence[PlannedImage], directory: Path, *, 
         UserError: the folder is something else, or the disk is full.
         IntegrityError: what is in the store is damaged.
     """
+    images = [_with_sound_layers(context, image) for image in images]
     total = sum(layer.size for image in images for layer in image.missing)
     with context.reporter.progress("writing layers", total=total) as bar:
         made = tuple(_image(context, image, bar) for image in images)
@@ -136,8 +137,16 @@ def write(context: Context, images: Sequence[PlannedImage], directory: Path, *, 
     return WrittenImage(layout=layout, images=made)
 
 
+def _with_sound_layers(context: Context, image: PlannedImage) -> PlannedImage:
+    """Hash the layers that the store has, on all cores: damaged ones are written again."""
+    with ThreadPoolExecutor(_threads()) as pool:
+        blobs = pool.map(context.store.sound_blob, (layer.digest for layer in image.known.values()))
+        known = {key: layer for (key, layer), blob in zip(image.known.items(), blobs, strict=True) if blob}
+    return replace(image, known=known)
+
+
 def _remember(context: Context, image: PlannedImage, made: Image) -> None:
-    """Note which layers the lock has become, for `diff`."""
+    """Record the layers that were made from the lock, for `diff`."""
     pair = image.inputs.pair
     layers = [
         MadeLayer(digest=layer.digest, size=layer.size, title=planned.title)
@@ -160,19 +169,19 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
     own = declared_variables(environment)
     variables = environment_of(spec, image, cuda=cuda_major(lock), own=own)
     vendors = opencl_vendors(environment)
-    setup = (
-        *setup_entries(image, environment=variables, entry_script=shipped.image_entry(), opencl=vendors),
+    runtime = (
+        *runtime_entries(image, environment=variables, entry_script=shipped.image_entry(), opencl=vendors),
         file(f"{environment.prefix}/{_HISTORY}", b""),
     )
     base = ImageBase(context, inputs, folder)
-    every = (base.part(cap=image.layer_size), *parts(environment), part_of(_SETUP, LayerGroup.RUNTIME, setup))
+    every = (base.part(cap=image.layer_size), *parts(environment), part_of(_RUNTIME, LayerGroup.RUNTIME, runtime))
     _refuse_paths({part.name: part.sizes for part in every})
     layers = group(every, budget=image.layers, cap=image.layer_size)
     found = PlannedImage(
         inputs=inputs,
         environment=environment,
         base=base,
-        setup=setup,
+        runtime=runtime,
         paths={part.name: part.sizes for part in every[1:]},
         variables=variables,
         compression=compression,
@@ -191,15 +200,15 @@ def _refuse_paths(every: Mapping[str, Collection[str]]) -> None:
         for path in paths:
             if owners.setdefault(path, name) != name:
                 raise UserError(
-                    f"`{owners[path]}` and `{name}` both bring `/{path}` into the image",
-                    hint="another `prefix` under `image`, or leave one of them out",
+                    f"`{owners[path]}` and `{name}` both contain the path `/{path}`",
+                    hint="set another `image.prefix`, or remove one of the two",
                 )
 
 
 def _cache(context: Context, image: PlannedImage, planned: PlannedLayer) -> LayerCache:
     """Find a layer's cache. Folders that are not root's count for the environment only where they are above it."""
     special = {path: Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items()}
-    special |= {entry.path: entry for entry in image.setup if isinstance(entry, Directory)}
+    special |= {entry.path: entry for entry in image.runtime if isinstance(entry, Directory)}
     if planned.stage not in _OURS:
         above = (*parents(image.environment.prefix), image.environment.prefix)
         special = {path: folder for path, folder in special.items() if path in above}
@@ -224,12 +233,12 @@ def _image(context: Context, image: PlannedImage, bar: Progress) -> Image:
 
 
 def _threads() -> int:
-    """Say how many layers to write at once: one more than there are cores, for reading from a disk takes none."""
+    """Return how many layers to write at once: one more than there are cores, as reading from a disk takes none."""
     return (os.cpu_count() or 1) + 1
 
 
 def _cost(planned: PlannedLayer) -> int:
-    """Say how long a layer takes, in bytes that are merely copied: those of the base are unpacked and compressed."""
+    """Return the cost of a layer in bytes that are merely copied: those of the base are unpacked and compressed."""
     return planned.size * (8 if planned.stage is LayerGroup.BASE else 1)
 
 
@@ -249,7 +258,7 @@ def _linked(
                 _refuse_paths({part: image.base.sizes(unpack=True) or (), **image.paths})
                 return image.base.entries
             if planned.stage is LayerGroup.RUNTIME or found is None:
-                return image.setup
+                return image.runtime
             return found.entries(part)
 
         yield entries

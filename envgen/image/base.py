@@ -82,7 +82,7 @@ def base_entries(
 
 
 def _made(found: Mapping[str, Entry], root: Path, *, platform: Platform) -> Iterator[Entry]:
-    """Make what no package brings, the preferred first where a path is made twice."""
+    """Yield the entries that no package has, the preferred first where a path occurs twice."""
     yield from merged_links(found)
     yield from alternatives(found)
     yield from (Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items())
@@ -99,7 +99,9 @@ def _bundle(found: Mapping[str, Entry], root: Path) -> bytes:
     """Join the certificates, sorted by path."""
     paths = [path for path in sorted(found) if path.startswith(f"{_CERTIFICATES}/") and path.endswith(".crt")]
     if not paths:
-        raise UserError("the image's base has no certificates", hint="`ca-certificates` has to be in `image.base`")
+        raise UserError(
+            "the base of the image has no CA certificates", hint="add `ca-certificates` to `image.base.packages`"
+        )
     return b"".join((root / path).read_bytes().rstrip(b"\n") + b"\n" for path in paths)
 
 

@@ -46,7 +46,7 @@ def cuda_major(lock: Lock) -> int | None:
 
 
 def environment_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Mapping[str, str]) -> dict[str, str]:
-    """Work out the variables of an image, sorted by name.
+    """Return the variables of an image, sorted by name.
 
     Args:
         spec: of the environment.
@@ -72,7 +72,7 @@ def environment_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Ma
 
 
 def _nvidia(cuda: int) -> dict[str, str]:
-    """Tell NVIDIA's container toolkit what to bring in: https://docs.nvidia.com/datacenter/cloud-native/.
+    """Return the variables that NVIDIA's container toolkit reads: https://docs.nvidia.com/datacenter/cloud-native/.
 
     Any driver of the major version will do (minor version compatibility); images that ask for the minor one refuse
     drivers that run them. No `CUDA_VERSION`: it would make the toolkit ask for that version.

@@ -52,7 +52,7 @@ class Environment:
 
     Attributes:
         contents: of every package, sorted by name.
-        lost: name -> paths that another package owns.
+        clobbered: name -> paths that another package owns.
         prefix: where the environment is in the image, without the leading slash.
         platform: of the image.
         compiler: makes the compiled Python files.
@@ -60,7 +60,7 @@ class Environment:
     """
 
     contents: tuple[Contents, ...]
-    lost: Mapping[str, frozenset[str]]
+    clobbered: Mapping[str, frozenset[str]]
     prefix: str
     platform: Platform
     compiler: Compiler
@@ -68,8 +68,8 @@ class Environment:
 
     def owned(self, content: Contents) -> tuple[str, ...]:
         """List the paths that a package has in the environment, relative to the prefix, sorted."""
-        lost = self.lost.get(content.package.record.name, frozenset())
-        return tuple(sorted(item.claim.path for item in content.items if item.claim.path not in lost))
+        clobbered = self.clobbered.get(content.package.record.name, frozenset())
+        return tuple(sorted(item.claim.path for item in content.items if item.claim.path not in clobbered))
 
 
 def survey(
@@ -91,7 +91,7 @@ def survey(
     ownership = owners(contents, platform=platform, conflicts=conflicts or {})
     return Environment(
         contents=contents,
-        lost=ownership.lost,
+        clobbered=ownership.lost,
         prefix=prefix.strip("/"),
         platform=platform,
         compiler=compiler,
@@ -100,7 +100,7 @@ def survey(
 
 
 def parts(environment: Environment) -> tuple[LayerPart, ...]:
-    """Say what the packages are to the plan of layers; sorted by name."""
+    """Return the packages as parts for the plan of layers, sorted by name."""
     return tuple(_part(environment, content) for content in environment.contents)
 
 
@@ -213,7 +213,7 @@ class Linked:
         if file is None and not self.splice:
             return {}
         if file is None:
-            raise EnvgenError(f"`{wheel.filename}` is missing in the store after it was prepared")
+            raise EnvgenError(f"`{wheel.filename}` is not in the store although it was prepared")
         digests = {entry["_path"]: entry["sha256"] for entry in read_paths(package)["paths"]}
         with file.open("rb") as archive:
             opened = open_wheel(archive, wheel, python=self.environment.compiler.minor)
@@ -271,7 +271,7 @@ def _key(environment: Environment, package: LinkPackage) -> str:
         FORMAT,
         [package.key, record.subdir, record.depends, record.constrains, where.url, where.channel],
         None if isinstance(record.origin, Wheel) else [record.origin.md5, record.origin.sha256, record.origin.size],
-        [environment.prefix, sorted(environment.lost.get(record.name, ()))],
+        [environment.prefix, sorted(environment.clobbered.get(record.name, ()))],
         environment.compiler.key,
     ]
     return Sha256.of(json.dumps(facts).encode())

@@ -12,7 +12,7 @@ from envgen.oci.archive import write_archive
 from envgen.oci.attach import attach
 from envgen.oci.layout import write_layout
 from envgen.oci.verify import Limits, check_layout
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 from envgen.system.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def directory(context: Context, inputs: Sequence[ImageInputs], asked: Path | None) -> Path:
-    """Say where the layout of an image goes: where it was asked for, or `dist/<env>.oci` in the project."""
+    """Return where the layout of an image goes: where it was asked for, or `dist/<env>.oci` in the project."""
     if asked:
         return context.directory / asked
     return context.root / "dist" / f"{inputs[0].spec.name}.oci"
@@ -45,8 +45,8 @@ def verify(context: Context, layout: Layout, inputs: Sequence[ImageInputs]) -> N
         faults = check_layout(layout.directory, limits=limits)
     if faults:
         raise IntegrityError(
-            f"`{layout.directory}` is not what was written:\n" + "\n".join(f"  - {fault}" for fault in faults),
-            hint="the disk or another program changed it: `envgen clean --kind blobs`, and make the image again",
+            f"failed to verify `{layout.directory}`:\n" + "\n".join(f"  - {fault}" for fault in faults),
+            hint="files were modified: run `envgen clean --kind blobs` and build the image again",
         )
 
 
@@ -58,22 +58,22 @@ def archive(context: Context, layout: Layout, asked: Path) -> None:
 
 
 def load(context: Context, made: WrittenImage, engine: str) -> None:
-    """Put the image for this machine's platform into a container engine.
+    """Load the image for this machine's platform into a container engine.
 
     Raises:
         UserError: there is none for this platform, or the engine refuses.
     """
-    host = detect().platform
+    host = probe_host().platform
     image = next((image for image in made.images if image.platform == host), None)
     if image is None:
         platforms = ", ".join(str(image.platform) for image in made.images)
-        raise UserError(f"this machine is {host}, and the image is for {platforms}")
+        raise UserError(f"cannot load the image: this machine is {host}, the image is for {platforms}")
     with context.store.view() as folder:
         one = write_layout([image], folder / "layout", name=made.layout.name, blob=context.store.need_blob)
         file = folder / "image.tar"
         archive(context, one, file)
         registry.load(one, file, engine, environment=context.environment)
-    context.reporter.note(f"{engine} has it as `{made.layout.name}:latest`")
+    context.reporter.note(f"loaded into {engine} as `{made.layout.name}:latest`")
 
 
 def push(context: Context, layout: Layout, reference: Reference) -> None:

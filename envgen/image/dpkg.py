@@ -38,7 +38,7 @@ def status(controls: Mapping[str, Mapping[str, bytes]], *, paths: Collection[str
 
 
 def _stanza(control: bytes) -> bytes:
-    """Put the line that says `installed` behind the first one, as dpkg does."""
+    """Insert the line `Status: ... installed` after the first one, as dpkg does."""
     first, _, rest = control.strip(b"\n").partition(b"\n")
     return first + b"\nStatus: install ok installed\n" + rest + b"\n"
 

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from envgen.convert.package import PLACEHOLDER
+from envgen.documents import read_json
 from envgen.errors import UserError
 from envgen.image.base import base_digest, base_entries
 from envgen.image.entries import File
@@ -22,7 +23,7 @@ from envgen.prepare.plan import items_of, make_plan
 from envgen.prepare.preparer import prepare
 from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
 from envgen.resolve.image_base import fetch_base
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -70,7 +71,7 @@ class ImageInputs:
 
 
 def open_images(
-    context: Context, *, env: str | None, platforms: Sequence[Platform], frozen: bool
+    context: Context, *, env: str | None, platforms: Sequence[Platform], frozen: bool, verify: bool = False
 ) -> tuple[ImageInputs, ...]:
     """Read the locks of an image and compare them with the store; nothing is fetched or written.
 
@@ -79,6 +80,7 @@ def open_images(
         env: name of the spec, or None for the project's only or default one.
         platforms: of the image; all Linux platforms of the spec without.
         frozen: take locks as they are, without asking whether they are up to date.
+        verify: read every package of the store.
 
     Raises:
         LockError: a lock is missing, or not up to date.
@@ -87,41 +89,54 @@ def open_images(
     spec = select(context.root, env)
     chosen = platforms_of(spec, platforms) if platforms else tuple(p for p in spec.targets if p.is_linux)
     if not chosen or not all(platform.is_linux for platform in chosen):
-        raise UserError(f"images are made for Linux, not for {', '.join(platforms or spec.targets)}")
-    found = tuple(_open_inputs(context, spec, platform, frozen=frozen) for platform in chosen)
+        raise UserError(f"expected Linux platforms for an image, got {', '.join(platforms or spec.targets)}")
+    found = tuple(_open_inputs(context, spec, platform, frozen=frozen, verify=verify) for platform in chosen)
     own = _own_locks(context, spec, found)
     return tuple(replace(one, own=own) for one in found)
 
 
 def _own_locks(context: Context, spec: EnvSpec, found: Iterable[ImageInputs]) -> LockPair | None:
-    """Find the locks for this machine: among those that are read already, or in the project."""
-    host = detect().platform
+    """Return the locks for this machine: among those that are read already, or in the project."""
+    host = probe_host().platform
     read = {one.platform: one.pair for one in found}
     return read.get(host) or (find_lock(context, spec, host) if host in spec.targets else None)
 
 
-def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool) -> ImageInputs:
+def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool, verify: bool) -> ImageInputs:
     """Read the locks of a platform and compare them with the store; nothing moves.
 
     Raises:
-        LockError: there is no lock, or it is no longer true.
+        LockError: there is no lock, or it is out of date.
         UserError: the spec has no image.
     """
     if spec.image is None:
-        raise UserError(f"`{spec.source}` has no image", hint="write `image: {}` into it, then `envgen lock`")
+        raise UserError(f"`{spec.source}` has no `image`", hint="add `image: {}` to the spec and run `envgen lock`")
     pair = require_current_lock(context, spec, platform, frozen=frozen, image=True)
     items = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
-    return ImageInputs(spec=spec, image=spec.image, pair=pair, plan=plan(context, items))
+    return ImageInputs(spec=spec, image=spec.image, pair=pair, plan=plan(context, items, verify=verify))
+
+
+def has_damage(context: Context, inputs: Collection[ImageInputs]) -> bool:
+    """Read all packages and wheels of the store that images are made of, and tell whether any is damaged.
+
+    Those count as missing from then on.
+    """
+    store = context.store
+    every = [item for one in inputs for item in one.plan.items]
+    wheels = [item.package.sha256 for item in every if isinstance(item.package, Wheel)]
+    packages = [item.wanted.key for item in every if store.altered(item.wanted.key, read=True)]
+    lost = [sha for sha in wheels if store.artifact(sha) and not store.sound_artifact(sha)]
+    return bool(packages or lost)
 
 
 def gather(context: Context, inputs: ImageInputs) -> list[LinkPackage]:
-    """Have every package in the store."""
+    """Prepare every package of an image in the store."""
     prepare(context, inputs.plan, inputs.pair)
     return link_packages(context, inputs.plan.items, inputs.pair)
 
 
 def fetch_wheels(context: Context, inputs: ImageInputs, names: Collection[str]) -> None:
-    """Have the wheels of some packages in the store: their streams go into layers, and packages outlive them there."""
+    """Fetch the wheels of some packages into the store: their streams go into layers."""
     items = [item for item in inputs.plan.items if item.wanted.name in names and isinstance(item.package, Wheel)]
     there = {item.wanted.key for item in items if context.store.artifact(item.package.sha256)}
     missing = make_plan(
@@ -164,7 +179,7 @@ class ImageBase:
         return self._entries
 
     def part(self, *, cap: int) -> LayerPart:
-        """Say what the base is to the plan of layers.
+        """Return the base as a part for the plan of layers.
 
         It is one layer, whatever its size, unless that comes near the cap: so it need not be unpacked for the plan,
         but beside the writing of other layers, which saves a fifth of the time.
@@ -175,7 +190,7 @@ class ImageBase:
         )
 
     def sizes(self, *, unpack: bool) -> dict[str, int] | None:
-        """Tell the size of each file, from when it was unpacked last; None where it never was, and is not now."""
+        """Return the size of each file as unpacked last; None where it never was."""
         raw = self._context.store.cached(_SIZES, self.key)
         if raw is None and unpack:
             sizes = {entry.path: entry.source.size if isinstance(entry, File) else 0 for entry in self.entries}
@@ -195,8 +210,11 @@ def compiler(context: Context, inputs: ImageInputs, packages: Collection[LinkPac
     """
     own = next((package for package in packages if package.record.name == _PYTHON), None)
     if own is None:
-        raise UserError(f"`{inputs.spec.name}` has no Python", hint="add `python` to its dependencies")
-    runs = own if inputs.platform == detect().platform else _sibling(context, inputs, own)
+        raise UserError(
+            f"`{inputs.spec.name}` contains no Python, which images need to compile files",
+            hint="add `python` to `dependencies` in the spec",
+        )
+    runs = own if inputs.platform == probe_host().platform else _sibling(context, inputs, own)
     return Compiler(
         command=(os.path.realpath(runs.directory / "bin/python"),),
         key=own.key,
@@ -206,15 +224,15 @@ def compiler(context: Context, inputs: ImageInputs, packages: Collection[LinkPac
 
 def _sibling(context: Context, inputs: ImageInputs, own: LinkPackage) -> LinkPackage:
     """Find this machine's Python of the same version, in the lock of the same environment for this machine."""
-    spec, pair, host = inputs.spec, inputs.own, detect().platform
+    spec, pair, host = inputs.spec, inputs.own, probe_host().platform
     for item in items_of(pair.lock, context.names, materials=materials_of(pair.debian)) if pair else ():
         if item.wanted.name == _PYTHON and item.wanted.version == own.record.version and pair:
             prepare(context, plan(context, [item]), pair)
             return link_packages(context, [item], pair)[0]
     raise UserError(
-        f"Python files for {inputs.platform} are compiled by Python {own.record.version} of this machine, {host}, "
-        f"and `{spec.name}` has none locked",
-        hint=f"add {host} under `platforms` in {spec.source} and run `envgen lock`",
+        f"failed to compile Python files for {inputs.platform}: `{spec.name}` has no Python {own.record.version} "
+        f"locked for this machine, {host}",
+        hint=f"add {host} under `platforms` in `{spec.source}` and run `envgen lock`",
     )
 
 
@@ -222,7 +240,7 @@ def declared_variables(environment: Environment) -> dict[str, str]:
     """Read the variables that packages declare for activation (`etc/conda/env_vars.d`), as they are in the image."""
     found: dict[str, str] = {}
     for _, text in _texts(environment, "etc/conda/env_vars.d/"):
-        document = json.loads(text.replace(PLACEHOLDER, f"/{environment.prefix}"))
+        document = read_json(text.replace(PLACEHOLDER, f"/{environment.prefix}"))
         found |= {str(name): str(value) for name, value in document.items()}
     return found
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envgen.image.entries import Directory, Entry
 
 FORMAT = 1
-"""Raise it with every change of the bytes that entries become: layers in the store are then made anew."""
+"""Raise it with every change of the bytes that entries become: layers in the store are then rebuilt."""
 
 
 _PIECE = 1 << 18
@@ -154,9 +154,9 @@ class _Writer:
             self._plain(data)
         if (proof.got, size) != (proof.expected, source.size):
             raise IntegrityError(
-                f"`{source.file}`, which is to become `/{path}`, has {proof.name} {proof.got} and {size} bytes, "
+                f"`{source.file}`, the source of `/{path}`, has {proof.name} {proof.got} and {size} bytes, "
                 f"expected {proof.expected} and {source.size} bytes",
-                hint="somebody changed it: `envgen clean --kind packages`, and make the image again",
+                hint="the file was modified: run `envgen clean --kind packages` and build the image again",
             )
 
     def _from_wheel(self, source: InWheel) -> None:
@@ -171,7 +171,7 @@ class _Writer:
                 self._plain(data)
 
     def _digest_only(self, source: InWheel, wheel: BinaryIO) -> None:
-        """Take a member's content into the digest of the tar alone.
+        """Add a member's content to the digest of the tar alone.
 
         To inflate all of pt28-accel takes 20 s of a core, and the CRC of the files that were inflated before 1 s. A
         file that somebody changed since shows by its CRC; then the member is inflated.
@@ -195,7 +195,11 @@ class _Writer:
             got = self._digest(path)
             if got != source.wheel_sha256:
                 raise DigestMismatchError(
-                    what=f"`{path}`", where="the store", expected=source.wheel_sha256, got=got, hint="remove the file"
+                    what=f"`{path}`",
+                    where="the store",
+                    expected=source.wheel_sha256,
+                    got=got,
+                    hint="delete the file and run the command again",
                 )
             self._wheels[path] = stream
         return self._wheels[path]

@@ -66,7 +66,7 @@ class LayerGroup(IntEnum):
 
     @classmethod
     def of_package(cls, name: str) -> LayerGroup:
-        """Say where a package of the environment stands."""
+        """Return the layer group of a package of the environment."""
         found = [stage for pattern, stage in _PATTERNS if pattern.fullmatch(name)]
         return cls[found[-1]] if found else cls.REST
 
@@ -110,7 +110,7 @@ class Share:
     end: str | None = None
 
     def holds(self, path: str) -> bool:
-        """Tell whether a path of the part is in this share."""
+        """Return whether a path of the part is in this share."""
         return (self.first is None or path >= self.first) and (self.end is None or path < self.end)
 
 
@@ -136,13 +136,13 @@ class PlannedLayer:
 
     @property
     def title(self) -> str:
-        """Say what is in it, for people."""
+        """Return a description of the content."""
         names = [share.part if share.first is None else f"{share.part} (continued)" for share in self.shares]
         return ", ".join(names)
 
 
 def part_of(name: str, stage: LayerGroup, entries: Iterable[Entry]) -> LayerPart:
-    """Make a part of entries that are there already; all that they say determines it."""
+    """Build a part from entries; its key is the digest of all that they say."""
     every = sorted(entries, key=lambda entry: entry.path)
     facts = [(e.path, e.source.sha256, e.mode, e.uid, e.gid) if isinstance(e, File) else repr(e) for e in every]
     sizes = {e.path: e.source.size if isinstance(e, File) else 0 for e in every}
@@ -150,7 +150,7 @@ def part_of(name: str, stage: LayerGroup, entries: Iterable[Entry]) -> LayerPart
 
 
 def group(parts: Iterable[LayerPart], *, budget: int, cap: int) -> tuple[PlannedLayer, ...]:
-    """Put parts into layers, in the order of the image.
+    """Group parts into layers, in the order of the image.
 
     A large part has a layer of its own, or several where it is larger than the cap. The small ones of the base, and
     those of the environment, share layers by a hash of their names, so that no change of one moves another. Where
@@ -166,7 +166,7 @@ def group(parts: Iterable[LayerPart], *, budget: int, cap: int) -> tuple[Planned
     """
     every = sorted(parts, key=lambda part: (part.stage, part.name))
     if len({part.name for part in every}) < len(every):
-        raise EnvgenError("two parts of an image have one name")
+        raise EnvgenError("two parts of an image have the same name")
     total = sum(part.size for part in every)
     large = LARGE
     while True:
@@ -175,8 +175,8 @@ def group(parts: Iterable[LayerPart], *, budget: int, cap: int) -> tuple[Planned
             return tuple(layers)
         if large > total:
             raise UserError(
-                f"{total} bytes do not fit into {budget} layers of at most {cap} bytes",
-                hint="raise `count` or `size` under `image.layers`",
+                f"{total} bytes do not fit into {budget} layers of at most {cap} bytes each",
+                hint="increase `image.layers.count` or `image.layers.size`",
             )
         large *= 2
 
@@ -201,8 +201,8 @@ def _own_layers(part: LayerPart, cap: int) -> Iterator[PlannedLayer]:
         weight = _weight(path, size)
         if weight > cap:
             raise UserError(
-                f"`/{path}` has {size} bytes, and no layer may have more than {cap}",
-                hint="raise `size` under `image.layers`",
+                f"`/{path}` has {size} bytes, expected at most {cap} bytes in a layer",
+                hint="increase `image.layers.size`",
             )
         first, sum_ = cuts[-1]
         if sum_ + weight > cap:

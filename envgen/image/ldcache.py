@@ -99,5 +99,5 @@ def _soname(file: Path) -> str | None:
             sections = [s for s in ELFFile(stream).iter_sections() if isinstance(s, DynamicSection)]
             tags: list[Any] = [tag for section in sections for tag in section.iter_tags("DT_SONAME")]
         except (ELFError, ValueError, KeyError) as error:
-            raise ArtifactError(f"`{file.name}` is a broken ELF file: {error}") from error
+            raise ArtifactError(f"failed to read the ELF file `{file.name}`: {error}") from error
     return str(tags[0].soname) if tags else file.name

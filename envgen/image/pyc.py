@@ -47,7 +47,7 @@ class Compiler:
         return f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}{_SUFFIX}"
 
     def compiles(self, path: str) -> bool:
-        """Tell whether a path of an environment is a source file that `import` finds, below `lib/python3.11`.
+        """Return whether a path of an environment is a source file that `import` finds, below `lib/python3.11`.
 
         Tests of packages, a seventh of all sources, are not compiled: nobody waits for them in a container.
         """
@@ -109,7 +109,7 @@ def _verify(code: Code) -> None:
             where=f"`{code.file}`",
             expected=code.sha256,
             got=got,
-            hint="somebody changed it: `envgen clean --kind packages`, and make the image again",
+            hint="the file was modified: run `envgen clean --kind packages` and build the image again",
         )
 
 

@@ -51,7 +51,7 @@ _HOME_MODE = 0o1777
 """Everybody may write: engines and clusters run images under uids that no image knows of."""
 
 
-def setup_entries(
+def runtime_entries(
     image: ImageSpec, *, environment: Mapping[str, str], entry_script: str, opencl: Mapping[str, str] | None = None
 ) -> tuple[Entry, ...]:
     """Make the entries of the last layer, sorted by path.
@@ -82,12 +82,12 @@ def setup_entries(
 def _group(user: ImageUser) -> str:
     names = dict(pair.split(":") for pair in _GROUPS.split())
     if user.name in names:
-        raise UserError(f"`{user.name}` is a group of the system", hint="another name under `image.user`")
+        raise UserError(f"`image.user.name`: `{user.name}` is a system group", hint="choose another name")
     return "".join(f"{name}:*:{gid}:\n" for name, gid in {**names, user.name: user.uid}.items())
 
 
 def _driver(image: ImageSpec, text: str) -> str:
-    """Say where a driver lies. Intel's wheels name a folder of the machine that made them, and nobody corrects it."""
+    """Return the path of a driver. Intel's wheels name a folder of the machine that built them."""
     folder, _, library = text.strip().rpartition("/")
     return f"{image.prefix}/lib/{library}\n" if folder else text
 

@@ -44,14 +44,14 @@ def arrange(entries: Iterable[Entry], special: Mapping[str, Directory]) -> list[
     found: dict[str, Entry] = {}
     for entry in entries:
         if entry.path in found:
-            raise EnvgenError(f"`{entry.path}` would be twice in one layer")
+            raise EnvgenError(f"duplicate path `{entry.path}` in a layer")
         if is_whiteout(entry.path):  # empty folders too, which the plan of layers does not know
             raise EnvgenError(f"`{entry.path}` would remove a file of a lower layer")
         found[entry.path] = entry
     for above in {name for path in found for name in parents(path)}:
         folder = found.setdefault(above, special.get(above) or Directory(path=above))
         if not isinstance(folder, Directory):
-            raise EnvgenError(f"`{above}` would be a folder and something else in one layer")
+            raise EnvgenError(f"`{above}` is both a directory and a file in a layer")
     return sorted(found.values(), key=lambda entry: entry.path)
 
 

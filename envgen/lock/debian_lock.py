@@ -6,8 +6,9 @@ reader takes on trust. The format has its own version number.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -34,7 +35,7 @@ IMAGE = "image"
 """Stands among the users of a package for the base of the image."""
 
 _HEADER = "# Made by `envgen lock`: the Debian packages behind this environment. Do not edit.\n"
-_KEYS = ("version", "environment", "platform", "suites", "image", "recipes", "packages")
+_KEYS = ("version", "environment", "platform", "suites", "releases", "image", "recipes", "packages")
 _RECIPE_KEYS = ("suites",)
 _BASE_KEYS = ("suites", "packages", "exclude")
 _PACKAGE_KEYS = ("name", "version", "architecture", "url", "sha256", "size", "used_by")
@@ -79,6 +80,8 @@ class DebianLock:
         environment: its name.
         platform: what it is locked for.
         suites: of Debian, from which the packages came, sorted.
+        releases: suite -> date of the latest release of it that a package was chosen from, aware; empty in locks
+            that were made before this was recorded.
         base: what the packages of the image were locked for; None where there are none.
         recipe_suites: recipe -> suites that its packages came from, sorted, where those are not all of `suites`.
         packages: sorted by name, version and architecture.
@@ -90,6 +93,7 @@ class DebianLock:
     base: BaseRequest | None = None
     recipe_suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     packages: tuple[DebianPackage, ...]
+    releases: Mapping[str, dt.datetime] = field(default_factory=dict)
 
     @classmethod
     def of_uses(
@@ -101,6 +105,7 @@ class DebianLock:
         uses: Mapping[str, Collection[Deb]],
         base: BaseRequest | None = None,
         recipe_suites: Mapping[str, Iterable[str]] | None = None,
+        releases: Mapping[str, dt.datetime] | None = None,
     ) -> Self:
         """Put together what recipes and the image use.
 
@@ -111,6 +116,7 @@ class DebianLock:
             uses: name of a recipe, or `IMAGE` -> its packages.
             base: what those of `IMAGE` are locked for.
             recipe_suites: recipe -> the suites of its packages, some perhaps twice; all of `suites` without.
+            releases: suite -> date of the release that was searched, aware.
         """
         every = tuple(sorted(set(suites)))
         own = {recipe: tuple(sorted(set(found))) for recipe, found in (recipe_suites or {}).items()}
@@ -126,7 +132,18 @@ class DebianLock:
             base=base,
             recipe_suites={recipe: own[recipe] for recipe in sorted(own) if own[recipe] != every},
             packages=tuple(sorted(packages, key=_sort_key)),
+            releases=dict(releases or {}),
         )
+
+    def dated_after(self, old: DebianLock | None) -> Self:
+        """Return the lock with the dates that it is written with after `old`.
+
+        They stay as they are as long as no package changes, and never go back.
+        """
+        if old is None:
+            return self
+        dates = old.releases if old.packages == self.packages else later_dates(old.releases, self.releases)
+        return replace(self, releases={suite: date for suite, date in dates.items() if suite in self.suites})
 
     def used_by(self, user: str) -> tuple[DebianPackage, ...]:
         """Find the packages of a recipe, or of the image."""
@@ -151,6 +168,7 @@ def render_debian_lock(lock: DebianLock) -> str:
         "environment": lock.environment,
         "platform": str(lock.platform),
         "suites": list(lock.suites),
+        **({"releases": _dates(lock.releases)} if lock.releases else {}),
         **({"image": {key: list(getattr(lock.base, key)) for key in _BASE_KEYS}} if lock.base else {}),
         **({"recipes": _recipes(lock.recipe_suites)} if lock.recipe_suites else {}),
         "packages": [_entry(package) for package in sorted(lock.packages, key=_sort_key)],
@@ -180,6 +198,7 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
         base=_read_base(root.find("image")),
         recipe_suites=_read_recipes(root.find("recipes")),
         packages=tuple(sorted(packages, key=_sort_key)),
+        releases=_read_dates(root.find("releases")),
     )
 
 
@@ -189,6 +208,27 @@ def _check_format(node: Field) -> None:
             f"format {node.value!r}, written by another envgen: this one reads up to format {FORMAT}",
             hint="upgrade envgen",
         )
+
+
+def later_dates(*dates: Mapping[str, dt.datetime]) -> dict[str, dt.datetime]:
+    """Merge dates of releases: the later one of each suite."""
+    suites = {suite for each in dates for suite in each}
+    return {suite: max(each[suite] for each in dates if suite in each) for suite in suites}
+
+
+def _dates(releases: Mapping[str, dt.datetime]) -> dict[str, str]:
+    return {suite: f"{releases[suite].astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}" for suite in sorted(releases)}
+
+
+def _read_dates(node: Field | None) -> dict[str, dt.datetime]:
+    return {} if node is None else {suite: date.parsed(_moment) for suite, date in node.members().items()}
+
+
+def _moment(text: str) -> dt.datetime:
+    found = dt.datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"expected a date such as '2026-11-20T08:00:00Z', got {text!r}")
+    return found
 
 
 def _read_base(node: Field | None) -> BaseRequest | None:

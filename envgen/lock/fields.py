@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
+from envgen import limits
+from envgen.documents import read_json
 from envgen.names import parse_conda_name, parse_project_name, project_name
 
 if TYPE_CHECKING:
@@ -32,21 +33,28 @@ _NOARCH = "noarch"
 
 def wheel_version(text: str) -> str:
     """Check a version of PEP 440."""
-    Version(text)  # its error is a ValueError
+    Version(_bounded(text))  # its error is a ValueError
     return text
 
 
 def conda_version(text: str) -> str:
     """Check the letters of a conda version: rattler, which knows the rest, takes too long to import for a reader."""
-    if not _CONDA_VERSION.fullmatch(text):
+    if not _CONDA_VERSION.fullmatch(_bounded(text)):
         raise ValueError(f"expected a version, got {text!r}")
     return text
 
 
 def build_string(text: str) -> str:
     """Check the build string of a conda package."""
-    if not _BUILD.fullmatch(text):
+    if not _BUILD.fullmatch(_bounded(text)):
         raise ValueError(f"expected a build string, got {text!r}")
+    return text
+
+
+def _bounded(text: str) -> str:
+    """Refuse a version or build string that no file's name can hold."""
+    if len(text) > limits.VERSION:
+        raise ValueError(f"expected at most {limits.VERSION} characters, got {len(text)}")
     return text
 
 
@@ -80,6 +88,8 @@ def subdir(text: str, *, platform: Platform) -> str:
 def requires(texts: Mapping[str, str]) -> dict[ProjectName, str]:
     """Check what a wheel requires: projects, with specifiers of PEP 440."""
     for specifiers in set(texts.values()):
+        if len(specifiers) > limits.REQUIREMENT:
+            raise ValueError(f"expected at most {limits.REQUIREMENT} characters, got {len(specifiers)}")
         SpecifierSet(specifiers)  # its error is a ValueError
     return {parse_project_name(project): specifiers for project, specifiers in texts.items()}
 
@@ -147,7 +157,7 @@ def projects(text: str) -> dict[ProjectName, tuple[ProjectName, ...]]:
 
 def project_list(text: str) -> tuple[ProjectName, ...]:
     """Read projects from JSON."""
-    return tuple(map(parse_project_name, _texts(json.loads(text))))
+    return tuple(map(parse_project_name, _texts(read_json(text))))
 
 
 def substitutes(text: str) -> dict[ProjectName, ProjectName]:
@@ -166,7 +176,7 @@ def plain(text: str) -> dict[str, str]:
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    found = json.loads(text)  # its error is a ValueError
+    found = read_json(text)  # its error is a ValueError
     if not isinstance(found, dict):
         raise ValueError(f"expected a mapping, got {found!r}")  # noqa: TRY004  what `Node.parsed` makes a complaint of
     return found

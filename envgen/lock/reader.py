@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import yaml
 
+from envgen.documents import DocumentError, read_yaml
 from envgen.errors import LockError
+from envgen.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RENEW = "take it back from git, or remove it and run `envgen lock`"
 """The hint of most complaints: a lock that cannot be read is never quietly made anew."""
+
+_SHOWN = 120
+"""Characters of a value that a message shows."""
 
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
@@ -38,12 +43,21 @@ def load(text: str, *, source: str) -> Field:
             hint="settle what conflicts in the spec and `git add` it, then run `envgen merge-lock`",
         )
     try:
-        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  a SafeLoader in C
+        value = read_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f" in line {mark.line + 1}" if mark else ""
         raise LockError(f"{source}: not YAML{at}: {getattr(error, 'problem', None) or error}", hint=_RENEW) from error
+    except DocumentError as error:
+        raise LockError(f"{source}: cannot be read: {error}", hint=_RENEW) from error
     return Field(value=value, source=source, path="")
+
+
+def _short(value: object) -> str:
+    """Show a value in a message; one of a lock that somebody made may be as long as its file."""
+    shown = reprlib.Repr()
+    shown.maxstring = shown.maxother = _SHOWN
+    return shown.repr(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +93,13 @@ class Field:
         for key in self._mapping():
             if not isinstance(key, str):
                 self.fail(f"expected text for every key, got {key!r}")
+            self._plain(key)
         return {key: self._member(key) for key in self.value}
 
     def items(self) -> tuple[Field, ...]:
         """Take the values of a list."""
         if not isinstance(self.value, list):
-            self.fail(f"expected a list, got {self.value!r}")
+            self.fail(f"expected a list, got {_short(self.value)}")
         return tuple(
             Field(value=value, source=self.source, path=f"{self.path}[{number}]")
             for number, value in enumerate(self.value)
@@ -93,14 +108,15 @@ class Field:
     def text(self) -> str:
         """Take a text."""
         if not isinstance(self.value, str):
-            self.fail(f"expected text, got {self.value!r}")
-        return self.value
+            self.fail(f"expected text, got {_short(self.value)}")
+        return self._plain(self.value)
 
     def texts(self) -> dict[str, str]:
         """Take a mapping of text to text."""
         for key, value in self._mapping().items():
             if not isinstance(key, str) or not isinstance(value, str):
                 self.fail(f"expected text for text, got {key!r}: {value!r}")
+            self._plain(key + value)
         return dict(self.value)
 
     def only_json(self) -> None:
@@ -109,7 +125,7 @@ class Field:
         for node in self.items() if isinstance(self.value, list) else inside:
             node.only_json()
         if not isinstance(self.value, (dict, list, str, int, float, type(None))):
-            self.fail(f"expected text, got {self.value!r}")
+            self.fail(f"expected text, got {_short(self.value)}")
 
     def parsed(self, parse: Callable[[str], T]) -> T:
         """Take a text and what `parse` makes of it; its `ValueError` becomes the complaint."""
@@ -118,9 +134,15 @@ class Field:
         except (ValueError, KeyError) as error:
             self.fail(str(error))
 
+    def _plain(self, text: str) -> str:
+        """Refuse line feeds and what a terminal acts on: no field of a lock needs them."""
+        if one_line(text) != text:
+            self.fail(f"holds a control character: {_short(text)}")
+        return text
+
     def _mapping(self) -> dict[Any, Any]:
         if not isinstance(self.value, dict):
-            self.fail(f"expected a mapping, got {self.value!r}")
+            self.fail(f"expected a mapping, got {_short(self.value)}")
         return self.value
 
     def _member(self, key: str) -> Field:

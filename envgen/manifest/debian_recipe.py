@@ -6,13 +6,13 @@ decided which `.deb`s go in, so a `DebianRecipe` keeps them unrendered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import jinja2
-import jinja2.meta
-
+from envgen import templates as sandbox
+from envgen.errors import Fault, SpecError
 from envgen.manifest import values
 from envgen.manifest.document import BadValueError, Document, Value
 from envgen.suggest import nearest
@@ -37,15 +37,6 @@ VARIABLES = {
 C_LIBRARY = "libc6"
 """Where every bundle stops: the C library and what it needs is the host's, as `__glibc`."""
 
-_ENVIRONMENT = jinja2.Environment(
-    undefined=jinja2.StrictUndefined,
-    autoescape=False,  # noqa: S701  shell scripts and configuration, not HTML
-    keep_trailing_newline=True,
-    variable_start_string="${{",
-    comment_start_string="{##",  # `{#` is common in shell scripts
-    comment_end_string="##}",
-)
-
 _SECTIONS = (
     "name",
     "version-from",
@@ -66,6 +57,11 @@ _SECTIONS = (
     "outputs",
 )
 _REQUIRED = ("name", "version-from", "suites", "packages")
+
+_METADATA = frozenset({"info", "conda-meta"})
+"""Folders of a package and of an environment in which a recipe writes nothing."""
+
+_NAME_PART = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._!+~]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +148,56 @@ class DebianRecipe:
     outputs: tuple[Output, ...] = ()
 
 
-def render(text: str, variables: Mapping[str, str]) -> str:
-    """Put values into a text of a recipe.
+def render(recipe: DebianRecipe, variables: Mapping[str, str]) -> DebianRecipe:
+    """Put values into every text of a recipe, and check what came out: a path may be another one after rendering.
 
     Raises:
-        jinja2.UndefinedError: a variable has no value; `parse_bundle` lets only known ones pass.
+        SpecError: a text cannot be rendered, or is not what its place asks for.
     """
-    return _ENVIRONMENT.from_string(text).render(variables)
+    try:
+        return _rendered(recipe, variables)
+    except ValueError as error:
+        where = f"recipes/{recipe.recipe}/debian.yaml"
+        raise SpecError((Fault(where=where, what=str(error)),)) from error
+
+
+def _rendered(recipe: DebianRecipe, variables: Mapping[str, str]) -> DebianRecipe:
+    def text(template: str) -> str:
+        return sandbox.render(template, variables)
+
+    def path(template: str) -> str:
+        return _below(text(template))
+
+    def pairs(found: Mapping[str, str], value: Callable[[str], str]) -> dict[str, str]:
+        rendered: dict[str, str] = {}
+        for template in sorted(found):
+            if (key := path(template)) in rendered:
+                raise BadValueError(f"{key!r} is there twice, once as {template!r}")
+            rendered[key] = value(found[template])
+        return rendered
+
+    return replace(
+        recipe,
+        drop=tuple(map(path, recipe.drop)),
+        relocate=tuple(map(path, recipe.relocate)),
+        edits=tuple(Edit(files=path(one.files), old=text(one.old), new=text(one.new)) for one in recipe.edits),
+        links=pairs(recipe.links, path),
+        join=pairs(recipe.join, path),
+        files=pairs(recipe.files, text),
+        depends=tuple(_line(text(one)) for one in recipe.depends),
+        constrains=tuple(_line(text(one)) for one in recipe.constrains),
+        outputs=tuple(_rendered_output(output, text) for output in recipe.outputs),
+    )
+
+
+def _rendered_output(output: Output, text: Callable[[str], str]) -> Output:
+    return Output(
+        name=output.name,
+        version=_part(text(output.version)),
+        build=_part(text(output.build)),
+        depends=tuple(_line(text(one)) for one in output.depends),
+        constrains=tuple(_line(text(one)) for one in output.constrains),
+    )
 
 
 def parse_bundle(text: str, *, source: str, recipe: str, digest: Sha256, templates: Mapping[str, str]) -> DebianRecipe:
@@ -207,19 +246,40 @@ def parse_bundle(text: str, *, source: str, recipe: str, digest: Sha256, templat
 def _template(text: str) -> str:
     """Check a text with variables."""
     try:
-        used = jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
-    except jinja2.TemplateSyntaxError as error:
-        raise BadValueError(f"not a template: {error.message}") from error
+        used = sandbox.undeclared(text)
+    except sandbox.UnsafeTemplateError as error:
+        raise BadValueError(str(error)) from error
     if unknown := sorted(used - VARIABLES.keys()):
         raise BadValueError(f"unknown variable `{unknown[0]}`", hint=nearest(unknown[0], VARIABLES))
     return text
 
 
 def _relative(text: str) -> str:
-    """Check a path or pattern, which stays below the place it is relative to."""
-    path = PurePosixPath(_template(text))
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    """Check a path or pattern before it is rendered."""
+    return _below(_template(text))
+
+
+def _below(text: str) -> str:
+    """Check a path or pattern, which stays below the place it is relative to and outside the package's metadata."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts or not text.isprintable():
         raise BadValueError(f"not a path below a root: {text!r}", hint="relative, without `..`")
+    if path.parts[0].lower() in _METADATA:
+        raise BadValueError(f"{text!r} is below `{path.parts[0]}`, where conda keeps its records")
+    return text
+
+
+def _line(text: str) -> str:
+    """Check a rendered MatchSpec, which is one line."""
+    if not text.strip() or not text.isprintable():
+        raise BadValueError(f"not a MatchSpec: {text!r}")
+    return text
+
+
+def _part(text: str) -> str:
+    """Check a rendered version or build string: it becomes part of a file's name."""
+    if not _NAME_PART.fullmatch(text):
+        raise BadValueError(f"expected a version or build string of letters, digits and `._!+~`, got {text!r}")
     return text
 
 

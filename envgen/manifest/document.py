@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 
+from envgen.documents import DocumentError, compose_yaml
 from envgen.errors import Fault, SpecError
 from envgen.suggest import nearest
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _KINDS = {
     "str": "text",
@@ -61,12 +61,14 @@ class Document:
             SpecError: not YAML, empty, more than one document, or something else than a mapping.
         """
         try:
-            node = yaml.compose(text, Loader=_LOADER)
+            node = compose_yaml(text)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             self.add(line, *_syntax(text, line, error))
         except yaml.YAMLError as error:
             self.add(1, f"not YAML: {error}".partition("\n")[0])
+        except DocumentError as error:
+            self.add(1, f"cannot be read: {error}")
         else:
             if isinstance(node, yaml.MappingNode):
                 return Value(node=node, document=self, key="", line=_line(node))

@@ -13,7 +13,7 @@ from envgen.manifest.document import BadValueError
 from envgen.names import project_name
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
 from envgen.suggest import nearest
-from envgen.urls import has_token
+from envgen.urls import display, has_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,15 +151,17 @@ def match_name(text: str) -> str:
 def channel(text: str) -> str:
     """Check a channel: a name, a URL, or a path relative to the project."""
     url = urlsplit(text)
-    if url.username or url.password or has_token(text):
+    if "@" in url.netloc or has_token(text) or "@" in text.partition("/")[0]:
         raise BadValueError(
             "the channel's URL holds credentials, which would end up in the repository",
             hint="take them out and store them with `rattler auth`, `conda token` or in ~/.netrc",
         )
+    if "://" in text and (url.query or url.fragment):
+        raise BadValueError("the channel's URL holds a query or a fragment, which may be a secret", hint="take it out")
     if not text or any(c.isspace() for c in text):
-        raise BadValueError(f"not a channel: {text!r}")
+        raise BadValueError(f"not a channel: {display(text)!r}")
     if "://" in text and url.scheme not in {"http", "https", "file", "oci", "s3"}:
-        raise BadValueError(f"unknown kind of URL: {text!r}", hint="https:// or file://")
+        raise BadValueError(f"unknown kind of URL: {display(text)!r}", hint="https:// or file://")
     return text.rstrip("/")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 INPUTS = (FOLDER, "recipes")
 """Folders that a lock is made from."""
 
-_LATER = "finish the merge: settle what conflicts, then run `envgen merge-lock` and commit"
+_LATER = "resolve the conflicts, then run `envgen merge-lock` and commit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,12 @@ def find_commits(repository: Repository) -> Commits:
     heads = [name.removeprefix("GITHEAD_") for name in repository.environment if name.startswith("GITHEAD_")]
     ours = repository.resolve("HEAD")
     if ours is None or len(heads) > 1:
-        raise UserError("a merge of several commits at once is more than `merge-lock` can do", hint=_LATER)
+        raise UserError("`merge-lock` cannot merge several commits at once", hint=_LATER)
     if heads:
         return Commits(base=repository.merge_base(ours, heads[0]), ours=ours, theirs=heads[0])
     if picked := _rebased(repository):
         return Commits(base=repository.resolve(f"{picked}^"), ours=ours, theirs=picked)
-    raise UserError("git does not say which commit is being merged", hint=_LATER)
+    raise UserError("failed to find the commit that git is merging", hint=_LATER)
 
 
 def _rebased(repository: Repository) -> str | None:
@@ -60,7 +60,10 @@ def _rebased(repository: Repository) -> str | None:
 
 @contextmanager
 def merged_project(context: Context, repository: Repository, commits: Commits) -> Iterator[Context]:
-    """Lay the project out as it will be after the merge: merged specs and recipes, the rest as it is now."""
+    """Write the project as it will be after the merge: merged specs and recipes, the rest as it is now.
+
+    Its recipes are somebody else's until the merge is reviewed, so none of their scripts may run.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for path, content in _merged_files(repository, commits).items():
@@ -72,7 +75,7 @@ def merged_project(context: Context, repository: Repository, commits: Commits) -
         for beside in context.root.iterdir():
             if beside.name not in {*INPUTS, "locks", ".git"}:
                 (root / beside.name).symlink_to(beside)
-        yield replace(context, root=root)
+        yield replace(context, root=root, no_build=True)
 
 
 def _merged_files(repository: Repository, commits: Commits) -> dict[str, bytes]:
@@ -97,7 +100,7 @@ def _merged_files(repository: Repository, commits: Commits) -> dict[str, bytes]:
             else:
                 conflicts.append(path)
     if conflicts:
-        raise UserError(f"both sides changed {', '.join(conflicts)} in ways that conflict", hint=_LATER)
+        raise UserError(f"conflicting changes in {', '.join(conflicts)}", hint=_LATER)
     return found
 
 

@@ -30,7 +30,7 @@ def key_of(path: str) -> tuple[str, Platform]:
     """
     key = find_key(path)
     if key is None:
-        raise LockError(f"`{path}` is not named like a lock", hint="give only `locks/*-lock.yml` to this merge driver")
+        raise LockError(f"`{path}` is not the name of a lock", hint="use this merge driver only for `locks/*-lock.yml`")
     return key
 
 
@@ -101,7 +101,7 @@ def _committed(repository: Repository, side: tuple[str, str | None], environment
 
 
 def _staged(repository: Repository, stage: str, environment: str, platform: Platform, root: Path) -> _Side:
-    """Take a side of a conflict from the index; a file that git merged by itself has one version only."""
+    """Read a side of a conflict from the index; a file that git merged by itself has one version only."""
 
     def find(name: str) -> str | None:
         found = _text(repository.blob(f":{stage}:./locks/{name}"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from packaging.version import InvalidVersion, Version
 
+from envgen.lock.debian_lock import later_dates
 from envgen.packages import sort_key
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 
 def merge_locks(base: Lock | None, ours: Lock, theirs: Lock) -> Lock:
-    """Take for every package what one side changed; where both did, the newer version.
+    """Merge the versions of every package: what one side changed; where both did, the newer one.
 
     Args:
         base: what both come from; without one both sides added everything.
@@ -37,14 +38,21 @@ def merge_locks(base: Lock | None, ours: Lock, theirs: Lock) -> Lock:
 
 
 def merge_debian_locks(base: DebianLock | None, ours: DebianLock, theirs: DebianLock) -> DebianLock:
-    """Do the same with Debian packages; where both sides changed one, ours stays, for any that is offered serves."""
+    """Merge Debian packages likewise; where both sides changed one, ours is kept, as any offered version will do.
+
+    Of the dates of releases the later ones count.
+    """
     packages = _merge(
         _by(base.packages if base else (), _debian_key),
         _by(ours.packages, _debian_key),
         _by(theirs.packages, _debian_key),
         lambda one, _: one,
     )
-    return replace(ours, packages=tuple(sorted(packages, key=lambda p: (p.name, p.architecture, p.version))))
+    return replace(
+        ours,
+        packages=tuple(sorted(packages, key=lambda p: (p.name, p.architecture, p.version))),
+        releases=later_dates(ours.releases, theirs.releases),
+    )
 
 
 def pick(was: T | None, ours: T | None, theirs: T | None) -> tuple[bool, T | None]:

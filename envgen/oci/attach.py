@@ -8,12 +8,12 @@ does no harm.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from envgen.documents import read_json
 from envgen.errors import NetworkError
 from envgen.oci.layout import INDEX
-from envgen.oci.push import ChangedError, copy, inspect
+from envgen.oci.push import ChangedError, copy, fetch_manifest
 from envgen.oci.referrer import added, lists, tag_of, without_types
 from envgen.system.fs import atomic_write
 
@@ -66,13 +66,13 @@ def attach(
 
 
 def is_listed_by(reference: Reference, subject: Sha256, *, http: Http) -> bool:
-    """Tell whether a registry lists by itself what refers to a manifest, as far as it tells somebody without login."""
+    """Return whether a registry itself lists what refers to a manifest, as far as it answers without login."""
     scheme = "http" if reference.is_loopback else "https"
     try:
         answer = http.get(
             f"{scheme}://{reference.registry}/v2/{reference.name}/referrers/sha256:{subject}", accept=INDEX
         )
-        found: Any = json.loads(answer.body) if answer.status == _OK else None
+        found: Any = read_json(answer.body) if answer.status == _OK else None
     except (NetworkError, ValueError):
         return False
     return isinstance(found, dict) and found.get("mediaType") == INDEX
@@ -88,7 +88,7 @@ def _tag(
 ) -> None:
     """Add an attachment to the index under the tag, unless it is there."""
     tag = f":{tag_of(attachment.subject)}"
-    before = inspect(reference, tag, environment)
+    before = fetch_manifest(reference, tag, environment)
     if lists(before, attachment):
         return
 
@@ -110,6 +110,6 @@ def _tag(
     except ChangedError as error:
         plain = without_types(index, attachment)
         if plain is None:
-            retry.note(f"`{reference.registry}/{reference.name}{tag}` is left without the SBOM: {error}")
+            retry.note(f"SBOM not added to `{reference.registry}/{reference.name}{tag}`: {error}")
             return
         put(plain)

@@ -73,7 +73,7 @@ class Encoder(Protocol):
     """Takes the bytes of a layer in order and writes them compressed."""
 
     def write(self, data: Data) -> None:
-        """Take bytes; how they are cut into calls makes no difference to what comes out."""
+        """Compress bytes; the output does not depend on how they are split into calls."""
 
     def close(self) -> None:
         """Write what is left."""
@@ -176,4 +176,4 @@ class _NoEncoder:
         self._out(data)
 
     def close(self) -> None:
-        """Have nothing left."""
+        """Do nothing: no byte is buffered."""

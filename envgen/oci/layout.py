@@ -173,7 +173,7 @@ def write_layout(
 
 
 def blob_path(directory: Path, digest: Sha256) -> Path:
-    """Say where a layout has a blob."""
+    """Return the path of a blob in a layout."""
     return directory / _BLOBS / digest
 
 
@@ -197,20 +197,21 @@ def _documents(images: Sequence[Image]) -> tuple[bytes, str, list[bytes]]:
 
 
 def _claim(directory: Path) -> None:
-    """Make the folder a layout, unless it is somebody's folder of other things. The lock's file marks ours."""
+    """Make the folder a layout, unless it holds something else. The lock's file marks layouts of envgen."""
     if directory.is_dir():
         names = {path.name for path in directory.iterdir()} - {_LOCK}
         if names and MARK not in names:
             raise UserError(
-                f"`{directory}` is not empty and no OCI layout", hint="name another folder with --output, or empty it"
+                f"`{directory}` is neither empty nor an OCI layout",
+                hint="choose another folder with `--output`, or empty it",
             )
         if names - {MARK} and not (directory / _LOCK).exists():
             raise UserError(
-                f"`{directory}` is an OCI layout that something else wrote; its images would go",
-                hint="name another folder with --output, and bring both together with `skopeo copy`",
+                f"`{directory}` is an OCI layout of another tool; its images would be lost",
+                hint="choose another folder with `--output`, and combine both with `skopeo copy`",
             )
     elif directory.exists():
-        raise UserError(f"`{directory}` is not a folder", hint="name another one with --output")
+        raise UserError(f"`{directory}` is not a folder", hint="choose another path with `--output`")
     atomic_write(directory / MARK, _MARK_TEXT)
 
 
@@ -223,7 +224,7 @@ def _write(directory: Path, layers: Mapping[Sha256, Path], documents: Iterable[b
 
 
 def _link(source: Path, target: Path, digest: Sha256) -> None:
-    """Give a blob its name in the layout: a hard link, or a copy on another file system."""
+    """Place a blob in the layout: a hard link, or a copy on another file system."""
     if target.exists() and (target.samefile(source) or _is(target, digest)):
         return
     with atomic_path(target, mode=0o444) as temporary:

@@ -9,14 +9,15 @@ changes their digests, and knows one login only. A client of our own would be on
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from envgen.documents import read_json
 from envgen.errors import NetworkError, UserError
 from envgen.system.process import ProcessError, run
 from envgen.system.retry import TransientError
+from envgen.urls import display, without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +68,9 @@ class Reference:
         found = _REFERENCE.fullmatch(text)
         registry = found["registry"] if found else ""
         if found is None or not ({".", ":", "["} & set(registry) or registry == "localhost"):
-            raise UserError(f"{text!r} does not name a place in a registry", hint="write REGISTRY/NAME:TAG")
+            raise UserError(
+                f"expected REGISTRY/NAME:TAG, got {display(text)!r}", hint="for example: `ghcr.io/me/train:1.0`"
+            )
         return cls(registry=registry, name=found["name"], tag=found["tag"] or "latest")
 
     def __str__(self) -> str:
@@ -105,7 +108,7 @@ def copy(
     environment: Mapping[str, str],
     retry: RetryPolicy,
 ) -> None:
-    """Let skopeo copy something into a registry, byte by byte.
+    """Copy something into a registry with skopeo, byte by byte.
 
     Args:
         source: as skopeo names it, relative to `directory`: a path may have a colon, which skopeo cuts it at.
@@ -132,7 +135,7 @@ def copy(
         except ProcessError as error:
             raise _explained(error, reference) from error
 
-    retry.call(once, hint="what has arrived stays there: try again later")
+    retry.call(once, hint="try again later: blobs that were sent are not sent again")
 
 
 def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> frozenset[str]:
@@ -141,11 +144,11 @@ def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> fro
     Raises:
         UserError, NetworkError: see `push`.
     """
-    top = inspect(reference, f":{reference.tag}", environment)
+    top = fetch_manifest(reference, f":{reference.tag}", environment)
     if top is None:
         return frozenset()
     below = [entry["digest"] for entry in top.get("manifests", ())]
-    manifests = [top, *(inspect(reference, f"@{digest}", environment) or {} for digest in below)]
+    manifests = [top, *(fetch_manifest(reference, f"@{digest}", environment) or {} for digest in below)]
     blobs = [
         entry["digest"]
         for manifest in manifests
@@ -156,7 +159,7 @@ def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> fro
 
 
 def load(layout: Layout, archive: Path, engine: str, *, environment: Mapping[str, str]) -> None:
-    """Put an image into a container engine of this machine.
+    """Load an image into a container engine of this machine.
 
     Args:
         layout: with the image.
@@ -170,11 +173,11 @@ def load(layout: Layout, archive: Path, engine: str, *, environment: Mapping[str
     try:
         run((engine, "load", "--input", archive), env=environment)
     except ProcessError as error:
-        what = f"`{layout.name}` cannot be loaded into {engine}: {error.tail or error}"
-        raise UserError(what, hint=f"is {engine} installed and running? `{engine} info` tells") from error
+        what = f"failed to load `{layout.name}` into {engine}: {error.tail or error}"
+        raise UserError(what, hint=f"check that {engine} is installed and running: `{engine} info`") from error
 
 
-def inspect(reference: Reference, which: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
+def fetch_manifest(reference: Reference, which: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
     """Read a manifest by `:tag` or `@digest`; None where there is none.
 
     Raises:
@@ -186,13 +189,13 @@ def inspect(reference: Reference, which: str, environment: Mapping[str, str]) ->
             ("skopeo", "--insecure-policy", "inspect", "--raw", *_tls(reference, "--tls-verify=false"), address),
             env=environment,
         )
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: dict[str, Any] = read_json(done.stdout)
     except ProcessError as error:
         if _says(_MISSING, error.tail):
             return None
         raise _explained(error, reference) from error
     except ValueError as error:
-        raise NetworkError(f"the registry of `{reference}` answers with no manifest: {error}") from error
+        raise NetworkError(f"failed to read the manifest of `{reference}` from its registry: {error}") from error
     return found
 
 
@@ -203,18 +206,20 @@ def _tls(reference: Reference, option: str) -> Sequence[str]:
 def _explained(error: ProcessError, reference: Reference) -> UserError | TransientError:
     if error.status is None:
         return UserError(
-            "images are pushed by `skopeo`, which cannot be started here",
-            hint="install it (apt, dnf, brew: `skopeo`), or take --archive and push that from another machine",
+            "failed to run `skopeo`, which pushes images",
+            hint="install `skopeo` (apt, dnf, brew), or write a file with `--archive` and push it from another machine",
         )
     said = _last_words(error.tail)
     if _CHANGED in error.tail:
-        return ChangedError(f"this skopeo cannot copy `{reference}` as it is", hint="skopeo 1.15 and later can")
+        return ChangedError(
+            f"this version of skopeo cannot copy `{reference}` unchanged", hint="install skopeo 1.15 or newer"
+        )
     if _says(_REFUSED, error.tail):
         return UserError(
-            f"the registry refuses `{reference}`: {said}",
-            hint=f"`docker login {reference.registry}` or `podman login {reference.registry}`, and try again",
+            f"access to `{reference}` denied by the registry: {said}",
+            hint=f"log in with `docker login {reference.registry}` or `podman login {reference.registry}`",
         )
-    return TransientError(f"the registry of `{reference}` fails: {said}")
+    return TransientError(f"request for `{reference}` failed: {said}")
 
 
 def _says(words: re.Pattern[str], tail: str) -> bool:
@@ -222,7 +227,7 @@ def _says(words: re.Pattern[str], tail: str) -> bool:
 
 
 def _last_words(tail: str) -> str:
-    """Take the message out of what skopeo logged last: `time="..." level=fatal msg="..."`."""
-    last = tail.strip().splitlines()[-1] if tail.strip() else "nothing"
+    """Return the message of the last line that skopeo logged: `time="..." level=fatal msg="..."`."""
+    last = without_secrets_in(tail).strip().splitlines()[-1] if tail.strip() else "nothing"
     found = _LOGGED.search(last)
     return found["text"].replace('\\"', "`") if found else last

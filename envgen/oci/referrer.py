@@ -24,7 +24,7 @@ _NOTHING = b"{}"
 
 
 def sbom(image: Image, text: str, *, name: str) -> Attachment:
-    """Make the artifact that says what is in an image.
+    """Build the artifact that attaches an SBOM to an image.
 
     Args:
         image: which; of one platform.
@@ -56,7 +56,7 @@ def tag_of(subject: Sha256) -> str:
 
 
 def lists(index: Mapping[str, Any] | None, attachment: Attachment) -> bool:
-    """Tell whether an index has an attachment."""
+    """Return whether an index lists an attachment."""
     return any(entry.get("digest") == attachment.entry["digest"] for entry in (index or {}).get("manifests", ()))
 
 

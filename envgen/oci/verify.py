@@ -1,11 +1,10 @@
-"""Does an OCI image layout hold what it says? Every byte read again, every digest and size taken anew.
+"""Verify an OCI image layout: read every byte again, recompute every digest and size.
 
 Nothing of the code that writes layouts is used here: what both misunderstand, neither would see.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import tarfile
 import zlib
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 
 from envgen.digest import Sha256
+from envgen.documents import read_json
 from envgen.oci.verify_layer import Tree, read_layer
 
 if TYPE_CHECKING:
@@ -77,11 +77,11 @@ class _Check:
             self.faults.append("index.json: no manifests")
         self._index(index)
         there = {path.name for path in self._blobs.glob("*")}
-        self.faults.extend(f"blobs/sha256/{name}: nothing leads to it" for name in sorted(there - self._used))
+        self.faults.extend(f"blobs/sha256/{name}: not referenced" for name in sorted(there - self._used))
 
     def _index(self, index: Mapping[str, Any]) -> None:
         if index.get("schemaVersion") != 2 or index.get("mediaType") != _INDEX:  # noqa: PLR2004  the format's number
-            self.faults.append("an index is of another format")
+            self.faults.append("index: expected schemaVersion 2 and mediaType {_INDEX}")
         for entry in index.get("manifests", ()):
             document = self._document(entry)
             match entry.get("mediaType"):
@@ -92,21 +92,21 @@ class _Check:
                 case "application/vnd.oci.image.manifest.v1+json":
                     self._manifest(document, entry)
                 case other:
-                    self.faults.append(f"{entry.get('digest')}: media type {other!r}")
+                    self.faults.append(f"{entry.get('digest')}: unexpected media type {other!r}")
 
     def _manifest(self, manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
         name = str(entry.get("digest"))[:19]
         self._images.add(str(entry.get("digest")))
         if manifest.get("schemaVersion") != 2 or manifest.get("mediaType") != _MANIFEST:  # noqa: PLR2004
-            self.faults.append(f"{name}: is of another format")
+            self.faults.append(f"{name}: expected schemaVersion 2 and mediaType {_MANIFEST}")
         if manifest.get("config", {}).get("mediaType") != _CONFIG:
-            self.faults.append(f"{name}: the configuration has another media type")
+            self.faults.append(f"{name}: config: expected media type {_CONFIG}")
         config = self._document(manifest.get("config", {}))
         layers = manifest.get("layers", [])
         if len(layers) > self._limits.layers:
             self.faults.append(f"{name}: {len(layers)} layers, expected {self._limits.layers} at most")
         if len({layer.get("mediaType") for layer in layers}) > 1:
-            self.faults.append(f"{name}: layers of several media types")
+            self.faults.append(f"{name}: layers have different media types")
         self.faults.extend(f"{name}: {fault}" for fault in _config_faults(config, layers, entry.get("platform")))
         self._layers(layers, config.get("rootfs", {}).get("diff_ids", []), name)
 
@@ -114,20 +114,20 @@ class _Check:
         """Read what refers to an image: anything but an image, and nothing to run."""
         name = str(entry.get("digest"))[:19]
         if manifest.get("schemaVersion") != 2 or manifest.get("mediaType") != _MANIFEST:  # noqa: PLR2004
-            self.faults.append(f"{name}: is of another format")
+            self.faults.append(f"{name}: expected schemaVersion 2 and mediaType {_MANIFEST}")
         if manifest["artifactType"] != entry.get("artifactType"):
             self.faults.append(
-                f"{name}: is {manifest['artifactType']!r}, and stands in the index as {entry.get('artifactType')!r}"
+                f"{name}: artifactType is {manifest['artifactType']!r}, the index has {entry.get('artifactType')!r}"
             )
         config, subject = manifest.get("config", {}), manifest.get("subject", {})
         if config.get("mediaType") != _EMPTY or self._document(config):
-            self.faults.append(f"{name}: the configuration is not the empty one")
+            self.faults.append(f"{name}: config is not the empty descriptor")
         if not manifest.get("layers"):
-            self.faults.append(f"{name}: holds nothing")
+            self.faults.append(f"{name}: has no layers")
         for layer in manifest.get("layers", ()):
             self._blob(layer)
         if subject.get("mediaType") != _MANIFEST or str(subject.get("digest")) not in self._images:
-            self.faults.append(f"{name}: refers to {subject.get('digest')}, which is no image of this layout")
+            self.faults.append(f"{name}: subject {subject.get('digest')} is not an image of this layout")
         self._blob(subject)
 
     def _layers(self, layers: list[Mapping[str, Any]], diff_ids: list[str], image: str) -> None:
@@ -139,7 +139,7 @@ class _Check:
             try:
                 read = read_layer(self._path(layer), str(layer.get("mediaType")), name=name, tree=tree)
             except _UNREADABLE as error:
-                self.faults.append(f"{name}: cannot be read: {error}")
+                self.faults.append(f"{name}: failed to read: {error}")
                 continue
             if diff_ids[number : number + 1] != [f"sha256:{read.diff_id}"]:
                 self.faults.append(f"{name}: DiffID is sha256:{read.diff_id}, expected {diff_ids[number : number + 1]}")
@@ -147,7 +147,7 @@ class _Check:
                 self.faults.append(f"{name}: {read.unpacked} bytes, expected {self._limits.size} at most")
         self.faults.extend(tree.faults)
         if len(tree.times) > 1:
-            self.faults.append(f"{image}: {len(tree.times)} different modification times")
+            self.faults.append(f"{image}: {len(tree.times)} different modification times, expected one")
 
     def _document(self, descriptor: Mapping[str, Any]) -> dict[str, Any]:
         return self._json(self._path(descriptor)) if self._blob(descriptor) else {}
@@ -156,15 +156,15 @@ class _Check:
         return self._blobs / str(descriptor["digest"]).removeprefix("sha256:")
 
     def _blob(self, descriptor: Mapping[str, Any]) -> bool:
-        """Prove digest and size of a blob; tell whether it is there at all."""
+        """Verify digest and size of a blob; return whether it exists."""
         digest = str(descriptor.get("digest"))
         if not _DIGEST.fullmatch(digest):
-            self.faults.append(f"{digest!r} is no digest")
+            self.faults.append(f"{digest!r} is not a sha256 digest")
             return False
         path = self._path(descriptor)
         self._used.add(path.name)
         if not path.is_file():
-            self.faults.append(f"{digest}: is missing")
+            self.faults.append(f"{digest}: missing")
             return False
         with path.open("rb") as stream:
             got = Sha256.of_stream(stream)
@@ -176,9 +176,9 @@ class _Check:
 
     def _json(self, path: Path) -> dict[str, Any]:
         try:
-            found = json.loads(path.read_bytes())
+            found = read_json(path.read_bytes())
         except (OSError, ValueError) as error:
-            self.faults.append(f"{path.relative_to(self._directory)}: cannot be read: {error}")
+            self.faults.append(f"{path.relative_to(self._directory)}: failed to read: {error}")
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -186,13 +186,13 @@ class _Check:
 def _config_faults(config: Mapping[str, Any], layers: list[Any], platform: Mapping[str, str] | None) -> Iterator[str]:
     """Compare a configuration with what leads to it."""
     if config.get("rootfs", {}).get("type") != "layers":
-        yield "the configuration has no `rootfs` of layers"
+        yield "config: `rootfs.type` is not `layers`"
     diff_ids = config.get("rootfs", {}).get("diff_ids", [])
     if len(diff_ids) != len(layers):
-        yield f"{len(diff_ids)} DiffIDs for {len(layers)} layers"
+        yield f"config: {len(diff_ids)} DiffIDs, expected {len(layers)}"
     full = [entry for entry in config.get("history", ()) if not entry.get("empty_layer")]
     if config.get("history") and len(full) != len(layers):
-        yield f"a history of {len(full)} layers for {len(layers)} layers"
+        yield f"config: history of {len(full)} layers, expected {len(layers)}"
     for key in ("architecture", "os"):
         if not config.get(key) or (platform and config[key] != platform.get(key)):
-            yield f"{key} is {config.get(key)!r}, expected {(platform or {}).get(key)!r}"
+            yield f"config: {key} is {config.get(key)!r}, expected {(platform or {}).get(key)!r}"

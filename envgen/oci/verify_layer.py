@@ -1,4 +1,4 @@
-"""Is a layer of an image what its descriptor says, and a tar that every runtime unpacks to the same?"""
+"""Verify a layer of an image: it matches its descriptor, and every runtime unpacks it to the same files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Read:
 
 
 def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
-    """Unpack a layer into nothing, and add what it holds to the tree.
+    """Read a layer to its end, and add its entries to the tree.
 
     Args:
         blob: the file.
@@ -68,7 +68,7 @@ def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
                 seen.add(member.name)
         while rest := reader.read(_READ):
             if rest.strip(b"\0"):
-                tree.faults.append(f"{name}: has data after the end of its tar")
+                tree.faults.append(f"{name}: data after the end of the tar archive")
     return Read(diff_id=reader.digest.sha256, unpacked=reader.digest.size)
 
 
@@ -99,19 +99,19 @@ def _decompressed(raw: BinaryIO, media_type: str) -> Callable[[int], bytes]:
 def _faults(member: tarfile.TarInfo, seen: set[str], tree: Tree) -> Iterator[str]:
     name = member.name
     if name.startswith("/") or not {"", ".", ".."}.isdisjoint(name.split("/")):
-        yield "is no plain path below the root"
+        yield "not a relative path without `..`"
     if any(part.startswith(".wh.") for part in name.split("/")):
         yield "is a whiteout, which removes a file of a lower layer"
     if name in seen:
-        yield "is there twice"
+        yield "duplicate entry"
     if not (member.isreg() or member.issym() or member.isdir()):
-        yield "is neither a file, a link nor a folder"
+        yield "not a regular file, symbolic link or directory"
     if member.uname or member.gname:
-        yield f"has owners by name: {member.uname!r}, {member.gname!r}"
+        yield f"owner names {member.uname!r}, {member.gname!r}, expected none"
     if unknown := member.pax_headers.keys() - _KNOWN_HEADERS:
-        yield f"has the headers {', '.join(sorted(unknown))}"
+        yield f"unexpected PAX headers {', '.join(sorted(unknown))}"
     if (folder := name.rpartition("/")[0]) and folder not in seen:
-        yield "comes before its folder"
+        yield "precedes the entry of its directory"
     yield from _against_lower(member, tree)
 
 
@@ -119,14 +119,14 @@ def _against_lower(member: tarfile.TarInfo, tree: Tree) -> Iterator[str]:
     name = member.name
     if member.isdir():
         if name in tree.others:
-            yield f"is a folder here and something else in {tree.others[name]}"
+            yield f"a directory here, a file in {tree.others[name]}"
         metadata = (member.mode, member.uid, member.gid)
         if tree.folders.get(name, metadata) != metadata:
-            yield "has other owners or permissions in a lower layer"
+            yield "different owner or permissions in a lower layer"
     elif name in tree.folders:
-        yield "is a folder in a lower layer"
+        yield "a directory in a lower layer"
     elif name in tree.others:
-        yield f"is in {tree.others[name]} too"
+        yield f"also in {tree.others[name]}"
 
 
 def _add(member: tarfile.TarInfo, layer: str, tree: Tree) -> None:

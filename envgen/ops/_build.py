@@ -14,7 +14,7 @@ from envgen.prepare.packages import materials_of, plan
 from envgen.prepare.plan import items_of
 from envgen.prepare.preparer import prepare
 from envgen.project.lock_files import platforms_of, require_lock
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def build(
         NetworkError, IntegrityError: as sources and builders say.
     """
     spec = select(context.root, env)
-    chosen = platforms_of(spec, platforms or (detect().platform,))
+    chosen = platforms_of(spec, platforms or (probe_host().platform,))
     folder = context.directory / channel if channel else context.local_channel
     target = LocalChannel(folder)
     pairs = (require_lock(context, spec, platform) for platform in chosen)

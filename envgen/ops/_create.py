@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envgen.create.fit import unfit
 from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
-from envgen.errors import HostError
+from envgen.errors import ArtifactError, HostError
 from envgen.lock.request import active
 from envgen.manifest.select import select
 from envgen.manifest.values import match_name
@@ -21,10 +21,10 @@ from envgen.prefix.link_plan import plan_links
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
 from envgen.prefix.verify import damaged
-from envgen.prepare.packages import link_packages, materials_of, plan
+from envgen.prepare.packages import link_packages, materials_of, plan, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from envgen.manifest.env_spec import EnvSpec
     from envgen.prefix.changes import PrefixChanges
+    from envgen.prefix.link import LinkResult
     from envgen.prefix.link_plan import LinkPlan
     from envgen.prepare.plan import Plan
     from envgen.project.context import Context
@@ -123,12 +124,12 @@ def create(
 
 def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     spec = select(context.root, options.env)
-    host = detect()
+    host = probe_host()
     pair = require_current_lock(context, spec, host.platform, frozen=options.frozen)
     if faults := unfit(pair.lock, host):
         raise HostError(
-            f"this machine cannot hold `{spec.name}`: {'; '.join(faults)}",
-            hint=f"lower it under `platforms` in {spec.source} and run `envgen lock`, or use another machine",
+            f"this machine does not meet the requirements of `{spec.name}`: {'; '.join(faults)}",
+            hint=f"lower it under `platforms` in `{spec.source}` and run `envgen lock`, or use another machine",
         )
     prefix = destination(context, env=spec.name, place=options.place)
     spoilt = _verify(context, prefix) if options.verify else {}
@@ -141,6 +142,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
         unfinished=unfinished(prefix) is not None,
         unsettled=not is_settled(prefix, conflicts),
         reinstall=spoilt.keys(),
+        verify=options.verify,
     )
     links = None
     if (what.changes or what.unsettled) and not what.prepare:
@@ -169,26 +171,44 @@ def _change(context: Context, prepared: PlannedCreate, show: Callable[[PlannedCr
             show(final)
 
     with context.store.in_use():
-        if prepared.plan.prepare:
-            # sources and builders take half a second to import, more than linking a small environment
-            from envgen.prepare.preparer import prepare  # noqa: PLC0415
-
-            prepare(context, prepared.plan, prepared.pair)
-        done = link(
-            link_packages(context, prepared.plan.items, prepared.pair),
-            prepared.prefix,
-            store=context.store,
-            platform=prepared.pair.lock.platform,
-            requested=_requested(prepared, context),
-            conflicts=prepared.pair.lock.adjustments.conflicts,
-            reinstall=prepared.damaged.keys(),
-            plan=prepared.links,
-            tell=tell,
-            reporter=context.reporter,
-        )
+        _prepare(context, prepared, prepared.plan)
+        linked = set(prepared.plan.changes.link)
+        tell_link_scripts(context, [item for item in prepared.plan.items if item.wanted.name in linked])
+        try:
+            done = _link(context, prepared, tell)
+        except ArtifactError:  # the disk failed where no status of a file tells
+            items = prepared.plan.items
+            damaged_items = tuple(item for item in items if context.store.altered(item.wanted.key, read=True))
+            if not damaged_items:
+                raise
+            _prepare(context, prepared, replace(prepared.plan, prepare=damaged_items))
+            done = _link(context, prepared, tell)
     if conda_settings(context).register:
         register(prepared.prefix, home=context.home, reporter=context.reporter)
     return _with_changes(prepared, done.changes)
+
+
+def _prepare(context: Context, prepared: PlannedCreate, what: Plan) -> None:
+    if what.prepare:
+        # sources and builders take half a second to import, more than linking a small environment
+        from envgen.prepare.preparer import prepare  # noqa: PLC0415
+
+        prepare(context, what, prepared.pair)
+
+
+def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChanges], object]) -> LinkResult:
+    return link(
+        link_packages(context, prepared.plan.items, prepared.pair),
+        prepared.prefix,
+        store=context.store,
+        platform=prepared.pair.lock.platform,
+        requested=_requested(prepared, context),
+        conflicts=prepared.pair.lock.adjustments.conflicts,
+        reinstall=prepared.damaged.keys(),
+        plan=prepared.links,
+        tell=tell,
+        reporter=context.reporter,
+    )
 
 
 def _with_changes(prepared: PlannedCreate, changes: PrefixChanges) -> PlannedCreate:
@@ -198,13 +218,14 @@ def _with_changes(prepared: PlannedCreate, changes: PrefixChanges) -> PlannedCre
 def _compile(prepared: PlannedCreate) -> None:
     """Compile all Python files, on all cores (`-j 0`); those that do not compile, such as templates, are no fault."""
     folder = prepared.prefix / prepared.spec.python.site_packages
-    command: list[str | Path] = [prepared.prefix / "bin/python", "-m", "compileall", "-q", "-j", "0", folder]
+    # `-I -S`: neither a variable nor a `.pth` file of a package runs code while files are only compiled
+    python: list[str | Path] = [prepared.prefix / "bin/python", "-I", "-S"]
     with suppress(ProcessError):
-        run(command)
+        run([*python, "-m", "compileall", "-q", "-j", "0", folder])
 
 
 def _requested(prepared: PlannedCreate, context: Context) -> dict[str, str]:
-    """Say of the packages that the spec names which words name them."""
+    """Return the requirement of the spec for each package that it names."""
     spec, lock = prepared.spec, prepared.pair.lock
     names = context.names.overridden(spec.names).substituted(lock.stand_ins)
     found = {match_name(text): text for text in spec.dependencies}

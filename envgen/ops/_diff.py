@@ -65,7 +65,7 @@ def _sides(context: Context, options: DiffOptions) -> tuple[Side, Side]:
 
 
 def _named(context: Context, side: Side, env: str | None) -> Side:
-    """Give what is installed the name of the environment that it is compared with."""
+    """Rename what is installed to the environment that it is compared with."""
     if all(name for name, _ in side.states):
         return side
     name = env or select(context.root, None).name

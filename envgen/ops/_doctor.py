@@ -34,7 +34,7 @@ class DoctorReport:
 
 
 def doctor(context: Context, *, env: str | None = None) -> DoctorReport:
-    """Look at this machine, and judge it for the lock of an environment.
+    """Probe this machine, and diagnose it for the lock of an environment.
 
     Args:
         context: the world; it may be no project, then the machine is looked at alone.
@@ -44,7 +44,7 @@ def doctor(context: Context, *, env: str | None = None) -> DoctorReport:
         UserError: there is no such spec.
         LockError: the lock cannot be read.
     """
-    facts = host.detect()
+    facts = host.probe_host()
     spec = select(context.root, env) if (context.root / FOLDER).is_dir() or env else None
     pair = find_lock(context, spec, facts.platform) if spec and facts.platform in spec.targets else None
     machine = probe_machine(context, facts, pair)

@@ -12,7 +12,7 @@ from envgen.prepare.package_facts import export_input
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.suggest import nearest
 from envgen.system.fs import atomic_write
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def export(context: Context, options: ExportOptions) -> Exported:
 def _format(name: str) -> Format:
     if name not in FORMATS:
         known = ", ".join(FORMATS)
-        raise UserError(f"unknown export format `{name}`", hint=nearest(name, FORMATS) or f"known are {known}")
+        raise UserError(f"unknown export format `{name}`", hint=nearest(name, FORMATS) or f"known formats: {known}")
     return FORMATS[name]
 
 
@@ -72,17 +72,17 @@ def _write(file: Path, text: str) -> None:
     try:
         atomic_write(file, text)
     except OSError as error:
-        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error
+        raise UserError(f"failed to write `{file}`: {error.strerror}") from error
 
 
 def _chosen(spec: EnvSpec, form: Format, asked: Sequence[Platform]) -> tuple[Platform, ...]:
     platforms = platforms_of(spec, asked)
     if form.joint or len(platforms) == 1:
         return platforms
-    here = detect().platform
+    here = probe_host().platform
     if not asked and here in platforms:
         return (here,)
     raise UserError(
-        f"{form.name} holds one platform, and there are {', '.join(platforms)}",
-        hint=f"name one: --platform {platforms[0]}",
+        f"format `{form.name}` holds one platform, got {', '.join(platforms)}",
+        hint=f"choose one: `--platform {platforms[0]}`",
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envgen.errors import IntegrityError
 from envgen.image import deliver
 from envgen.image.assemble import planned, write
-from envgen.image.inputs import open_images
+from envgen.image.inputs import has_damage, open_images
 from envgen.oci.compress import Compression
 from envgen.oci.push import Reference
 
@@ -86,7 +87,28 @@ def image(
         NetworkError, IntegrityError: as sources, builders and the registry say.
     """
     reference = Reference.parse(options.push) if options.push else None
-    inputs = open_images(context, env=options.env, platforms=options.platforms, frozen=options.frozen)
+    inputs = _inputs(context, options)
+    try:
+        return _make(context, options, inputs, reference, on_plan)
+    except IntegrityError:
+        if not has_damage(context, inputs):
+            raise
+    return _make(context, options, _inputs(context, options), reference, None)
+
+
+def _inputs(context: Context, options: ImageOptions) -> tuple[ImageInputs, ...]:
+    return open_images(
+        context, env=options.env, platforms=options.platforms, frozen=options.frozen, verify=options.verify
+    )
+
+
+def _make(
+    context: Context,
+    options: ImageOptions,
+    inputs: tuple[ImageInputs, ...],
+    reference: Reference | None,
+    on_plan: Callable[[ImageResult], None] | None,
+) -> ImageResult:
     if options.dry_run and any(one.plan.prepare for one in inputs):
         return ImageResult(inputs=inputs)
     with planned(context, inputs, compression=options.compression) as images:

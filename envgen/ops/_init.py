@@ -15,7 +15,7 @@ from envgen.project import shipped
 from envgen.project.starter import NewSpec, starter_text
 from envgen.suggest import nearest
 from envgen.system.fs import atomic_write
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -54,7 +54,9 @@ class InitOptions:
 
     def __post_init__(self) -> None:
         if self.template and (self.channels or self.dependencies or self.pypi or self.cuda or self.platforms):
-            raise UsageError("--from copies a spec as it is", hint="edit the copy")
+            raise UsageError(
+                "`--from` cannot be combined with options that write a spec", hint="edit the copy afterwards"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ def init_defaults(directory: Path) -> InitOptions:
         name = values.environment_name(directory.name)
     except BadValueError:
         name = None
-    return InitOptions(name=name, platforms=(detect().platform,))
+    return InitOptions(name=name, platforms=(probe_host().platform,))
 
 
 def init(directory: Path, options: InitOptions, *, today: dt.date) -> InitResult:
@@ -138,8 +140,8 @@ def _spec(options: InitOptions, directory: Path) -> NewSpec:
     name = options.name or defaults.name
     if name is None:
         raise UsageError(
-            f"the folder's name, {directory.name!r}, cannot be the name of an environment",
-            hint="give a NAME: `envgen init NAME`",
+            f"the name of the folder, {directory.name!r}, is not a valid environment name",
+            hint="pass a name: `envgen init NAME`",
         )
     return NewSpec(
         name=name,
@@ -156,7 +158,7 @@ def _copied(template: str, name: str) -> str:
     specs = shipped.shipped_specs()
     if template not in specs:
         known = ", ".join(f"`{one}`" for one in specs)
-        raise UserError(f"no spec `{template}` ships with envgen", hint=nearest(template, specs) or f"there is {known}")
+        raise UserError(f"unknown shipped spec `{template}`", hint=nearest(template, specs) or f"known specs: {known}")
     return specs[template].read_text(encoding="utf-8").replace(f"name: {template}\n", f"name: {name}\n")
 
 
@@ -164,7 +166,7 @@ def _write(directory: Path, name: str, text: str) -> Path:
     source = f"{FOLDER}/{name}.yaml"
     file = directory / source
     if file.exists():
-        raise UserError(f"`{source}` is there already", hint="choose another name, or edit it")
+        raise UserError(f"`{source}` already exists", hint="choose another name, or edit the file")
     try:
         parse_spec(text, source=source)
     except SpecError as error:
@@ -172,5 +174,5 @@ def _write(directory: Path, name: str, text: str) -> Path:
     try:
         atomic_write(file, text)
     except OSError as error:
-        raise UserError(f"`{file}` cannot be written: {error.strerror}") from error
+        raise UserError(f"failed to write `{file}`: {error.strerror}") from error
     return file

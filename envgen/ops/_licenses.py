@@ -74,7 +74,7 @@ class LicenseReport:
 def licenses(
     context: Context, *, env: str | None = None, platforms: Sequence[Platform] = (), offline: bool = False
 ) -> LicenseReport:
-    """Find the licence of every locked package and hold it against the spec's policy.
+    """Find the licence of every locked package, and check it against the policy of the spec.
 
     Args:
         context: the world.
@@ -104,7 +104,7 @@ def licenses(
 
 
 def _merged(verdicts: Iterable[LicenseVerdict]) -> Iterator[LicenseVerdict]:
-    """Say once what holds for a package of several platforms, whose files differ."""
+    """Merge the verdicts of one package on several platforms, whose files differ."""
     where: dict[LicenseVerdict, set[Platform]] = {}
     for verdict in verdicts:
         where.setdefault(replace(verdict, platforms=()), set()).update(verdict.platforms)

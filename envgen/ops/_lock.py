@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from envgen.diff.delta import Delta, compare, state_of
+from envgen.diff.delta import Delta, diff_states, state_of
 from envgen.errors import UsageError, UserError
 from envgen.lock.debian_lock import debian_file_name
 from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
 from envgen.names import project_name
+from envgen.prepare.packages import tell_link_scripts
+from envgen.prepare.plan import items_of
 from envgen.project import orphans
 from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
 from envgen.resolve.resolve import Resolved, Upgrade, resolve
@@ -51,7 +53,7 @@ class LockOptions:
 
     def __post_init__(self) -> None:
         if self.env and self.everything:
-            raise UsageError("ENV and --all are two answers", hint="give one of them")
+            raise UsageError("`ENV` and `--all` cannot be combined", hint="remove one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +146,18 @@ def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOu
     olds = {platform: find_lock(context, spec, platform) for platform in chosen}
     _check_names(spec, olds.values(), options.upgrade)
     news = resolve(context, spec, olds, options.upgrade)
+    _tell_link_scripts(context, news)
     return tuple(_write(context, spec, olds[platform], new) for platform, new in zip(chosen, news, strict=True))
 
 
+def _tell_link_scripts(context: Context, news: Sequence[Resolved]) -> None:
+    """Name new packages with link scripts: those in the store, since an index does not tell what is in a package."""
+    items = {item.wanted.key: item for new in news for item in items_of(new.lock, context.names, materials={})}
+    tell_link_scripts(context, items.values())
+
+
 def _check_names(spec: EnvSpec, olds: Collection[LockPair | None], upgrade: Upgrade) -> None:
-    """Refuse to upgrade what is not there: a misspelt name would pass for one that has nothing newer.
+    """Raise where a name to upgrade is not locked: a misspelt one would pass for one that has nothing newer.
 
     Raises:
         UserError: neither the spec nor a lock has such a name.
@@ -159,8 +168,8 @@ def _check_names(spec: EnvSpec, olds: Collection[LockPair | None], upgrade: Upgr
     for name in sorted({*upgrade.names, *upgrade.pins}):
         if project_name(name) not in known:
             raise UserError(
-                f"`{name}` cannot be upgraded: it is not locked",
-                hint=nearest(name, known, most=_CLOSE) or "`envgen list` shows what is locked",
+                f"cannot upgrade `{name}`: it is not locked",
+                hint=nearest(name, known, most=_CLOSE) or "run `envgen list` to show the locked packages",
             )
 
 
@@ -183,7 +192,7 @@ def _write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved)
         packages=len(new.lock.packages),
         written=bool(written.changed or written.removed),
         first=old is None,
-        changes=compare(state_of(old.lock, None) if old else None, state_of(new.lock, None), exact=True),
+        changes=diff_states(state_of(old.lock, None) if old else None, state_of(new.lock, None), exact=True),
         older=new.older,
     )
 
@@ -194,7 +203,7 @@ def _verdicts(context: Context, options: LockOptions) -> Iterator[LockVerdict]:
         spec = select(context.root, env)
         yield from (_verdict(context, spec, platform) for platform in platforms_of(spec, options.platforms))
         for platform, path in orphans.dropped(context, spec).items() if not options.platforms else ():
-            reasons = (f"{platform} is no longer among the spec's platforms",)
+            reasons = (f"the spec no longer names the platform {platform}",)
             yield LockVerdict(path=context.relative(path), reasons=reasons)
     for path, why in orphans.orphans(context).items() if options.everything else ():
         yield LockVerdict(path=context.relative(path), reasons=(why,))
@@ -204,5 +213,5 @@ def _verdict(context: Context, spec: EnvSpec, platform: Platform) -> LockVerdict
     pair = find_lock(context, spec, platform)
     path = context.relative(lock_path(context, spec, platform))
     if pair is None:
-        return LockVerdict(path=path, reasons=("it is missing",), missing=True)
+        return LockVerdict(path=path, reasons=("the file is missing",), missing=True)
     return LockVerdict(path=path, reasons=reasons_against(context, spec, pair, image=True))

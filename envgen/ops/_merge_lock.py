@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envgen.errors import UserError
+from envgen.errors import NoBuildError, UserError
 from envgen.lock.debian_lock import debian_file_name
 from envgen.lock.model import file_name
 from envgen.manifest.select import select
@@ -22,12 +22,14 @@ from envgen.system.git import Repository
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform
     from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
 
 
 def merge_lock(context: Context, *, result: Path, path: str) -> None:
-    """Be git's merge driver for one file.
+    """Run as git's merge driver for one file.
 
     Args:
         context: the world; its root is the project that `path` is in.
@@ -47,15 +49,31 @@ def merge_lock(context: Context, *, result: Path, path: str) -> None:
         spec = select(merged.root, environment)
         if platform not in spec.targets:
             raise UserError(f"`{spec.source}` no longer names {platform} after the merge", hint=f"remove `{path}`")
-        (new,) = resolve(merged, spec, {platform: pair}, Upgrade())
+        new = _resolve(merged, spec, platform, pair)
     text = new.debian_text if path.endswith(debian_file_name(environment, platform)) else new.text
     if text is None:
-        raise UserError(f"`{path}` is not needed after the merge", hint=f"`git rm {path}`")
+        raise UserError(f"`{path}` is not needed by the merged spec", hint=f"run `git rm {path}`")
     atomic_write(result, text)
 
 
+def _resolve(merged: Context, spec: EnvSpec, platform: Platform, pair: LockPair | None) -> Resolved:
+    """Solve for the merged spec without running a script of the branch that is merged.
+
+    Raises:
+        UserError: a recipe has to be built first.
+    """
+    try:
+        (new,) = resolve(merged, spec, {platform: pair}, Upgrade())
+    except NoBuildError as error:
+        raise UserError(
+            f"recipe `{error.recipe}` has to be built for the merged spec, and a merge runs no recipe script",
+            hint=f"finish the merge, read `recipes/{error.recipe}`, then run `envgen merge-lock`, which builds it",
+        ) from error
+    return new
+
+
 def settle_locks(context: Context) -> tuple[str, ...]:
-    """Settle the locks that a merge left in conflict: solve for the specs as they are now, write and stage them.
+    """Resolve the locks that a merge left in conflict: solve for the specs as they are now, write and stage them.
 
     A Debian lock that is not needed any more is removed, in git too.
 
@@ -70,9 +88,11 @@ def settle_locks(context: Context) -> tuple[str, ...]:
     conflicts = _unmerged(repository)
     keys = sorted({key for path in conflicts if (key := find_key(path))})
     if not keys:
-        raise UserError("no lock is in conflict", hint="`envgen lock` renews locks that are stale")
+        raise UserError("no lock is in conflict", hint="run `envgen lock` to update locks that are out of date")
     if open_ones := [path for path in conflicts if path.partition("/")[0] in INPUTS]:
-        raise UserError(f"{', '.join(open_ones)} is still in conflict", hint="settle it, and `git add` it, first")
+        raise UserError(
+            f"unresolved conflict in {', '.join(open_ones)}", hint="resolve the conflict and run `git add` first"
+        )
     settled: list[str] = []
     for key in keys:
         environment, platform = key
@@ -84,7 +104,7 @@ def settle_locks(context: Context) -> tuple[str, ...]:
 
 
 def install_merge_driver(context: Context) -> str:
-    """Make git use `merge-lock` in this clone: one line of configuration, and one of `.gitattributes`.
+    """Configure git to use `merge-lock` in this clone: one line of configuration, and one of `.gitattributes`.
 
     Returns:
         The line of `.gitattributes`, which belongs into the repository.

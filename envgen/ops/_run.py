@@ -38,9 +38,9 @@ def run(context: Context, *, env: str | None, place: Place, argv: Sequence[str])
 
 
 def _need_program(program: str, environment: Mapping[str, str]) -> None:
-    """Look for a program as `exec` will; a file that may not be executed is left to that."""
+    """Find a program as `exec` does; a file that is not executable is left to `exec`."""
     if not shutil.which(program, path=environment.get("PATH", "")) and not Path(program).is_file():
-        raise NoProgramError(f"cannot run `{program}`: there is no such program in the environment or on PATH")
+        raise NoProgramError(f"failed to run `{program}`: not found in the environment or on PATH")
 
 
 def _forgotten_dashes(context: Context, place: Place, argv: Sequence[str]) -> str | None:

@@ -99,7 +99,7 @@ def _named(graphs: Mapping[Platform, Graph], name: str) -> dict[Platform, tuple[
         known = {node.name for graph in graphs.values() for node in graph.nodes}
         raise UserError(
             f"`{name}` is not locked for {', '.join(graphs)}",
-            hint=nearest(name, known, most=_CLOSE) or "`envgen list` shows what is locked",
+            hint=nearest(name, known, most=_CLOSE) or "run `envgen list` to show the locked packages",
         )
     return found
 

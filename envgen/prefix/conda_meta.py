@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from envgen.documents import read_json
 from envgen.errors import IntegrityError
 from envgen.system.fs import atomic_write
 
@@ -41,7 +42,7 @@ def load(path: Path) -> dict[str, Any]:
         IntegrityError: it is no JSON object, or of another package than its name says.
     """
     try:
-        record = json.loads(path.read_bytes())
+        record = read_json(path.read_bytes())
         dist = f"{record['name']}-{record['version']}-{record['build']}"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from envgen.documents import read_json
 from envgen.errors import ArtifactError
 from envgen.packages import ChannelArchive, Wheel
 from envgen.platforms import Platform
@@ -149,7 +149,7 @@ def read_link(package: LinkPackage) -> dict[str, Any]:
 def _read_json(package: LinkPackage, name: str) -> dict[str, Any]:
     path = package.directory / "info" / name
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ArtifactError(f"package `{package.key}`: `info/{name}` cannot be read: {error}") from error
     if not isinstance(document, dict):

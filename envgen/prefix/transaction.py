@@ -18,7 +18,7 @@ from envgen.errors import IntegrityError
 from envgen.prefix.conda_meta import META, record_path
 from envgen.prefix.removal import remove_paths
 from envgen.prefix.settled import CONFLICTS
-from envgen.system.fs import atomic_write, remove_tree
+from envgen.system.fs import atomic_write, remove_tree, sync_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +50,11 @@ class Touched:
 
 @contextmanager
 def transaction(prefix: Path, touched: Touched) -> Iterator[None]:
-    """Mark the prefix as being changed until the block ends well."""
+    """Mark the prefix as being changed until the block ends well, and its records are on the disk."""
     mark = prefix / META / UNFINISHED
     atomic_write(mark, json.dumps({"format": _FORMAT, "records": touched.records, "paths": touched.paths}))
     yield
+    sync_files(record_path(prefix, dist) for dist in touched.records)
     mark.unlink()
 
 

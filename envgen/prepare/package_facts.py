@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
 
 import rattler
 
 from envgen import __version__
+from envgen.documents import read_json
 from envgen.errors import LockError, NetworkError, UserError
 from envgen.export.export_input import ExportInput, PublishedArchive
 from envgen.packages import ChannelPackage
@@ -132,7 +132,7 @@ def _repodata(context: Context, url: str) -> dict[str, dict[str, Any]]:
     if answer.status != _OK:
         return {}
     try:
-        found: dict[str, dict[str, Any]] = json.loads(answer.body)["packages.conda"]
+        found: dict[str, dict[str, Any]] = read_json(answer.body, limit=_LARGEST)["packages.conda"]
     except (ValueError, KeyError, TypeError) as error:
         raise NetworkError(f"{url} is no repodata: {error!r}") from error
     return found

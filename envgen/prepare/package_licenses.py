@@ -72,9 +72,7 @@ def _of_archives(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
 
 
 async def _of_channels(context: Context, lock: Lock, packages: Sequence[ChannelPackage]) -> dict[Sha256, str | None]:
-    source = ChannelSource(
-        lock.channels, platform=lock.platform, cache_dir=context.store.root / "repodata", root=context.root
-    )
+    source = ChannelSource(lock.channels, platform=lock.platform, cache_dir=context.store.repodata(), root=context.root)
     by_sha = {str(package.sha256): package.sha256 for package in packages}
     answers = await asyncio.gather(*(source.records(package.name) for package in packages))
     return {

@@ -9,10 +9,11 @@ from urllib.parse import urljoin
 from envgen.convert.package import record_of
 from envgen.packages import ChannelPackage
 from envgen.prefix.contents import LinkPackage
+from envgen.prefix.link_scripts import described
 from envgen.prepare.plan import Artifact, Plan, make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from envgen.lock.debian_lock import DebianLock
     from envgen.prefix.inventory import InstalledPackage
@@ -39,19 +40,17 @@ def plan(
     unfinished: bool = False,
     unsettled: bool = False,
     reinstall: Collection[str] = frozenset(),
+    verify: bool = False,
 ) -> Plan:
     """Compare a lock with the store and a prefix, none by default; see `make_plan`.
 
-    A package of the store with a file that was written to since counts as not there. That happens where somebody
-    edits an environment: its files are links to those of the store.
+    A package of the store that is not what it was counts as not there, and the store says so. That happens where
+    somebody edits an environment, for its files are links to those of the store. With `verify`, every file is read.
     """
     store = context.store
 
     def has_package(key: str) -> bool:
-        altered = store.altered(key)
-        if altered:
-            context.reporter.note(f"`{key}` was edited in the cache, through an environment; it is made anew")
-        return not altered and store.package(key) is not None
+        return not store.altered(key, read=verify) and store.package(key) is not None
 
     return make_plan(
         items,
@@ -66,7 +65,19 @@ def plan(
 
 def link_packages(context: Context, items: Iterable[PlannedPackage], pair: LockPair) -> list[LinkPackage]:
     """Describe packages to the linker; the store must have them."""
+    context.store.sync()
     return [_link_package(context, item, pair) for item in items]
+
+
+def tell_link_scripts(context: Context, items: Iterable[PlannedPackage]) -> None:
+    """Name the packages of channels that bring link scripts, as far as they are in the store."""
+    places = ((item.wanted.name, context.store.package(item.wanted.key)) for item in _of_channels(items))
+    if text := described((name, place) for name, place in places if place):
+        context.reporter.note(text)
+
+
+def _of_channels(items: Iterable[PlannedPackage]) -> Iterator[PlannedPackage]:
+    yield from (item for item in items if isinstance(item.package, ChannelPackage))
 
 
 def address(package: ChannelPackage, pair: LockPair) -> str:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from envgen.convert.deb import build_debian_recipe, build_empty
 from envgen.convert.deb_plan import describe
 from envgen.convert.package import record_of
-from envgen.errors import DigestMismatchError, GoneError, LockError
+from envgen.errors import DigestMismatchError, GoneError, LockError, NoBuildError
 from envgen.packages import BuiltArchive, store_key
 from envgen.prepare.built import ensure_built, extract_artifact
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
+from envgen.sources.debian_age import LockedDebs
 from envgen.sources.recipes import DEBIAN, read_debian_recipe, recipe_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    import datetime as dt
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from envgen.convert.deb_plan import DebianRecipePackage
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from envgen.sources.debian_closure import Replaced
     from envgen.sources.recipes import Recipe
 
+_NOTHING = LockedDebs()
+
 _BUILDER = 1
 """Counts changes of how `recipe.yaml` is built that change the bytes."""
 
@@ -51,6 +55,8 @@ class RecipeOutput:
         suites: of Debian, where it takes packages from there.
         debs: the Debian packages that go in, sorted by name.
         replaced: Debian packages that could not be kept as locked.
+        dates: suite -> date of the release that they came from, aware.
+        remarks: what the user should know of these releases.
     """
 
     recipe: Recipe
@@ -58,10 +64,18 @@ class RecipeOutput:
     suites: tuple[str, ...] = ()
     debs: tuple[Deb, ...] = ()
     replaced: tuple[Replaced, ...] = ()
+    dates: Mapping[str, dt.datetime] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def make(
-    context: Context, recipe: Recipe, *, spec: EnvSpec, platform: Platform, keep: Collection[Deb] = ()
+    context: Context,
+    recipe: Recipe,
+    *,
+    spec: EnvSpec,
+    platform: Platform,
+    keep: Collection[Deb] = (),
+    locked: LockedDebs = _NOTHING,
 ) -> RecipeOutput:
     """Resolve, fetch and build a recipe, or take from the store what was built before.
 
@@ -71,6 +85,7 @@ def make(
         spec: which asks for it.
         platform: to make it for; need not be this machine's.
         keep: Debian packages that are locked, taken again as long as a suite offers them.
+        locked: all that are locked for the recipe.
 
     Raises:
         UserError: the recipe has faults, or its script fails, or Debian has nothing for the platform.
@@ -82,7 +97,9 @@ def make(
         raise _not_for(context, recipe, spec, platform)
     bundle = read_debian_recipe(recipe)
     archive = debian_archive(context, bundle.suites)
-    closure = archive.closure(bundle.packages, architecture=platform.debian_arch, exclude=bundle.exclude, keep=keep)
+    closure = archive.closure(
+        bundle.packages, architecture=platform.debian_arch, exclude=bundle.exclude, keep=keep, locked=locked
+    )
     built = _build_debian_recipe(context, bundle, closure.debs, archive, platform=platform)
     return RecipeOutput(
         recipe=recipe,
@@ -90,6 +107,8 @@ def make(
         suites=bundle.suites,
         debs=closure.debs,
         replaced=closure.replaced,
+        dates=closure.dates,
+        remarks=closure.remarks,
     )
 
 
@@ -171,11 +190,19 @@ def _build_locked(context: Context, recipe: Recipe, pair: LockPair) -> list[Buil
 
 
 def _build(context: Context, recipe: Recipe, platform: Platform) -> Built:
-    """Have the package of a `recipe.yaml` in the store."""
-    # rattler-build takes 0.2 s to import, and most environments have no such recipe
-    from envgen.convert.recipe_build import build_recipe  # noqa: PLC0415
+    """Have the package of a `recipe.yaml` in the store. This is the only place where code of a repository runs.
+
+    Raises:
+        NoBuildError: it is not there yet, and no script may run.
+    """
 
     def fill(dest: Path) -> None:
+        if context.no_build:
+            raise NoBuildError(recipe.name)
+        # rattler-build takes 0.2 s to import, and most environments have no such recipe
+        from envgen.convert.recipe_build import build_recipe  # noqa: PLC0415
+
+        context.reporter.note(f"running the script of recipe `{recipe.name}` for {platform}")
         with context.store.view() as scratch:
             staged, work = scratch / "recipes" / recipe.name, scratch / "work"
             work.mkdir()

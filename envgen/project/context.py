@@ -40,6 +40,7 @@ class Context:
         connect: opens the network, once.
         mirrors: what the placeholders of locks stand for on this machine.
         names: the shipped name table.
+        no_build: run no script of a recipe; one that was built before is taken from the store.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class Context:
     connect: Callable[[], Http]
     mirrors: Mirrors
     names: NameTable
+    no_build: bool = False
 
     @property
     def store(self) -> Store:
@@ -89,6 +91,7 @@ def open_context(
     now: dt.datetime,
     reporter: Reporter | None = None,
     anywhere: bool = False,
+    no_build: bool = False,
 ) -> Context:
     """Open the world for a process that was started in `directory`.
 
@@ -98,6 +101,7 @@ def open_context(
         now: the time, aware.
         reporter: receives progress and remarks.
         anywhere: be content outside a project, whose root is then taken to be `directory`.
+        no_build: run no script of a recipe.
 
     Raises:
         UserError: no project at or above `directory`.
@@ -111,10 +115,11 @@ def open_context(
         home=home,
         now=now,
         reporter=told,
-        open_store=functools.cache(lambda: Store(store_root(environment, home))),
+        open_store=functools.cache(lambda: Store(store_root(environment, home), reporter=told)),
         connect=functools.cache(lambda: _connect(environment, told)),
         mirrors=Mirrors(environment=environment, home=home),
         names=shipped.name_table(),
+        no_build=no_build,
     )
 
 

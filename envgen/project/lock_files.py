@@ -77,7 +77,7 @@ def _write_text(path: Path, text: str) -> bool:
 
 
 def lock_path(context: Context, spec: EnvSpec, platform: Platform) -> Path:
-    """Say where the lock of an environment is."""
+    """Return the path of the lock of an environment."""
     return context.locks / file_name(spec.name, platform)
 
 
@@ -109,7 +109,8 @@ def require_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPai
     if platform not in spec.targets:
         listed = ", ".join(spec.targets)
         raise UserError(
-            f"`{spec.name}` is not made for {platform}, only for {listed}", hint=f"add {platform} in {spec.source}"
+            f"`{spec.name}` does not support {platform}, only {listed}",
+            hint=f"add {platform} under `platforms` in `{spec.source}`",
         )
     found = find_lock(context, spec, platform)
     if found is None:
@@ -137,15 +138,15 @@ def require_current_lock(
     pair = require_lock(context, spec, platform)
     if not frozen and (reasons := reasons_against(context, spec, pair, image=image)):
         raise LockError(
-            f"`{context.relative(pair.path)}` is no longer true for `{spec.source}`:\n"
+            f"`{context.relative(pair.path)}` is out of date for `{spec.source}`:\n"
             + "\n".join(f"  - {reason}" for reason in reasons),
-            hint="run `envgen lock`, or take the lock as it is with --frozen",
+            hint="run `envgen lock`, or use the lock as it is with `--frozen`",
         )
     return pair
 
 
 def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: bool = False) -> tuple[str, ...]:
-    """Say why a lock is no longer true for its spec; nothing if it is. Offline.
+    """Return why a lock is out of date for its spec; empty if it is up to date. Offline.
 
     Args:
         context: the world.
@@ -178,8 +179,8 @@ def platforms_of(spec: EnvSpec, asked: Sequence[Platform]) -> tuple[Platform, ..
     for platform in asked:
         if platform not in spec.targets:
             raise UserError(
-                f"`{spec.name}` is not made for {platform}, only for {', '.join(spec.targets)}",
-                hint=f"add {platform} under `platforms` in {spec.source}",
+                f"`{spec.name}` does not support {platform}, only {', '.join(spec.targets)}",
+                hint=f"add {platform} under `platforms` in `{spec.source}`",
             )
     return tuple(p for p in spec.targets if not asked or p in asked)
 
@@ -190,4 +191,4 @@ def _text(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise LockError(f"`{path}` cannot be read: {error}") from error
+        raise LockError(f"failed to read `{path}`: {error}") from error

@@ -24,7 +24,7 @@ def dropped(context: Context, spec: EnvSpec) -> dict[Platform, Path]:
 
 
 def orphans(context: Context) -> dict[Path, str]:
-    """Find the locks of environments that have no spec: conda-lock file -> why nothing asks for it.
+    """Find the locks of environments that have no spec: conda-lock file -> why it is not needed.
 
     Raises:
         UserError: there is no spec at all.

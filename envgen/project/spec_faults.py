@@ -23,6 +23,6 @@ def fault_of(
     what: str,
     hint: str | None = None,
 ) -> SpecError:
-    """Make the error for something that the spec says at `keys`; see `where`."""
+    """Build the error for a value of the spec at `keys`; see `where`."""
     text = (context.root / spec.source).read_text(encoding="utf-8")
     return SpecError((Fault(where=where(text, source=spec.source, keys=keys, item=item), what=what, hint=hint),))

@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from envgen.names import project_name
 from envgen.project import shipped
+from envgen.templates import fill
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -68,11 +67,11 @@ class NewSpec:
 def starter_text(spec: NewSpec, *, today: dt.date) -> str:
     """Write a spec as YAML, with remarks for whoever edits it."""
     channels = [*spec.channels, *filter(None, [spec.added_channel])]
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  YAML, whose texts `_quoted` writes
-    return environment.from_string(shipped.starter_template()).render(
+    return fill(
+        shipped.starter_template(),
         name=spec.name,
         python=spec.python,
-        platforms={str(platform): _facts(platform, spec, channels) for platform in dict.fromkeys(spec.platforms)},
+        platforms=[(str(one), _facts(one, spec, channels)) for one in dict.fromkeys(spec.platforms)],
         channels=json.dumps(channels),
         dependencies=_with(_ALWAYS["dependencies"], spec.dependencies),
         pypi=_with(_ALWAYS["pypi"], spec.pypi),

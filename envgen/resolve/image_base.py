@@ -13,7 +13,8 @@ from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.project.spec_faults import fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    import datetime as dt
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from envgen.debs import Deb
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.sources.debian import DebianArchive
+    from envgen.sources.debian_age import LockedDebs
     from envgen.sources.debian_closure import Replaced
 
 
@@ -34,15 +36,19 @@ class ResolvedBase:
         request: what was asked for.
         debs: the closure, sorted by name.
         replaced: packages that could not be kept as locked.
+        dates: suite -> date of the release that they came from, aware.
+        remarks: what the user should know of these releases.
     """
 
     request: BaseRequest
     debs: tuple[Deb, ...]
     replaced: tuple[Replaced, ...]
+    dates: Mapping[str, dt.datetime]
+    remarks: tuple[str, ...]
 
 
 def resolve_base(
-    context: Context, spec: EnvSpec, platform: Platform, *, keep: Collection[Deb] = ()
+    context: Context, spec: EnvSpec, platform: Platform, *, keep: Collection[Deb], locked: LockedDebs
 ) -> ResolvedBase | None:
     """Find the packages of the base with all that they need; None where no image is made for the platform.
 
@@ -51,6 +57,7 @@ def resolve_base(
         spec: whose image it is.
         platform: to make it for; need not be this machine's.
         keep: packages that are locked, taken again as long as a suite offers them.
+        locked: all that are locked for the base.
 
     Raises:
         SpecError: a package of `image.base.packages` does not exist.
@@ -62,14 +69,22 @@ def resolve_base(
     request = base_request(spec.image.base, platform)
     archive = debian_archive(context, request.suites)
     _check_names(context, spec, archive, request.packages, platform)
-    closure = archive.closure(request.packages, architecture=platform.debian_arch, exclude=request.exclude, keep=keep)
-    return ResolvedBase(request=request, debs=closure.debs, replaced=closure.replaced)
+    closure = archive.closure(
+        request.packages, architecture=platform.debian_arch, exclude=request.exclude, keep=keep, locked=locked
+    )
+    return ResolvedBase(
+        request=request,
+        debs=closure.debs,
+        replaced=closure.replaced,
+        dates=closure.dates,
+        remarks=closure.remarks,
+    )
 
 
 def _check_names(
     context: Context, spec: EnvSpec, archive: DebianArchive, names: Collection[str], platform: Platform
 ) -> None:
-    """Look the packages up that the spec itself names.
+    """Find the packages that the spec itself names.
 
     Raises:
         SpecError: some do not exist.
@@ -81,8 +96,8 @@ def _check_names(
             spec,
             keys=("image", "base", "packages"),
             item=name,
-            what=f"`image.base.packages`: no suite of Debian has `{name}` for {platform}",
-            hint=f"did you mean `{nearest}`?" if nearest else "check the name, or add to `image.base.suites`",
+            what=f"`image.base.packages`: `{name}` is not in the Debian suites for {platform}",
+            hint=f"did you mean `{nearest}`?" if nearest else "check the name, or add a suite to `image.base.suites`",
         )
         for name, nearest in archive.missing(wanted, architecture=platform.debian_arch).items()
     ]
@@ -91,7 +106,7 @@ def _check_names(
 
 
 def fetch_base(context: Context, pair: LockPair) -> dict[Deb, Path]:
-    """Have the locked packages of the base in the store.
+    """Fetch the locked packages of the base into the store.
 
     Raises:
         LockError: no base is locked.
@@ -101,8 +116,8 @@ def fetch_base(context: Context, pair: LockPair) -> dict[Deb, Path]:
     debian = pair.debian
     if debian is None or debian.base is None:
         raise LockError(
-            f"`{context.relative(pair.path)}` has no base of an image",
-            hint="write `image: {}` into the spec, then lock",
+            f"`{context.relative(pair.path)}` has no image base",
+            hint="add `image: {}` to the spec and run `envgen lock`",
         )
     archive = debian_archive(context, debian.base.suites)
     return fetch_debs(context, debian.used_by(IMAGE), archive, architecture=pair.lock.platform.debian_arch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import rattler
@@ -15,7 +16,7 @@ from envgen.convert.wheel import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.errors import UsageError
 from envgen.lock.conda_lock import from_solution
-from envgen.lock.debian_lock import IMAGE, DebianLock, render_debian_lock
+from envgen.lock.debian_lock import IMAGE, DebianLock, later_dates, render_debian_lock
 from envgen.lock.render import render_lock
 from envgen.lock.request import active
 from envgen.manifest.adjust import adjustments
@@ -34,11 +35,12 @@ from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
 from envgen.solve.task import Preference, SolveTask
 from envgen.sources.conda import ChannelSource, shown
+from envgen.sources.debian_age import LockedDebs
 from envgen.system.credentials import display
 from envgen.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from envgen.debs import Deb
     from envgen.lock.model import Lock
@@ -72,7 +74,7 @@ class Upgrade:
     pins: Mapping[str, str] = field(default_factory=dict)
 
     def covers(self, *names: str) -> bool:
-        """Tell whether a package may be upgraded that bears these names."""
+        """Return whether a package with these names may be upgraded."""
         asked = {project_name(name) for name in (*self.names, *self.pins)}
         return self.everything or not asked.isdisjoint(map(project_name, names))
 
@@ -173,7 +175,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     older.tell(context, platform, solution.older, accepted=spec.allow_older.keys(), told=bench.warned)
     if old:
         await _tell_vanished(bench, old.lock, solution)
-    resolved = _assemble(bench, platform, solution, made, base)
+    resolved = _assemble(bench, platform, solution, made, base, old=old.debian if old else None)
     remarks = await _preflight(bench, resolved)
     bench.idle.append(frozenset((*solution.idle, *remarks.idle)))
     return resolved
@@ -185,7 +187,7 @@ def _asked(context: Context, spec: EnvSpec) -> Asked:
 
 
 def _pinned_requirements(bench: _Workbench, platform: Platform, old: LockPair | None) -> tuple[Requirement, ...]:
-    """Ask for the pinned versions of what this platform has locked as a wheel, or asks for as one."""
+    """Return requirements on the pinned versions of what is locked or required as a wheel on this platform."""
     wheels = {wheel.project for wheel in old.lock.wheels} if old else set()
     wheels |= {project_name(requirement.name) for requirement in active(bench.spec, bench.spec.targets[platform])}
     pins = bench.upgrade.pins.items()
@@ -196,11 +198,11 @@ def _requirement(name: str, version: str) -> Requirement:
     try:
         return Requirement(f"{name}=={Version(version)}")
     except InvalidVersion as error:
-        raise _not_a_version(name, version, "`2.8.0`, a version as PEP 440 has them") from error
+        raise _not_a_version(name, version, "`2.8.0` (PEP 440)") from error
 
 
 def _pinned_specs(bench: _Workbench, old: LockPair | None) -> tuple[str, ...]:
-    """Ask for the pinned versions of what this platform has locked as a conda package, or asks for as one."""
+    """Return requirements on the pinned versions of what is locked or required as a conda package on this platform."""
     condas = {str(p.name) for p in old.lock.packages if not isinstance(p, Wheel)} if old else set()
     condas |= set(map(match_name, bench.spec.dependencies))
     return tuple(_match_spec(name, version) for name, version in bench.upgrade.pins.items() if name in condas)
@@ -210,28 +212,29 @@ def _match_spec(name: str, version: str) -> str:
     try:
         return f"{name} =={rattler.Version(version)}"
     except InvalidVersionError as error:
-        raise _not_a_version(name, version, "`2.8.0`, a version as conda has them") from error
+        raise _not_a_version(name, version, "`2.8.0` (conda)") from error
 
 
 def _not_a_version(name: str, version: str, like: str) -> UsageError:
     return UsageError(
-        f"--upgrade {name}=={version}: expected something like {like}, got {version!r}",
-        hint=f"`--upgrade {name}` takes the newest",
+        f"`--upgrade {name}=={version}`: expected a version such as {like}, got {version!r}",
+        hint=f"use `--upgrade {name}` for the newest version",
     )
 
 
 def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
     if not spec.channels:
         return None
-    cache = context.store.root / "repodata"
+    cache = context.store.repodata()
     return ChannelSource(spec.channels, platform=platform, cache_dir=cache, root=context.root)
 
 
 async def _make_recipes(
     bench: _Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
 ) -> list[RecipeOutput]:
-    """Make what recipes offer for names that no channel has."""
+    """Build what recipes offer, for the names that no channel has."""
     known, keep = shipped.recipes(bench.context.root), _kept_debs(old, bench.upgrade)
+    locked = partial(_locked_debs, old)
     waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
     found: dict[str, RecipeOutput] = {}
     while waiting:
@@ -239,25 +242,34 @@ async def _make_recipes(
         if name not in known or name in found or (channels and await channels.records(CondaName(name))):
             continue
         found[name] = await asyncio.to_thread(
-            make, bench.context, known[name], spec=bench.spec, platform=platform, keep=keep.get(name, ())
+            make,
+            bench.context,
+            known[name],
+            spec=bench.spec,
+            platform=platform,
+            keep=keep.get(name, ()),
+            locked=locked(name),
         )
         waiting += [need for record in found[name].records for need in map(match_name, record.depends)]
     _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
+    _warn_once(bench, [remark for one in found.values() for remark in one.remarks])
     return [found[name] for name in sorted(found)]
 
 
 async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> ResolvedBase | None:
     """Find the packages below the environment in an image, if there is to be one."""
     keep = _kept_debs(old, bench.upgrade).get(IMAGE, ())
-    base = await asyncio.to_thread(resolve_base, bench.context, bench.spec, platform, keep=keep)
+    locked = _locked_debs(old, IMAGE)
+    base = await asyncio.to_thread(resolve_base, bench.context, bench.spec, platform, keep=keep, locked=locked)
     _tell_replaced(bench, platform, base.replaced if base else ())
+    _warn_once(bench, base.remarks if base else ())
     return base
 
 
 def _tell_replaced(bench: _Workbench, platform: Platform, replaced: Sequence[Replaced]) -> None:
     for one in replaced:
         bench.context.reporter.note(
-            f"{platform}: Debian no longer offers {one.old.name} {one.old.version}, locked is now {one.new.version}"
+            f"{platform}: Debian no longer offers `{one.old.name}` {one.old.version}, locked {one.new.version} instead"
         )
 
 
@@ -271,6 +283,13 @@ def _kept_debs(old: LockPair | None, upgrade: Upgrade) -> dict[str, list[Deb]]:
     return found
 
 
+def _locked_debs(old: LockPair | None, user: str) -> LockedDebs:
+    """Return what is locked for a recipe or for the image, and from which releases."""
+    if old is None or old.debian is None:
+        return LockedDebs()
+    return LockedDebs(debs=old.debian.used_by(user), dates=old.debian.releases)
+
+
 def _preferred(old: Lock, bench: _Workbench) -> dict[CondaName, Preference]:
     found: dict[CondaName, Preference] = {}
     for package in old.packages:
@@ -281,6 +300,14 @@ def _preferred(old: Lock, bench: _Workbench) -> dict[CondaName, Preference]:
         elif isinstance(package, ChannelPackage) and not bench.upgrade.covers(package.name):
             found[package.name] = Preference(version=package.version, build=package.build, sha256=package.sha256)
     return found
+
+
+def _warn_once(bench: _Workbench, texts: Iterable[str]) -> None:
+    """Warn, once where several platforms have the same to say."""
+    for text in texts:
+        if text not in bench.warned:
+            bench.warned.add(text)
+            bench.context.reporter.warn(text)
 
 
 def _tell_remarks(bench: _Workbench, solution: Solution) -> None:
@@ -318,7 +345,7 @@ async def _preflight(bench: _Workbench, resolved: Resolved) -> Remarks:
 
 
 async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> None:
-    """Say of each locked wheel that was replaced whether that is because the index dropped it."""
+    """Report each locked wheel that was replaced because the index dropped it."""
     chosen = {record.origin.sha256 for record in solution.records}
     for wheel in old.wheels:
         if wheel.sha256 in chosen or bench.upgrade.covers(wheel.project):
@@ -326,17 +353,24 @@ async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> No
         page = await bench.index.page(wheel.project)
         if page is None or all(file.sha256 != wheel.sha256 for file in page.all_files()):
             bench.context.reporter.note(
-                f"{old.platform}: the wheel index no longer offers `{wheel.filename}`; it was resolved anew"
+                f"{old.platform}: the wheel index no longer offers `{wheel.filename}`, resolved again"
             )
 
 
 def _assemble(
-    bench: _Workbench, platform: Platform, solution: Solution, made: Sequence[RecipeOutput], base: ResolvedBase | None
+    bench: _Workbench,
+    platform: Platform,
+    solution: Solution,
+    made: Sequence[RecipeOutput],
+    base: ResolvedBase | None,
+    *,
+    old: DebianLock | None,
 ) -> Resolved:
     """Render both files; the conda-lock holds the digest of the other one."""
     names = {record.name for record in solution.records}
     used = [one for one in made if any(record.name in names for record in one.records)]
     debian = _debian_lock(bench.spec.name, platform, used, base) if base or any(one.debs for one in used) else None
+    debian = debian.dated_after(old) if debian else None
     debian_text = render_debian_lock(debian) if debian else None
     lock = from_solution(
         solution,
@@ -360,4 +394,5 @@ def _debian_lock(
         uses={one.recipe.name: one.debs for one in used if one.debs} | ({IMAGE: base.debs} if base else {}),
         base=base.request if base else None,
         recipe_suites={one.recipe.name: one.suites for one in used if one.debs},
+        releases=later_dates(base.dates if base else {}, *(one.dates for one in used)),
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from rattler import Channel, ChannelConfig, Gateway, Subdir
+from rattler import Channel, ChannelConfig, Gateway, SourceConfig, Subdir
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidChannelError, InvalidUrlError, IoError
 
 from envgen.errors import NetworkError, UserError
@@ -14,7 +14,7 @@ from envgen.system.credentials import display
 from envgen.urls import has_token, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from rattler import RepoDataRecord
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from envgen.names import CondaName
     from envgen.platforms import Platform
 
+T = TypeVar("T")
+
 _URL = re.compile(r"(?:for url )?[('`\"]*\b[a-z]+://\S+")
+_FAILURES = (GatewayError, FetchRepoDataError, IoError)
+_NO_ANSWER = "error sending request"
+"""What rattler says where no server answered: to ask again would only take as long again."""
+
 _LONGEST = 200
 """Characters of a reason."""
 
@@ -30,7 +36,8 @@ _LONGEST = 200
 class ChannelSource:
     """The channels of one spec for one platform, strictly by priority.
 
-    Repodata is read by rattler, which caches it below `cache_dir`.
+    Repodata is read by rattler, which caches it below `cache_dir`. What it cannot read is fetched once more, past the
+    cache: rattler keeps a wrong answer, such as a network's login page, for as long as that says it is valid.
 
     Args:
         channels: names, URLs or paths, strongest first.
@@ -46,6 +53,7 @@ class ChannelSource:
         self._channels = [_channel(text, root) for text in channels]
         self._subdirs = [Subdir(platform.value), Subdir("noarch")]
         self._gateway = Gateway(cache_dir=cache_dir)
+        self._past_cache = Gateway(cache_dir=cache_dir, default_config=SourceConfig(cache_action="no-cache"))
         self._asked: dict[str, asyncio.Future[tuple[RepoDataRecord, ...]]] = {}
 
     async def records(self, name: CondaName) -> tuple[RepoDataRecord, ...]:
@@ -65,13 +73,24 @@ class ChannelSource:
         return ()
 
     async def _query(self, channel: Channel, name: CondaName) -> tuple[RepoDataRecord, ...]:
-        try:
-            answer = await self._gateway.query(
+        answer = await self._read(
+            [channel],
+            lambda gateway: gateway.query(
                 [channel], self._subdirs, [name], recursive=False, channel_relations="disabled"
-            )
-        except (GatewayError, FetchRepoDataError, IoError) as error:
-            raise _unreachable([channel], error) from error
+            ),
+        )
         return tuple(record for records in answer for record in records)
+
+    async def _read(self, channels: Sequence[Channel], ask: Callable[[Gateway], Awaitable[T]]) -> T:
+        try:
+            return await ask(self._gateway)
+        except _FAILURES as error:
+            if _NO_ANSWER in str(error):
+                raise _unreachable(channels, error) from error
+        try:
+            return await ask(self._past_cache)
+        except _FAILURES as error:
+            raise _unreachable(channels, error) from error
 
 
 def shown(channel: str) -> str:

@@ -5,20 +5,23 @@ Trust runs one way: `InRelease` by its signature, `Packages` by the digest in it
 
 from __future__ import annotations
 
-import gzip
-import lzma
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import zstandard
 from debian.debian_support import Version
 
+from envgen import limits
 from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, DigestMismatchError, NetworkError, UnsatisfiableError
+from envgen.inflate import InflateError, inflate
+from envgen.sources.debian_age import LockedDebs, refuse_rollback, remark_on_clock, remarks_on_age
 from envgen.sources.debian_closure import DebianClosure, close
 from envgen.sources.debian_index import PackageIndex, condense
 from envgen.sources.debian_release import verify_release
@@ -38,8 +41,10 @@ if TYPE_CHECKING:
 _CACHE_KIND = "debian-index-1"
 """Kind of the condensed indices in the store; the number changes with what `condense` keeps."""
 
-_UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
+_PACKED = (".xz", ".gz")
 """How indices are packed, best first."""
+
+_NOTHING = LockedDebs()
 
 _MAX_RELEASE = 8 << 20
 """Bytes of an `InRelease`; Debian's largest has 150 kB."""
@@ -82,9 +87,17 @@ class DebianArchive:
         self._now = now
         self._component = component
         self._loaded: dict[str, tuple[PackageIndex, ...]] = {}
+        self._releases: dict[str, Release] = {}
+        self._remarks: dict[str, str] = {}
 
     def closure(
-        self, names: Iterable[str], *, architecture: str, exclude: Collection[str] = (), keep: Collection[Deb] = ()
+        self,
+        names: Iterable[str],
+        *,
+        architecture: str,
+        exclude: Collection[str] = (),
+        keep: Collection[Deb] = (),
+        locked: LockedDebs = _NOTHING,
     ) -> DebianClosure:
         """Find packages with all that they need.
 
@@ -93,11 +106,20 @@ class DebianArchive:
             architecture: Debian's name of it.
             exclude: names at which the walk stops.
             keep: locked packages, which are preferred as long as a suite offers the same bytes.
+            locked: all packages that are locked: they are kept if a release is older than what they came from.
 
         Raises:
+            SignatureError: a release is older than what is locked came from, and a package would be, too.
             UnsatisfiableError, NetworkError, IntegrityError: see `close` and `verify_release`.
         """
-        return close(names, offers=self._offers(architecture, keep), exclude=exclude, keep=keep)
+        self._load_all(architecture)
+        late = locked.newer_than(self._releases[suite] for suite in self._suites)
+        kept = locked.debs if late else keep
+        found = close(names, offers=self._offers(architecture, kept), exclude=exclude, keep=kept)
+        refuse_rollback(late, locked, found.debs)
+        dates = {suite: min(self._releases[suite].date, self._now) for suite in self._suites}
+        remarks = (*self._remarks.values(), *remarks_on_age(late, locked, found.debs))
+        return replace(found, dates=dates, remarks=remarks)
 
     def missing(self, names: Iterable[str], *, architecture: str) -> dict[str, str | None]:
         """Find names that no suite offers, also not as a virtual package: name -> the nearest one that there is."""
@@ -123,15 +145,18 @@ class DebianArchive:
         return self._mirrors.expand(deb.url)
 
     def _offers(self, architecture: str, keep: Collection[Deb]) -> _Offers:
+        self._load_all(architecture)
+        return _Offers(self._loaded[architecture], keep=keep)
+
+    def _load_all(self, architecture: str) -> None:
         if architecture not in self._loaded:
             with ThreadPoolExecutor(max_workers=len(self._suites) or 1) as pool:
                 self._loaded[architecture] = tuple(pool.map(lambda s: self._load(s, architecture), self._suites))
-        return _Offers(self._loaded[architecture], keep=keep)
 
     def _load(self, suite: str, architecture: str) -> PackageIndex:
         release = self._release(suite)
         path = f"{self._component}/binary-{architecture}/Packages"
-        index = next((release.indices[path + end] for end in _UNPACK if path + end in release.indices), None)
+        index = next((release.indices[path + end] for end in _PACKED if path + end in release.indices), None)
         if index is None:
             raise UnsatisfiableError(f"Debian suite {suite} has no `{path}`", hint="another suite or platform")
         condensed = self._store.cached(_CACHE_KIND, index.sha256)
@@ -145,13 +170,18 @@ class DebianArchive:
         response = self._http.get(url, limit=_MAX_RELEASE)
         if response.status == HTTPStatus.NOT_FOUND:
             raise NetworkError(f"{display(url)} is not there", hint=f"does the mirror carry the suite {suite}?")
-        return verify_release(response.body, suite=suite, keys=self._keys, now=self._now)
+        found = verify_release(response.body, suite=suite, keys=self._keys, now=self._now)
+        where = urlsplit(url).hostname or display(url)
+        if remark := remark_on_clock(found, headers=response.headers, where=where, now=self._now):
+            self._remarks[suite] = remark
+        self._releases[suite] = found
+        return found
 
     def _condense(self, release: Release, index: Index) -> bytes:
         packed = self._fetch(release, index)
         try:
-            text = _UNPACK[f".{index.path.rpartition('.')[2]}"](packed)
-        except (lzma.LZMAError, OSError, EOFError) as e:
+            text = inflate(packed, f".{index.path.rpartition('.')[2]}", limit=limits.DEBIAN_INDEX)
+        except InflateError as e:
             raise ArtifactError(f"`{index.path}` of {release.suite} cannot be unpacked: {e}") from e
         return zstandard.compress(condense(text), 3)
 

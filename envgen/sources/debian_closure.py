@@ -15,7 +15,8 @@ from envgen.errors import UnsatisfiableError
 from envgen.sources.debian_index import Requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    import datetime as dt
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from envgen.debs import Deb
     from envgen.sources.debian_index import Alternatives, DebianCandidate
@@ -46,10 +47,14 @@ class DebianClosure:
     Attributes:
         debs: sorted by name; no two have one name.
         replaced: what could not be kept, sorted by name.
+        dates: suite -> date of the release that was searched, aware.
+        remarks: what the user should know of the age of releases.
     """
 
     debs: tuple[Deb, ...]
     replaced: tuple[Replaced, ...]
+    dates: Mapping[str, dt.datetime] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def close(

@@ -6,11 +6,12 @@ import asyncio
 import json
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, GoneError
+from envgen.errors import ArtifactError, GoneError, NetworkError
 from envgen.events import NullReporter
 from envgen.sources.pypi_metadata import MetadataReader, open_remote
 from envgen.sources.pypi_page import ACCEPT, parse_page
@@ -119,30 +120,38 @@ class WheelIndex:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _page(self, project: ProjectName) -> ProjectPage | None:
-        """Fetch a page; it is kept once it has been understood."""
+        """Fetch a page, or take the kept one where the server says that it is current; None if there is none.
+
+        Only what could be read is kept, and only if it lists a file: a network's login page has an ETag too.
+        """
         url = f"{self._base}/{project}/"
         if url.startswith("file:"):
             url += "index.html"
         key = Sha256.of(url.encode())
         kept = _Document.unpack(self._store.cached(_PAGES, key))
         found = self._fetch(url, kept)
+        if found is not None and found is kept:
+            with suppress(NetworkError):  # kept by another version of envgen, which read it otherwise
+                return found.parse(project)
+            found = self._fetch(url, None)
         if found is None:
             return None
-        page = parse_page(found.body, content_type=found.content_type, url=found.url, project=project)
-        if found.etag and found is not kept:
+        page = found.parse(project)
+        if found.etag and (page.versions or page.sdists):
             self._store.put(_PAGES, key, found.pack())
         return page
 
     def _fetch(self, url: str, kept: _Document | None) -> _Document | None:
-        """Fetch a page, or take the kept one where the server says that it is still true; None if there is none."""
+        """Fetch a page, or take the kept one where the server says that it is current; None if there is none."""
         response = self._http.get(url, accept=ACCEPT, etag=kept.etag if kept else None)
         if response.status == _NOT_MODIFIED:
             return kept
         if response.status == _NOT_FOUND:
             return None
         content_type = response.headers.get("content-type", "")
-        etag = response.headers.get("etag")
-        return _Document(etag=etag, content_type=content_type, url=response.url, body=response.body)
+        return _Document(
+            etag=response.headers.get("etag"), content_type=content_type, url=response.url, body=response.body
+        )
 
     def _metadata(self, file: ProjectFile) -> WheelMetadata:
         if file.sha256 is None:
@@ -168,6 +177,9 @@ class _Document:
     content_type: str
     url: str
     body: bytes
+
+    def parse(self, project: ProjectName) -> ProjectPage:
+        return parse_page(self.body, content_type=self.content_type, url=self.url, project=project)
 
     def pack(self) -> bytes:
         return json.dumps([self.etag, self.content_type, self.url]).encode() + b"\n" + self.body

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import lzma
 import struct
 import zipfile
 import zlib
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion
 
+from envgen import limits
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, InvalidMetadataError, NetworkError
 from envgen.metadata import parse_metadata_of
@@ -38,12 +38,9 @@ _BLOCK = 1 << 15
 _TAIL = 2 * _BLOCK
 """Bytes of the first range: METADATA and directory of most wheels lie in it."""
 
-_LARGEST = 8 << 20
-"""Bytes of METADATA beyond which a wheel is refused: real ones end below one MiB."""
-
 _OK, _NOT_FOUND = 200, 404
 
-_DAMAGED = (zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
+_DAMAGED = (zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 """What `zipfile` raises for damaged zips beside its own BadZipFile: for a bad or short stream, for an odd version or
 method (NotImplementedError, a RuntimeError), for a flag of encryption, for a name that is no UTF-8."""
 
@@ -95,7 +92,7 @@ class MetadataReader:
         """
         shown = display(f"{file.url}.metadata")
         try:
-            response = self._http.get(f"{file.url}.metadata", limit=_LARGEST, optional=True)
+            response = self._http.get(f"{file.url}.metadata", limit=limits.METADATA, optional=True)
         except NetworkError as error:
             raise _NotServedError(str(error)) from error
         if response.status == _NOT_FOUND:
@@ -230,6 +227,8 @@ class RangeFile(io.RawIOBase):
         if start >= end:
             return b""
         first, last = (start + self._pad) // _BLOCK, (end - 1 + self._pad) // _BLOCK
+        if end - start > limits.WHEEL_DIRECTORY:
+            raise ArtifactError(f"its directory has {end - start} bytes, expected at most {limits.WHEEL_DIRECTORY}")
         for gap in _runs(index for index in range(first, last + 1) if index not in self._blocks):
             low, high = self._start_of(gap.start), self._start_of(gap.stop)
             self._keep(low, high, self._fetch(low, high - 1))
@@ -286,9 +285,18 @@ def _metadata_of(stream: io.RawIOBase | BinaryIO, filename: str) -> bytes:
             found = [i for i in found if canonicalize_name(i.filename.partition("-")[0]) == project]
         if len(found) != 1:
             raise ArtifactError(f"`{filename}` has {len(found)} METADATA files, expected one")
-        if found[0].file_size > _LARGEST:
-            raise ArtifactError(f"METADATA of `{filename}` has {found[0].file_size} bytes, expected at most {_LARGEST}")
-        return wheel.read(found[0])
+        return _content(wheel, found[0], filename)
+
+
+def _content(wheel: zipfile.ZipFile, member: zipfile.ZipInfo, filename: str) -> bytes:
+    """Read a member, no more of it than it declares: of DEFLATE alone `zipfile` inflates no more than is read."""
+    method, size = member.compress_type, member.file_size
+    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile(f"METADATA has compression method {method}, expected stored or deflated")
+    if size > limits.METADATA:
+        raise ArtifactError(f"METADATA of `{filename}` has {size} bytes, expected at most {limits.METADATA}")
+    with wheel.open(member) as stream:
+        return stream.read(size)
 
 
 def _is_metadata(member: str) -> bool:

@@ -10,14 +10,15 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from bs4.builder import ParserRejectedMarkup
 from pypi_simple import RepositoryPage, UnsupportedRepoVersionError
 
 from envgen.digest import Sha256
+from envgen.documents import read_json
 from envgen.errors import NetworkError
-from envgen.system.credentials import display
+from envgen.urls import display, without_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,6 +51,9 @@ _LARGEST = 1 << 50
 
 _SHOWN = 60
 """Characters of a foreign value that a message shows."""
+
+_WEB = frozenset({"http", "https"})
+_SAFE_LINKS = {"https": {"https"}, "http": _WEB}
 
 _SDIST_ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
@@ -159,7 +163,7 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
 
 
 def _json_entries(body: bytes) -> list[Mapping[str, Any]]:
-    document = _expect(json.loads(body), dict, "the document")
+    document = _expect(read_json(body), dict, "the document")
     version = _expect(document.get("meta"), dict, "`meta`").get("api-version")
     if str(version).partition(".")[0] != "1":  # PEP 629: a client must refuse an unknown major version
         raise _UnexpectedError(f"`meta.api-version` is {version!r}, expected '1.x'")
@@ -222,11 +226,32 @@ def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
     )
 
 
+def _link(base: str, link: str) -> str:
+    """Resolve a link of a page. It may lead to another host, but not to this machine's files or off TLS.
+
+    A login in it is removed: it would replace the user's own for that host.
+
+    Raises:
+        NetworkError: it leads from `https:` to something else, or from `http:` to a file.
+    """
+    url = urljoin(base, link)
+    have, want = urlsplit(base).scheme, urlsplit(url).scheme
+    if want not in _SAFE_LINKS.get(have, {have, *_WEB}):
+        raise NetworkError(f"{display(base)} links to `{want}:`, expected `{have}:`")
+    return without_login(url) if _is_planted(base, url) else url
+
+
+def _is_planted(base: str, url: str) -> bool:
+    """Whether a link has a login that is not that of the page's own address."""
+    own, other = urlsplit(base).netloc, urlsplit(url).netloc
+    return "@" in other and own != other
+
+
 def _address(entry: Mapping[str, Any], base: str) -> str:
     url = entry.get("url")
     try:
         if isinstance(url, str) and url and url.isprintable():
-            return urljoin(base, url)
+            return _link(base, url)
     except ValueError:
         pass  # brackets that hold no IPv6 address
     raise NetworkError(

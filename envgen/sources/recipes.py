@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from envgen.digest import Digest, Sha256
+from envgen.documents import read_yaml
 from envgen.errors import Fault, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
     from envgen.manifest.debian_recipe import DebianRecipe
 
@@ -47,10 +50,12 @@ def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
     """Find the recipes in some folders, by name; where two hold one name, the folder named first wins.
 
     Raises:
-        SpecError: a recipe has both a `debian.yaml` and a `recipe.yaml`.
+        SpecError: a recipe has both a `debian.yaml` and a `recipe.yaml`, or a symbolic link out of its folder.
     """
     found: dict[str, Recipe] = {}
     for path in (path for folder in folders for path in sorted(folder.iterdir()) if path.is_dir()):
+        if path.is_symlink() and not _stays(path, path.parent):
+            raise SpecError((_leaving(path, f"recipes/{path.name}"),))
         kinds = [kind for kind in (DEBIAN, BUILD) if (path / kind).is_file()]
         if len(kinds) > 1:
             raise SpecError((Fault(where=f"recipes/{path.name}", what=f"there is both {' and '.join(kinds)}"),))
@@ -95,7 +100,7 @@ def listed_packages(recipe: Recipe) -> tuple[str, ...]:
 def _content(recipe: Recipe) -> dict[str, Any]:
     """Read a recipe's file unchecked, for what is merely shown; `read_debian_recipe` is the one that checks."""
     try:
-        content = yaml.safe_load((recipe.folder / (DEBIAN if recipe.is_debian else BUILD)).read_text(encoding="utf-8"))
+        content = read_yaml((recipe.folder / (DEBIAN if recipe.is_debian else BUILD)).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -116,9 +121,29 @@ def recipe_files(folder: Path) -> tuple[str, ...]:
 
     Documentation (`README*`), hidden files and what Python compiled are left out: a typo that is mended in a README
     changes no package.
+
+    Raises:
+        SpecError: a symbolic link leads out of the recipe's folder, where any file of the user may be.
     """
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return tuple(sorted(path.as_posix() for path in found if not any(map(_is_left_out, path.parts))))
+    found = [path for path in sorted(folder.rglob("*")) if not _is_hidden(path.relative_to(folder))]
+    if leaving := [path for path in found if path.is_symlink() and not _stays(path, folder)]:
+        names = {path: f"recipes/{folder.name}/{path.relative_to(folder).as_posix()}" for path in leaving}
+        raise SpecError(tuple(_leaving(path, where) for path, where in names.items()))
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in found if path.is_file()))
+
+
+def _is_hidden(path: PurePath) -> bool:
+    return any(map(_is_left_out, path.parts))
+
+
+def _stays(link: Path, folder: Path) -> bool:
+    """Tell whether a link is relative and leads to something in the folder; git carries links as they are."""
+    return not link.readlink().is_absolute() and Path(os.path.realpath(link)).is_relative_to(os.path.realpath(folder))
+
+
+def _leaving(link: Path, where: str) -> Fault:
+    what = f"symbolic link to `{link.readlink()}`, which is outside of the folder or an absolute path"
+    return Fault(where=where, what=what, hint="put a copy there")
 
 
 def _is_left_out(name: str) -> bool:

@@ -78,8 +78,8 @@ class Accelerators:
     intel: Intel
 
 
-def look(program: Path) -> Accelerators:
-    """Ask the drivers.
+def probe_accelerators(program: Path) -> Accelerators:
+    """Probe the drivers of GPUs.
 
     Args:
         program: `drivers.py` of the recipe `accel-runtime`.
@@ -87,15 +87,17 @@ def look(program: Path) -> Accelerators:
     try:
         return parse(run([sys.executable, "-I", program], timeout=PATIENCE).stdout)
     except ProcessError as error:
-        ending = "did not answer" if error.status is None else f"crashed the process that asked it ({error.status})"
+        ending = (
+            "did not respond" if error.status is None else f"crashed the process that loaded it (status {error.status})"
+        )
     except (ValueError, KeyError, TypeError) as error:  # a driver that writes to standard output itself
-        ending = f"said what is not understood ({error!r})"
+        ending = f"returned output that cannot be parsed ({error!r})"
     return unanswered(f"the driver {ending}")
 
 
 def unanswered(why: str) -> Accelerators:
-    """Describe a machine whose drivers could not be asked."""
-    return Accelerators(nvidia=Nvidia(problem=why), intel=Intel(problem="not asked"))
+    """Return the facts of a machine whose drivers could not be probed."""
+    return Accelerators(nvidia=Nvidia(problem=why), intel=Intel(problem="not probed"))
 
 
 def parse(document: bytes | str) -> Accelerators:
@@ -124,13 +126,13 @@ def _nvidia(cuda: dict[str, Any], nvml: dict[str, Any], *, on_bus: int) -> Nvidi
 
 def _no_library(error: str, *, on_bus: bool) -> str | None:
     if not error.endswith(_NOT_THERE):
-        return f"the driver's library cannot be loaded: {error}"
-    return f"an NVIDIA GPU is there, but no driver: {error}" if on_bus else None
+        return f"failed to load the driver's library: {error}"
+    return f"an NVIDIA GPU is present, but no driver: {error}" if on_bus else None
 
 
 def _cannot_start(status: int, nvml: int) -> str:
-    """Say it in the words of libcuda, and in NVML's, which are often the clearer ones."""
-    said = f"the driver cannot be started: {CUDA_ERRORS.get(status, 'error')} ({status})"
+    """Return the error in libcuda's words, and in NVML's, which are often clearer."""
+    said = f"failed to initialize the driver: {CUDA_ERRORS.get(status, 'error')} ({status})"
     return f"{said}; NVML: {NVML_ERRORS.get(nvml, 'error')} ({nvml})" if nvml else said
 
 
@@ -143,5 +145,5 @@ def _intel(zero: dict[str, Any], *, on_bus: int) -> Intel:
     if "error" in zero:
         return Intel(on_bus=on_bus, problem=zero["error"])
     if zero["init"]:
-        return Intel(on_bus=on_bus, problem=f"Level Zero cannot be started (0x{zero['init']:x})")
+        return Intel(on_bus=on_bus, problem=f"failed to initialize Level Zero (0x{zero['init']:x})")
     return Intel(gpus=tuple(device["name"] for device in zero["devices"] if device["type"] == ZE_GPU), on_bus=on_bus)

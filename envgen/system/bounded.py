@@ -1,4 +1,4 @@
-"""Work that may hang for ever, as a look-up of names or a driver does, and a caller who will not wait for that."""
+"""Work that may hang for ever, such as a DNS look-up or a driver, with a bound on the wait for it."""
 
 from __future__ import annotations
 

@@ -5,46 +5,29 @@ from __future__ import annotations
 import base64
 import netrc
 import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from envgen.errors import UserError
 from envgen.system.home import expand, find_home
+from envgen.urls import display
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["Credentials", "Origin", "Secret", "basic", "display", "origin", "without_login"]
+
 _PORTS = {"http": 80, "https": 443}
-_SECRET_KEY = re.compile(r"(?i)(^|[-_.])(auth|credential|key|password|secret|sig|signature|token)([-_.]|$)")
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port: what a credential belongs to (RFC 6454)."""
-
-
-def display(url: str) -> str:
-    """Render a URL for people: user and password as `***`, values of query parameters that look secret too."""
-    parts = _split(url)
-    if parts is None:
-        return re.sub(r"//[^/]*@", "//***@", url)
-    netloc = "***@" + parts.netloc.rpartition("@")[2] if "@" in parts.netloc else parts.netloc
-    pairs = (pair.partition("=") for pair in parts.query.split("&"))
-    query = "&".join(f"{key}=***" if _SECRET_KEY.search(key) else key + equals + value for key, equals, value in pairs)
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
 def origin(url: str) -> Origin:
     """Name the server of a URL."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,8 @@ class DeviceFiles:
         return tuple(file.path for file in self.nvidia if not file.usable)
 
 
-def look(root: Path = Path("/")) -> DeviceFiles:
-    """Look at `/proc/driver/nvidia`, `/dev` and `/sys/class/drm` below `root`."""
+def probe_device_files(root: Path = Path("/")) -> DeviceFiles:
+    """Read `/proc/driver/nvidia`, `/dev` and `/sys/class/drm` below `root`."""
     nodes = sorted({path for pattern in _NVIDIA_NODES for path in (root / "dev").glob(pattern)})
     render = (_render_node(folder, root) for folder in sorted((root / "sys/class/drm").glob("renderD*")))
     return DeviceFiles(

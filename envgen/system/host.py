@@ -41,15 +41,15 @@ class HostFacts:
     archspec: str
 
 
-def detect(*, overrides: HostFacts | None = None, root: Path = Path("/")) -> HostFacts:
-    """Look at the machine that runs this, unless told.
+def probe_host(*, overrides: HostFacts | None = None, root: Path = Path("/")) -> HostFacts:
+    """Read the facts of this machine, unless they are given.
 
     Args:
         overrides: taken as they are.
         root: of the file system, whose `proc/cpuinfo` is read.
 
     Raises:
-        HostError: the platform is none that envgen knows.
+        HostError: the platform is not supported.
     """
     if overrides:
         return overrides
@@ -58,15 +58,15 @@ def detect(*, overrides: HostFacts | None = None, root: Path = Path("/")) -> Hos
 
 
 def parse_platform(system: str, machine: str) -> Platform:
-    """Name the platform of `uname -s` and `uname -m`.
+    """Return the platform of `uname -s` and `uname -m`.
 
     Raises:
-        HostError: envgen knows none such.
+        HostError: envgen does not support it.
     """
     found = _PLATFORMS.get((system, machine))
     if not found:
         known = ", ".join(sorted(set(Platform)))
-        raise HostError(f"envgen does not know the platform `{system} {machine}`", hint=f"it knows {known}")
+        raise HostError(f"unsupported platform `{system} {machine}`", hint=f"supported platforms: {known}")
     return found
 
 

@@ -133,6 +133,8 @@ class Http:
         def once() -> Response:
             with self._open(url, headers, optional=optional) as answer:
                 status = HTTPStatus.NOT_FOUND if answer.status in ABSENT else answer.status
+                if status == HTTPStatus.NOT_MODIFIED and not etag:
+                    raise TransientError(f"{display(url)} answers 304, not modified, and no version was asked about")
                 return Response(status=status, headers=answer.headers, body=answer.body(limit), url=answer.url)
 
         return self._retry.call(once, hint=hint or _REACH_HINT)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envgen.documents import read_toml
 from envgen.errors import Fault, SpecError, UserError
 from envgen.system.apt_sources import debian_archive, read_entries
 from envgen.system.credentials import display
 from envgen.system.pip_config import find_index_url
+from envgen.urls import is_cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,19 +133,19 @@ def parse_config(text: str, where: str) -> dict[str, str]:
         SpecError: it is no TOML, or has unknown keys or wrong values; all of them are told.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = read_toml(text)
+    except ValueError as error:
         raise SpecError((Fault(where=where, what=str(error)),)) from error
     faults = [_unknown(where, key, ["mirrors"]) for key in document if key != "mirrors"]
     mirrors = document.get("mirrors", {})
     if not isinstance(mirrors, dict):
-        faults.append(Fault(where=f"{where}: mirrors", what=f"expected a table, got {mirrors!r}"))
+        faults.append(Fault(where=f"{where}: mirrors", what=f"expected a table, got {type(mirrors).__name__}"))
         mirrors = {}
     for key, value in mirrors.items():
         if key not in _KEYS.values():
             faults.append(_unknown(f"{where}: mirrors", key, list(_KEYS.values())))
         elif not isinstance(value, str):
-            faults.append(Fault(where=f"{where}: mirrors.{key}", what=f"expected a URL, got {value!r}"))
+            faults.append(Fault(where=f"{where}: mirrors.{key}", what=f"expected a URL, got {type(value).__name__}"))
     if faults:
         raise SpecError(tuple(faults))
     return {key: str(value) for key, value in mirrors.items()}
@@ -173,5 +174,10 @@ def _setting(value: str, source: str) -> Setting:
     if not _URL.fullmatch(url):
         raise UserError(
             f"{source} is not a URL: {display(value)!r}", hint="expected https://..., http://..., file:///... or a path"
+        )
+    if is_cut(url):
+        raise UserError(
+            f"{source} has a password that cannot be read: {display(value)!r}",
+            hint="write `/` in it as `%2F`, `?` as `%3F`, `#` as `%23` and `@` as `%40`",
         )
     return Setting(url=url, source=source)

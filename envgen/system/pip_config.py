@@ -77,11 +77,17 @@ def parse_index_url(text: str, where: str) -> str | None:
     try:
         parser.read_string(text, source=where)
     except configparser.Error as error:
-        raise SpecError((Fault(where=where, what=" ".join(error.message.split())),)) from error
+        # the parser quotes what it does not understand, which may be a password: so not its words, not `from error`
+        raise SpecError((Fault(where=_place(where, error), what="not in the form of pip's configuration"),)) from None
     for section in _SECTIONS:
         if url := parser.get(section, "index-url", fallback="").strip():
             return _in_utf8(url, where)
     return None
+
+
+def _place(where: str, error: configparser.Error) -> str:
+    lines = [line for line, _ in getattr(error, "errors", ())] or [getattr(error, "lineno", None)]
+    return f"{where}:{lines[0]}" if lines[0] else where
 
 
 def _in_utf8(url: str, where: str) -> str:

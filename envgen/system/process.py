@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from envgen.errors import EnvgenError, UserError
-from envgen.system.credentials import display
+from envgen.urls import without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ def replace(argv: Sequence[str | Path], env: Mapping[str, str]) -> NoReturn:
 
 def shown(argv: Sequence[str | Path]) -> str:
     """Render a command line for people, passwords in URLs masked."""
-    return shlex.join(display(text) if "://" in text else text for text in map(str, argv))
+    return shlex.join(without_secrets_in(text) for text in map(str, argv))
 
 
 def _started(argv: Sequence[str | Path], *, cwd: Path | None, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:

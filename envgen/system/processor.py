@@ -31,8 +31,8 @@ class Processor:
         return not BF16.isdisjoint(self.features)
 
 
-def look(root: Path = Path("/"), *, machine: str = "") -> Processor:
-    """Look at the machine's processor; where there is no `proc/cpuinfo`, nothing is known of it.
+def probe_processor(root: Path = Path("/"), *, machine: str = "") -> Processor:
+    """Read the machine's processor from `proc/cpuinfo`; without that file nothing is known.
 
     Args:
         root: of the file system.

@@ -29,7 +29,7 @@ class Program:
     version: str | None
 
 
-def find(names: Sequence[str], environment: Mapping[str, str]) -> tuple[Program, ...]:
+def probe_programs(names: Sequence[str], environment: Mapping[str, str]) -> tuple[Program, ...]:
     """Find those of some programs that are in `PATH`, in the order given, and ask each for its version."""
     path = environment.get("PATH", "")
     found = [(name, Path(place)) for name in names if (place := which(name, path=path))]

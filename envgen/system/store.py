@@ -8,9 +8,13 @@
     channel/<subdir>/               archives that `envgen build` writes; nothing here reads them
     views/<random>/                 short-lived folders of one installation
     locks/                          empty files that processes hold while they work
+    envgen-store                    says that the folder is a store
+    synced.json                     up to when each boot's packages are known to be on the disk
 
-Everything lands by rename, so what bears a real name is whole. Whoever reads or writes for longer than a moment
-shares `locks/store`; `clean` wants it alone, so that nothing is taken away from under a running process.
+Everything lands by rename, so what bears a real name was whole once. Artifacts and layers are hashed before they are
+used; packages, whose files environments link, are compared with their seal. What is damaged is removed, and made again
+by whoever needs it. Whoever reads or writes for longer than a moment shares `locks/store`; `clean` wants it alone, so
+that nothing is taken away from under a running process.
 """
 
 from __future__ import annotations
@@ -18,31 +22,30 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.digest import Sha256
-from envgen.errors import DigestMismatchError, EnvgenError, UserError
-from envgen.system.fs import (
-    TEMPORARY,
-    HashedFile,
-    atomic_dir,
-    atomic_path,
-    atomic_write,
-    explained,
-    file_lock,
-    remove_tree,
-    tree_files,
-)
+from envgen.errors import DigestMismatchError, EnvgenError
+from envgen.events import NullReporter
+from envgen.system.boots import boot_time
+from envgen.system.fs import HashedFile, atomic_dir, atomic_path, atomic_write, explained, file_lock, remove_tree
 from envgen.system.home import cache_home, expand
+from envgen.system.proven import ProvenFiles
+from envgen.system.seal import write_seal
+from envgen.system.sealed_packages import SealedPackages
+from envgen.system.store_entries import Cleaned, StoreKind, Usage, entries, is_older, measure, only_here
+from envgen.system.store_trust import check_access, claim, make_folder
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from envgen.events import Reporter
+    from envgen.system.boots import BootTime
+
+__all__ = ["Cleaned", "Store", "StoreKind", "Usage", "store_root"]
 
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!=@-]{0,220}")
@@ -51,50 +54,6 @@ _PATIENCE = 3600.0
 """Seconds to wait while another process makes the same thing: the largest wheels convert in minutes."""
 
 _DIGEST_SIZE = 32
-
-_SEALED = "info"
-"""Folder of a package whose time says when all its files were there: no environment links to anything in it."""
-
-
-class StoreKind(StrEnum):
-    """What the store holds; `temporary` are views and leftovers of processes that died.
-
-    Everything can be had again: what is downloaded from where the locks say, what is made from that. The `channel` is
-    written again by `envgen build`; no environment and no lock of this machine needs it, but other people's files may.
-    """
-
-    ARTIFACTS = "artifacts"
-    PACKAGES = "packages"
-    BLOBS = "blobs"
-    CACHE = "cache"
-    REPODATA = "repodata"
-    CHANNEL = "channel"
-    TEMPORARY = "temporary"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What one kind takes.
-
-    Attributes:
-        kind: which.
-        entries: artifacts, packages, facts or folders, not files.
-        size: bytes; a file with several names counts once.
-        shared: those of them that environments hold by hard links too: removing them here frees nothing.
-    """
-
-    kind: StoreKind
-    entries: int
-    size: int
-    shared: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleaned:
-    """What `clean` removed: entries by kind, and the bytes that the disk has back."""
-
-    entries: Mapping[StoreKind, int]
-    freed: int
 
 
 def store_root(environment: Mapping[str, str], home: Path) -> Path:
@@ -106,18 +65,37 @@ def store_root(environment: Mapping[str, str], home: Path) -> Path:
 class Store:
     """The store below `root`; any number of threads and processes may use it at once.
 
+    Args:
+        root: folder, made when something is written.
+        reporter: hears of what was damaged.
+        clock: tells the boot and the time since.
+
     Raises:
-        UserError: `root` belongs to another user, or is not a folder.
+        UserError: `root` is not a folder, or another user owns it or may write to it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self, root: Path, *, reporter: Reporter | None = None, clock: Callable[[], BootTime] = boot_time
+    ) -> None:
         self.root = root
+        self._reporter = reporter or NullReporter()
+        self._clock = clock
+        self._proven = ProvenFiles()
+        self._condemned: set[str] = set()
+        self._packages = SealedPackages(root, reporter=self._reporter, clock=clock)
         with explained(root):
-            _check_owner(root)
+            check_access(root)
 
     def artifact(self, sha: Sha256) -> Path | None:
-        """Find an artifact; it counts as used now."""
-        return path if _touch(path := self._artifact_path(sha)) else None
+        """Find an artifact, whatever its bytes are; it counts as used now."""
+        return _used(self._artifact_path(sha))
+
+    def sound_artifact(self, sha: Sha256) -> Path | None:
+        """Find an artifact whose bytes have its digest; a damaged one is removed, and the user told.
+
+        It is read once in the life of this object, and not at all where this object wrote it.
+        """
+        return self._sound(self._artifact_path(sha), sha)
 
     @contextmanager
     def new_artifact(self, sha: Sha256) -> Iterator[BinaryIO]:
@@ -128,19 +106,22 @@ class Store:
             UserError: the disk is full or the store not writable.
         """
         path = self._artifact_path(sha)
-        with explained(self.root), self.in_use(), atomic_path(path, mode=0o444) as temporary:
-            with HashedFile(temporary) as out:
-                yield out
-                got = out.sha256()
-            if got != sha:
-                raise DigestMismatchError(what="an artifact", where="its source", expected=sha, got=got)
+        with explained(self.root), self.in_use():
+            self._make_folder(path.parent)
+            with atomic_path(path, mode=0o444, sync=False) as temporary:
+                with HashedFile(temporary) as out:
+                    yield out
+                    got = out.sha256()
+                if got != sha:
+                    raise DigestMismatchError(what="an artifact", where="its source", expected=sha, got=got)
+            self._proven.add(path)
 
     def ensure_artifact(self, sha: Sha256, fetch: Callable[[BinaryIO], object]) -> Path:
-        """Find an artifact or let `fetch` write it; processes that want the same one wait for the first."""
-        if found := self.artifact(sha):
+        """Find a sound artifact or let `fetch` write it; processes that want the same one wait for the first."""
+        if found := self.sound_artifact(sha):
             return found
         with self.making(f"artifact-{sha}"):
-            if not self.artifact(sha):
+            if not self.sound_artifact(sha):
                 with self.new_artifact(sha) as out:
                     fetch(out)
         return self._artifact_path(sha)
@@ -168,40 +149,63 @@ class Store:
         Raises:
             UserError: the disk is full or the store not writable.
         """
-        with explained(self.root), self.in_use(), atomic_dir(self._package_path(key)) as folder:
-            yield folder
-            _seal(folder)
+        with explained(self.root), self.in_use():
+            self._make_folder(self.root / "packages")
+            with atomic_dir(self._package_path(key)) as folder:
+                yield folder
+                write_seal(folder, self._clock())
+            self._condemned.discard(key)
 
-    def altered(self, key: str) -> bool:
-        """Tell whether a file of a package was written to since the package was made: environments hold links to it.
+    def altered(self, key: str, *, read: bool = False) -> bool:
+        """Tell whether a package is not what was stored, and the user too, once; see `envgen.system.seal`.
 
-        Who puts its time back afterwards goes unnoticed.
+        Args:
+            key: of the package; one that is not there is not altered.
+            read: read its files, also where their status says that nothing happened to them.
         """
-        folder = self._package_path(key)
-        try:
-            sealed = (folder / _SEALED).stat().st_mtime_ns
-        except FileNotFoundError:
+        if key in self._condemned:
+            return True
+        if (fault := self._packages.fault(self._package_path(key), read=read)) is None:
             return False
-        return any(status.st_mtime_ns > sealed for status in tree_files(folder))
+        self._condemned.add(key)
+        self._reporter.warn(f"cached package `{key}` was changed or damaged (`{fault}`), it is made again")
+        return True
+
+    def sync(self) -> None:
+        """Have packages on the disk that were found and not written just now, so that they need not be read again.
+
+        Call it when packages were used.
+        """
+        self._packages.sync()
 
     def ensure_package(self, key: str, make: Callable[[Path], object]) -> Path:
         """Find a package or let `make` fill a folder with it; processes that want the same one wait for the first.
 
-        One that was altered is made anew; environments keep the files that they have.
+        One that was altered is made again; environments keep the files that they have.
         """
         if (found := self.package(key)) and not self.altered(key):
             return found
         with self.making(f"package-{key}"):
-            if self.altered(key):
+            if self._is_still_altered(key):
                 remove_tree(self._package_path(key))
             if not self.package(key):
                 with self.new_package(key) as folder:
                     make(folder)
         return self._package_path(key)
 
+    def _is_still_altered(self, key: str) -> bool:
+        """Tell whether a package is altered now that nobody else makes it: another process may have made it again."""
+        was = key in self._condemned
+        self._condemned.discard(key)
+        return self._packages.fault(self._package_path(key), read=was) is not None
+
     def blob(self, sha: Sha256) -> Path | None:
         """Find a layer of an image; it counts as used now."""
         return path if _touch(path := self._blob_path(sha)) else None
+
+    def sound_blob(self, sha: Sha256) -> Path | None:
+        """Find a layer whose bytes have its digest, as `sound_artifact` does."""
+        return self._sound(self._blob_path(sha), sha)
 
     def need_blob(self, sha: Sha256) -> Path:
         """Find a layer of an image that must be there."""
@@ -221,14 +225,18 @@ class Store:
                 sha = write(out)
             temporary.chmod(0o444)
             path = self._blob_path(sha)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(path.parent)
             temporary.replace(path)
+            self._proven.add(path)
 
     def cached(self, kind: str, key: str) -> bytes | None:
-        """Look a small fact up; one that a power failure spoilt counts as not there."""
+        """Look a small fact up; one that a power failure damaged or another user wrote counts as not there."""
         path = self._cache_path(kind, key)
         try:
-            raw = path.read_bytes()
+            with path.open("rb") as stream:
+                if os.fstat(stream.fileno()).st_uid != os.geteuid():
+                    return None
+                raw = stream.read()
         except FileNotFoundError:
             return None
         _touch(path)
@@ -238,7 +246,15 @@ class Store:
     def put(self, kind: str, key: str, data: bytes) -> None:
         """Keep a small fact in place of what was kept under `key`; readers see the one or the other."""
         with explained(self.root):
-            atomic_write(self._cache_path(kind, key), Sha256.of(data).raw + data, sync=False)
+            path = self._cache_path(kind, key)
+            self._make_folder(path.parent)
+            atomic_write(path, Sha256.of(data).raw + data, sync=False)
+
+    def repodata(self) -> Path:
+        """Make the folder in which rattler keeps repodata."""
+        with explained(self.root):
+            self._make_folder(self.root / "repodata")
+        return self.root / "repodata"
 
     def forget(self, kind: str, key: str) -> None:
         """Drop a small fact."""
@@ -249,7 +265,7 @@ class Store:
         """Yield an empty folder on the file system of the packages; it goes when the block ends."""
         with explained(self.root), self.in_use():
             folder = self.root / "views"
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder(folder)
             path = Path(tempfile.mkdtemp(dir=folder))
             try:
                 yield path
@@ -259,12 +275,14 @@ class Store:
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Keep `clean` away while the block lasts: hold this from finding packages until they are linked."""
-        with explained(self.root), file_lock(self._lock_path("store"), timeout=_PATIENCE, shared=True):
-            yield
+        with explained(self.root):
+            self._make_folder(self.root / "locks")
+            with file_lock(self._lock_path("store"), timeout=_PATIENCE, shared=True):
+                yield
 
     def usage(self) -> tuple[Usage, ...]:
         """Measure what each kind takes; reads the status of every file."""
-        return tuple(_measure(kind, self._entries(kind)) for kind in StoreKind)
+        return tuple(measure(kind, entries(self.root, kind)) for kind in StoreKind)
 
     def clean(self, *, kinds: Collection[StoreKind], older_than: dt.timedelta | None, now: dt.datetime) -> Cleaned:
         """Remove entries of some kinds that were not used for a while.
@@ -278,33 +296,21 @@ class Store:
             now: the time, aware.
 
         Raises:
-            UserError: another process uses the store.
+            UserError: another process uses the store, or the folder is no store.
         """
         if not self.root.exists():
             return Cleaned(entries={}, freed=0)
         limit = None if older_than is None else (now - older_than).timestamp()
+        with explained(self.root):
+            claim(self.root)
+            make_folder(self.root, self.root / "locks")
         with explained(self.root), file_lock(self._lock_path("store"), timeout=0):
-            doomed = {kind: [p for p in self._entries(kind) if _is_older(p, kind, limit)] for kind in kinds}
-            freed = _only_here([path for paths in doomed.values() for path in paths])
+            doomed = {kind: [p for p in entries(self.root, kind) if is_older(p, kind, limit)] for kind in kinds}
+            freed = only_here([path for paths in doomed.values() for path in paths])
             for path in (path for paths in doomed.values() for path in paths):
                 remove_tree(path)
             self._drop_locks()
         return Cleaned(entries={kind: len(paths) for kind, paths in doomed.items()}, freed=freed)
-
-    def _entries(self, kind: StoreKind) -> list[Path]:
-        """List the paths of a kind, sorted."""
-        if kind is StoreKind.TEMPORARY:
-            patterns = ("views/*", *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")))
-            return sorted(path for pattern in patterns for path in self.root.glob(pattern))
-        pattern = {
-            StoreKind.ARTIFACTS: "artifacts/*/*",
-            StoreKind.PACKAGES: "packages/*",
-            StoreKind.BLOBS: "blobs/*/*",
-            StoreKind.CACHE: "cache/*/*/*",
-            StoreKind.REPODATA: "repodata/*",
-            StoreKind.CHANNEL: "channel/*",  # by subdir, for an index without its archives would lie
-        }[kind]
-        return sorted(path for path in self.root.glob(pattern) if not path.name.startswith(TEMPORARY))
 
     def _drop_locks(self) -> None:
         """Remove lock files of single things; only with the store to oneself."""
@@ -316,6 +322,21 @@ class Store:
         """Let one process or thread at a time make what `name` stands for, and keep `clean` away meanwhile."""
         with self.in_use(), explained(self.root), file_lock(self._lock_path(name), timeout=_PATIENCE):
             yield
+
+    def _sound(self, path: Path, sha: Sha256) -> Path | None:
+        """Find a file that is named by its digest; remove a damaged one."""
+        with explained(self.root):
+            if not _touch(path) or self._proven.has(path, sha):
+                return path if path.exists() else None
+            path.unlink(missing_ok=True)
+        self._reporter.warn(f"cached file `{path.relative_to(self.root)}` was damaged and is removed")
+        return None
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            make_folder(self.root, self.root)
+            claim(self.root)
+            make_folder(self.root, folder)
 
     def _artifact_path(self, sha: Sha256) -> Path:
         return self.root / "artifacts" / sha[:2] / sha
@@ -339,26 +360,8 @@ def _safe(key: str) -> str:
     return key
 
 
-def _seal(package: Path) -> None:
-    """Set the time of a package's seal; archives may hold files from the future."""
-    seal = package / _SEALED
-    if seal.is_dir():
-        os.utime(seal)
-        moment = max(seal.stat().st_mtime_ns, *(status.st_mtime_ns for status in tree_files(package)))
-        os.utime(seal, ns=(moment, moment))
-
-
-def _check_owner(root: Path) -> None:
-    """Refuse a store of somebody else: its bytes are believed by name, and ours could not be cleaned by them."""
-    try:
-        status = root.stat()
-    except FileNotFoundError:
-        return
-    if not root.is_dir():
-        raise UserError(f"`{root}` is not a folder", hint="set ENVGEN_CACHE to a folder of your own")
-    if status.st_uid != os.geteuid():
-        what = f"the store `{root}` belongs to user {status.st_uid}, this process runs as user {os.geteuid()}"
-        raise UserError(what, hint="set ENVGEN_CACHE to a folder of your own")
+def _used(path: Path) -> Path | None:
+    return path if _touch(path) else None
 
 
 def _touch(path: Path) -> bool:
@@ -370,27 +373,3 @@ def _touch(path: Path) -> bool:
     except PermissionError:  # a store on a read-only file system serves all the same
         return path.exists()
     return True
-
-
-def _is_older(path: Path, kind: StoreKind, limit: float | None) -> bool:
-    return limit is None or kind is StoreKind.TEMPORARY or path.stat().st_mtime < limit
-
-
-def _measure(kind: StoreKind, paths: list[Path]) -> Usage:
-    sizes: dict[tuple[int, int], int] = {}
-    for path in paths:
-        sizes.update({(status.st_dev, status.st_ino): status.st_size for status in tree_files(path)})
-    total = sum(sizes.values())
-    return Usage(kind=kind, entries=len(paths), size=total, shared=total - _only_here(paths))
-
-
-def _only_here(paths: list[Path]) -> int:
-    """Sum up the bytes of files all of whose names are below `paths`."""
-    names: Counter[tuple[int, int]] = Counter()
-    inodes: dict[tuple[int, int], os.stat_result] = {}
-    for path in paths:
-        for status in tree_files(path):
-            identity = (status.st_dev, status.st_ino)
-            names[identity] += 1
-            inodes[identity] = status
-    return sum(status.st_size for identity, status in inodes.items() if names[identity] >= status.st_nlink)

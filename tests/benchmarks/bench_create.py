@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _lock(env: str) -> Lock:
-    path = REPOSITORY / "locks" / file_name(env, detect().platform)
+    path = REPOSITORY / "locks" / file_name(env, probe_host().platform)
     return read_lock(path.read_text(encoding="utf-8"), source=path.name)
 
 

@@ -36,12 +36,14 @@ class Faults:
         gone: paths that answer 410.
         statuses: path -> the status that it always answers.
         pages: paths that answer 200 with a page for people, as the sign-in page of a network does.
+        unchanged: paths that answer 304, whatever was asked.
         redirect: path -> where it has moved to.
         pause: seconds between pieces of 64 KiB ...
         paused: ... of these paths; of all where there are none.
         silent: paths that are answered after that many seconds: path -> seconds.
         ranges: False ignores Range headers.
         etags: False sends none.
+        etag: the one to send with every body, whatever it is.
         authorization: answer 401 unless the Authorization header is this one.
         altered: paths whose bodies have their last byte flipped.
         content_types: path -> Content-Type; `application/octet-stream` otherwise.
@@ -56,12 +58,14 @@ class Faults:
     gone: frozenset[str] = frozenset()
     statuses: Mapping[str, int] = field(default_factory=dict)
     pages: frozenset[str] = frozenset()
+    unchanged: frozenset[str] = frozenset()
     redirect: Mapping[str, str] = field(default_factory=dict)
     pause: float = 0
     paused: frozenset[str] = frozenset()
     silent: Mapping[str, float] = field(default_factory=dict)
     ranges: bool = True
     etags: bool = True
+    etag: str | None = None
     authorization: str | None = None
     altered: frozenset[str] = frozenset()
     content_types: Mapping[str, str] = field(default_factory=dict)
@@ -196,6 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._empty(faults.statuses[path], {})
         elif path in faults.pages:
             self._empty(200, {"Content-Type": "text/html"})
+        elif path in faults.unchanged:
+            self._empty(304, {})
         elif path in faults.missing or self.owner.body(path) is None:
             self._empty(404, {})
         else:
@@ -205,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, headers: dict[str, str]) -> None:
         body = self.owner.body(path) or b""
         faults = self.owner.faults
-        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        etag = faults.etag or f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         extra = {"Content-Type": faults.content_types.get(path, "application/octet-stream")} | dict(faults.headers)
         if faults.etags:
             extra["ETag"] = etag

@@ -106,4 +106,4 @@ def test_wheels_claim_no_archive(stack: Stack) -> None:
 
 def test_second_create_has_nothing_to_do(stack: Stack) -> None:
     done = stack.envgen("create", "pt28-accel", "--prefix", str(stack.prefix))
-    assert "nothing to do" in done.stderr
+    assert "up to date, nothing to do" in done.stderr

@@ -10,6 +10,8 @@ from tests.functional.test_create import make, needs_311
 from tests.functional.test_lock import packages
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -48,3 +50,23 @@ def test_text_prefix_is_replaced(project: Project, cli: Command, registries: Reg
     cli("lock").succeeded()
     prefix = make(cli)
     assert (prefix / "etc/where").read_text() == f"prefix={prefix}\n"
+
+
+def test_link_scripts_are_named_and_not_run(
+    project: Project, cli: Command, registries: Registries, tmp_path: Path
+) -> None:
+    marker = tmp_path / "marker"
+    script = f"#!/bin/sh\n\n# registers the fonts\ntouch {marker}\n"
+    for name, text in {"fonts": script, "quiet": script.replace("#", " ", 5)}.items():
+        files = {f"bin/.{name}-post-link.sh": File(text.encode(), 0o755)}
+        registries.channel.add(CondaPackage(name=name, files=files))
+    registries.publish()
+    project.spec("demo", spec(registries, dependencies="python, fonts, quiet"))
+    assert "link scripts" not in cli("lock").succeeded().err  # an index does not tell
+    said = "link scripts of packages are not run: `fonts` (registers the fonts), `quiet`"
+    created = cli("create").succeeded().err
+    assert created.count("link scripts") == 1
+    assert said in created
+    assert "link scripts" not in cli("create").succeeded().err
+    assert said in cli("lock").succeeded().err
+    assert not marker.exists()

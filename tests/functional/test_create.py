@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.builders.server import Faults
+from tests.builders.wheels import make_wheel, wheel_filename
+from tests.functional.conftest import SPEC
 from tests.functional.test_lock import LOCK
 
 if TYPE_CHECKING:
@@ -151,7 +153,7 @@ def edit(file: Path) -> str:
 def test_an_edit_in_one_environment_does_not_reach_the_next(locked: Project, cli: Command) -> None:
     before = edit(eggs(make(cli)))
     outcome = cli("create", "--name", "other").succeeded()
-    assert "was edited in the cache" in outcome.err
+    assert "was changed or damaged" in outcome.err
     assert eggs(cli.directory.parent / "home/envs/other").read_text() == before
     assert "was edited" not in cli("create", "--name", "third").succeeded().err
 
@@ -161,14 +163,14 @@ def test_verify_restores_what_was_changed_or_is_missing(locked: Project, cli: Co
     before = edit(eggs(prefix))
     lost = eggs(prefix).with_name("spam.py")
     lost.unlink()
-    assert "nothing to do" in cli("create").succeeded().err
+    assert "up to date, nothing to do" in cli("create").succeeded().err
     planned = cli("create", "--verify", "--dry-run", "--json").succeeded().json()
     assert planned["link"] == sorted(planned["damaged"]) == ["eggs", "spam"]
     assert planned["damaged"]["spam"] == [f"{lost.relative_to(prefix)}: missing"]
     outcome = cli("create", "--verify").succeeded()
-    assert "eggs is reinstalled" in outcome.err
+    assert "eggs will be reinstalled" in outcome.err
     assert (eggs(prefix).read_text(), lost.is_file()) == (before, True)
-    assert "nothing to do" in cli("create", "--verify").succeeded().err
+    assert "up to date, nothing to do" in cli("create", "--verify").succeeded().err
 
 
 def test_dry_run_shows_the_plan_and_does_nothing(locked: Project, cli: Command) -> None:
@@ -252,3 +254,19 @@ def test_compiling_is_done_also_where_nothing_else_is(locked: Project, cli: Comm
     compiled.unlink(missing_ok=True)
     make(cli, "--compile")
     assert compiled.exists()
+
+
+@needs_311
+def test_compiling_runs_no_code_of_packages(
+    demo: Project, cli: Command, registries: Registries, tmp_path: Path
+) -> None:
+    marker = tmp_path / "marker"
+    line = f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n"
+    files = {"rude.pth": line, "sitecustomize.py": line, "usercustomize.py": line}
+    registries.index.add(wheel_filename("rude"), make_wheel("rude", files=files))
+    registries.publish()
+    demo.spec("demo", SPEC.replace("[spam", "[rude, spam"))
+    cli("lock").succeeded()
+    prefix = make(cli, "--compile")
+    assert (prefix / "lib/python3.11/site-packages/__pycache__/eggs.cpython-311.pyc").exists()
+    assert not marker.exists()

@@ -38,7 +38,7 @@ def test_for_people(locked: Project, cli: Command) -> None:
 def test_a_mirror_that_is_not_there(locked: Project, cli: Command) -> None:
     outcome = cli("doctor", ENVGEN_PYPI="file:///nowhere/to/be/found")
     assert outcome.code == 1
-    assert "ENVGEN_PYPI (file:///nowhere/to/be/found): there is no such folder" in outcome.out
+    assert "ENVGEN_PYPI (file:///nowhere/to/be/found): the folder does not exist" in outcome.out
     unset = cli("doctor", ENVGEN_PYPI="nonsense")
     assert unset.code == 1
     assert "ENVGEN_PYPI is not a URL" in unset.out
@@ -67,8 +67,8 @@ def test_a_spec_for_another_platform(project: Project, cli: Command) -> None:
     cli("lock").succeeded()
     outcome = cli("doctor", "arm")
     assert outcome.code == 1
-    assert "PROBLEM  lock      `arm` is made for linux-aarch64, and this machine is linux-64\n" in outcome.out
-    assert outcome.err.splitlines()[-1].startswith("hint: add linux-64 under `platforms` in environments/arm.yaml")
+    assert "PROBLEM  lock      this machine is linux-64, `arm` supports linux-aarch64\n" in outcome.out
+    assert outcome.err.splitlines()[-1].startswith("hint: add linux-64 under `platforms` in `environments/arm.yaml`")
 
 
 def test_a_mirror_that_says_nothing(locked: Project, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_a_mirror_that_says_nothing(locked: Project, cli: Command, monkeypatch: 
         outcome = cli("doctor", ENVGEN_PYPI=url)
         assert time.monotonic() - began < 20
     assert outcome.code == 1
-    assert f"PROBLEM  mirrors   ENVGEN_PYPI ({url}): no answer within 0 s" in outcome.out
+    assert f"PROBLEM  mirrors   ENVGEN_PYPI ({url}): no response within 0 s" in outcome.out
 
 
 def test_a_mirror_that_refuses_is_asked_once(locked: Project, cli: Command) -> None:

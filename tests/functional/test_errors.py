@@ -53,7 +53,7 @@ def test_no_project_at_all(cli: Command, tmp_path: Path) -> None:
 def test_unknown_command_has_the_nearest(cli: Command) -> None:
     outcome = cli("lokc")
     assert outcome.code == 2
-    assert "there is no command `lokc`\nhint: did you mean `lock`?" in outcome.err
+    assert "unknown command `lokc`\nhint: did you mean `lock`?" in outcome.err
 
 
 def test_several_environments_and_none_is_the_default(demo: Project, cli: Command) -> None:

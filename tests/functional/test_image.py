@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envgen.image.blobs import LayerCache
-from envgen.oci.push import Reference, inspect
+from envgen.oci.push import Reference, fetch_manifest
 from envgen.oci.verify import Limits, check_layout
 from tests.builders.registry import PROGRAM, SKOPEO, line, registry
 from tests.builders.server import Faults
@@ -84,11 +85,10 @@ def test_verify_reads_everything_again(imaged: Project, cli: Command) -> None:
     with blob.open("r+b") as out:  # a bad disk: the store's own copy is the same file
         out.seek(blob.stat().st_size // 2)
         out.write(b"spoilt")
-    outcome = cli("image", "--platform", "linux-64", "--verify")
-    assert outcome.code == 5
+    outcome = cli("image", "--platform", "linux-64", "--verify").succeeded()
     assert blob.name in outcome.err
-    cli("clean", "--kind", "blobs").succeeded()
-    assert cli("image", "--platform", "linux-64", "--verify").succeeded().out == digest
+    assert outcome.out == digest
+    assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
@@ -149,7 +149,7 @@ def test_diff_tells_the_layers_of_images_that_were_made(
     registries.publish()
     cli("lock", "--upgrade", "eggs").succeeded()
     question = ("diff", str(tmp_path / "old"), "locks", "--platform", "linux-64")
-    assert "exact layers and sizes are known where" in cli(*question).succeeded().out
+    assert "exact layers and sizes are unknown" in cli(*question).succeeded().out
     after = make(cli)
     (told,) = cli(*question, "--json").succeeded().json()["differences"]
     assert [layer["digest"] for layer in told["image"]["gone"]] == [digests(before)[REST]]
@@ -246,7 +246,7 @@ def test_a_push_takes_the_bill_of_materials_along(imaged: Project, cli: Command,
     with registry(tmp_path / "registry") as address:
         told = make(cli, "--push", f"{address}/team/demo:1")
         subject, bill = told["images"][0]["digest"], told["images"][0]["sbom"]
-        found = inspect(Reference.parse(f"{address}/team/demo"), f":{subject.replace(':', '-')}", cli.variables)
+        found = fetch_manifest(Reference.parse(f"{address}/team/demo"), f":{subject.replace(':', '-')}", cli.variables)
         assert found
         assert [entry["digest"] for entry in found["manifests"]] == [bill]
 
@@ -298,15 +298,15 @@ def test_a_file_that_would_remove_another_is_refused(imaged: Project, registries
 
 
 REFUSED = [
-    (SPEC.partition("image:")[0], (), 1, "has no image"),
-    (SPEC, ("--platform", "osx-arm64"), 1, "is not made for osx-arm64"),
-    (SPEC.replace("eggs <2", "eggs <1.1"), (), 1, "is no longer true"),
+    (SPEC.partition("image:")[0], (), 1, "has no `image`"),
+    (SPEC, ("--platform", "osx-arm64"), 1, "does not support osx-arm64"),
+    (SPEC.replace("eggs <2", "eggs <1.1"), (), 1, "is out of date"),
     (SPEC.replace("{suites", "{packages: [git], suites"), (), 1, "`image.base.packages` has `git`, the base was"),
     (SPEC.replace("{suites", "{exclude: [g++], suites"), (), 1, "`image.base.exclude` has `g++`, the base was"),
     (SPEC.replace("[bookworm, ", "["), (), 1, "`image.base.suites` has no `bookworm`, the base was"),
-    (SPEC, ("--push", "torch"), 1, "does not name a place in a registry"),
+    (SPEC, ("--push", "torch"), 1, "expected REGISTRY/NAME:TAG"),
     (SPEC, ("--compression", "xz"), 2, "'xz' is not one of"),
-    (SPEC, ("--output", "environments"), 1, "is not empty and no OCI layout"),
+    (SPEC, ("--output", "environments"), 1, "is neither empty nor an OCI layout"),
 ]
 
 

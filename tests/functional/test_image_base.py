@@ -61,7 +61,7 @@ def test_a_package_that_no_suite_has_is_told_with_its_line(imaged: Project, cli:
     imaged.spec("demo", SPEC.partition("image:")[0] + "\n".join(lines))
     outcome = cli("lock")
     assert outcome.code == 1
-    fault = "environments/demo.yaml:10: `image.base.packages`: no suite of Debian has `tinni` for linux-64"
+    fault = "environments/demo.yaml:10: `image.base.packages`: `tinni` is not in the Debian suites for linux-64"
     assert f"{fault} (did you mean `tini`?)" in outcome.err
 
 
@@ -77,7 +77,7 @@ def test_what_is_no_longer_offered_is_replaced_and_told(imaged: Project, registr
     registries.debian.add(Deb(name="tini", version="2.0-1"))
     registries.publish()
     told = cli("lock").succeeded().err
-    assert "Debian no longer offers tini 1.0-1, locked is now 2.0-1" in told
+    assert "Debian no longer offers `tini` 1.0-1, locked 2.0-1 instead" in told
     assert base(imaged)["tini"] == "2.0-1"
 
 
@@ -101,7 +101,7 @@ def test_a_package_that_is_not_there_is_named(imaged: Project, cli: Command) -> 
     imaged.spec("demo", SPEC.replace("{suites", "{packages: [no-such-package], suites"))
     outcome = cli("lock")
     assert outcome.code == 1, outcome.err
-    assert "no suite of Debian has `no-such-package`" in outcome.err
+    assert "`no-such-package` is not in the Debian suites" in outcome.err
     assert imaged.locks() == before
 
 

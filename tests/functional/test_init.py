@@ -52,7 +52,7 @@ def test_init_in_a_folder_whose_name_cannot_be_one(tmp_path: Path, cli: Command)
     folder.mkdir()
     outcome = cli("init", cwd=folder)
     assert outcome.code == 2
-    assert "'my work', cannot be the name of an environment" in outcome.err
+    assert "'my work', is not a valid environment name" in outcome.err
     assert "`envgen init NAME`" in outcome.err
     assert list(folder.iterdir()) == []
 
@@ -106,7 +106,7 @@ def test_init_from_what_ships(empty: Path, cli: Command) -> None:
 def test_init_overwrites_nothing(demo: Project, cli: Command) -> None:
     outcome = cli("init", "demo")
     assert outcome.code == 1
-    assert "`environments/demo.yaml` is there already" in outcome.err
+    assert "`environments/demo.yaml` already exists" in outcome.err
 
 
 @pytest.mark.parametrize(

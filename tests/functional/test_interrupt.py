@@ -74,7 +74,7 @@ def test_it_ends_soon_after_an_interrupt(pause: float, large: str, registries: R
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
     assert time.monotonic() - began < 2
-    assert (process.returncode, err.splitlines()[-1]) == (130, "interrupted; run the same command again to go on")
+    assert (process.returncode, err.splitlines()[-1]) == (130, "interrupted; run the same command again to continue")
     assert "Traceback" not in err
     cache = cli.directory.parent / "home" / "cache"
     partial = leftovers(cache)

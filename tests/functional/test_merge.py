@@ -14,12 +14,21 @@ from tests.functional.conftest import SPEC
 from tests.functional.test_lock import DEBIAN_LOCK, LOCK
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
 DRIVER = f'"{sys.executable}" -m envgen merge-lock %A %P'
 LINES = SPEC.replace("[spam ==1.0, eggs <2]", "\n- spam ==1.0\n\n\n\n- eggs <2\n")
 """The same spec, in lines that two branches can change without a conflict of text."""
+
+TOOL = """
+package: {{name: tool, version: "1"}}
+build:
+  noarch: generic
+  script: [mkdir -p $PREFIX/share, echo {text} > $PREFIX/share/tool.txt, touch {marker}]
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +101,7 @@ def test_installed(clone: Clone) -> None:
 
 def test_merge_gives_what_a_fresh_solve_gives(clone: Clone) -> None:
     said = clone.git("merge", "--no-edit", "left")
-    assert "solved again" in said
+    assert "solved for the merged spec" in said
     spec = (clone.project.root / "environments/demo.yaml").read_text()
     assert "- ham" in spec
     assert "- bacon" in spec
@@ -112,7 +121,7 @@ def test_conflicting_specs_are_refused(clone: Clone) -> None:
     clone.branch("other", "- spam ==1.0\n", "- spam ==1.1\n- ham\n")
     before = clone.project.locks()
     said = clone.git("merge", "--no-edit", "left", fails=True)
-    assert "both sides changed environments/demo.yaml in ways that conflict" in said
+    assert "conflicting changes in environments/demo.yaml" in said
     assert "CONFLICT" in said
     assert clone.project.locks() == before  # ours, and marked as in conflict
     assert "UU locks/demo.linux-64.conda-lock.yml" in clone.git("status", "--porcelain")
@@ -124,7 +133,7 @@ def test_settle_after_the_spec_was_settled_by_hand(clone: Clone) -> None:
     clone.git("merge", "--no-edit", "left", fails=True)
     refused = clone.cli("merge-lock")
     assert refused.code == 1
-    assert "environments/demo.yaml is still in conflict" in refused.err
+    assert "unresolved conflict in environments/demo.yaml" in refused.err
     clone.project.spec("demo", LINES.replace("- spam ==1.0\n", "- spam ==1.1\n- ham\n"))
     clone.git("add", "environments")
     clone.cli("merge-lock").succeeded()
@@ -151,7 +160,7 @@ def test_settle_removes_a_debian_lock_that_is_not_needed_any_more(clone: Clone, 
 
 def test_cherry_pick_is_settled_afterwards(clone: Clone) -> None:
     said = clone.git("cherry-pick", "left", fails=True)
-    assert "git does not say which commit is being merged" in said
+    assert "failed to find the commit that git is merging" in said
     clone.cli("merge-lock").succeeded()
     clone.cli("lock", "--check").succeeded()
     assert clone.project.locks() == clone.fresh()
@@ -176,7 +185,7 @@ def test_nothing_to_settle(clone: Clone) -> None:
 def test_other_files_are_refused(clone: Clone) -> None:
     outcome = clone.cli("merge-lock", "README.md", "locks/README.md")
     assert outcome.code == 1
-    assert "not named like a lock" in outcome.err
+    assert "is not the name of a lock" in outcome.err
     assert clone.cli("merge-lock", "only-one").code == 2
 
 
@@ -184,3 +193,41 @@ def test_outside_of_a_repository(locked: Project, cli: Command) -> None:
     outcome = cli("merge-lock", "--install")
     assert outcome.code == 1
     assert "no git repository" in outcome.err
+
+
+def test_merge_runs_no_script_of_the_branch(clone: Clone, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    clone.git("checkout", "--quiet", "main")
+    clone.project.write("recipes/tool/recipe.yaml", TOOL.format(text="ours", marker=tmp_path / "ours"))
+    clone.commit("[python]", "[python, tool]")
+    clone.branch("contributor", "- spam ==1.0\n", "- spam ==1.0\n- ham\n")
+    clone.project.write("recipes/tool/recipe.yaml", TOOL.format(text="theirs", marker=marker))
+    clone.git("commit", "--quiet", "--all", "--message=theirs")
+    clone.git("checkout", "--quiet", "main")
+    clone.commit("- eggs <2\n", "- eggs <2\n- bacon\n")
+    before = clone.project.locks()
+    said = clone.git("merge", "--no-edit", "contributor", fails=True)
+    assert "recipe `tool` has to be built for the merged spec, and a merge runs no recipe script" in said
+    assert "CONFLICT" in said
+    assert clone.project.locks() == before
+    assert not marker.exists()
+    refused = clone.cli("merge-lock", "--no-build")
+    assert "recipe `tool` is not in the store yet" in refused.err
+    assert not marker.exists()
+    settled = clone.cli("merge-lock").succeeded()
+    assert "running the script of recipe `tool`" in settled.err
+    assert marker.exists()
+    assert clone.project.locks() == clone.fresh()
+
+
+def test_merge_takes_a_recipe_that_was_built(clone: Clone, tmp_path: Path) -> None:
+    clone.git("checkout", "--quiet", "main")
+    clone.project.write("recipes/tool/recipe.yaml", TOOL.format(text="ours", marker=tmp_path / "marker"))
+    clone.commit("[python]", "[python, tool]")
+    clone.branch("contributor", "- spam ==1.0\n", "- spam ==1.0\n- ham\n")
+    clone.git("checkout", "--quiet", "main")
+    clone.commit("- eggs <2\n", "- eggs <2\n- bacon\n")
+    (tmp_path / "marker").unlink()
+    clone.git("merge", "--no-edit", "contributor")
+    assert not (tmp_path / "marker").exists()
+    assert clone.project.locks() == clone.fresh()

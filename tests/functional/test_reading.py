@@ -40,7 +40,7 @@ def test_tree_begins_with_the_words_of_the_spec(locked: Project, cli: Command) -
     plain = cli("tree").succeeded().out
     assert plain.startswith("python 3.11.2 (recipe)  [python: 3.11]\n")
     assert "zlib1g" not in plain
-    assert "Debian packages that recipes are made of: --debian shows them\n" in plain
+    assert "Debian packages that recipes are built from (shown with --debian)\n" in plain
     out = cli("tree", "--debian").succeeded().out
     assert "python 3.11.2 (recipe)  [python: 3.11]\n" in out
     assert "spam 1.0 (wheel)  [pypi: spam==1.0]\n└── eggs 1.1 (wheel)  eggs\n" in out
@@ -57,10 +57,10 @@ def test_tree_inverted(locked: Project, cli: Command) -> None:
 def test_tree_as_json(locked: Project, cli: Command) -> None:
     tree = cli("tree", "--json").succeeded().json()["linux-64"]
     packages = {p["name"]: p for p in tree["packages"]}
-    assert packages["spam"]["needs"] == [{"name": "eggs", "words": "eggs"}]
-    assert {"section": "pypi", "words": "eggs<2", "name": "eggs"} in tree["roots"]
+    assert packages["spam"]["needs"] == [{"name": "eggs", "requirement": "eggs", "words": "eggs"}]
+    assert {"section": "pypi", "requirement": "eggs<2", "words": "eggs<2", "name": "eggs"} in tree["roots"]
     above = cli("tree", "--json", "--invert", "eggs").succeeded().json()["linux-64"]["packages"]
-    assert above[0]["required-by"] == [{"name": "spam", "words": "eggs"}]
+    assert above[0]["required-by"] == [{"name": "spam", "requirement": "eggs", "words": "eggs"}]
 
 
 def test_why_tells_every_chain(locked: Project, cli: Command) -> None:
@@ -68,7 +68,11 @@ def test_why_tells_every_chain(locked: Project, cli: Command) -> None:
     assert out == "linux-64: eggs 1.1 (wheel)\n  pypi: spam==1.0\n     └ eggs → 1.1\n  pypi: eggs<2\n"
     (facts,) = cli("why", "zlib1g", "--json").succeeded().json()["linux-64"]
     assert facts["from"] == "Debian"
-    assert [(c["section"], c["words"]) for c in facts["chains"]] == [("python", "3.11"), ("dependencies", "python")]
+    assert [(c["section"], c["requirement"]) for c in facts["chains"]] == [
+        ("python", "3.11"),
+        ("dependencies", "python"),
+    ]
+    assert all(c["words"] == c["requirement"] for c in facts["chains"])  # its name in 0.1
 
 
 def test_unknown_name_has_the_nearest(locked: Project, cli: Command) -> None:
@@ -100,7 +104,7 @@ def test_diff_as_markdown(committed: Project, cli: Command) -> None:
 
 def test_diff_of_two_revisions_and_a_range(committed: Project, cli: Command) -> None:
     git(committed, "commit", "--quiet", "--all", "--message=two")
-    assert cli("diff").succeeded().out == "HEAD and working tree lock the same\n"
+    assert cli("diff").succeeded().out == "HEAD and working tree lock the same packages\n"
     two = cli("diff", "HEAD~1", "HEAD").succeeded().out
     assert "+ ham" in two
     assert cli("diff", "HEAD~1..HEAD").succeeded().out == two
@@ -123,7 +127,7 @@ def test_diff_of_files_of_two_platforms_outside_of_any_project(demo: Project, cl
     assert out.startswith("demo for linux-64 against demo for linux-aarch64: ")
     assert "- plated 1.0" in out
     assert cli("diff", files[0], files[0], cwd=tmp_path / "home").succeeded().out == (
-        f"{files[0]} and {files[0]} lock the same\n"
+        f"{files[0]} and {files[0]} lock the same packages\n"
     )
     (difference,) = cli("diff", *files, "--json").succeeded().json()["differences"]
     assert difference["against"] == {"environment": "demo", "platform": "linux-aarch64"}
@@ -132,7 +136,7 @@ def test_diff_of_files_of_two_platforms_outside_of_any_project(demo: Project, cl
 
 def test_diff_with_an_environment(locked: Project, cli: Command) -> None:
     prefix = make(cli)
-    assert cli("diff", str(prefix)).succeeded().out == f"{prefix} and working tree lock the same\n"
+    assert cli("diff", str(prefix)).succeeded().out == f"{prefix} and working tree lock the same packages\n"
     locked.spec("demo", SPEC.replace("spam ==1.0", "spam ==1.1"))
     cli("lock").succeeded()
     assert "~ spam 1.0 -> 1.1 (wheel" in cli("diff", str(prefix)).succeeded().out
@@ -147,7 +151,7 @@ def test_diff_outside_of_a_repository(locked: Project, cli: Command) -> None:
 def test_diff_with_a_revision_that_is_not_there(committed: Project, cli: Command) -> None:
     outcome = cli("diff", "mian")
     assert outcome.code == 1
-    assert "`mian` is no file, git revision or environment" in outcome.err
+    assert "`mian` is not a file, git revision or environment" in outcome.err
     assert "did you mean `main`?" in outcome.err
 
 
@@ -161,6 +165,7 @@ def test_diff_with_a_damaged_lock(committed: Project, cli: Command) -> None:
 def test_licenses_without_a_policy(locked: Project, cli: Command) -> None:
     found = {p["name"]: p for p in cli("licenses", "--json").succeeded().json()}
     assert found["python"]["license"] == "PSF-2.0"
+    assert found["python"]["declared"] == found["python"]["words"] != ""  # its name in 0.1
     assert found["spam"]["platforms"] == ["linux-64"]
 
 
@@ -187,7 +192,7 @@ def test_license_policy(locked: Project, cli: Command) -> None:
     locked.spec("demo", SPEC + policy)
     outcome = cli("licenses")
     assert outcome.code == 1
-    assert "1 package not accepted by the spec's `licenses`:\n  - spam 1.0: unknown, unknown" in outcome.err
+    assert "1 package not accepted by the spec's `licenses`:\n  - spam 1.0: unknown licence" in outcome.err
     assert "spam 1.0: unknown" in outcome.err
     locked.spec("demo", SPEC + policy.replace("eggs: MIT", "eggs: MIT, spam: MIT"))
     cli("licenses").succeeded()

@@ -43,7 +43,7 @@ def test_run_of_an_unknown_program(locked: Project, cli: Command) -> None:
     make(cli)
     outcome = cli.process("run", "--", "no-such-program")
     assert outcome.code == 127
-    assert "cannot run `no-such-program`: there is no such program in the environment or on PATH" in outcome.err
+    assert "failed to run `no-such-program`: not found in the environment or on PATH" in outcome.err
     assert "Traceback" not in outcome.err
 
 

@@ -50,7 +50,7 @@ def test_a_version_against_the_spec_is_a_conflict(newer: Project, cli: Command) 
 def test_a_name_that_is_not_locked(word: str, newer: Project, cli: Command) -> None:
     outcome = cli("lock", "--upgrade", word)
     assert outcome.code == 1
-    assert "`egs` cannot be upgraded" in outcome.err
+    assert "cannot upgrade `egs`" in outcome.err
     assert "did you mean `eggs`?" in outcome.err
 
 
@@ -62,19 +62,19 @@ def test_only_exact_versions(word: str, newer: Project, cli: Command) -> None:
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("eggs==latest", "expected something like `2.8.0`, a version as PEP 440 has them, got 'latest'"),
+        ("eggs==latest", "expected a version such as `2.8.0` (PEP 440), got 'latest'"),
         ("eggs==2.8.x", "got '2.8.x'"),
         ("Eggs==1_x", "got '1_x'"),
-        ("python==3..11", "expected something like `2.8.0`, a version as conda has them, got '3..11'"),
+        ("python==3..11", "expected a version such as `2.8.0` (conda), got '3..11'"),
     ],
 )
 def test_only_versions(word: str, says: str, locked: Project, cli: Command) -> None:
     before = locked.locks()
     outcome = cli("lock", "--upgrade", word)
     assert outcome.code == 2, outcome.err
-    assert f"--upgrade {word}: " in outcome.err
+    assert f"`--upgrade {word}`: " in outcome.err
     assert says in outcome.err
-    assert f"`--upgrade {word.partition('==')[0]}` takes the newest" in outcome.err
+    assert f"use `--upgrade {word.partition('==')[0]}` for the newest version" in outcome.err
     assert locked.locks() == before
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 from tests.stacks.comparison import compare, surprises
 from tests.stacks.stack import FILE, Size, Stack, read_stacks
 
@@ -90,7 +90,7 @@ def test_create_makes_what_lock_accepts(stack: Stack, workshop: Workshop, note: 
 
 def try_environment(stack: Stack, workshop: Workshop, note: Note) -> dict[str, str]:
     """Create the environment and try all of it; what failed -> what was said."""
-    host = str(detect().platform)
+    host = str(probe_host().platform)
     created = workshop.create(stack)
     note(stack.name, host, "created", "no" if created.code else "yes")
     if created.code:

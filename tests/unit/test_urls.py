@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envgen.urls import has_token, without_login, without_secrets
+from envgen.urls import has_token, without_login, without_secrets, without_secrets_in
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,10 @@ from envgen.urls import has_token, without_login, without_secrets
         ("https://user:secret@index.example.org/simple", "https://index.example.org/simple"),
         ("https://index.example.org:8443/a/b.whl?c#sha256=0", "https://index.example.org:8443/a/b.whl?c#sha256=0"),
         ("file:///srv/channel", "file:///srv/channel"),
+        ("https://user:sec/ret@index.example.org/simple", "https://index.example.org/simple"),
+        ("https://user:sec#ret@index.example.org/simple", "https://index.example.org/simple"),
+        ("https://index.example.org/pkg@1.0/a", "https://index.example.org/pkg@1.0/a"),
+        ("https://index.example.org:80/pkg@1.0/a", "https://index.example.org:80/pkg@1.0/a"),
     ],
 )
 def test_without_login(url: str, clean: str) -> None:
@@ -50,3 +54,18 @@ def test_without_secrets(url: str, clean: str) -> None:
 )
 def test_has_token(url: str, *, found: bool) -> None:
     assert has_token(url) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cannot reach https://u:hidden@host/a?b=hidden, sorry", "cannot reach https://***@host/a?b=***"),
+        ("is `user:hidden@host/x` right", "is `***@host/x` right"),
+        ("hint: write to someone@example.org", "hint: write to someone@example.org"),
+        ("torch @ https://host/x.whl", "torch @ https://host/x.whl"),
+        ("git@host:path", "git@host:path"),
+    ],
+)
+def test_secrets_in_a_message(text: str, shown: str) -> None:
+    assert without_secrets_in(text).startswith(shown)
+    assert "hidden" not in without_secrets_in(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -49,3 +50,39 @@ def test_a_terminal_gets_lines_that_fit(
 @pytest.mark.parametrize(("count", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files")])
 def test_counted(count: int, text: str) -> None:
     assert counted(count, "file") == text
+
+
+EVIL = "\x1b]0;x\x07\x9b\u202e"
+SHOWN = r"\x1b]0;x\x07\x9b\u202e"
+
+
+def test_everything_printed_is_filtered(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = console.context(anywhere=True).reporter
+    reporter.note(f"note {EVIL}")
+    reporter.warn(f"warn {EVIL}\nerror: x")
+    console.say(f"say {EVIL}\nerror: x")
+    console.data(f"data {EVIL}")
+    console.lines([f"line {EVIL}\nerror: x"])
+    console.table(("a", "b"), [(f"cell {EVIL}\nerror: x", "")])
+    console.json({EVIL: [EVIL]})
+    out, err = capsys.readouterr()
+    assert not set(EVIL) & set("\x1b\x07\x9b\u202e") & set(out + err)
+    assert not [line for line in (out + err).splitlines() if line.startswith("error:")]
+    assert all(f"{word} {SHOWN}" in err for word in ("note", "warning: warn"[9:], "say"))
+    assert all(f"{word} {SHOWN}" in out for word in ("data", "line", "cell"))
+    assert json.loads(out[out.index("{") :]) == {EVIL: [EVIL]}
+
+
+def test_a_label_of_a_bar_is_filtered(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels: list[str] = []
+
+    def add_task(_shown: object, label: str, **_: object) -> int:
+        labels.append(label)
+        return 0
+
+    monkeypatch.setattr("rich.progress.Progress.add_task", add_task)
+    monkeypatch.setattr("rich.progress.Progress.update", lambda self, _task, *, description: labels.append(description))
+    monkeypatch.setattr("rich.progress.Progress.remove_task", lambda self, _task: None)
+    with console.context(anywhere=True).reporter.progress(f"a {EVIL}", total=None) as bar:
+        bar.describe(f"b {EVIL}\n")
+    assert labels == [f"a {SHOWN}", f"b {SHOWN}\\n"]

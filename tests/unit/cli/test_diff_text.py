@@ -6,7 +6,7 @@ from envgen.cli import diff_text
 from envgen.cli.diff_json import comparison_json
 from envgen.cli.sizes import human_size
 from envgen.diff.comparison import Comparison, Difference
-from envgen.diff.delta import Delta, Entry, State, compare
+from envgen.diff.delta import Delta, Entry, State, diff_states
 from envgen.diff.settings import SettingChange
 from envgen.digest import Sha256
 from envgen.image.made_layers import ImageChange, MadeLayer
@@ -20,7 +20,7 @@ def entry(name: str, version: str, **facts: object) -> Entry:
 
 
 def comparison(before: list[Entry], after: list[Entry], *settings: SettingChange) -> Comparison:
-    delta = compare(State(entries=tuple(before)), State(entries=tuple(after)))
+    delta = diff_states(State(entries=tuple(before)), State(entries=tuple(after)))
     told = Delta(
         before=delta.before,
         after=delta.after,
@@ -64,8 +64,8 @@ def test_sizes_that_are_not_known_are_left_out() -> None:
 
 
 def test_nothing_differs() -> None:
-    assert lines(comparison([entry("a", "1")], [entry("a", "1")])) == ["main and HEAD lock the same"]
-    assert lines(comparison([], []), markdown=True) == ["### Locks: `main` → `HEAD`", "", "Nothing changed."]
+    assert lines(comparison([entry("a", "1")], [entry("a", "1")])) == ["main and HEAD lock the same packages"]
+    assert lines(comparison([], []), markdown=True) == ["### Locks: `main` → `HEAD`", "", "No changes."]
 
 
 def test_markdown() -> None:
@@ -94,7 +94,7 @@ def test_human_size(count: int, text: str) -> None:
 
 def _with_image(change: ImageChange | None) -> Comparison:
     base = {"kind": PackageKind.DEBIAN, "users": ("image",)}
-    delta = compare(
+    delta = diff_states(
         State(entries=(entry("bash", "1", **base),), has_image=True),
         State(entries=(entry("bash", "2", **base),), has_image=True),
     )
@@ -124,6 +124,9 @@ def test_layers_of_images_that_were_made() -> None:
 
 
 def test_layers_that_are_not_known_are_not_guessed() -> None:
-    assert "exact layers and sizes are known where `envgen image` has made both here" in lines(_with_image(None))[2]
+    assert (
+        "exact layers and sizes are unknown: `envgen image` has not built both on this machine"
+        in lines(_with_image(None))[2]
+    )
     (facts,) = comparison_json(_with_image(None))["differences"]
     assert facts["image"] is None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envgen.cli.diff_json import delta_json
 from envgen.cli.diff_text import lines
-from envgen.diff.delta import compare, state_of
+from envgen.diff.delta import diff_states, state_of
 from envgen.packages import Wheel
 from tests.unit.lock import samples
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def diff(old: Lock | None, new: Lock) -> Delta:
-    return compare(state_of(old, None) if old else None, state_of(new, None), exact=True)
+    return diff_states(state_of(old, None) if old else None, state_of(new, None), exact=True)
 
 
 def test_the_same_lock_has_nodelta_json() -> None:

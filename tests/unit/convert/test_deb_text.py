@@ -43,15 +43,15 @@ def test_paths_that_the_tree_has_are_pointed_inside(tmp_path: Path, text: str, b
 
 def test_edit_changes_each_file(tmp_path: Path) -> None:
     paths = write(tmp_path, {"usr/a.py": "x86-gcc x86-gcc", "usr/b.py": "x86-gcc"})
-    edit = Edit(files="usr/*.py", old="${{ multiarch }}-gcc", new="gcc")
-    apply_edits(tmp_path, [edit], paths=paths, variables={"multiarch": "x86"})
+    edit = Edit(files="usr/*.py", old="x86-gcc", new="gcc")
+    apply_edits(tmp_path, [edit], paths=paths)
     assert [(tmp_path / path).read_text() for path in paths] == ["gcc gcc", "gcc"]
 
 
 def test_edit_that_finds_nothing_is_refused(tmp_path: Path) -> None:
     paths = write(tmp_path, {"usr/a.py": "x", "usr/b.py": "y"})
     with pytest.raises(ArtifactError, match=r"`usr/b\.py` does not hold 'x'"):
-        apply_edits(tmp_path, [Edit(files="usr/*.py", old="x", new="z")], paths=paths, variables={})
+        apply_edits(tmp_path, [Edit(files="usr/*.py", old="x", new="z")], paths=paths)
 
 
 def test_pattern_without_a_file_is_refused(tmp_path: Path) -> None:

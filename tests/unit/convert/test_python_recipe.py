@@ -21,7 +21,7 @@ from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link import link
 from envgen.sources.debian import DebianArchive
 from envgen.sources.recipes import find_recipes, read_debian_recipe
-from envgen.system.host import detect
+from envgen.system.host import probe_host
 from envgen.system.http import Http
 from envgen.system.mirrors import Mirrors
 from envgen.system.store import Store
@@ -115,7 +115,7 @@ def run(*command: str | Path, **variables: str) -> str:
 
 
 def test_python_is_whole_and_lives_in_its_prefix(store: Store, tmp_path: Path) -> None:
-    platform = detect().platform
+    platform = probe_host().platform
     packages = make(store, platform, tmp_path / "packages")
     prefix = tmp_path / "an environment"
     install(store, packages, prefix, platform)

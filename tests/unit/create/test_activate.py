@@ -189,7 +189,8 @@ def test_a_script_that_ends_the_shell_is_told(shells: str, prefix: Path, tmp_pat
         run_environment(prefix, {"PATH": str(folder)})
     where = prefix / "etc/conda/activate.d/b c.sh"
     assert str(caught.value) == (
-        f"the activation script `{where}` ended the shell with status 3; it should set variables and return:\n"
+        f"the activation script `{where}` exited the shell with status 3; "
+        "activation scripts must set variables and return:\n"
         "no license"
     )
     assert caught.value.exit_code == 1
@@ -199,12 +200,12 @@ def test_a_script_that_ends_the_shell_is_told(shells: str, prefix: Path, tmp_pat
 def test_a_script_that_does_not_end_is_told(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activate, "_SCRIPT_TIME", 0.2)
     script(prefix, "a.sh", "sleep 60\n")
-    with pytest.raises(UserError, match="did not end in time"):
+    with pytest.raises(UserError, match="did not finish in time"):
         run_environment(prefix, {"PATH": "/usr/bin:/bin"})
 
 
 def test_what_is_no_environment_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no environment"):
+    with pytest.raises(UserError, match="is not an environment"):
         shell_hook(tmp_path, Shell.BASH, BASE)
 
 

@@ -127,20 +127,20 @@ def test_an_environment_that_exists_is_found_in_any_folder(tmp_path: Path) -> No
 def test_a_new_one_goes_where_one_may_write(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert place("env", (tmp_path / "file/below", tmp_path / "b")) == tmp_path / "b/env"
-    with pytest.raises(HostError, match="no folder for environments") as caught:
+    with pytest.raises(HostError, match="any folder for environments") as caught:
         place("env", (tmp_path / "file/below",))
     assert "--prefix" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("name", ["base", "a/b", "a b", "a:b", "#a", "", ".."])
 def test_names_that_conda_refuses_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="cannot be the name"):
+    with pytest.raises(UserError, match="not a valid environment name"):
         place(name, (tmp_path,))
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
-    with pytest.raises(UserError, match="no environment"):
+    with pytest.raises(UserError, match="nor an environment"):
         check(tmp_path)
     with pytest.raises(UserError, match="is a file"):
         check(tmp_path / "precious")
@@ -156,9 +156,9 @@ def test_an_empty_folder_and_an_environment_are_fine(tmp_path: Path) -> None:
 
 def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
-    with pytest.raises(UserError, match="leads nowhere"):
+    with pytest.raises(UserError, match="broken symbolic link"):
         check(tmp_path / "link")
-    with pytest.raises(HostError, match="may not be written to"):
+    with pytest.raises(HostError, match="no permission to write"):
         check(tmp_path / "link/env")
 
 
@@ -170,7 +170,7 @@ def test_where_one_may_not_even_look(tmp_path: Path) -> None:
         folder.chmod(0o755)
 
     def attempt() -> None:
-        with pytest.raises(HostError, match="may not be written to"):
+        with pytest.raises(HostError, match="no permission to write"):
             check(closed / "env")
 
     as_nobody(attempt)
@@ -181,7 +181,7 @@ def test_an_environment_of_another_tool_is_refused(tmp_path: Path) -> None:
     (tmp_path / "conda-meta/history").touch()
     check(tmp_path)  # `conda create --name x`: nothing in it to lose
     (tmp_path / "conda-meta/tool-1-0.json").write_text("{}")
-    with pytest.raises(UserError, match="something else made the environment"):
+    with pytest.raises(UserError, match="created by another tool"):
         check(tmp_path)
     (tmp_path / "conda-meta/.envgen-lock").touch()
     check(tmp_path)
@@ -189,5 +189,5 @@ def test_an_environment_of_another_tool_is_refused(tmp_path: Path) -> None:
 
 def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(HostError, match="may not be written to"):
+    with pytest.raises(HostError, match="no permission to write"):
         check(tmp_path / "file/env")

@@ -52,4 +52,4 @@ def test_a_list_that_cannot_be_written_is_told_and_no_error(tmp_path: Path) -> N
     listener = Listener()
     register(Path("/envs/one"), home=tmp_path, reporter=listener)
     assert len(listener.warnings) == 1
-    assert "`/envs/one` is not listed" in listener.warnings[0]
+    assert "failed to add `/envs/one` to" in listener.warnings[0]

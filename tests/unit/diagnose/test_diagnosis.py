@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 GB = 10**9
 NO_DRIVER = (
-    "an NVIDIA GPU is there, but no driver: libcuda.so.1: cannot open shared object file: No such file or directory"
+    "an NVIDIA GPU is present, but no driver: libcuda.so.1: cannot open shared object file: No such file or directory"
 )
-MISMATCH = "the driver cannot be started: the driver's library and its kernel module are of different versions (803)"
+MISMATCH = "failed to initialize the driver: the driver's library and its kernel module are of different versions (803)"
 HERE = Path("/somewhere")
 MIRROR = Mirror(placeholder="ENVGEN_PYPI", url="https://mirror.example", source="pip", problem=None, hint="set it")
 
@@ -98,18 +98,18 @@ def test_no_lock() -> None:
     [
         (
             "old-driver",
-            "NVIDIA's driver 470.256.02 supports CUDA up to 11.4, the lock holds CUDA 12.8",
-            "update the driver to 525.60.13 or newer, or use the CPU path: ACCEL_DEVICE=cpu",
+            "the NVIDIA driver 470.256.02 supports CUDA up to 11.4, the lock contains CUDA 12.8",
+            "update the driver to 525.60.13 or newer, or use the CPU: ACCEL_DEVICE=cpu",
         ),
         (
             "broken-driver",
             f"{MISMATCH}; NVML: driver/library version mismatch (18)",
-            "restart the machine: the driver was updated under its running kernel module",
+            "restart the machine: the driver was updated while its kernel module was loaded",
         ),
         (
             "card-without-driver",
             NO_DRIVER,
-            "install NVIDIA's driver",
+            "install the NVIDIA driver",
         ),
     ],
 )
@@ -124,7 +124,7 @@ def test_a_driver_of_an_older_minor_version() -> None:
     assert found.path == "cuda"
     (note,) = told(found)
     assert (note.level, note.subject) == (Level.NOTE, "driver")
-    assert note.what.startswith("CUDA 12.9 runs on this driver by minor version compatibility")
+    assert note.what.startswith("CUDA 12.9 works with this driver by minor version compatibility")
 
 
 def test_a_hopper_gpu() -> None:
@@ -156,7 +156,7 @@ def test_one_gpu_of_two_is_too_old() -> None:
     assert found.path == "cuda"
     (note,) = told(found)
     assert note.what.endswith("none for Tesla P100 (6.0)")
-    assert note.remedy == "leave them out: CUDA_VISIBLE_DEVICES"
+    assert note.remedy == "exclude these GPUs with CUDA_VISIBLE_DEVICES"
 
 
 def test_torch_that_nobody_knows_is_not_judged() -> None:
@@ -175,20 +175,20 @@ OPEN = DeviceFiles(nvidia=(DeviceFile(path=Path("/dev/nvidia0"), usable=True),),
 
 
 STUB = "is a stub of the toolkit, not the driver (34)"
-HIDDEN = "CUDA_VISIBLE_DEVICES='' hides the GPUs"
-FORBIDDEN = "sees no device (100); NVML: insufficient permissions (4); this user may not open `/dev/nvidia0`"
+HIDDEN = "CUDA_VISIBLE_DEVICES='' hides all GPUs"
+FORBIDDEN = "sees no device (100); NVML: insufficient permissions (4); no permission to open `/dev/nvidia0`"
 
 
 @pytest.mark.parametrize(
     ("codes", "changes", "level", "told_of"),
     [
-        ((34,), {}, Level.PROBLEM, (STUB, "`stubs` out of LD_LIBRARY_PATH")),
+        ((34,), {}, Level.PROBLEM, (STUB, "`stubs` folder from LD_LIBRARY_PATH")),
         ((804,), {}, Level.PROBLEM, ("does not support this GPU (804)", "`compat`")),
         ((3,), {}, Level.PROBLEM, ("not initialized (3)", "`nvidia-smi`")),
         ((100,), {"files": OPEN}, Level.PROBLEM, ("the driver sees no device (100)", "docker run --gpus all")),
         ((100, 4), {"files": CLOSED}, Level.PROBLEM, (FORBIDDEN, "join the group")),
-        ((100,), {}, Level.NOTE, ("NVIDIA's driver is here, and sees no GPU", "docker run --gpus all")),
-        ((100,), {"files": OPEN, "visible": ""}, Level.NOTE, (HIDDEN, "unset it")),
+        ((100,), {}, Level.NOTE, ("the NVIDIA driver is installed, but reports no GPU", "docker run --gpus all")),
+        ((100,), {"files": OPEN, "visible": ""}, Level.NOTE, (HIDDEN, "unset CUDA_VISIBLE_DEVICES")),
     ],
 )
 def test_a_driver_that_does_not_start(
@@ -204,13 +204,13 @@ def test_a_driver_that_does_not_start(
 
 def test_a_container_without_the_drivers_library() -> None:
     (finding,) = told(diagnose(machine(files=OPEN), lock()))
-    assert finding.what == "NVIDIA's kernel module 580.159.04 is loaded, but its library `libcuda.so.1` is not there"
+    assert finding.what == "the NVIDIA kernel module 580.159.04 is loaded, but its library `libcuda.so.1` is not found"
     assert "docker run --gpus all" in (finding.remedy or "")
 
 
 def test_a_driver_that_hangs() -> None:
-    (finding,) = told(diagnose(machine(accelerators=unanswered("the driver hangs")), lock()))
-    assert (finding.level, finding.what) == (Level.PROBLEM, "the driver hangs")
+    (finding,) = told(diagnose(machine(accelerators=unanswered("the driver does not respond")), lock()))
+    assert (finding.level, finding.what) == (Level.PROBLEM, "the driver does not respond")
     assert "restart the machine" in (finding.remedy or "")
 
 
@@ -218,26 +218,28 @@ def test_a_lock_without_cuda_leaves_the_gpu_idle() -> None:
     found = diagnose(machine("two-gpus"), lock(cuda=None))
     assert found.path == "cpu"
     assert [(finding.level, finding.what) for finding in told(found)] == [
-        (Level.NOTE, "the lock holds no CUDA, so NVIDIA L4 stays idle")
+        (Level.NOTE, "the lock contains no CUDA: NVIDIA L4 is not used")
     ]
 
 
 def test_an_intel_gpu() -> None:
     (note,) = told(diagnose(machine("intel-gpu"), lock()))
     assert note.what == "Intel(R) Arc(TM) A770 Graphics (Level Zero): this lock's torch cannot use it"
-    assert note.remedy == ("what can is torch's XPU build in another environment; this was never tried with envgen")
+    assert note.remedy == (
+        "to use it, install the XPU build of torch in another environment, which is untested with envgen"
+    )
     assert told(diagnose(machine("intel-gpu"), lock(None, torch="2.8.0+xpu"))) == []
 
 
-@pytest.mark.parametrize(("usable", "remedy"), [(True, "to use it: its compute driver"), (False, "join the group")])
+@pytest.mark.parametrize(
+    ("usable", "remedy"), [(True, "to use it, install its compute driver"), (False, "join the group")]
+)
 def test_an_intel_gpu_without_level_zero(*, usable: bool, remedy: str) -> None:
     file = DeviceFile(path=Path("/dev/dri/renderD128"), usable=usable)
     node = RenderNode(file=file, driver="i915", vendor="8086")
     there = replace(sample("intel-gpu"), intel=replace(sample("no-driver").intel, on_bus=1))
     (note,) = told(diagnose(machine(accelerators=there, files=DeviceFiles(render=(node,))), lock()))
-    assert note.what.startswith(
-        "an Intel GPU is on the PCI bus (kernel driver i915), but Level Zero offers none: libze"
-    )
+    assert note.what.startswith("an Intel GPU is present (kernel driver i915), but Level Zero reports none: libze")
     assert (note.remedy or "").startswith(remedy)
 
 
@@ -245,22 +247,22 @@ def test_a_lock_that_does_not_fit() -> None:
     old = HostFacts(platform=Platform.LINUX_64, glibc=(2, 31), archspec="x86_64_v3")
     found = diagnose(machine(host=old), lock())
     (problem,) = found.problems
-    assert problem.what == "`python` needs glibc 2.36, the machine has 2.31"
-    assert "lower it under `platforms`" in (problem.remedy or "")
+    assert problem.what == "`python` requires glibc 2.36, this machine has 2.31"
+    assert "lower the requirement under `platforms`" in (problem.remedy or "")
 
 
 def test_a_machine_with_musl() -> None:
     other = HostFacts(platform=Platform.LINUX_64, glibc=None, archspec="x86_64_v3")
     (finding,) = diagnose(machine(host=other), lock()).problems
-    assert finding.what.endswith("needs glibc, the machine has another C library")
-    assert finding.remedy == "use a system with glibc, or a container that has it: `envgen image`"
+    assert finding.what.endswith("requires glibc, this machine has another C library")
+    assert finding.remedy == "use a system with glibc, or a container: `envgen image`"
 
 
 def test_an_emulated_processor() -> None:
     slow = Processor(name="QEMU Virtual CPU version 2.5+", features=(), emulator="QEMU")
     emulated, slowest = told(diagnose(machine(processor=slow), lock()))
-    assert emulated.what.startswith("QEMU stands for a processor of x86_64")
-    assert slowest.what.startswith("it has no AVX2")
+    assert emulated.what.startswith("QEMU emulates x86_64")
+    assert slowest.what.startswith("no AVX2")
 
 
 def spec(*platforms: Platform) -> EnvSpec:
@@ -276,7 +278,7 @@ def test_a_spec_without_a_lock() -> None:
 
 def test_a_spec_for_other_platforms() -> None:
     (finding,) = diagnose(machine(), None, spec(Platform.LINUX_AARCH64)).problems
-    assert finding.what == "`demo` is made for linux-aarch64, and this machine is linux-64"
+    assert finding.what == "this machine is linux-64, `demo` supports linux-aarch64"
     assert "environments/demo.yaml" in (finding.remedy or "")
 
 
@@ -290,7 +292,7 @@ def test_what_costs_something() -> None:
     ("free", "writable", "level", "what"),
     [
         (0, True, Level.PROBLEM, "the disk is full"),
-        (GB, False, Level.PROBLEM, "this user may not write there"),
+        (GB, False, Level.PROBLEM, "no permission to write"),
         (GB // 5, True, Level.NOTE, "a first `envgen create` takes about"),
     ],
 )
@@ -308,7 +310,7 @@ def test_a_disk_that_will_not_do(*, free: int, writable: bool, level: Level, wha
     ("mirror", "what"),
     [
         (replace(MIRROR, problem="no answer"), "ENVGEN_PYPI (https://mirror.example): no answer"),
-        (replace(MIRROR, url=None, source=None), "ENVGEN_PYPI: no address is known"),
+        (replace(MIRROR, url=None, source=None), "ENVGEN_PYPI: no URL is known"),
     ],
 )
 def test_a_mirror_that_does_not_answer(mirror: Mirror, what: str) -> None:

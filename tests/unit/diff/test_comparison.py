@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from envgen.debs import Deb, DebianArea
 from envgen.diff.comparison import Difference
-from envgen.diff.delta import compare, state_of
+from envgen.diff.delta import diff_states, state_of
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
 from envgen.platforms import Platform
 from tests.unit.lock import samples
@@ -32,7 +32,7 @@ def debian(*, with_image: bool) -> DebianLock:
 
 def difference(*, with_image: bool) -> Difference:
     new = state_of(samples.lock(), debian(with_image=with_image))
-    return Difference(environment="sample", platform=Platform.LINUX_64, delta=compare(None, new))
+    return Difference(environment="sample", platform=Platform.LINUX_64, delta=diff_states(None, new))
 
 
 def test_layers_of_the_image_that_change() -> None:

@@ -54,7 +54,7 @@ def debian() -> DebianLock:
     )
 
 
-def material(*locks: Lock, converted: bool = False) -> ExportInput:
+def inputs(*locks: Lock, converted: bool = False) -> ExportInput:
     """Make what exporters are given.
 
     Args:

@@ -21,7 +21,7 @@ WRITE = os.environ.get("ENVGEN_GOLDEN") == "write"
 def test_format(name: str) -> None:
     one = FORMATS[name]
     locks = (samples.lock(), samples.other()) if one.joint else (samples.lock(),)
-    text = one.render(samples.material(*locks)).text
+    text = one.render(samples.inputs(*locks)).text
     file = GOLDEN / one.file
     if WRITE:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -32,5 +32,5 @@ def test_format(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_placeholder_is_left(name: str) -> None:
     one = FORMATS[name]
-    text = one.render(samples.material()).text
+    text = one.render(samples.inputs()).text
     assert name == "dockerfile" or "${" not in text

@@ -47,8 +47,8 @@ def test_the_release_is_what_the_other_suites_are_updates_of(suites: list[str], 
 
 
 def test_each_package_is_of_the_release_of_who_uses_it() -> None:
-    material = replace(samples.material(), debian={Platform.LINUX_64: LOCK})
+    inputs = replace(samples.inputs(), debian={Platform.LINUX_64: LOCK})
     found = {
-        part.name: part.purl.rpartition("distro=")[2] for part in parts_of(material) if part.kind is PackageKind.DEBIAN
+        part.name: part.purl.rpartition("distro=")[2] for part in parts_of(inputs) if part.kind is PackageKind.DEBIAN
     }
     assert found == {"libc6": "trixie", "python3.11": "bookworm", "zlib1g": "trixie"}

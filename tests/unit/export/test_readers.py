@@ -35,7 +35,7 @@ ALL = {str(package.name): (package.version, str(package.sha256)) for package in 
 def written(name: str, tmp_path: Path, *locks: Lock, converted: bool = False) -> Path:
     one = FORMATS[name]
     file = tmp_path / one.file
-    file.write_text(one.render(samples.material(*locks, converted=converted)).text, encoding="utf-8")
+    file.write_text(one.render(samples.inputs(*locks, converted=converted)).text, encoding="utf-8")
     return file
 
 
@@ -109,9 +109,9 @@ def test_explicit_lists_what_conda_takes(converted: bool, tmp_path: Path) -> Non
 
 
 def test_notes_say_what_a_format_leaves_out() -> None:
-    assert "python 3.11.2" in FORMATS["requirements"].render(samples.material()).notes[0]
-    assert "4 wheels" in FORMATS["explicit"].render(samples.material()).notes[0]
-    assert FORMATS["explicit"].render(samples.material(converted=True)).notes == ()
+    assert "python 3.11.2" in FORMATS["requirements"].render(samples.inputs()).notes[0]
+    assert "4 wheels" in FORMATS["explicit"].render(samples.inputs()).notes[0]
+    assert FORMATS["explicit"].render(samples.inputs(converted=True)).notes == ()
 
 
 def test_cyclonedx_is_valid(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_targets_of_links_are_linked_too(store: Store) -> None:
 def test_a_wheel_that_is_gone_is_told(store: Store, packages: list[LinkPackage]) -> None:
     for path in (store.root / "artifacts").glob("*/*"):
         path.unlink()
-    with pytest.raises(EnvgenError, match=r"`spam-1\.0-py3-none-any\.whl` is missing"):
+    with pytest.raises(EnvgenError, match=r"`spam-1\.0-py3-none-any\.whl` is not in the store"):
         told(store, packages)
 
 

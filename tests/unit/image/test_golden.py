@@ -26,7 +26,7 @@ from envgen.image.config import LayerNote, annotations_of, environment_of, image
 from envgen.image.content import linked, parts, survey
 from envgen.image.layer_plan import LayerGroup, group, part_of
 from envgen.image.pyc import Compiler
-from envgen.image.runtime_layer import setup_entries
+from envgen.image.runtime_layer import runtime_entries
 from envgen.manifest.parse import parse_spec
 from envgen.names import NameTable
 from envgen.oci.compress import Compression
@@ -127,7 +127,7 @@ def contents(store: Store, view: Path, work: Path, *, splice: bool) -> Iterator[
     assert spec.image
     base = base_entries(debs, drop=spec.image.base.drop, platform=ON, folder=work / "base")
     variables = environment_of(spec, spec.image, cuda=None, own={})
-    setup = setup_entries(spec.image, environment=variables, entry_script="#!/bin/bash\n")
+    setup = runtime_entries(spec.image, environment=variables, entry_script="#!/bin/bash\n")
     (view / "compiler.py").write_text(REPEATS)
     compiler = Compiler(command=(sys.executable, str(view / "compiler.py")), key="golden", minor=MINOR)
     environment = survey(packages(store), prefix="/opt/env", platform=ON, compiler=compiler)

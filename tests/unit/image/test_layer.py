@@ -114,7 +114,7 @@ def test_an_extracted_file_that_somebody_changed_does_no_harm(tmp_path: Path) ->
 def test_a_file_that_somebody_changed_is_refused(tmp_path: Path) -> None:
     some = entries(tmp_path)
     (tmp_path / "text").write_bytes(b"from a FILE\n" * 1000)
-    with pytest.raises(IntegrityError, match="which is to become `/opt/env/text`"):
+    with pytest.raises(IntegrityError, match="the source of `/opt/env/text`"):
         write(some)
 
 
@@ -141,10 +141,10 @@ def test_a_damaged_wheel_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("some", "message"),
     [
-        ([file("a", "1"), file("a", "1")], "`a` would be twice"),
-        ([file("a", "1"), file("a/b", "1")], "`a` would be a folder and something else"),
-        ([Link(path="a", target="c"), file("a/b", "1")], "`a` would be a folder and something else"),
-        ([Directory(path="a"), file("a", "1")], "`a` would be twice"),
+        ([file("a", "1"), file("a", "1")], "duplicate path `a`"),
+        ([file("a", "1"), file("a/b", "1")], "`a` is both a directory and a file"),
+        ([Link(path="a", target="c"), file("a/b", "1")], "`a` is both a directory and a file"),
+        ([Directory(path="a"), file("a", "1")], "duplicate path `a`"),
     ],
     ids=["twice", "file and folder", "link and folder", "folder and file"],
 )

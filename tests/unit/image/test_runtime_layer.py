@@ -8,7 +8,7 @@ import pytest
 
 from envgen.errors import UserError
 from envgen.image.entries import Directory, Entry, File, Literal
-from envgen.image.runtime_layer import ENTRY, setup_entries
+from envgen.image.runtime_layer import ENTRY, runtime_entries
 from envgen.manifest.image_spec import BaseSpec, ImageSpec, ImageUser, Service
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ VARIABLES = {"PATH": "/opt/env/bin:/usr/bin", "HOME": "/home/user", "ODD": 'a "b
 
 
 def texts(image: ImageSpec = IMAGE, **variables: str) -> dict[str, str]:
-    entries = setup_entries(image, environment={**VARIABLES, **variables}, entry_script="#!/bin/bash\n")
+    entries = runtime_entries(image, environment={**VARIABLES, **variables}, entry_script="#!/bin/bash\n")
     return {entry.path: content(entry) for entry in entries if isinstance(entry, File)}
 
 
@@ -38,7 +38,7 @@ def test_the_user_has_an_account_and_no_password() -> None:
 
 
 def test_every_uid_can_write_into_the_home() -> None:
-    entries = setup_entries(IMAGE, environment=VARIABLES, entry_script="")
+    entries = runtime_entries(IMAGE, environment=VARIABLES, entry_script="")
     assert Directory(path="home/user", mode=0o1777, uid=1000, gid=1000) in entries
     assert [entry.path for entry in entries] == sorted({entry.path for entry in entries})
 
@@ -61,7 +61,7 @@ def test_services_stand_beside_the_entry() -> None:
 
 def test_drivers_of_opencl_are_announced_where_its_loader_looks() -> None:
     opencl = {"intel-cpu.icd": "/build/machine/lib/libintelocl.so", "bare.icd": "libother.so.1\n"}
-    entries = setup_entries(IMAGE, environment=VARIABLES, entry_script="", opencl=opencl)
+    entries = runtime_entries(IMAGE, environment=VARIABLES, entry_script="", opencl=opencl)
     found = {entry.path: content(entry) for entry in entries if entry.path.startswith("etc/OpenCL/")}
     assert found == {
         "etc/OpenCL/vendors/bare.icd": "libother.so.1\n",

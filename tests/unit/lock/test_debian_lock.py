@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -63,6 +66,36 @@ def test_text_and_back() -> None:
     assert read_debian_lock(text) == lock
     assert render_debian_lock(read_debian_lock(text)) == text
     assert "url: ${ENVGEN_DEBIAN_SECURITY}/pool/main/p/python3.11/" in text
+
+
+JUNE, JULY = (dt.datetime(2026, month, 1, 8, 30, tzinfo=dt.UTC) for month in (6, 7))
+
+
+def dated(**releases: dt.datetime) -> DebianLock:
+    return replace(sample(), releases=releases)
+
+
+def test_dates_of_releases() -> None:
+    text = render_debian_lock(dated(bookworm=JUNE))
+    assert "releases:\n  bookworm: '2026-06-01T08:30:00Z'\n" in text
+    assert read_debian_lock(text) == dated(bookworm=JUNE)
+    assert "releases" not in render_debian_lock(sample())
+
+
+@pytest.mark.parametrize("date", ["2026-06-01", "2026-06-01T08:30:00", "June"])
+def test_dates_are_full(date: str) -> None:
+    text = render_debian_lock(dated(bookworm=JUNE)).replace("2026-06-01T08:30:00Z", date)
+    with pytest.raises(LockError, match=r"releases\.bookworm"):
+        read_debian_lock(text)
+
+
+def test_dates_change_with_packages_alone_and_never_go_back() -> None:
+    assert dated(bookworm=JULY).dated_after(None).releases == {"bookworm": JULY}
+    assert dated(bookworm=JULY).dated_after(dated(bookworm=JUNE)).releases == {"bookworm": JUNE}
+    assert dated(bookworm=JULY).dated_after(sample()).releases == {}
+    other = replace(dated(bookworm=JUNE), packages=sample().packages[:1])
+    assert other.dated_after(dated(bookworm=JULY)).releases == {"bookworm": JULY}
+    assert other.dated_after(dated(trixie=JULY)).releases == {"bookworm": JUNE}
 
 
 def mixed() -> DebianLock:

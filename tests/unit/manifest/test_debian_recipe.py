@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from envgen.digest import Sha256
@@ -49,7 +51,42 @@ outputs:
     assert bundle.exclude == ("libc6", "debconf")
     assert bundle.edits == (Edit(files="usr/bin/x", old="${{ multiarch }}-gcc", new="gcc"),)
     assert bundle.outputs == (Output(name="extra", version="${{ minor }}", build="0", constrains=("tool",)),)
-    assert render(bundle.files["etc/x"], {"prefix": "/here"}) == "/here ${#array}"
+    rendered = render(bundle, {"prefix": "/here", "multiarch": "x86", "minor": "3.11"})
+    assert rendered.files == {"etc/x": "/here ${#array}"}
+    assert rendered.links == {"bin/tool": "opt/debian/usr/lib/x86/tool"}
+    assert rendered.outputs[0].version == "3.11"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "links: {'${{ version }}/x': bin/y}",
+        "links: {x: '${{ version }}/etc'}",
+        "join: {'${{ version }}/x': usr/x}",
+        "join: {x: '${{ version }}/*'}",
+        "files: {'${{ version }}': x}",
+        "files: {'${{ version|lower }}/y': x}",
+        "drop: ['${{ version }}/**']",
+        "relocate: ['${{ version }}/**']",
+        "edit: [{files: '${{ version }}/x', old: a, new: b}]",
+        "outputs: [{name: x, version: '${{ version }}', build: '0'}]",
+        "outputs: [{name: x, version: '1', build: '${{ version }}'}]",
+    ],
+)
+@pytest.mark.parametrize("version", ["..", "/etc", "a/../..", "conda-meta/../..", "a\n../x", "a\x1b/"])
+def test_values_are_checked_after_rendering(section: str, version: str) -> None:
+    with pytest.raises(SpecError, match=r"recipes/tool/debian.yaml: .*"):
+        render(parse(HEAD + section + "\n", {"x": "text"}), {"version": version})
+
+
+def test_two_paths_that_render_to_one_are_refused() -> None:
+    with pytest.raises(SpecError, match="is there twice"):
+        render(parse(HEAD + "files: {'${{ version }}': x, '1': x}\n", {"x": ""}), {"version": "1"})
+
+
+@pytest.mark.parametrize("path", ["info/index.json", "INFO/x", "conda-meta/x.json", "a/../b", "x\n"])
+def test_metadata_of_a_package_is_not_written(path: str) -> None:
+    assert faults(HEAD + f"files: {{{json.dumps(path)}: x}}\n", {"x": ""})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,10 @@ def test_debian_packages() -> None:
 
     merged = merge_debian_locks(debian(("a", "1"), ("b", "1")), debian(("a", "2"), ("b", "1")), debian(("a", "1")))
     assert [(p.name, p.version) for p in merged.packages] == [("a", "2")]
+    early, late = (dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (1, 2))
+    ours = replace(debian(("a", "1")), releases={"bookworm": late, "x": early})
+    theirs = replace(debian(("a", "1")), releases={"bookworm": early, "y": late})
+    assert merge_debian_locks(None, ours, theirs).releases == {"bookworm": late, "x": early, "y": late}
 
 
 def test_pick() -> None:

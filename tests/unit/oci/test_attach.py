@@ -11,7 +11,7 @@ import pytest
 from envgen.digest import Sha256
 from envgen.oci.attach import attach, is_listed_by
 from envgen.oci.layout import index_of, write_layout
-from envgen.oci.push import ChangedError, Reference, copy, inspect, push
+from envgen.oci.push import ChangedError, Reference, copy, fetch_manifest, push
 from envgen.oci.referrer import sbom, tag_of
 from envgen.system.http import Http
 from envgen.system.retry import RetryPolicy
@@ -55,12 +55,12 @@ class World:
         http = Http(environment=self.environment)
         attach(layout, where, http=http, scratch=scratch, environment=self.environment, retry=retry)
 
-    def inspect(self, which: str) -> dict[str, Any] | None:
-        return inspect(self.reference, which, self.environment)
+    def fetch_manifest(self, which: str) -> dict[str, Any] | None:
+        return fetch_manifest(self.reference, which, self.environment)
 
     def listed(self, layout: Layout) -> list[str]:
         """List what the tag beside an image has."""
-        found = self.inspect(f":{tag_of(layout.digest)}")
+        found = self.fetch_manifest(f":{tag_of(layout.digest)}")
         return [entry["digest"] for entry in found["manifests"]] if found else []
 
 
@@ -87,7 +87,7 @@ def test_without_the_list_of_a_registry_a_tag_has_it(store: Store, tmp_path: Pat
     world.send(first)
     (one,) = first.attachments
     assert world.listed(first) == [one.entry["digest"]]
-    manifest = world.inspect(f"@{one.entry['digest']}")
+    manifest = world.fetch_manifest(f"@{one.entry['digest']}")
     assert manifest
     assert manifest["subject"]["digest"] == f"sha256:{first.digest}"
     second = make(store, tmp_path / "second", '{"other": 1}')
@@ -102,7 +102,7 @@ def test_a_registry_that_lists_by_itself_gets_no_tag(store: Store, tmp_path: Pat
     with line(world.reference.registry) as wire:
         wire.referrers = index_of([])
         world.send(layout, Reference.parse(f"{wire.address}/team/demo:1"))
-    assert world.inspect(f"@{layout.attachments[0].entry['digest']}")
+    assert world.fetch_manifest(f"@{layout.attachments[0].entry['digest']}")
     assert world.listed(layout) == []
 
 
@@ -119,10 +119,10 @@ def test_with_a_program_that_knows_no_types_nothing_of_others_is_lost(
             raise ChangedError("too old")
         copy(source, where, **options)
 
-    monkeypatch.setattr("envgen.oci.attach.inspect", lambda *_args: {"manifests": [theirs]})
+    monkeypatch.setattr("envgen.oci.attach.fetch_manifest", lambda *_args: {"manifests": [theirs]})
     monkeypatch.setattr("envgen.oci.attach.copy", old)
     world.send(layout)
-    assert [text for text in world.said if "is left without the SBOM" in text]
+    assert [text for text in world.said if "SBOM not added to" in text]
     assert world.listed(layout) == []
 
 

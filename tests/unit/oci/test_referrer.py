@@ -101,11 +101,11 @@ def test_types_are_left_out_where_they_are_ours_alone(store: Store) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "fault"),
     [
-        ("subject", {"digest": "sha256:" + "0" * 64, "mediaType": "x", "size": 3}, "no image of this layout"),
-        ("artifactType", "text/plain", "stands in the index as"),
-        ("layers", [], "holds nothing"),
-        ("schemaVersion", 1, "another format"),
-        ("config", {"mediaType": "text/plain"}, "not the empty one"),
+        ("subject", {"digest": "sha256:" + "0" * 64, "mediaType": "x", "size": 3}, "is not an image of this layout"),
+        ("artifactType", "text/plain", "the index has"),
+        ("layers", [], "has no layers"),
+        ("schemaVersion", 1, "expected schemaVersion 2"),
+        ("config", {"mediaType": "text/plain"}, "not the empty descriptor"),
     ],
 )
 def test_an_artifact_that_is_wrong_is_found(store: Store, tmp_path: Path, key: str, value: object, fault: str) -> None:

@@ -90,8 +90,8 @@ def test_missing_and_foreign_blobs_are_found(layout: Path) -> None:
     (layout / "blobs/sha256/stray").write_text("")
     blobs[0].unlink()
     faults = check_layout(layout, limits=LIMITS)
-    assert any("stray: nothing leads to it" in fault for fault in faults)
-    assert any("is missing" in fault for fault in faults)
+    assert any("stray: not referenced" in fault for fault in faults)
+    assert any(": missing" in fault for fault in faults)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_limits_are_held(layout: Path, limits: Limits, fault: str) -> None:
     [
         ("architecture", "", "architecture is ''"),
         ("os", None, "os is None"),
-        ("rootfs", {"type": "other", "diff_ids": []}, "no `rootfs` of layers"),
-        ("rootfs", {"type": "layers", "diff_ids": []}, "0 DiffIDs for 2 layers"),
+        ("rootfs", {"type": "other", "diff_ids": []}, "`rootfs.type` is not `layers`"),
+        ("rootfs", {"type": "layers", "diff_ids": []}, "config: 0 DiffIDs, expected 2"),
         ("rootfs", {"type": "layers", "diff_ids": ["sha256:1", "sha256:2"]}, "DiffID is sha256:"),
-        ("history", [{}], "a history of 1 layers for 2 layers"),
+        ("history", [{}], "config: history of 1 layers, expected 2"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_found(layout: Path, key: str, value: object, fault: str) -> None:
@@ -125,10 +125,10 @@ def test_a_configuration_that_does_not_fit_is_found(layout: Path, key: str, valu
     ("change", "fault"),
     [
         (lambda manifest: manifest["layers"][0].update(mediaType="application/x-tar"), "unknown media type"),
-        (lambda manifest: manifest["layers"][0].update(mediaType=f"{GZIP[:-5]}"), "several media types"),
-        (lambda manifest: manifest["config"].update(mediaType="text/plain"), "another media type"),
-        (lambda manifest: manifest.update(schemaVersion=1), "another format"),
-        (lambda manifest: manifest["layers"][0].update(digest="sha256:12"), "is no digest"),
+        (lambda manifest: manifest["layers"][0].update(mediaType=f"{GZIP[:-5]}"), "different media types"),
+        (lambda manifest: manifest["config"].update(mediaType="text/plain"), "config: expected media type"),
+        (lambda manifest: manifest.update(schemaVersion=1), "expected schemaVersion 2"),
+        (lambda manifest: manifest["layers"][0].update(digest="sha256:12"), "is not a sha256 digest"),
         (lambda manifest: manifest["layers"].reverse(), "DiffID is sha256:"),
     ],
 )
@@ -142,18 +142,18 @@ def test_a_manifest_that_does_not_fit_is_found(
 @pytest.mark.parametrize(
     ("members", "fault"),
     [
-        ([member("a"), member("a")], "is there twice"),
-        ([member("a/b")], "comes before its folder"),
-        ([member("x", type=tarfile.DIRTYPE, mode=0o755), member("x/../b")], "no plain path"),
-        ([member("a", type=tarfile.LNKTYPE, linkname="b")], "neither a file, a link nor a folder"),
-        ([member("a", type=tarfile.CHRTYPE)], "neither a file, a link nor a folder"),
-        ([member("a", uname="alice")], "owners by name"),
+        ([member("a"), member("a")], "duplicate entry"),
+        ([member("a/b")], "precedes the entry of its directory"),
+        ([member("x", type=tarfile.DIRTYPE, mode=0o755), member("x/../b")], "not a relative path"),
+        ([member("a", type=tarfile.LNKTYPE, linkname="b")], "not a regular file, symbolic link or directory"),
+        ([member("a", type=tarfile.CHRTYPE)], "not a regular file, symbolic link or directory"),
+        ([member("a", uname="alice")], "owner names 'alice'"),
         ([member("a", pax_headers={"SCHILY.xattr.user.x": "1"})], "SCHILY.xattr.user.x"),
-        ([member("etc", type=tarfile.DIRTYPE, mode=0o700)], "other owners or permissions"),
-        ([member("etc")], "is a folder in a lower layer"),
+        ([member("etc", type=tarfile.DIRTYPE, mode=0o700)], "different owner or permissions"),
+        ([member("etc")], "a directory in a lower layer"),
         (
             [member("etc", type=tarfile.DIRTYPE, mode=0o755), member("etc/passwd")],
-            "is in sha256:",
+            "also in sha256:",
         ),
         ([member(".wh.a")], "is a whiteout"),
         ([member("a", type=tarfile.DIRTYPE, mode=0o755), member("a/.wh..wh..opq")], "is a whiteout"),
@@ -175,13 +175,13 @@ def test_a_layer_that_is_cut_short_is_found(layout: Path) -> None:
         config["rootfs"]["diff_ids"].append("sha256:" + "0" * 64)
 
     rewrite(layout, change)
-    assert any("cannot be read" in fault for fault in check_layout(layout, limits=LIMITS))
+    assert any("failed to read" in fault for fault in check_layout(layout, limits=LIMITS))
 
 
 @pytest.mark.parametrize("name", ["oci-layout", "index.json"])
 def test_files_of_the_layout_that_are_no_json_are_found(layout: Path, name: str) -> None:
     (layout / name).write_text("{")
-    assert any(fault.startswith(f"{name}: cannot be read") for fault in check_layout(layout, limits=LIMITS))
+    assert any(fault.startswith(f"{name}: failed to read") for fault in check_layout(layout, limits=LIMITS))
 
 
 def test_nothing_is_wrong_with_what_is_right(layout: Path, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,10 +23,26 @@ from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import AFTER, ALPHA, BETA, MANY, SITE, Listener, foreign, fresh, run, tree
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envgen.prefix.contents import LinkPackage
     from envgen.system.store import Store
+
+
+def test_records_are_on_the_disk_before_the_change_counts_as_finished(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = tmp_path / "prefix"
+    synced: list[str] = []
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        if path.suffix == ".json":
+            assert unfinished(prefix)
+            synced.append(path.name)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    link([make(store, draft) for draft in AFTER], prefix, store=store, platform=Platform.LINUX_64)
+    assert sorted(synced) == sorted(path.name for path in (prefix / "conda-meta").glob("*.json"))
+
 
 INTERRUPTED = """
     import os, signal, sys

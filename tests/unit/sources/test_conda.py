@@ -10,7 +10,7 @@ from envgen.names import CondaName
 from envgen.platforms import Platform
 from envgen.sources.conda import ChannelSource, _reason
 from tests.builders.channel import Channel, CondaPackage
-from tests.builders.server import serve
+from tests.builders.server import Faults, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +92,20 @@ def test_a_token_is_not_shown(tmp_path: Path) -> None:
 def test_what_cannot_be_a_channel(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be a conda channel"):
         source("ht!tp://", folder=tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [b"<html>please log in</html>", b"", b'{"packages": 3}', b'{"packages'])
+@pytest.mark.parametrize("headers", [{}, {"Cache-Control": "max-age=31536000"}])
+def test_a_wrong_answer_does_not_stay(tmp_path: Path, wrong: bytes, headers: dict[str, str]) -> None:
+    right = channel("/c", CondaPackage(name="spam")).site()
+    with serve({}, faults=Faults(headers=headers)) as server:
+        server.content = {path: wrong if "repodata" in path else body for path, body in right.items()}
+        with pytest.raises(NetworkError, match="cannot be read"):
+            names(source(f"{server.url}/c", folder=tmp_path), "spam")
+        server.content = right
+        assert names(source(f"{server.url}/c", folder=tmp_path), "spam") == ["spam-1.0-0.conda"]
+
+
+def test_a_server_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="cannot be read"):
+        names(source("http://127.0.0.1:9/c", folder=tmp_path), "spam")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.errors import DigestMismatchError, NetworkError, SignatureError, UnsatisfiableError
 from envgen.sources.debian import DebianArchive
+from envgen.sources.debian_age import LockedDebs
 from envgen.system.http import Http
 from envgen.system.mirrors import Mirrors
 from envgen.system.store import Store
@@ -96,6 +98,44 @@ def test_locked_package_is_kept_while_it_is_offered(world: World) -> None:
     found = close(world.open(), old)
     assert found.debs == old
     assert found.replaced == ()
+
+
+def locked(world: World) -> LockedDebs:
+    """Lock what the archive offers, then have a mirror replay what it offered the day before."""
+    world.main.remove("zlib1g")
+    world.main.add(replace(ZLIB, version="1:1.2.13-2"))
+    world.main.date = MOMENT + dt.timedelta(days=1)
+    world.publish()
+    found = close(world.open())
+    world.main.date = MOMENT
+    world.publish()
+    return LockedDebs(debs=found.debs, dates={**found.dates, "bookworm": MOMENT + dt.timedelta(days=1)})
+
+
+def test_packages_are_kept_where_a_release_is_older_than_the_locks(world: World) -> None:
+    before = locked(world)
+    world.main.add(replace(ZLIB, version="1:1.2.13-3"))
+    world.publish()
+    found = world.open().closure(["python3.11"], architecture="amd64", exclude={"libc6"}, locked=before)
+    assert found.debs == before.debs
+    assert "the mirror is behind" in found.remarks[-1]
+
+
+def test_an_older_release_does_not_lower_a_package(world: World) -> None:
+    before = locked(world)
+    world.main.remove("zlib1g")
+    world.main.add(ZLIB)
+    world.publish()
+    with pytest.raises(SignatureError, match=r"`zlib1g` from 1:1\.2\.13-2 to 1:1\.2\.13-1"):
+        world.open().closure(["python3.11"], architecture="amd64", exclude={"libc6"}, locked=before)
+
+
+def test_dates_from_the_future_are_not_recorded(world: World) -> None:
+    world.main.date = MOMENT + dt.timedelta(days=2000)
+    world.publish()
+    found = close(world.open())
+    assert found.dates == {"bookworm": MOMENT, "bookworm-security": MOMENT}
+    assert any("clock" in remark for remark in found.remarks)
 
 
 def test_vanished_package_is_replaced_and_said(world: World) -> None:

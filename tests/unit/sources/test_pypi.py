@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -217,6 +219,53 @@ def test_pages_are_kept_by_etag_but_always_asked_about(tmp_path: Path) -> None:
         asked = [request.headers.get("if-none-match") for request in server.requests]
     assert asked[0] is None
     assert asked[1] == asked[2] is not None
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"<html>please log in</html>", b"", b"{}", b'{"meta": {"api-version": "1.1"}, "files"']
+)
+@pytest.mark.parametrize("etag", [None, '"of-whatever"'])
+def test_a_wrong_answer_is_not_kept(tmp_path: Path, wrong: bytes, etag: str | None) -> None:
+    index = spam()
+    page = f"{index.prefix}/simple/spam/"
+    html = {page: "text/html" if wrong.startswith(b"<") else index.content_types()[page]}
+    with served(index, tmp_path, etag=etag) as (client, server):
+        right = server.content
+        assert isinstance(right, dict)
+        server.content = {**right, page: wrong}
+        kinds = server.faults.content_types
+        server.faults = replace(server.faults, content_types={**kinds, **html})
+        with suppress(NetworkError):
+            found = asyncio.run(client.page(project_name("spam")))
+            assert found is not None
+            assert not found.versions
+        server.content, server.faults = right, replace(server.faults, content_types=kinds)
+        later = WheelIndex(
+            http=Http(environment={}), store=Store(tmp_path), base_url=f"{server.url}{index.prefix}/simple"
+        )
+        found = asyncio.run(later.page(project_name("spam")))
+        assert found is not None
+        assert list(found.versions) == ["1.0"]
+
+
+def test_a_kept_page_that_cannot_be_read_is_fetched_again(tmp_path: Path) -> None:
+    index = spam()
+    with served(index, tmp_path, etag='"one"') as (client, server):
+        url = f"{server.url}{index.prefix}/simple/spam/"
+        kept = json.dumps(['"one"', "application/vnd.pypi.simple.v1+json", url]).encode() + b"\n[]"
+        Store(tmp_path).put("index-pages", Sha256.of(url.encode()), kept)
+        found = asyncio.run(client.page(project_name("spam")))
+        assert found is not None
+        assert list(found.versions) == ["1.0"]
+
+
+def test_a_page_that_was_never_here_is_not_unchanged(tmp_path: Path) -> None:
+    index = spam()
+    with (
+        served(index, tmp_path, unchanged=frozenset({f"{index.prefix}/simple/spam/"})) as (client, _),
+        pytest.raises(NetworkError, match="answers 304"),
+    ):
+        asyncio.run(client.page(project_name("spam")))
 
 
 def test_no_such_project_is_no_error(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envgen import limits
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 from envgen.sources.pypi_metadata import MetadataReader, RangeFile, metadata_of
@@ -153,6 +154,22 @@ def test_vendored_dist_infos_do_not_count() -> None:
 def test_no_metadata_or_none_that_counts(members: list[tuple[str, bytes]]) -> None:
     with pytest.raises(ArtifactError, match="has 0 METADATA files"):
         metadata_of(io.BytesIO(make_zip(members)), "spam-1.0-py3-none-any.whl")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_methods_than_deflate_are_not_unpacked(method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("spam-1.0.dist-info/METADATA", b"Name: spam\n" * 100)
+    with pytest.raises(zipfile.BadZipFile, match=f"method {method}, expected stored or deflated"):
+        metadata_of(out, "spam-1.0-py3-none-any.whl")
+
+
+def test_a_directory_without_end_is_not_fetched() -> None:
+    size = limits.WHEEL_DIRECTORY * 4
+    file = RangeFile(lambda start, end: bytes(end - start + 1), size=size, tail=bytes(1 << 16))
+    with pytest.raises(ArtifactError, match="expected at most"):
+        file.read()
 
 
 def test_a_bomb_is_not_unpacked() -> None:

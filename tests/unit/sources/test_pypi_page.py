@@ -189,7 +189,7 @@ def body(**changes: Any) -> bytes:
         (b"", "JSONDecodeError"),
         (b'{"a": "\xff"}', "UnicodeDecodeError"),
         (b"<html>", "JSONDecodeError"),
-        (b"[" * 100_000, "RecursionError"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"[]", r"the document is \[\], expected a mapping"),
         (b'{"files": []}', "`meta` is null, expected a mapping"),
         (body(meta="1"), "`meta` is '1', expected a mapping"),
@@ -223,3 +223,27 @@ def test_members_that_nobody_reads_may_be_anything(changes: dict[str, Any]) -> N
 def test_html_that_cannot_be_read_is_the_indexs_fault(wrong: bytes) -> None:
     with pytest.raises(NetworkError, match="no page of the Simple API"):
         parse(wrong, "text/html")
+
+
+@pytest.mark.parametrize(
+    ("base", "link", "url"),
+    [
+        ("https://i.test/simple/x/", "../../f/x-1-py3-none-any.whl", "https://i.test/f/x-1-py3-none-any.whl"),
+        ("https://i.test/simple/x/", "https://files.test/x.whl", "https://files.test/x.whl"),
+        ("http://i.test/simple/x/", "https://files.test/x.whl", "https://files.test/x.whl"),
+        ("https://i.test/simple/x/", "https://evil:planted@corp.test/x.whl", "https://corp.test/x.whl"),
+        ("file:///srv/simple/x/", "x.whl", "file:///srv/simple/x/x.whl"),
+        ("https://i.test/simple/x/", "file:///etc/passwd", None),
+        ("http://i.test/simple/x/", "file:///etc/passwd", None),
+        ("https://i.test/simple/x/", "http://i.test/x.whl", None),
+        ("https://i.test/simple/x/", "data:,x", None),
+    ],
+)
+def test_links_lead_nowhere_else(base: str, link: str, url: str | None) -> None:
+    entry = {"filename": "x-1-py3-none-any.whl", "url": link, "hashes": {}}
+    page = ProjectPage(url=base, entries=[entry])
+    if url is None:
+        with pytest.raises(NetworkError, match="links to"):
+            page.files("1")
+    else:
+        assert page.files("1")[0].url == url

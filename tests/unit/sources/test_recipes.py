@@ -68,6 +68,29 @@ def test_binary_file_beside_a_recipe_is_refused(tmp_path: Path) -> None:
         read_debian_recipe(find_recipes([tmp_path])["tool"])
 
 
+@pytest.mark.parametrize("target", ["../../secret", "/etc/passwd", "../other/debian.yaml", "..", "gone/../../../x"])
+def test_link_out_of_a_recipe_is_refused(tmp_path: Path, target: str) -> None:
+    write(tmp_path, {"secret": "x", "recipes/tool/debian.yaml": DEBIAN, "recipes/other/debian.yaml": DEBIAN})
+    (tmp_path / "recipes/tool/sub").mkdir()
+    (tmp_path / "recipes/tool/tool.conf").symlink_to(target)
+    with pytest.raises(SpecError, match=r"recipes/tool/tool\.conf: symbolic link to"):
+        find_recipes([tmp_path / "recipes"])
+
+
+def test_link_out_of_the_recipes_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"private/debian.yaml": DEBIAN})
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/tool").symlink_to("../private")
+    with pytest.raises(SpecError, match=r"recipes/tool: symbolic link to"):
+        find_recipes([tmp_path / "recipes"])
+
+
+def test_link_inside_a_recipe_is_taken(tmp_path: Path) -> None:
+    write(tmp_path, {"tool/debian.yaml": DEBIAN, "tool/sub/x": "text"})
+    (tmp_path / "tool/tool.conf").symlink_to("sub/x")
+    assert read_debian_recipe(find_recipes([tmp_path])["tool"]).files == {"etc/tool.conf": "text"}
+
+
 def test_shipped_recipe_of_python_is_sound() -> None:
     bundle = read_debian_recipe(find_recipes([SHIPPED])["python"])
     assert bundle.name == "python"

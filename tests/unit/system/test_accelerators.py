@@ -7,14 +7,14 @@ import pytest
 
 from envgen.project.shipped import driver_probe
 from envgen.system import accelerators
-from envgen.system.accelerators import Accelerators, Intel, Nvidia, look, parse
+from envgen.system.accelerators import Accelerators, Intel, Nvidia, parse, probe_accelerators
 
 SAMPLES = Path(__file__).parents[1] / "accel_runtime/samples"
 NO_DRIVER = (
-    "an NVIDIA GPU is there, but no driver: libcuda.so.1: cannot open shared object file: No such file or directory"
+    "an NVIDIA GPU is present, but no driver: libcuda.so.1: cannot open shared object file: No such file or directory"
 )
 MISMATCH = (
-    "the driver cannot be started: the driver's library and its kernel module are of different versions (803);"
+    "failed to initialize the driver: the driver's library and its kernel module are of different versions (803);"
     " NVML: driver/library version mismatch (18)"
 )
 NO_ZERO = "libze_loader.so.1: cannot open shared object file: No such file or directory"
@@ -83,14 +83,14 @@ def test_hopper_gpus(name: str, gpus: list[str]) -> None:
 
 
 def test_errors_that_nobody_knows_keep_their_numbers() -> None:
-    assert failing(777, 888).nvidia.problem == "the driver cannot be started: error (777); NVML: error (888)"
+    assert failing(777, 888).nvidia.problem == "failed to initialize the driver: error (777); NVML: error (888)"
 
 
 @pytest.mark.parametrize(
     ("error", "problem"),
     [
         ("libcuda.so.1: cannot open shared object file: No such file or directory", None),
-        ("libcuda.so.1: file too short", "the driver's library cannot be loaded: libcuda.so.1: file too short"),
+        ("libcuda.so.1: file too short", "failed to load the driver's library: libcuda.so.1: file too short"),
     ],
 )
 def test_a_library_that_cannot_be_loaded(error: str, problem: str | None) -> None:
@@ -99,24 +99,24 @@ def test_a_library_that_cannot_be_loaded(error: str, problem: str | None) -> Non
 
 
 def test_this_machine() -> None:
-    assert isinstance(look(driver_probe()), Accelerators)
+    assert isinstance(probe_accelerators(driver_probe()), Accelerators)
 
 
 def test_a_driver_that_crashes(tmp_path: Path) -> None:
     program = tmp_path / "drivers.py"
     program.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
-    assert look(program).nvidia.problem == "the driver crashed the process that asked it (-11)"
+    assert probe_accelerators(program).nvidia.problem == "the driver crashed the process that loaded it (status -11)"
 
 
 @pytest.mark.parametrize("said", ["", "NVRM: hello", "[]", "{}"])
 def test_a_driver_that_talks_nonsense(said: str, tmp_path: Path) -> None:
     program = tmp_path / "drivers.py"
     program.write_text(f"print({said!r})\n")
-    assert "said what is not understood" in (look(program).nvidia.problem or "")
+    assert "returned output that cannot be parsed" in (probe_accelerators(program).nvidia.problem or "")
 
 
 def test_a_driver_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerators, "PATIENCE", 0.1)
     program = tmp_path / "drivers.py"
     program.write_text("import time\ntime.sleep(60)\n")
-    assert look(program).nvidia.problem == "the driver did not answer"
+    assert probe_accelerators(program).nvidia.problem == "the driver did not respond"

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.system.device_files import DeviceFile, DeviceFiles, RenderNode, look, parse_module, parse_uevent
+from envgen.system.device_files import (
+    DeviceFile,
+    DeviceFiles,
+    RenderNode,
+    parse_module,
+    parse_uevent,
+    probe_device_files,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,14 +49,14 @@ def test_uevent() -> None:
 
 
 def test_a_machine_without_any(tmp_path: Path) -> None:
-    assert look(tmp_path) == DeviceFiles()
+    assert probe_device_files(tmp_path) == DeviceFiles()
 
 
 def test_an_intel_gpu(tmp_path: Path) -> None:
     device = tmp_path / "sys/class/drm/renderD128/device"
     device.mkdir(parents=True)
     (device / "uevent").write_text(ARC)
-    (node,) = look(tmp_path).render
+    (node,) = probe_device_files(tmp_path).render
     file = DeviceFile(path=tmp_path / "dev/dri/renderD128", usable=False)  # a container often has no such file
     assert node == RenderNode(file=file, driver="i915", vendor="8086")
     assert node.is_intel
@@ -62,7 +69,7 @@ def test_an_nvidia_gpu(tmp_path: Path) -> None:
     folder = tmp_path / "proc/driver/nvidia"
     folder.mkdir(parents=True)
     (folder / "version").write_text(OPEN_MODULE)
-    found = look(tmp_path)
+    found = probe_device_files(tmp_path)
     assert found.nvidia_module == "580.159.04"
     assert [file.path.name for file in found.nvidia] == ["nvidia-uvm", "nvidia0", "nvidia1", "nvidiactl"]
     assert found.closed == ()

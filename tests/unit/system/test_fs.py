@@ -134,6 +134,38 @@ def test_other_faults_pass(error: OSError) -> None:
         raise error
 
 
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Collect what is synced, by the names that it has at that moment."""
+    found: list[Path] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        found.append(Path(f"/proc/self/fd/{handle}").readlink())
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
+def test_what_is_written_is_on_the_disk_before_its_name_is(tmp_path: Path, synced: list[Path]) -> None:
+    fs.atomic_write(tmp_path / "a", "text")
+    assert [path.name.startswith(fs.TEMPORARY) for path in synced] == [True, False]
+    assert synced[1] == tmp_path
+    synced.clear()
+    fs.atomic_write(tmp_path / "b", "text", sync=False)
+    assert synced == []
+
+
+def test_files_are_synced_with_their_folder(tmp_path: Path, synced: list[Path]) -> None:
+    files = [tmp_path / str(number) for number in range(20)]
+    for file in files:
+        file.touch()
+    fs.sync_files([*files, tmp_path / "gone"])
+    assert sorted(synced[:-1]) == sorted(files)
+    assert synced[-1] == tmp_path
+
+
 def hold(path: str, *, shared: bool, ready: multiprocessing.synchronize.Event) -> None:
     with fs.file_lock(Path(path), timeout=5, shared=shared):
         ready.set()

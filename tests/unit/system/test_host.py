@@ -6,7 +6,7 @@ import pytest
 
 from envgen.errors import HostError
 from envgen.platforms import Platform
-from envgen.system.host import HostFacts, detect, parse_cpuinfo, parse_glibc, parse_platform
+from envgen.system.host import HostFacts, parse_cpuinfo, parse_glibc, parse_platform, probe_host
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,12 +59,12 @@ def test_platform() -> None:
 
 
 def test_detection(tmp_path: Path) -> None:
-    facts = detect()
+    facts = probe_host()
     assert isinstance(facts.platform, Platform)
     told = HostFacts(platform=Platform.WIN_64, glibc=None, archspec="x86_64_v3")
-    assert detect(overrides=told) is told
+    assert probe_host(overrides=told) is told
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/cpuinfo").write_text(f"flags : {V3}\n")
     if facts.platform is Platform.LINUX_64:
-        assert detect(root=tmp_path).archspec == "x86_64_v3"
-        assert detect(root=tmp_path / "proc").archspec == "x86_64"
+        assert probe_host(root=tmp_path).archspec == "x86_64_v3"
+        assert probe_host(root=tmp_path / "proc").archspec == "x86_64"

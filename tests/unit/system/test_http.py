@@ -34,6 +34,13 @@ class TestGet:
             second = rig.http.get(f"{server.url}/a", etag=first.headers["etag"])
         assert (second.status, second.body) == (304, b"")
 
+    def test_nothing_is_unchanged_that_was_never_here(self, rig: Rig) -> None:
+        with (
+            serve({"/a": b"text"}, faults=Faults(unchanged=frozenset({"/a"}))) as server,
+            pytest.raises(NetworkError, match="answers 304"),
+        ):
+            rig.http.get(f"{server.url}/a")
+
     @pytest.mark.parametrize("faults", [Faults(missing=frozenset({"/a"})), Faults(gone=frozenset({"/a"}))])
     def test_absence_is_an_answer(self, rig: Rig, faults: Faults) -> None:
         with serve({"/a": b"text"}, faults=faults) as server:

@@ -124,7 +124,7 @@ def test_all_faults_of_settings_are_told() -> None:
     assert str(caught.value).splitlines() == [
         "config.toml: unknown key `other` (there are mirrors)",
         "config.toml: mirrors: unknown key `pipy` (did you mean `pypi`?)",
-        "config.toml: mirrors.debian: expected a URL, got 3",
+        "config.toml: mirrors.debian: expected a URL, got int",
         "config.toml: mirrors: unknown key `zzz` (there are pypi, channel, debian, debian-security)",
     ]
 

@@ -29,10 +29,20 @@ def test_index_url(text: str, expected: str | None) -> None:
     assert parse_index_url(text, "pip.conf") == expected
 
 
-@pytest.mark.parametrize("text", ["index-url = https://a\n", "[global]\nx\n", "[a]\n[a]\n"])
-def test_a_broken_file(text: str) -> None:
-    with pytest.raises(SpecError, match=r"^/etc/pip.conf: "):
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("index-url = https://u:hidden@a\n", 1),
+        ("[global]\nhttps//u,hidden\n", 2),
+        ("[hidden]\n[hidden]\n", 2),
+        ("[global]\nindex-url=a\nindex-url=hidden\n", 3),
+    ],
+)
+def test_a_broken_file_is_told_without_its_text(text: str, line: int) -> None:
+    with pytest.raises(SpecError, match=rf"^/etc/pip.conf:{line}: not in the form of") as caught:
         parse_index_url(text, "/etc/pip.conf")
+    assert "hidden" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_letters_of_another_encoding_do_no_harm_in_a_comment(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from envgen.system import host
-from envgen.system.processor import Processor, look, parse_cpuinfo
+from envgen.system.processor import Processor, parse_cpuinfo, probe_processor
 
 SAMPLES = Path(__file__).parents[1] / "accel_runtime/samples"
 EMERALD_RAPIDS = (SAMPLES / "cpuinfo-xeon-amx.txt").read_text()
@@ -40,4 +40,4 @@ def test_arm() -> None:
 
 
 def test_no_cpuinfo(tmp_path: Path) -> None:
-    assert look(tmp_path) == Processor(name="", features=())
+    assert probe_processor(tmp_path) == Processor(name="", features=())

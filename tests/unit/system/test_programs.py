@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.system.programs import find, parse_version
+from envgen.system.programs import parse_version, probe_programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def test_finding(tmp_path: Path) -> None:
     for name, code in (("podman", "echo podman version 4.3.1"), ("conda", "exit 3"), ("g++", "echo 'g++ 12.2' >&2")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{code}\n")
         (tmp_path / name).chmod(0o755)
-    found = find(("conda", "docker", "podman", "g++"), {"PATH": str(tmp_path)})
+    found = probe_programs(("conda", "docker", "podman", "g++"), {"PATH": str(tmp_path)})
     assert [(program.name, program.version) for program in found] == [
         ("conda", None),
         ("podman", "4.3.1"),

@@ -14,7 +14,9 @@ import pytest
 from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError, UserError
 from envgen.system.fs import TEMPORARY
+from envgen.system.seal import SEAL
 from envgen.system.store import Store, StoreKind, store_root
+from envgen.system.store_trust import MARK
 from tests.unit.system.nobody import as_nobody
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def names(store: Store) -> list[str]:
-    """List the files and links of a store but its locks."""
+    """List the files and links of a store but its locks, its mark and the seals of packages."""
     every = (path for path in store.root.rglob("*") if not path.is_dir() or path.is_symlink())
     found = sorted(str(path.relative_to(store.root)) for path in every)
-    return [name for name in found if not name.startswith("locks/")]
+    return [name for name in found if not name.startswith("locks/") and name != MARK and not name.endswith(SEAL)]
 
 
 def add_artifact(store: Store, data: bytes = DATA) -> Path:
@@ -193,7 +195,7 @@ def test_processes_at_once_make_a_package_once(tmp_path: Path) -> None:
     assert names(Store(tmp_path / "store")) == [f"artifacts/{SHA[:2]}/{SHA}", f"packages/{KEY}/file"]
 
 
-def test_a_package_that_was_edited_is_made_anew(tmp_path: Path) -> None:
+def test_a_package_that_was_edited_is_made_again(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
 
     def make(folder: Path) -> None:
@@ -293,8 +295,9 @@ class TestClean:
         (package / "lib/other").write_bytes(b"123")
         (tmp_path / "prefix").hardlink_to(package / "lib/file")
         usage = {usage.kind: usage for usage in store.usage()}[StoreKind.PACKAGES]
-        assert (usage.entries, usage.size, usage.shared) == (1, 8, 5)
-        assert store.clean(kinds=[StoreKind.PACKAGES], older_than=None, now=NOW).freed == 3
+        seal = (package / SEAL).stat().st_size
+        assert (usage.entries, usage.size, usage.shared) == (1, 8 + seal, 5)
+        assert store.clean(kinds=[StoreKind.PACKAGES], older_than=None, now=NOW).freed == 3 + seal
         assert (tmp_path / "prefix").read_bytes() == b"12345"
 
     def test_waits_for_nobody_and_disturbs_nobody(self, store: Store) -> None:
@@ -319,9 +322,9 @@ class TestOtherUsers:
         def work() -> None:
             store = Store(shared_folder / "store")
             add_artifact(store)
-            add_package(store)
+            size = 5 + (add_package(store) / SEAL).stat().st_size
             assert len(store.usage()) == len(StoreKind)
-            assert store.clean(kinds=list(StoreKind), older_than=None, now=NOW).freed == len(DATA) + 5
+            assert store.clean(kinds=list(StoreKind), older_than=None, now=NOW).freed == len(DATA) + size
 
         as_nobody(work)
 

@@ -1,0 +1,49 @@
+"""How much of what comes from outside is read: sizes, counts and lengths, all in one place.
+
+Each is far above what public indexes hold, and far below what fills a machine. What is larger is refused, with its
+size or the limit in the message.
+"""
+
+from __future__ import annotations
+
+TEMPLATE_OUTPUT = 1 << 20
+"""Characters that a template of a recipe renders to; the longest of the shipped recipes has 800."""
+
+METADATA = 8 << 20
+"""Bytes of a wheel's METADATA; real ones end below 1 MiB."""
+
+WHEEL_DIRECTORY = 64 << 20
+"""Bytes of a remote wheel that are fetched at once for its METADATA; the directory of 10,000 files has 1 MB."""
+
+REQUIREMENTS = 10_000
+"""`Requires-Dist` fields of one METADATA; the most seen are 500, all of them extras."""
+
+REQUIREMENT = 16_384
+"""Characters of one requirement, its marker included."""
+
+VERSION = 255
+"""Characters of one version or build string: it is part of a file's name, and Linux ends those at 255 bytes."""
+
+DEBIAN_INDEX = 1 << 30
+"""Bytes of an unpacked `Packages`; Debian 12 has 50 MB."""
+
+DEB = 16 << 30
+"""Bytes of one unpacked part of a `.deb`; the largest of Debian 12 has 4 GB."""
+
+XZ_MEMORY = 256 << 20
+"""Bytes that xz may use to unpack; `xz -9`, the most that Debian uses, needs 65 MB."""
+
+DOCUMENT = 64 << 20
+"""Characters of one YAML or JSON document; the page of the wheel index with the most files has 12 MB."""
+
+NODES = 500_000
+"""Values in one YAML document, aliases counted as often as they are used; a lock of 1000 packages has 40,000."""
+
+DEPTH = 50
+"""Values of a YAML document inside each other; a lock has 5 levels."""
+
+TOML = 1 << 18
+"""Characters of one TOML document; configurations of uv and pip have a few thousand."""
+
+LINE = 4096
+"""Characters of one line of TOML: a dotted key takes memory with the square of its parts."""

@@ -1,0 +1,211 @@
+"""The seal of an extracted package: later runs compare the status of its files with it, and read none of them.
+
+Environments hold links to the files of a package, so that an edit there is one here, and after a power failure a file
+may be shorter than what was written. Inode, size and time of every file are recorded when the package is complete.
+Where they differ, the bytes decide: a store that was copied to another disk has other inodes and the same files.
+
+This finds accidents. Who may write to the store can also write a seal that fits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+from envgen.errors import ArtifactError
+from envgen.system.boots import BootTime
+from envgen.system.fs import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    _File = tuple[str, os.stat_result]
+
+SEAL = "info/envgen-seal.json"
+"""Where the seal is in a package; no environment links to anything in `info`, and no archive takes the seal."""
+
+_LISTED = "info/paths.json"
+_FORMAT = 1
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What taking a damaged document apart raises."""
+
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """What is recorded of a complete package.
+
+    Attributes:
+        boot: id of the boot in which the files were written; empty where they were read from the disk since.
+        at: when the seal was written, in nanoseconds since that boot.
+        status: digest of path, inode, size and time of every file and link.
+        unlisted: digest of the content of what `info/paths.json` has no sha256 of, `info` itself and links included.
+    """
+
+    boot: str
+    at: int
+    status: str
+    unlisted: str
+
+
+def write_seal(package: Path, moment: BootTime) -> None:
+    """Seal a package that is complete, after taking from group and others what an archive or umask lets them write.
+
+    Raises:
+        ArtifactError: the package has a file of the seal's name, or a link in place of its `info`.
+    """
+    info = (package / SEAL).parent
+    for path in (info, package / SEAL):
+        if path.is_symlink() or (path != info and path.exists()):
+            raise ArtifactError(f"the package holds `{path.relative_to(package)}`, where envgen puts its seal")
+    if not info.is_dir():
+        info.mkdir()
+        info.chmod(0o755)
+    folders: list[str] = []
+    files = list(_files(package, folders))
+    _close(package, folders, files)
+    unlisted = _unlisted(package, files, _listed(package))
+    seal = Seal(boot=moment.boot, at=moment.at, status=_status(files), unlisted=unlisted)
+    atomic_write(package / SEAL, _render(seal), sync=False)
+
+
+def confirm_seal(package: Path, seal: Seal, *, boot: str) -> None:
+    """Record the files of a package as they are, after all were read and found right; waits for the disk.
+
+    Args:
+        package: the folder.
+        seal: of the package.
+        boot: id of this boot: what was written in an earlier one came from the disk.
+    """
+    known = replace(seal, boot=seal.boot if seal.boot == boot else "", status=status_of(package))
+    if known != seal:
+        atomic_write(package / SEAL, _render(known))
+
+
+def read_seal(package: Path) -> Seal | None:
+    """Read the seal of a package; None where there is none that can be read, or another user made it or the package."""
+    try:
+        if not all(_is_own(path.stat()) for path in (package, package / SEAL)):
+            return None
+        document = json.loads((package / SEAL).read_bytes())
+        if document.pop("format") != _FORMAT:
+            return None
+        seal = Seal(**document)
+    except _UNREADABLE:
+        return None
+    return seal
+
+
+def status_of(package: Path) -> str:
+    """Digest path, inode, size and time of every file and link of a package but its seal.
+
+    Packages have tens of thousands of files, so that no `Path` is made of any: 30,000 take 0.5 s on a slow disk,
+    nearly all of it the system's.
+    """
+    return _status(_files(package))
+
+
+def first_fault(package: Path, seal: Seal) -> str | None:
+    """Read every file of a package, and name the first that is not what it was; None where all are."""
+    listed = _listed(package)
+    if listed is None or _unlisted(package, _files(package), listed) != seal.unlisted:
+        return "info"
+    return _first_other(package, listed)
+
+
+def adopt(package: Path) -> bool:
+    """Seal a package that was stored before there were seals; tell whether it has the files that it lists."""
+    listed = _listed(package)
+    if (package / SEAL).exists() or not listed or _first_other(package, listed):
+        return False
+    if not all(_is_own(status) for status in (package.stat(), *(status for _, status in _files(package)))):
+        return False
+    try:
+        json.loads((package / "info/index.json").read_bytes())
+    except _UNREADABLE:
+        return False
+    write_seal(package, BootTime(boot="", at=0))
+    return True
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Tell whether a file is this user's, which all of a store are unless others could write to it at some time."""
+    return status.st_uid == os.geteuid()
+
+
+def _render(seal: Seal) -> str:
+    return json.dumps({"format": _FORMAT, **asdict(seal)})
+
+
+def _close(package: Path, folders: Iterable[str], files: Iterable[_File]) -> None:
+    """Take from group and others what they may write; names may be links, whose mode means nothing."""
+    modes = [(path, (package / path).stat().st_mode) for path in folders]
+    modes += [(path, status.st_mode) for path, status in files if not stat.S_ISLNK(status.st_mode)]
+    for path, mode in modes:
+        if mode & _WRITABLE:
+            (package / path).chmod(stat.S_IMODE(mode) & ~_WRITABLE)
+
+
+def _status(files: Iterable[_File]) -> str:
+    lines = [f"{path}\0{s.st_ino} {s.st_size} {s.st_mtime_ns}\n" for path, s in files]
+    return Sha256.of("".join(sorted(lines)).encode("utf-8", "surrogateescape"))
+
+
+def _files(package: Path, found: list[str] | None = None) -> Iterator[_File]:
+    """Yield path and status of each file and link of a package, in no order; folders are added to `found`."""
+    waiting = [("", str(package))]
+    while waiting:
+        below, folder = waiting.pop()
+        if found is not None:
+            found.append(below)
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:  # another process may be making it again
+            for entry in entries:
+                path = f"{below}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((f"{path}/", entry.path))
+                elif path != SEAL:
+                    yield path, entry.stat(follow_symlinks=False)
+
+
+def _listed(package: Path) -> dict[str, str] | None:
+    """Read which files `info/paths.json` has a sha256 of; None where it cannot be read, nothing where it is missing."""
+    try:
+        entries = json.loads((package / _LISTED).read_bytes())["paths"]
+        return {e["_path"]: e["sha256"] for e in entries if e.get("path_type") == "hardlink" and e.get("sha256")}
+    except FileNotFoundError:
+        return {}
+    except _UNREADABLE:
+        return None
+
+
+def _unlisted(package: Path, files: Iterable[_File], listed: Mapping[str, str] | None) -> str:
+    """Digest the content of all that `listed` does not name; for a link, its text."""
+    lines = []
+    for path, status in files:
+        if stat.S_ISLNK(status.st_mode):
+            lines.append(f"{path}\0-> {(package / path).readlink()}\n")
+        elif path not in (listed or {}):
+            lines.append(f"{path}\0{_digest(package / path)}\n")
+    return Sha256.of("".join(sorted(lines)).encode("utf-8", "surrogateescape"))
+
+
+def _first_other(package: Path, listed: Mapping[str, str]) -> str | None:
+    return next((path for path in sorted(listed) if _digest(package / path) != listed[path]), None)
+
+
+def _digest(file: Path) -> str | None:
+    """Digest a file; None where it is a link or a device, or is gone."""
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            return None
+        with file.open("rb") as stream:
+            return Sha256.of_stream(stream)
+    except OSError:
+        return None

@@ -1,0 +1,100 @@
+"""What a store holds, kind by kind: where each kind is, what it takes on the disk, and what of it is old."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from envgen.system.fs import TEMPORARY, tree_files
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class StoreKind(StrEnum):
+    """What the store holds; `temporary` are views and leftovers of processes that died.
+
+    Everything can be had again: what is downloaded from where the locks say, what is made from that. The `channel` is
+    written again by `envgen build`; no environment and no lock of this machine needs it, but other people's files may.
+    """
+
+    ARTIFACTS = "artifacts"
+    PACKAGES = "packages"
+    BLOBS = "blobs"
+    CACHE = "cache"
+    REPODATA = "repodata"
+    CHANNEL = "channel"
+    TEMPORARY = "temporary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one kind takes.
+
+    Attributes:
+        kind: which.
+        entries: artifacts, packages, facts or folders, not files.
+        size: bytes; a file with several names counts once.
+        shared: those of them that environments hold by hard links too: removing them here frees nothing.
+    """
+
+    kind: StoreKind
+    entries: int
+    size: int
+    shared: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned:
+    """What `clean` removed: entries by kind, and the bytes that the disk has back."""
+
+    entries: Mapping[StoreKind, int]
+    freed: int
+
+
+_PATTERNS = {
+    StoreKind.ARTIFACTS: "artifacts/*/*",
+    StoreKind.PACKAGES: "packages/*",
+    StoreKind.BLOBS: "blobs/*/*",
+    StoreKind.CACHE: "cache/*/*/*",
+    StoreKind.REPODATA: "repodata/*",
+    StoreKind.CHANNEL: "channel/*",  # by subdir, for an index without its archives would lie
+}
+
+
+def entries(root: Path, kind: StoreKind) -> list[Path]:
+    """List the paths of a kind in the store at `root`, sorted."""
+    if kind is StoreKind.TEMPORARY:
+        patterns = ("views/*", *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")))
+        return sorted(path for pattern in patterns for path in root.glob(pattern))
+    return sorted(path for path in root.glob(_PATTERNS[kind]) if not path.name.startswith(TEMPORARY))
+
+
+def is_older(path: Path, kind: StoreKind, limit: float | None) -> bool:
+    """Tell whether an entry was last used before `limit`, in seconds since 1970; None and leftovers always are."""
+    return limit is None or kind is StoreKind.TEMPORARY or path.stat().st_mtime < limit
+
+
+def measure(kind: StoreKind, paths: list[Path]) -> Usage:
+    """Read the status of every file of the entries `paths`."""
+    sizes: dict[tuple[int, int], int] = {}
+    for path in paths:
+        sizes.update({(status.st_dev, status.st_ino): status.st_size for status in tree_files(path)})
+    total = sum(sizes.values())
+    return Usage(kind=kind, entries=len(paths), size=total, shared=total - only_here(paths))
+
+
+def only_here(paths: list[Path]) -> int:
+    """Sum up the bytes of files all of whose names are below `paths`."""
+    names: Counter[tuple[int, int]] = Counter()
+    inodes: dict[tuple[int, int], os.stat_result] = {}
+    for path in paths:
+        for status in tree_files(path):
+            identity = (status.st_dev, status.st_ino)
+            names[identity] += 1
+            inodes[identity] = status
+    return sum(status.st_size for identity, status in inodes.items() if names[identity] >= status.st_nlink)

@@ -1,0 +1,113 @@
+"""Which commands can run code of a repository: those that build a recipe that is new, and no other."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.cli.group import _VERBS
+from envgen.export.formats import FORMATS
+from tests.builders.system import base_debs
+from tests.functional.conftest import SPEC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.registries import Registries
+    from tests.command import Command, Outcome, Project
+
+RECIPE = """
+package: {{name: tool, version: "1"}}
+build:
+  noarch: generic
+  script: [mkdir -p $PREFIX/share, echo tool > $PREFIX/share/tool.txt, touch {marker}]
+about: {{license: MIT}}
+"""
+BUILDS: dict[str, list[tuple[str, ...]]] = {
+    "lock": [("lock",), ("lock", "--upgrade")],
+    "create": [("create",)],
+    "image": [("image",)],
+    "build": [("build",)],
+}
+"""Verbs that build a recipe that is not in the store."""
+
+NEVER: dict[str, list[tuple[str, ...]]] = {
+    "init": [("init", "other")],
+    "lock": [("lock", "--check"), ("lock", "--check", "--all")],
+    "merge-lock": [("merge-lock",), ("merge-lock", "--install")],
+    "create": [("create", "--dry-run")],
+    "run": [("run", "--", "true")],
+    "shell-hook": [("shell-hook",)],
+    "list": [("list",), ("list", "--json")],
+    "tree": [("tree",), ("tree", "--json")],
+    "why": [("why", "tool")],
+    "diff": [("diff",), ("diff", "environments/demo.yaml", "environments/demo.yaml")],
+    "export": [("export", form) for form in FORMATS],
+    "licenses": [("licenses",), ("licenses", "--json")],
+    "doctor": [("doctor",)],
+    "image": [("image", "--dry-run")],
+    "completion": [("completion", "bash")],
+    "clean": [("clean",), ("clean", "--all")],
+}
+"""Commands that run no script of a recipe, also where it is not in the store."""
+
+
+@pytest.fixture
+def marker(project: Project, cli: Command, registries: Registries, tmp_path: Path) -> Path:
+    """Make an environment with a recipe, and forget what was built; return the file that its script writes."""
+    registries.debian.add(*base_debs("amd64"))
+    registries.publish()
+    file = tmp_path / "marker"
+    project.write("recipes/tool/recipe.yaml", RECIPE.format(marker=file))
+    project.spec(
+        "demo", SPEC.replace("[python]", "[python, tool]") + "image: {base: {suites: [bookworm, bookworm-security]}}\n"
+    )
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    forget(cli, file)
+    return file
+
+
+def forget(cli: Command, marker: Path) -> None:
+    shutil.rmtree(cli.variables["ENVGEN_CACHE"])
+    marker.unlink()
+
+
+def remove_environment(cli: Command) -> None:
+    shutil.rmtree(cli.variables["CONDA_ENVS_PATH"])
+
+
+def test_every_verb_is_in_the_table() -> None:
+    assert {*BUILDS, *NEVER} == set(_VERBS)
+
+
+@pytest.mark.parametrize("command", [one for commands in NEVER.values() for one in commands], ids=" ".join)
+def test_command_runs_no_script(marker: Path, cli: Command, command: tuple[str, ...]) -> None:
+    # a process of its own: `run` replaces the one that it is in
+    outcome = cli.process(*command)
+    assert outcome.code in {0, 1, 2}, outcome.err
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("command", [one for commands in BUILDS.values() for one in commands], ids=" ".join)
+def test_command_builds_a_new_recipe_and_says_so(marker: Path, cli: Command, command: tuple[str, ...]) -> None:
+    remove_environment(cli)
+    refused = cli(*command, "--no-build")
+    assert refused.code == 1
+    assert "recipe `tool` is not in the store yet, and its script must not run" in refused.err
+    assert not marker.exists()
+    said = cli(*command)
+    assert marker.exists(), said.err
+    assert "running the script of recipe `tool` for linux-64" in said.err
+
+
+@pytest.mark.parametrize("command", [("lock",), ("create",), ("build",)], ids=" ".join)
+def test_recipe_that_was_built_is_taken(marker: Path, cli: Command, command: tuple[str, ...]) -> None:
+    cli("lock").succeeded()
+    marker.unlink()
+    remove_environment(cli)
+    outcome: Outcome = cli(*command, "--no-build").succeeded()
+    assert "running the script" not in outcome.err
+    assert not marker.exists()
