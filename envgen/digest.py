@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
+STRONG = ("sha256", "sha384", "sha512")
+"""Algorithms that prove what a file is; the wheel specification permits no weaker ones in RECORD."""
+
+FIXED_SIZE = frozenset(hashlib.algorithms_guaranteed) - {"shake_128", "shake_256"}
+"""Algorithms that every Python has and whose digests have one size."""
+
 CHUNK = 1 << 20
 """Bytes moved at once: large enough that Python's share of the time vanishes, small enough to stay flat."""
 
@@ -71,8 +77,8 @@ class Digest:
     __slots__ = ("_sink", "_state", "size")
 
     def __init__(self, algorithm: str = "sha256", *, sink: Callable[[Data], object] | None = None) -> None:
-        # md5 is what conda-lock's models demand, and proves nothing here
-        self._state = hashlib.new(algorithm, usedforsecurity=algorithm != "md5")
+        # others are what conda-lock's models and old RECORDs ask for, and prove nothing here
+        self._state = hashlib.new(algorithm, usedforsecurity=algorithm in STRONG)
         self._sink = sink
         self.size = 0
 

@@ -27,10 +27,10 @@ class Reporter(Protocol):
         """Open a bar of `total` units (`bytes` or a countable noun); `None` where the total is unknown."""
 
     def note(self, text: str) -> None:
-        """Say something that the user wants to know but need not act on."""
+        """Report something that the user wants to know but need not act on."""
 
     def warn(self, text: str) -> None:
-        """Say something that the user should look at."""
+        """Report something that the user should look at."""
 
 
 class _Silent:

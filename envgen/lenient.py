@@ -46,7 +46,7 @@ def parse_specifiers(text: str) -> SpecifierSet:
         InvalidSpecifier: neither the standard nor a known old spelling gives them a meaning.
     """
     if _has_long_number(text):
-        raise InvalidSpecifier(f"{text[:_SHOWN]!r}... has a number of more than {_LONGEST} digits")
+        raise InvalidSpecifier(f"{text[:_SHOWN]!r}... has a number with more than {_LONGEST} digits")
     try:
         return SpecifierSet(text)
     except InvalidSpecifier as error:
@@ -63,7 +63,7 @@ def parse_requirement(text: str) -> Requirement:
         InvalidRequirement: neither the standard nor a known old spelling gives it a meaning.
     """
     if _has_long_number(text):
-        raise InvalidRequirement(f"{text[:_SHOWN]!r}... has a number of more than {_LONGEST} digits")
+        raise InvalidRequirement(f"{text[:_SHOWN]!r}... has a number with more than {_LONGEST} digits")
     try:
         return Requirement(text)
     except InvalidRequirement as error:

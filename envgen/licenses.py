@@ -59,11 +59,11 @@ class LicenseTable:
         except (tomllib.TOMLDecodeError, KeyError, AttributeError, TypeError) as error:
             raise SpecError((Fault(where="licence table", what=str(error)),)) from error
 
-    def expression(self, words: str | None) -> str | None:
-        """Take a package's words for an SPDX expression; None where they are not known to mean one."""
-        if not words or not words.strip():
+    def expression(self, text: str | None) -> str | None:
+        """Return the SPDX expression of a package's own words; None where they are not known to mean one."""
+        if not text or not text.strip():
             return None
-        plain = " ".join(words.split())
+        plain = " ".join(text.split())
         if found := self.spellings.get(plain.lower()):
             return found
         try:
@@ -96,7 +96,7 @@ class LicensePolicy:
     packages: Mapping[str, str] = field(default_factory=dict)
 
     def judge(self, expression: str | None) -> Judgement:
-        """Say whether a package under a licence may be used: one side of an OR is enough, an AND needs both.
+        """Return whether a package under a licence may be used: one side of an OR is enough, an AND needs both.
 
         Without `allow` an unknown licence passes as `UNKNOWN`; with it what is not known is not allowed either, and
         the caller decides what `UNKNOWN` means.

@@ -42,7 +42,7 @@ class MeantTable:
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise SpecError((Fault(where="table of meant projects", what=str(error)),)) from error
         if wrong:
-            raise SpecError((Fault(where="table of meant projects", what=f"not usable: {', '.join(wrong)}"),))
+            raise SpecError((Fault(where="table of meant projects", what=f"not valid: {', '.join(wrong)}"),))
         return cls(projects=projects, placeholders=placeholders)
 
     def project(self, name: str, *, exists: bool) -> ProjectName | None:

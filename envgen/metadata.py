@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -75,11 +76,12 @@ def parse_metadata(raw: bytes) -> WheelMetadata:
         InvalidMetadataError: a field that counts is missing, there twice, or not readable; all faults are told.
     """
     fields, unparsed = parse_email(raw)
-    reader = _FieldReader(fields=fields, faults=[f"`{name}` cannot be read" for name in _NEEDED if name in unparsed])
+    reader = _FieldReader(fields=fields, faults=[f"`{name}` cannot be parsed" for name in _NEEDED if name in unparsed])
     metadata = reader.read()
     if metadata is None:
-        wheel = f"`{fields.get('name', '')}` {fields.get('version', '')}".rstrip()
-        raise InvalidMetadataError(f"metadata of {wheel} is invalid: {'; '.join(reader.faults)}")
+        name = fields.get("name")
+        of = f" of `{name}` {fields.get('version', '')}".rstrip() if name else ""
+        raise InvalidMetadataError(f"metadata{of} is invalid: {'; '.join(reader.faults)}")
     return metadata
 
 
@@ -94,7 +96,7 @@ def parse_metadata_of(raw: bytes, project: ProjectName, version: str) -> WheelMe
     """
     found = parse_metadata(raw)
     if (found.name, found.version.public) != (project, Version(version).public):
-        raise ArtifactError(f"METADATA of `{project}` {version} says `{found.name}` {found.version}")
+        raise ArtifactError(f"METADATA of `{project}` {version} has `{found.name}` {found.version}")
     return found
 
 
@@ -126,7 +128,7 @@ def active_requirements(
     found = tuple(r for r in active if not _is_own(r, meta))
     for requirement in found:
         if requirement.url:
-            raise InexpressibleError(f"`{requirement}` names a file, not versions")
+            raise InexpressibleError(f"`{requirement}` refers to a URL, not to versions")
     return found
 
 
@@ -153,10 +155,10 @@ class _FieldReader:
 
     def read(self) -> WheelMetadata | None:
         """Read all fields; the result is None where one of them has a fault."""
-        name, version = self.fields.get("name"), self._version()
-        requires, requires_python = tuple(self._requires()), self._requires_python()
+        name = self.fields.get("name")
         if not name:
-            self.faults.append("it has no name")
+            self._miss("name")
+        version, requires, requires_python = self._version(), tuple(self._requires()), self._requires_python()
         if self.faults or not name or version is None:
             return None
         return WheelMetadata(
@@ -168,15 +170,23 @@ class _FieldReader:
             provides_extra=frozenset(map(canonicalize_name, self.fields.get("provides_extra", ()))),
         )
 
+    def _miss(self, name: str) -> None:
+        """Note that a field is not there, unless it is there and was not readable."""
+        if f"`{name}` cannot be parsed" not in self.faults:
+            self.faults.append(f"it has no {name}")
+
     def _version(self) -> Version | None:
         text = self.fields.get("version", "")
+        if not text:
+            self._miss("version")
+            return None
         if len(text) > limits.VERSION:
             self.faults.append(f"its version has {len(text)} characters, expected at most {limits.VERSION}")
             return None
         try:
             return Version(text)
         except ValueError:  # InvalidVersion, or a number of more digits than Python reads
-            self.faults.append(f"`Version: {text}` cannot be read")
+            self.faults.append(f"`Version: {text}` cannot be parsed")
             return None
 
     def _requires(self) -> Iterator[Requirement]:
@@ -188,14 +198,14 @@ class _FieldReader:
             try:
                 yield parse_requirement(text)
             except InvalidRequirement:
-                self.faults.append(f"`Requires-Dist: {text}` cannot be read")
+                self.faults.append(f"`Requires-Dist: {text}` cannot be parsed")
 
     def _requires_python(self) -> SpecifierSet:
         text = self.fields.get("requires_python", "")
         try:
             return parse_specifiers("" if text == _EMPTY else text)
         except InvalidSpecifier:
-            self.faults.append(f"`Requires-Python: {text}` cannot be read")
+            self.faults.append(f"`Requires-Python: {text}` cannot be parsed")
             return SpecifierSet()
 
     def _license(self) -> str | None:
@@ -216,7 +226,7 @@ def _is_own(requirement: Requirement, meta: WheelMetadata) -> bool:
 def holds(
     requirement: Requirement, target: Target, extras: Collection[str] = (), python_full: str | None = None
 ) -> bool:
-    """Say whether a requirement's marker holds on a target, with normalised extras; arguments as above.
+    """Return whether a requirement's marker holds on a target, with normalised extras; arguments as above.
 
     Raises:
         InexpressibleError: the marker cannot be evaluated.
@@ -225,13 +235,19 @@ def holds(
     if marker is None:
         return True
     try:
-        return any(
-            marker.evaluate({**environment, "extra": extra})
-            for environment in _environments(str(marker), target, python_full)
-            for extra in ("", *sorted(extras))
-        )
+        return _is_true(str(marker), target, tuple(sorted(extras)), python_full)
     except (UndefinedComparison, UndefinedEnvironmentName) as error:
         raise InexpressibleError(f"the marker of `{requirement}` cannot be evaluated: {error}") from error
+
+
+@lru_cache(maxsize=1 << 16)  # a solve reads thousands of releases, which repeat a few thousand markers
+def _is_true(marker: str, target: Target, extras: tuple[str, ...], python_full: str | None) -> bool:
+    parsed = Marker(marker)
+    return any(
+        parsed.evaluate({**environment, "extra": extra})
+        for environment in _environments(marker, target, python_full)
+        for extra in ("", *extras)
+    )
 
 
 def _environments(marker: str, target: Target, python_full: str | None) -> Iterator[dict[str, str]]:

@@ -55,24 +55,24 @@ def project_name(text: str) -> ProjectName:
 
 
 def parse_project_name(text: str) -> ProjectName:
-    """Take a project name that is normalised already.
+    """Check a project name that is normalized already.
 
     Raises:
         ValueError: it is none.
     """
     if not _is_project(text):
-        raise ValueError(f"not a normalised project name: {text!r}")
+        raise ValueError(f"not a normalized project name: {text!r}")
     return ProjectName(text)
 
 
 def parse_conda_name(text: str) -> CondaName:
-    """Take the name of a conda package.
+    """Check the name of a conda package.
 
     Raises:
         ValueError: it is none.
     """
     if not _CONDA_NAME.fullmatch(text):
-        raise ValueError(f"not the name of a conda package: {text!r}")
+        raise ValueError(f"not a conda package name: {text!r}")
     return CondaName(text)
 
 
@@ -205,11 +205,11 @@ def parse_families(text: str) -> tuple[Family, ...]:
 
 
 def _faults(document: Mapping[str, Any]) -> Iterator[Fault]:
-    """Tell what is wrong with a document that is to become a table."""
+    """Yield what is wrong with a document that is to become a table."""
     for key, value in document.items():
         where = f"name table: {key}"
         if key not in _SHAPES:
-            yield Fault(where=where, what=f"there is no such key, but {', '.join(_SHAPES)}")
+            yield Fault(where=where, what=f"unknown key, expected one of {', '.join(_SHAPES)}")
         elif not isinstance(value, _SHAPES[key][0]):
             yield Fault(where=where, what=f"not a {_SHAPES[key][0].__name__}: {value!r}")
         else:
@@ -218,15 +218,15 @@ def _faults(document: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _value_faults(where: str, table: Any, shape: type) -> Iterator[Fault]:
-    """Tell what is wrong with the conda names of a table, of which each entry has one or a list."""
+    """Yield what is wrong with the conda names of a table, of which each entry has one or a list."""
     found: Counter[str] = Counter()
     for project, value in table.items() if isinstance(table, dict) else ():
         names = value if shape is list and isinstance(value, list) else [value]
         if not all(isinstance(name, str) and _CONDA_NAME.fullmatch(name) for name in names):
-            yield Fault(where=f"{where}.{project}", what=f"not the name of a conda package: {value!r}")
+            yield Fault(where=f"{where}.{project}", what=f"not a conda package name: {value!r}")
         elif shape is str:
             found[value] += 1
-    yield from (Fault(where=where, what=f"{n} projects become `{name}`") for name, n in found.items() if n > 1)
+    yield from (Fault(where=where, what=f"{n} projects map to `{name}`") for name, n in found.items() if n > 1)
 
 
 def _is_project(text: object) -> bool:

@@ -28,7 +28,7 @@ def dotted(version: Iterable[int]) -> str:
 
 
 def virtual_package(name: str, value: str) -> tuple[str, str]:
-    """Say which version and build string a virtual package has; archspec's value is its build string (CEP 30)."""
+    """Return which version and build string a virtual package has; archspec's value is its build string (CEP 30)."""
     return ("1", value) if name == "__archspec" else (value, "0")
 
 

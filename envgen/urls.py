@@ -88,7 +88,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def leak(text: str) -> str | None:
-    """Say what in a text must not leave this machine: credentials, or the path of a home; None where nothing is."""
+    """Return what in a text must not leave this machine: credentials, or the path of a home; None where nothing is."""
     if any(map(has_token, _URL.findall(text))):
         return "a token in a URL"
     return next((what for pattern, what in _LEAKS if pattern.search(text)), None)
@@ -98,8 +98,8 @@ _LEAKS = (
     (re.compile(r"://[^/\s'\"]*@"), "credentials in a URL"),
     (re.compile(r"url: ['\"]?[^\s/:'\"]+:[^\s/@'\"]+@"), "credentials in a URL"),
     (re.compile(r"\w+://[^\s'\"?#]*\?[^\s'\"]"), "a query in a URL"),
-    (re.compile(r"(?<![\w.])(?:/|file:/+)(?:home|Users|root)/"), "a path of somebody's home"),
-    (re.compile(r"\b[A-Za-z]:\\"), "a path of Windows"),
+    (re.compile(r"(?<![\w.])(?:/|file:/+)(?:home|Users|root)/"), "a path in a home folder"),
+    (re.compile(r"\b[A-Za-z]:\\"), "a Windows path"),
 )
 """What must not be written down, besides tokens in URLs."""
 
@@ -107,7 +107,7 @@ _URL = re.compile(r"\w+://[^\s'\"]+")
 
 
 def has_token(url: str) -> bool:
-    """Tell whether the path of a URL holds conda's form of a token; a folder `t` on this machine is none."""
+    """Return whether the path of a URL holds conda's form of a token; a folder `t` on this machine is none."""
     try:
         parts = urlsplit(url)
     except ValueError:  # no URL at all, whatever it looks like
@@ -122,7 +122,7 @@ def without_login(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """Take user, password, token and query out of the URL of a channel, as conda does in its records."""
+    """Remove user, password, token and query from the URL of a channel, as conda does in its records."""
     parts = urlsplit(without_login(url))
     path = _TOKEN.sub(lambda found: "" if _is_secret(found) else found[0], parts.path) if parts.netloc else parts.path
     return urlunsplit(parts._replace(path=path, query="", fragment=""))

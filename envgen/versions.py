@@ -22,8 +22,10 @@ Sources: https://packaging.python.org/en/latest/specifications/version-specifier
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen import limits
@@ -31,7 +33,7 @@ from envgen import limits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from packaging.specifiers import Specifier, SpecifierSet
+    from packaging.specifiers import Specifier
 
 _LARGEST = 2**64 - 1
 """The largest number that rattler reads in a version."""
@@ -57,7 +59,7 @@ def parse_version(text: str) -> Version:
     try:
         return Version(text)
     except ValueError as error:  # InvalidVersion, or a number of more digits than Python reads
-        raise InexpressibleError(f"`{text}` is not a version of PEP 440") from error
+        raise InexpressibleError(f"`{text}` is not a PEP 440 version") from error
 
 
 def conda_version(version: Version) -> str:
@@ -80,7 +82,7 @@ def conda_version(version: Version) -> str:
 
 
 def has_inner_zero(version: Version) -> bool:
-    """Say whether a zero after the third release number has another number behind it: `13.3.5.0.6`.
+    """Return whether a zero after the third release number has another number behind it: `13.3.5.0.6`.
 
     conda puts such a version below the post-releases of `13.3.5`, PEP 440 above them.
     """
@@ -98,6 +100,12 @@ def conda_spec(specifiers: SpecifierSet) -> str:
     Raises:
         InexpressibleError: conda has no words for one of the specifiers.
     """
+    return _conda_spec(str(specifiers))
+
+
+@lru_cache(maxsize=1 << 14)  # releases of a project repeat the specifiers of their requirements
+def _conda_spec(text: str) -> str:
+    specifiers = SpecifierSet(text)
     gaps = [_family(s) for s in specifiers if s.operator == "!=" and s.version.endswith(".*")]
     rest = [s for s in specifiers if not (s.operator == "!=" and s.version.endswith(".*"))]
     rest.sort(key=lambda s: (_OPERATORS.index(s.operator), s.version))
@@ -106,7 +114,7 @@ def conda_spec(specifiers: SpecifierSet) -> str:
 
 
 def is_exact(specifiers: SpecifierSet) -> bool:
-    """Say whether `conda_spec` leaves nothing out: no specifier has a local part or is `===`."""
+    """Return whether `conda_spec` leaves nothing out: no specifier has a local part or is `===`."""
     return not any(s.operator == "===" or "+" in s.version for s in specifiers)
 
 

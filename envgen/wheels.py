@@ -162,7 +162,7 @@ def wheel_constrains(project: ProjectName, names: NameTable) -> tuple[str, ...]:
 
 
 def is_version_of_file(said: str, version: str) -> bool:
-    """Tell whether a wheel that says `said` of itself may have `version` in its file name.
+    """Return whether a wheel that says `said` of itself may have `version` in its file name.
 
     A local part may stand in the file name alone: builds for several accelerators are often renamed, not rebuilt.
 

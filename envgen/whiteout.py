@@ -17,7 +17,7 @@ _PREFIX = ".wh."
 
 
 def is_whiteout(path: str) -> bool:
-    """Tell whether a runtime takes a path, or a folder above it, for a removal."""
+    """Return whether a runtime takes a path, or a folder above it, for a removal."""
     return _PREFIX in path and any(part.startswith(_PREFIX) for part in path.split("/"))
 
 
@@ -35,6 +35,6 @@ def refuse_whiteouts(owner: str, paths: Iterable[str]) -> None:
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise UserError(
-            f"`{owner}` brings `{found[0]}`{more}: in an image, a name that begins with `{_PREFIX}` removes a file",
-            hint=f"an image needs another version of `{owner}`, or none; in an environment on disk it does no harm",
+            f"`{owner}` contains `{found[0]}`{more}: in an image, a name that begins with `{_PREFIX}` removes a file",
+            hint=f"use another version of `{owner}` in images, or remove it; environments on disk are not affected",
         )

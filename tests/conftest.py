@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from hypothesis import settings
 from tests.builders import registries as builder
 from tests.command import Command, Project, clean_variables
 from tests.home import MACHINE_HOME, NO_HOME, fill_home
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell does so for what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else children would ignore Ctrl-C, which tests send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

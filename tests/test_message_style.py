@@ -14,19 +14,6 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent.parent / "envgen"
 
-LATER = (
-    "convert/",
-    "lock/",
-    "manifest/",
-    "prefix/",
-    "prepare/",
-    "solve/",
-    "sources/",
-    "system/credentials.py",
-    "system/http.py",
-    "system/store.py",
-)
-"""Rooms and modules whose messages are still to be rewritten; empty at the end."""
 
 SAYS = {"note", "warn", "progress", "say", "problem", "fine", "fail"}
 """Functions and methods whose text arguments a person reads."""
@@ -47,10 +34,6 @@ def modules() -> list[Path]:
     return [
         path for path in sorted(PACKAGE.rglob("*.py")) if not path.relative_to(PACKAGE).as_posix().startswith("data/")
     ]
-
-
-def current() -> list[Path]:
-    return [path for path in modules() if not path.relative_to(PACKAGE).as_posix().startswith(LATER)]
 
 
 def texts(node: ast.expr, known: dict[str, list[ast.expr]]) -> Iterator[str]:
@@ -123,7 +106,7 @@ def faults(text: str) -> Iterator[str]:
         yield "begins with a capital letter"
 
 
-@pytest.mark.parametrize("path", current(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_messages(path: Path) -> None:
     found = [f"{line}: {fault}: {text}" for line, text in messages(path) for fault in faults(text)]
     banned = [f"{line}: `{match[0]}`: {text}" for line, text in strings(path) if (match := BANNED.search(text))]
@@ -138,7 +121,3 @@ def test_the_test_finds_what_it_looks_for() -> None:
     assert BANNED.search("`x` is no usable zip")
     assert not BANNED.search("there is no lock for `x`")
     assert not BANNED.search("Debian no longer offers `x`, which is no longer needed")
-
-
-def test_what_is_left_for_later_exists() -> None:
-    assert [entry for entry in LATER if not (PACKAGE / entry).exists()] == []

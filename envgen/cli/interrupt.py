@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit code: 128 + SIGINT, as shells report it."""
 
-TOLD = "interrupted; run the same command again to go on"
+TOLD = "interrupted; run the same command again to continue"
 
 _PATIENCE = 1.2
 """Seconds for work to throw away what it has begun; a thread that waits for a server may take a minute."""

@@ -10,6 +10,7 @@ import click
 from envgen import ops
 from envgen.cli.diff_json import delta_json
 from envgen.cli.diff_text import lines
+from envgen.cli.older import older_json
 from envgen.cli.options import complete_packages, env_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import LockError, UsageError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
     from envgen.ops import LockOutcome, LockResult, LockVerdict, Upgrade
     from envgen.platforms import Platform
-    from envgen.records import Older
 
 _ALL = "*"
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>[A-Za-z0-9.+!_-]+))?")
@@ -150,17 +150,5 @@ def _outcome(outcome: LockOutcome) -> dict[str, Any]:
         "written": outcome.written,
         "packages": outcome.packages,
         "changes": delta_json(outcome.changes),
-        "older": [_older(older) for older in outcome.older],
-    }
-
-
-def _older(older: Older) -> dict[str, Any]:
-    return {
-        "name": older.project,
-        "locked": older.chosen,
-        "newest": older.newest,
-        "line": older.line,
-        "why": older.why,
-        "limit": older.limit,
-        "days": older.days,
+        "older": [older_json(older) for older in outcome.older],
     }

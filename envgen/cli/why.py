@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.older import in_words, older_json
 from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
 from envgen.cli.tree import requirement_json
 from envgen.packages import PackageKind
@@ -48,6 +49,8 @@ def _lines(explained: Explanation) -> Iterator[str]:
             if explained.node.name == "python_abi"
             else "  not required by the spec or another package"
         )
+    if explained.older:
+        yield f"  {in_words(explained.older)}"
     yield from (f"  {line}" for line in explained.adjustments)
     users = explained.required_by
     if len(users) > 1:
@@ -66,6 +69,7 @@ def _facts(explained: Explanation) -> dict[str, Any]:
         "from": str(node.kind),
         "chains": [_chain(chain) for chain in explained.chains],
         "adjustments": list(explained.adjustments),
+        "older": older_json(explained.older) if explained.older else None,
         "required-by": [{"name": n.node.name, **requirement_json(n.words)} for n in explained.required_by],
     }
 

@@ -19,13 +19,15 @@ import zstandard
 from rattler import package_streaming
 from rattler.exceptions import ExtractError
 
+from envgen.convert.extracted import check_extracted
 from envgen.digest import CHUNK, Digest, Sha256, chunks
-from envgen.documents import read_json
 from envgen.errors import ArtifactError
 from envgen.system.seal import SEAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from envgen.convert.extracted import Identity
 
 _LEVEL = 3
 """zstd: 3.85 GB in 25 s for a stack of 9 GB, where level 1 takes 4.39 GB and 13 s."""
@@ -105,23 +107,29 @@ def content_digest(package_dir: Path) -> Sha256:
     return whole.sha256
 
 
-def extract_conda(archive: Path, dest: Path) -> None:
-    """Extract a `.conda` or `.tar.bz2` into an empty or missing directory.
+def extract_conda(archive: Path, dest: Path, *, expected: Identity | None = None) -> None:
+    """Extract a `.conda` or `.tar.bz2` into an empty or missing directory, and prove what it says about itself.
 
     rattler writes nothing outside `dest`, makes no devices and drops setuid bits (conda-package-streaming follows
-    hard links out of the folder); it passes over names that escape, hence the look at `paths.json`.
+    hard links out of the folder); it passes over names that escape, which are then missing in `check_extracted`.
+
+    Args:
+        archive: the file.
+        dest: becomes the extracted package.
+        expected: what the lock calls the package; not compared without.
 
     Raises:
-        ArtifactError: the archive is damaged or unsafe, or lacks what its `info/paths.json` lists.
+        ArtifactError: the archive is damaged or unsafe, or see `check_extracted`.
     """
     try:
         package_streaming.extract(archive, dest)
-        listed = read_json((dest / "info" / "paths.json").read_bytes())["paths"]
-        missing = sorted(p["_path"] for p in listed if not os.path.lexists(dest / p["_path"]))
-    except (ExtractError, OSError, ValueError, KeyError, TypeError) as e:
-        raise ArtifactError(f"`{archive.name}` cannot be extracted: {e}") from e
-    if missing:
-        raise ArtifactError(f"`{archive.name}` lacks {len(missing)} listed paths, the first is `{missing[0]}`")
+    except (ExtractError, OSError, ValueError) as e:
+        raise ArtifactError(f"failed to extract `{archive.name}`: {e}") from e
+    try:
+        check_extracted(dest, what=archive.name, expected=expected)
+    except PermissionError as e:  # modes come from the archive
+        where = os.path.relpath(e.filename, dest)
+        raise ArtifactError(f"failed to extract `{archive.name}`: `{where}`: {e.strerror}") from e
 
 
 def _entries(package_dir: Path) -> Iterator[_Entry]:

@@ -1,4 +1,4 @@
-"""Debian packages become conda packages, as a bundle's recipe says: unmodified but for where they look for files.
+"""Debian packages become conda packages, as a recipe says: unmodified but for where they look for files.
 
 A function of the `.deb`s, the recipe and the platform: the same bytes on every machine, also for another architecture,
 since nothing of the packages is run.
@@ -33,12 +33,12 @@ _DECLARED = re.compile(r"__glibc\s*>=\s*(\d+)\.(\d+)")
 
 
 def build_debian_recipe(
-    bundle: DebianRecipe, debs: Mapping[Deb, Path], *, platform: Platform, dest: Path
+    recipe: DebianRecipe, debs: Mapping[Deb, Path], *, platform: Platform, dest: Path
 ) -> DebianRecipePackage:
     """Build the package with the files; `info/debian.json` says what went in, and what filters left out.
 
     Args:
-        bundle: the recipe.
+        recipe: the recipe.
         debs: each package and where its `.deb` lies, verified.
         platform: whose packages they are.
         dest: an empty folder, which becomes an extracted conda package.
@@ -47,8 +47,8 @@ def build_debian_recipe(
         ArtifactError: a `.deb` that must not be used, or one that the recipe was not written for.
         UserError: the recipe does not fit the packages.
     """
-    main = describe(bundle, debs, platform=platform)[0]
-    rendered = render(bundle, variables_of(bundle, debs, platform))
+    main = describe(recipe, debs, platform=platform)[0]
+    rendered = render(recipe, variables_of(recipe, debs, platform))
     root = dest / HOME
     unpacking = Unpacking(root=root, licenses=dest / "info" / "licenses", drop=rendered.drop)
     for deb in sorted(debs, key=lambda deb: deb.name):
@@ -58,70 +58,74 @@ def build_debian_recipe(
     changed = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
     _write_links(rendered, dest)
     glibc = elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}")
-    _check_glibc(bundle, main, glibc)
+    _check_glibc(recipe, main, glibc)
     report = _report(debs, unpacking, dangling, glibc)
     (dest / "info").mkdir(exist_ok=True)  # where no package brought a licence there is none yet
     (dest / "info" / "debian.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    seal(dest, index=main.index(platform), placeholders=_placeholders(dest, changed), about=_about(bundle))
+    seal(dest, index=main.index(platform), placeholders=_placeholders(dest, changed), about=_about(recipe))
     return main
 
 
-def build_empty(package: DebianRecipePackage, bundle: DebianRecipe, *, platform: Platform, dest: Path) -> None:
+def build_empty(package: DebianRecipePackage, recipe: DebianRecipe, *, platform: Platform, dest: Path) -> None:
     """Build a package without files, one that `describe` lists after the first."""
-    seal(dest, index=package.index(platform), placeholders={}, about=_about(bundle))
+    seal(dest, index=package.index(platform), placeholders={}, about=_about(recipe))
 
 
-def _write_texts(bundle: DebianRecipe, dest: Path, *, paths: Collection[str]) -> tuple[str, ...]:
+def _write_texts(recipe: DebianRecipe, dest: Path, *, paths: Collection[str]) -> tuple[str, ...]:
     """Write and change text files, and return which files there are, relative to `dest`."""
     root = dest / HOME
-    deb_text.point_inside(root, bundle.relocate, paths=paths, home=f"{PLACEHOLDER}/{HOME}")
-    deb_text.apply_edits(root, bundle.edits, paths=paths)
+    deb_text.point_inside(root, recipe.relocate, paths=paths, home=f"{PLACEHOLDER}/{HOME}")
+    deb_text.apply_edits(root, recipe.edits, paths=paths)
     left = set(paths)
-    for path, pattern in sorted(bundle.join.items()):
-        left -= set(deb_text.join(root, pattern, _new(bundle, dest, path), paths=left))
+    for path, pattern in sorted(recipe.join.items()):
+        left -= set(deb_text.join(root, pattern, _new(recipe, dest, path), paths=left))
     written = [f"{HOME}/{path}" for path in left]
-    for path, text in sorted(bundle.files.items()):
-        file = _new(bundle, dest, path)
+    for path, text in sorted(recipe.files.items()):
+        file = _new(recipe, dest, path)
         file.write_bytes(text.encode())
         written.append(file.relative_to(dest).as_posix())
     return tuple(sorted(written))
 
 
-def _write_links(bundle: DebianRecipe, dest: Path) -> None:
+def _write_links(recipe: DebianRecipe, dest: Path) -> None:
     links = {}
-    for path, target in sorted(bundle.links.items()):
-        link, to = _new(bundle, dest, path), dest / target
+    for path, target in sorted(recipe.links.items()):
+        link, to = _new(recipe, dest, path), dest / target
         link.symlink_to(os.path.relpath(to, link.parent))
         links[link] = to
     for link, to in links.items():
         if not link.exists():
-            what = f"`{link.relative_to(dest)}` to `{to.relative_to(dest)}`, which is not there"
-            raise ArtifactError(f"recipe `{bundle.recipe}` links {what}")
+            what = f"`{link.relative_to(dest)}` to `{to.relative_to(dest)}`, which does not exist"
+            raise ArtifactError(f"recipe `{recipe.recipe}` links {what}")
 
 
-def _new(bundle: DebianRecipe, dest: Path, path: str) -> Path:
+def _new(recipe: DebianRecipe, dest: Path, path: str) -> Path:
     file = dest / path
     if file.exists() or file.is_symlink():
         raise ArtifactError(
-            f"recipe `{bundle.recipe}` makes `{file.relative_to(dest)}`, which is there already",
-            hint="drop Debian's file first",
+            f"recipe `{recipe.recipe}` creates `{file.relative_to(dest)}`, which already exists",
+            hint="drop Debian's file under `drop`",
         )
     file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.parent.resolve().is_relative_to(dest.resolve()):
+        raise ArtifactError(
+            f"recipe `{recipe.recipe}` makes `{file.relative_to(dest)}` below a link out of the package"
+        )
     return file
 
 
-def _check_glibc(bundle: DebianRecipe, main: DebianRecipePackage, needed: elf.Glibc) -> None:
-    """Hold what the recipe declares against what was measured: too little would break at run time."""
+def _check_glibc(recipe: DebianRecipe, main: DebianRecipePackage, needed: elf.Glibc) -> None:
+    """Compare what the recipe declares with what was measured: too little would break at run time."""
     declared = [(int(m[1]), int(m[2])) for spec in main.depends if (m := _DECLARED.match(spec))]
     if needed > max(declared, default=(0, 0)):
         raise ArtifactError(
-            f"files of `{bundle.recipe}` need glibc {needed[0]}.{needed[1]}, the recipe declares less",
-            hint=f"`depends: [__glibc >={needed[0]}.{needed[1]}]`",
+            f"files of `{recipe.recipe}` need glibc {needed[0]}.{needed[1]}, the recipe declares an older one",
+            hint=f"write `depends: [__glibc >={needed[0]}.{needed[1]}]`",
         )
 
 
 def _report(debs: Iterable[Deb], unpacking: Unpacking, dangling: tuple[str, ...], glibc: elf.Glibc) -> dict[str, Any]:
-    """Say what went in and what was left out, for scanners and for people who ask."""
+    """Return what went in and what was left out, for scanners and for people who ask."""
     return {
         "glibc": f"{glibc[0]}.{glibc[1]}",
         "dangling_links": list(dangling),
@@ -138,8 +142,8 @@ def _purl(deb: Deb) -> str:
     return f"pkg:deb/debian/{quote(deb.name)}@{quote(deb.version)}?arch={deb.architecture}"
 
 
-def _about(bundle: DebianRecipe) -> dict[str, str]:
-    return {"summary": bundle.summary, "license": bundle.license, "home": bundle.home}
+def _about(recipe: DebianRecipe) -> dict[str, str]:
+    return {"summary": recipe.summary, "license": recipe.license, "home": recipe.home}
 
 
 def _placeholders(dest: Path, candidates: Iterable[str]) -> dict[str, FileMode]:

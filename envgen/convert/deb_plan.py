@@ -1,4 +1,4 @@
-"""What a bundle makes of some Debian packages, before it is made: names, versions, build strings, dependencies."""
+"""What a Debian recipe makes of some packages, before they are built: names, versions, build strings, dependencies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ARCH = {"x86_64": "x86_64", "aarch64": "aarch64"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebianRecipePackage:
-    """A package that a bundle makes, as known before it is built.
+    """A package that a Debian recipe builds, as known before it is built.
 
     Attributes:
         name: conda name.
@@ -79,43 +79,43 @@ class DebianRecipePackage:
         return {**fields, "arch": _ARCH[platform.machine], "platform": "linux"}
 
 
-def describe(bundle: DebianRecipe, debs: Iterable[Deb], *, platform: Platform) -> tuple[DebianRecipePackage, ...]:
-    """Describe what a bundle makes of some Debian packages: the package with the files first, then the others.
+def describe(recipe: DebianRecipe, debs: Iterable[Deb], *, platform: Platform) -> tuple[DebianRecipePackage, ...]:
+    """Describe what a Debian recipe makes of some packages: the package with the files first, then the others.
 
     Raises:
         UserError: the package that gives the version is not among `debs`, or has no plain version.
         SpecError: as `envgen.manifest.debian_recipe.render` says.
     """
     inputs = sorted(debs, key=lambda deb: deb.name)
-    variables = variables_of(bundle, inputs, platform)
-    rendered = render(bundle, variables)
-    digest = _digest(platform, bundle.digest, *(deb.sha256 for deb in inputs))
-    revision = re.sub(r"[^A-Za-z0-9]+", "_", _lead(bundle, inputs).revision)
+    variables = variables_of(recipe, inputs, platform)
+    rendered = render(recipe, variables)
+    digest = _digest(platform, recipe.digest, *(deb.sha256 for deb in inputs))
+    revision = re.sub(r"[^A-Za-z0-9]+", "_", _lead(recipe, inputs).revision)
     main = DebianRecipePackage(
-        name=CondaName(bundle.name),
+        name=CondaName(recipe.name),
         version=variables["version"],
         build="_".join(filter(None, (revision, f"h{digest[:8]}", "0"))),
         subdir=platform,
         depends=tuple(sorted(rendered.depends)),
         constrains=tuple(sorted(rendered.constrains)),
-        license=bundle.license,
+        license=recipe.license,
         inputs=digest,
     )
     return (main, *(_describe_output(rendered, output, variables["version"]) for output in rendered.outputs))
 
 
-def variables_of(bundle: DebianRecipe, debs: Iterable[Deb], platform: Platform) -> dict[str, str]:
+def variables_of(recipe: DebianRecipe, debs: Iterable[Deb], platform: Platform) -> dict[str, str]:
     """Find the values of what the texts of a recipe can say, `envgen.manifest.debian_recipe.VARIABLES`.
 
     Raises:
         UserError: see `describe`.
     """
     try:
-        version = _lead(bundle, debs).upstream
+        version = _lead(recipe, debs).upstream
     except ValueError as e:
-        raise UserError(f"recipe `{bundle.recipe}`: {e}") from e
+        raise UserError(f"recipe `{recipe.recipe}`: {e}") from e
     return {
-        "name": bundle.name,
+        "name": recipe.name,
         "version": version,
         "minor": ".".join(version.split(".")[:2]),
         "platform": platform,
@@ -126,7 +126,7 @@ def variables_of(bundle: DebianRecipe, debs: Iterable[Deb], platform: Platform) 
     }
 
 
-def _describe_output(bundle: DebianRecipe, output: Output, version: str) -> DebianRecipePackage:
+def _describe_output(recipe: DebianRecipe, output: Output, version: str) -> DebianRecipePackage:
     return DebianRecipePackage(
         name=CondaName(output.name),
         version=output.version,
@@ -134,17 +134,17 @@ def _describe_output(bundle: DebianRecipe, output: Output, version: str) -> Debi
         subdir="noarch",
         depends=tuple(sorted(output.depends)),
         constrains=tuple(sorted(output.constrains)),
-        license=bundle.license,
-        inputs=_digest(output.name, version, bundle.digest),
+        license=recipe.license,
+        inputs=_digest(output.name, version, recipe.digest),
     )
 
 
-def _lead(bundle: DebianRecipe, debs: Iterable[Deb]) -> Deb:
+def _lead(recipe: DebianRecipe, debs: Iterable[Deb]) -> Deb:
     """Find the package that gives the version."""
-    found = next((deb for deb in debs if deb.name == bundle.version_from), None)
+    found = next((deb for deb in debs if deb.name == recipe.version_from), None)
     if found is None:
         raise UserError(
-            f"recipe `{bundle.recipe}` takes its version from `{bundle.version_from}`, which is none of its packages"
+            f"recipe `{recipe.recipe}` takes its version from `{recipe.version_from}`, which is not one of its packages"
         )
     return found
 

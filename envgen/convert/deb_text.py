@@ -1,4 +1,4 @@
-"""Text files of a bundle: paths that point into Debian's tree, edits, templates, files joined from many."""
+"""Text files of a Debian recipe: paths that point into Debian's tree, edits, templates, files joined from many."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def apply_edits(root: Path, edits: Sequence[Edit], *, paths: Collection[str]) ->
         for file in select(root, paths, edit.files, what="edit"):
             text = _text(file)
             if edit.old not in text:
-                raise ArtifactError(f"`{file.relative_to(root)}` does not hold {edit.old!r}, which the recipe edits")
+                raise ArtifactError(f"`{file.relative_to(root)}` does not contain {edit.old!r}, which the recipe edits")
             file.write_bytes(text.replace(edit.old, edit.new).encode())
 
 
@@ -86,7 +86,7 @@ def select(root: Path, paths: Collection[str], pattern: str, *, what: str) -> li
     meant = compile_pattern(pattern)
     found = [root / path for path in sorted(paths) if meant.fullmatch(path) and not (root / path).is_symlink()]
     if not found:
-        raise ArtifactError(f"`{what}: {pattern}` of the recipe means no file of Debian's packages")
+        raise ArtifactError(f"`{what}`: pattern `{pattern}` matches no file of the Debian packages")
     return found
 
 
@@ -99,7 +99,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_bytes().decode()
     except UnicodeDecodeError as e:
-        raise ArtifactError(f"`{file.name}` is no text, so the recipe cannot change it: {e}") from e
+        raise ArtifactError(f"`{file.name}` is not UTF-8 text, so the recipe cannot edit it: {e}") from e
 
 
 def _remove_empty(folder: Path, root: Path) -> None:

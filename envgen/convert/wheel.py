@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-    from envgen.convert.wheel_unpack import OpenWheel, Spread
+    from envgen.convert.wheel_unpack import OpenWheel
     from envgen.metadata import WheelMetadata
     from envgen.names import NameTable, ProjectName
     from envgen.packages import Wheel
@@ -42,7 +42,7 @@ CONVERTER_VERSION = 1
 
 _REPAIR = 1
 """Raise it where wheels that were converted wrongly become something else, and all others stay as they are: packages
-in the store are then converted anew, and locks stay true."""
+in the store are then converted again, and locks stay true."""
 
 
 def package_key(
@@ -61,7 +61,7 @@ def package_key(
 
 
 def _substituted(wheel: Wheel, names: NameTable) -> list[list[Any]]:
-    """Give the facts of a key that only an environment with substitutes has."""
+    """Return the facts of a key that only an environment with substitutes has."""
     found = {p: names.stand_ins[p] for p in sorted(wheel.requires.keys() & names.stand_ins.keys())}
     facts = [["stands for", *wheel.stands_for]] if wheel.stands_for else []
     return facts + [[project, other.project, other.same_versions] for project, other in found.items()]
@@ -79,7 +79,6 @@ def convert(
     adjustments: Adjustments | None = None,
     trusted: bool = False,
     advance: Callable[[int], None] | None = None,
-    spread: Spread = map,
 ) -> Record:
     """Write a wheel as an extracted conda package.
 
@@ -93,8 +92,7 @@ def convert(
         python_full: full version of Python that markers were evaluated for, where it is known.
         adjustments: those of the lock; nothing is overridden or excluded without.
         trusted: take the wheel whatever its RECORD says.
-        advance: told the bytes of the wheel that were read; from several threads where `spread` uses them.
-        spread: how to go over the members: `map`, or the `map` of an executor that is not the one running this call.
+        advance: told the bytes of the wheel that were read.
 
     Raises:
         ArtifactError: the wheel is unsafe, contradicts itself, or is not what the lock says; names the member.
@@ -110,7 +108,7 @@ def convert(
             target=target, names=names, python_full=python_full, adjustments=adjustments or Adjustments()
         )
         metadata, index = describe(raw, wheel, terms, extras=extras)
-        written = unpack(opened, dest, trusted=trusted, spread=spread, advance=advance)
+        written = unpack(opened, dest, trusted=trusted, advance=advance)
     stand_ins = write_stand_ins(dest, wheel, python=target.python)
     seal(
         dest,
@@ -160,7 +158,7 @@ def describe(
         _check_metadata(wheel, metadata, locked_requires(metadata, target, extras, python_full))
         return metadata, _index(wheel, metadata, target, terms.names, python_full)
     except InexpressibleError as e:
-        raise ArtifactError(f"`{wheel.filename}` cannot become a conda package: {e}") from e
+        raise ArtifactError(f"failed to convert `{wheel.filename}` to a conda package: {e}") from e
 
 
 def check_format(raw: bytes, *, what: str) -> None:
@@ -193,7 +191,7 @@ def _check_metadata(wheel: Wheel, metadata: WheelMetadata, found: Mapping[Projec
     if faults:
         raise ArtifactError(
             f"METADATA of `{wheel.filename}` differs from the lock: {'; '.join(faults)}",
-            hint="`envgen lock` reads it again; if nothing changes, the index shows other metadata than the wheel has",
+            hint="run `envgen lock` to read it again; if that changes nothing, the index serves wrong metadata",
         )
 
 
@@ -227,7 +225,7 @@ def _index(
 
 
 def _about(wheel: Wheel, metadata: WheelMetadata) -> dict[str, Any]:
-    """Say where the package comes from (CEP 31 leaves `extra` to the builder)."""
+    """Return where the package comes from (CEP 31 leaves `extra` to the builder)."""
     made_from = {"filename": wheel.filename, "sha256": wheel.sha256, "converter": CONVERTER_VERSION}
     fields: dict[str, Any] = {"extra": {"wheel": made_from}}
     return fields | ({"license": metadata.license} if metadata.license else {})

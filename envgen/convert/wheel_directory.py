@@ -129,8 +129,8 @@ def _tells(info: zipfile.ZipInfo) -> bool:
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> bytes:
     if info.file_size > _LARGEST:
-        raise ArtifactError(f"`{info.filename}` in `{what}` has {info.file_size} bytes, expected {_LARGEST} at most")
+        raise ArtifactError(f"`{info.filename}` in `{what}` has {info.file_size} bytes, expected at most {_LARGEST}")
     try:
         return archive.read(info)
     except _DAMAGED as error:
-        raise ArtifactError(f"`{info.filename}` in `{what}` cannot be read: {error}") from error
+        raise ArtifactError(f"failed to read `{info.filename}` in `{what}`: {error}") from error

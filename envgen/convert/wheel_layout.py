@@ -17,6 +17,7 @@ from envgen.convert.package import PLACEHOLDER
 from envgen.convert.wheel_record import WRITTEN_BY_INSTALLERS
 from envgen.errors import ArtifactError
 from envgen.names import project_name
+from envgen.paths import parse_prefix_path
 from envgen.wheels import is_version_of_file
 
 if TYPE_CHECKING:
@@ -91,10 +92,14 @@ class WheelLayout:
             path = self._scheme_path(member, *rest.partition("/")[::2])
         else:
             path = f"{self.python.site_packages}/{member}"
-        if not {"", ".", ".."}.isdisjoint(path.split("/")):  # names were checked long before: this is the second wall
-            raise ArtifactError(f"`{member}` in `{self.what}` would become {path!r}, expected a plain relative path")
-        if path.partition("/")[0] in ("info", "conda-meta"):
-            raise ArtifactError(f"`{member}` in `{self.what}` would become `{path}`, which conda keeps for itself")
+        try:
+            parse_prefix_path(path)  # names were checked long before: this is the second wall
+        except ValueError as e:
+            raise ArtifactError(f"`{member}` in `{self.what}` would be installed at {path!r}: {e}") from e
+        if path.partition("/")[0] == "info":
+            raise ArtifactError(
+                f"`{member}` in `{self.what}` would be installed at `{path}`, which is reserved for conda"
+            )
         return None if _LINK_SCRIPT.fullmatch(path) else path
 
     def is_script(self, member: str) -> bool:
@@ -128,7 +133,7 @@ class WheelLayout:
 
 
 def _clash(paths: Iterable[str]) -> bool:
-    """Tell whether two paths are one on some file system, or one is a folder of another."""
+    """Return whether two paths are one on some file system, or one is a folder of another."""
     found = [path.casefold() for path in paths]
     folders = {above for path in found for above in itertools.accumulate(path.split("/")[:-1], "{}/{}".format)}
     return len(set(found)) < len(found) or not folders.isdisjoint(found)
@@ -145,7 +150,7 @@ def find_stem(members: Iterable[str], wheel: Wheel) -> str:
         folders = [f"{stem}.dist-info" for stem in stems]
         raise ArtifactError(f"`{wheel.filename}` has {len(stems)} dist-info folders, expected one: {folders}")
     if not _is_stem_of(stems[0], wheel):
-        raise ArtifactError(f"`{wheel.filename}` holds `{stems[0]}`, expected {wheel.project} {wheel.version}")
+        raise ArtifactError(f"`{wheel.filename}` contains `{stems[0]}`, expected {wheel.project} {wheel.version}")
     return stems[0]
 
 
@@ -161,7 +166,7 @@ def find_data(members: Iterable[str], wheel: Wheel) -> str | None:
     for stem in stems:
         if not _is_stem_of(stem, wheel):
             raise ArtifactError(
-                f"`{wheel.filename}` holds `{stem}.data`, expected the data folder of {wheel.project} {wheel.version}"
+                f"`{wheel.filename}` contains `{stem}.data`, expected a folder for {wheel.project} {wheel.version}"
             )
     if len(stems) > 1:
         raise ArtifactError(f"`{wheel.filename}` has {len(stems)} data folders, expected one: {', '.join(stems)}")
@@ -191,7 +196,7 @@ def entry_point_scripts(raw: bytes, *, what: str) -> dict[str, bytes]:
     try:
         for name, module, attrs, _section in parse_entrypoints(raw.decode("utf-8")):
             if name in ("", ".", "..") or not name.isprintable() or {"/", "\\"} & set(name):
-                raise ArtifactError(f"entry point {name!r} of `{what}` is no file name")
+                raise ArtifactError(f"entry point {name!r} of `{what}` is not a file name")
             code = _SCRIPT.format(module=module, name=attrs.partition(".")[0], attrs=attrs)
             scripts[f"bin/{name}"] = SHEBANG + b"\n" + code.encode()
     except (configparser.Error, UnicodeDecodeError, AssertionError) as e:  # installer asserts what it parses

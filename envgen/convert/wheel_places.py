@@ -39,7 +39,7 @@ class Placed:
 def place_members(
     members: Iterable[str], layout: WheelLayout, record: Mapping[str, RecordEntry], scripts: Collection[str]
 ) -> list[Placed]:
-    """Give each file its path; an entry point wins over a script, as with pip.
+    """Assign each file its path; an entry point wins over a script, as with pip.
 
     Args:
         members: names of the files.
@@ -57,10 +57,10 @@ def place_members(
         if path is None or path in scripts:
             continue
         if other := paths.get(path) or own.get(path):
-            raise ArtifactError(f"`{name}` and `{other}` in `{layout.what}` both go to `{path}`")
+            raise ArtifactError(f"`{name}` and `{other}` in `{layout.what}` are both installed at `{path}`")
         paths[path] = name
     for path in sorted(paths.keys() & folders_of([*paths, *scripts])):
-        raise ArtifactError(f"`{paths[path]}` in `{layout.what}` goes to `{path}`, which is a folder")
+        raise ArtifactError(f"`{paths[path]}` in `{layout.what}` is installed at `{path}`, which is a folder")
     aliases = _aliases({path: record[name] for path, name in paths.items() if name in record})
     return [
         Placed(member=name, path=path, listed=record.get(name), alias_of=aliases.get(path))

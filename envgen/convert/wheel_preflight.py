@@ -49,7 +49,7 @@ class Preflight:
 
 
 def preflight(wheel: Wheel, directory: WheelDirectory, terms: ConversionTerms, *, extras: Collection[str]) -> Preflight:
-    """Tell what converting a wheel will do.
+    """Predict what converting a wheel will do.
 
     Args:
         wheel: what was chosen.
@@ -76,7 +76,7 @@ def preflight(wheel: Wheel, directory: WheelDirectory, terms: ConversionTerms, *
 def _require(directory: WheelDirectory, layout: WheelLayout, name: str) -> bytes:
     content = directory.info.get(f"{layout.dist_info}/{name}")
     if content is None:
-        raise ArtifactError(f"`{layout.what}` lacks `{layout.dist_info}/{name}`")
+        raise ArtifactError(f"`{layout.what}` does not contain `{layout.dist_info}/{name}`")
     return content
 
 

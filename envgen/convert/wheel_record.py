@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import hashlib
 import posixpath
 import re
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from installer.records import Hash, InvalidRecordEntry, RecordEntry, parse_record_file
 from installer.utils import Scheme, construct_record_file
 
+from envgen.digest import FIXED_SIZE, STRONG, Digest
 from envgen.errors import RecordMismatchError
 from envgen.names import project_name
 
@@ -30,13 +30,9 @@ UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 WRITTEN_BY_INSTALLERS = frozenset({*UNHASHED, "INSTALLER", "REQUESTED", "direct_url.json"})
 """Files of dist-info that an installer writes; those that a wheel brings are not installed."""
 
-_STRONG = ("sha256", "sha384", "sha512")
-"""The wheel specification: sha256 or better; md5 and sha1 are not permitted."""
-
-_CHECKED = frozenset(hashlib.algorithms_guaranteed) - {"shake_128", "shake_256"}
+_HEX_DIGITS = {name: 2 * len(Digest(name).digest()) for name in FIXED_SIZE}
 """Algorithms whose hashes are compared, weak ones too: a hash that differs is a fault whatever it proves."""
 
-_HEX_DIGITS = {name: 2 * hashlib.new(name, usedforsecurity=False).digest_size for name in _CHECKED}
 _HEX = re.compile("[0-9a-fA-F]+")
 
 _TO_URLSAFE = str.maketrans("+/", "-_")
@@ -91,22 +87,23 @@ def check_listing(
     exempt = {f"{dist_info}/{name}" for name in WRITTEN_BY_INSTALLERS}
     faults = [f"`{path}` is not listed" for path in sorted(members.keys() - record.keys() - exempt)]
     faults += [
-        f"`{path}` has {members[path]} bytes, listed are {record[path].size}"
+        f"`{path}` has {members[path]} bytes, listed with {record[path].size}"
         for path in sorted(record.keys() & members.keys() - exempt - {f"{dist_info}/METADATA"})
         if record[path].size not in (None, members[path])
     ]
     if faults:
-        raise RecordMismatchError(f"RECORD of `{what}` does not fit its files: {_some(faults)}", hint=trust_hint(what))
+        raise RecordMismatchError(
+            f"RECORD of `{what}` does not match its files: {_some(faults)}", hint=trust_hint(what)
+        )
     return tuple(_oddities(record, members, exempt))
 
 
-def check_entry(entry: RecordEntry, proof: hashlib._Hash, size: int, *, what: str) -> None:
+def check_entry(entry: RecordEntry, proof: Digest, *, what: str) -> None:
     """Prove that a file is what RECORD says.
 
     Args:
         entry: with a hash, or without one: then only the size counts.
-        proof: digest of the file, by the algorithm of the entry.
-        size: bytes of the file.
+        proof: digest of the file, by the algorithm of the entry, and its size.
         what: name of the wheel for messages.
 
     Raises:
@@ -114,18 +111,18 @@ def check_entry(entry: RecordEntry, proof: hashlib._Hash, size: int, *, what: st
     """
     got = _encode(proof.digest())
     expected = entry.hash_.value if entry.hash_ else got
-    if got != expected or entry.size not in (None, size):
+    if got != expected or entry.size not in (None, proof.size):
         raise RecordMismatchError(
-            f"`{entry.path}` in `{what}` has {proof.name}={got} and {size} bytes, "
+            f"`{entry.path}` in `{what}` has {proof.name}={got} and {proof.size} bytes, "
             f"RECORD says {entry.hash_} and {entry.size} bytes",
             hint=trust_hint(what),
         )
 
 
 def trust_hint(filename: str) -> str:
-    """Say how a wheel is taken whatever its RECORD says."""
+    """Return how a wheel is taken whatever its RECORD says."""
     project = project_name(filename.partition("-")[0])
-    return f'`trust-record: {{{project}: "why"}}` in the spec takes the wheel by its own sha256'
+    return f'`trust-record: {{{project}: "why"}}` in the spec accepts the wheel by its own sha256'
 
 
 def installed_entry(path: str, sha256: str | None, size: int) -> RecordEntry:
@@ -166,8 +163,8 @@ def _hash(text: str) -> Hash | None:
     """
     name, equals, value = text.strip().partition("=")
     if not equals:
-        raise ValueError(f"{text!r} is no hash")
-    if (name := name.lower()) not in _CHECKED:
+        raise ValueError(f"{text!r} is not a hash")
+    if (name := name.lower()) not in _HEX_DIGITS:
         return None
     value = value.rstrip("=").translate(_TO_URLSAFE)
     if len(value) == _HEX_DIGITS[name] and _HEX.fullmatch(value):
@@ -179,14 +176,14 @@ def _oddities(record: Mapping[str, RecordEntry], members: Mapping[str, int], exe
     folders = {".", *(posixpath.dirname(name) for name in members)}
     gone = sorted(p for p in record.keys() - members.keys() - exempt if not p.endswith("/") and p not in folders)
     if gone:
-        yield f"lists {_count(gone, 'file')} that the wheel does not hold, such as `{gone[0]}`"
+        yield f"lists {_count(gone, 'file')} that the wheel does not contain, such as `{gone[0]}`"
     weak = sorted(path for path in record.keys() & members.keys() - exempt if not _is_strong(record[path]))
     if weak:
-        yield f"gives no sha256 or better for {_count(weak, 'file')}, such as `{weak[0]}`"
+        yield f"has no hash of sha256 or stronger for {_count(weak, 'file')}, such as `{weak[0]}`"
 
 
 def _is_strong(entry: RecordEntry) -> bool:
-    return entry.hash_ is not None and entry.hash_.name in _STRONG
+    return entry.hash_ is not None and entry.hash_.name in STRONG
 
 
 def _count(items: list[str], noun: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 from collections import deque
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,11 +13,11 @@ from envgen.convert.wheel_layout import WheelLayout, entry_point_scripts, find_d
 from envgen.convert.wheel_places import folders_of, place_members
 from envgen.convert.wheel_record import check_entry, check_listing, installed_entry, parse_record, render_record
 from envgen.convert.wheel_zip import Member, inflate, read_members
-from envgen.digest import Sha256
+from envgen.digest import Digest, Sha256
 from envgen.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from envgen.convert.wheel_places import Placed
     from envgen.packages import Wheel
     from envgen.platforms import PythonMinor
-
-    Spread = Callable[[Callable[["_File"], "UnpackedFile"], Iterable["_File"]], Iterable["UnpackedFile"]]
-    """`map`, or the `map` of an executor: results come in the order of the items."""
 
 _SMALL = 64 << 20
 """Bytes of a metadata file that are read at once; the largest real one, torch's RECORD, has 1.5 MB."""
@@ -65,7 +60,7 @@ class OpenWheel:
         if member is None:
             return None
         if member.size > _SMALL:
-            raise ArtifactError(f"`{member.name}` in `{self.what}` has {member.size} bytes, expected {_SMALL} at most")
+            raise ArtifactError(f"`{member.name}` in `{self.what}` has {member.size} bytes, expected at most {_SMALL}")
         return b"".join(inflate(self.descriptor, member, what=self.what))
 
     def require_info(self, name: str) -> bytes:
@@ -76,7 +71,7 @@ class OpenWheel:
         """
         content = self.read_info(name)
         if content is None:
-            raise ArtifactError(f"`{self.what}` lacks `{self.layout.dist_info}/{name}`")
+            raise ArtifactError(f"`{self.what}` does not contain `{self.layout.dist_info}/{name}`")
         return content
 
 
@@ -137,7 +132,6 @@ def unpack(
     dest: Path,
     *,
     trusted: bool = False,
-    spread: Spread = map,
     advance: Callable[[int], None] | None = None,
 ) -> tuple[UnpackedFile, ...]:
     """Write the files of a wheel, its entry points and a new RECORD.
@@ -146,7 +140,6 @@ def unpack(
         wheel: opened.
         dest: an empty directory, which stands for the prefix.
         trusted: do without the wheel's RECORD: whoever fetched the wheel proved its sha256.
-        spread: how to go over the members.
         advance: told the bytes of the wheel that were read.
 
     Raises:
@@ -158,7 +151,7 @@ def unpack(
     files = [_File(member=wheel.members[one.member], placed=one) for one in placed]
     for folder in sorted(folders_of([*(f.path for f in placed), *scripts, wheel.layout.installed_info("RECORD")])):
         (dest / folder).mkdir()
-    written = list(spread(partial(_install, wheel, dest, advance), files))
+    written = [_install(wheel, file, dest, advance) for file in files]
     for file in placed:
         if file.alias_of:  # both are in one folder
             (dest / file.path).symlink_to(posixpath.basename(file.alias_of))
@@ -169,59 +162,43 @@ def unpack(
 
 
 def _record(wheel: OpenWheel) -> dict[str, RecordEntry]:
-    """Read RECORD, and hold it against the wheel's files."""
+    """Read RECORD, and check it against the wheel's files."""
     record = parse_record(wheel.read_info("RECORD"), what=wheel.what)
     sizes = {name: member.size for name, member in wheel.members.items()}
     check_listing(record, sizes, dist_info=wheel.layout.dist_info, what=wheel.what)
     return record
 
 
-class _Digest:
-    """Digests and counts what flows through it."""
-
-    __slots__ = ("size", "state")
-
-    def __init__(self, algorithm: str) -> None:
-        self.state = hashlib.new(algorithm)
-        self.size = 0
-
-    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self.state.update(chunk)
-            self.size += len(chunk)
-            yield chunk
-
-
-def _install(wheel: OpenWheel, dest: Path, advance: Callable[[int], None] | None, file: _File) -> UnpackedFile:
+def _install(wheel: OpenWheel, file: _File, dest: Path, advance: Callable[[int], None] | None) -> UnpackedFile:
     """Inflate one member, prove it by RECORD, and write it unless it becomes a link."""
     script = wheel.layout.is_script(file.member.name)
     listed = file.placed.listed
-    proof = own = _Digest(listed.hash_.name if listed and listed.hash_ else "sha256")
-    chunks = proof.watch(inflate(wheel.descriptor, file.member, what=wheel.what, advance=advance))
+    proof = own = Digest(listed.hash_.name if listed and listed.hash_ else "sha256")
+    chunks = proof.through(inflate(wheel.descriptor, file.member, what=wheel.what, advance=advance))
     head = next(chunks, b"")
     moved = relocate_script(head) if script else None
     content: Iterable[bytes] = chain((head if moved is None else moved,), chunks)
-    if moved is not None or proof.state.name != "sha256":
-        own = _Digest("sha256")
-        content = own.watch(content)
+    if moved is not None or proof.name != "sha256":
+        own = Digest()
+        content = own.through(content)
     path = file.placed.path
     if file.placed.alias_of:
         deque(content, maxlen=0)
     else:
         _pour(content, dest / path, executable=script or file.member.executable)
     _prove(wheel, file, proof)
-    return UnpackedFile(path=path, sha256=Sha256(own.state.hexdigest()), size=own.size, relocated=moved is not None)
+    return UnpackedFile(path=path, sha256=own.sha256, size=own.size, relocated=moved is not None)
 
 
-def _prove(wheel: OpenWheel, file: _File, proof: _Digest) -> None:
-    """Hold a file against RECORD, METADATA excepted.
+def _prove(wheel: OpenWheel, file: _File, proof: Digest) -> None:
+    """Check a file against RECORD, METADATA excepted.
 
     IPEX 2.8.0 was published with a METADATA edited after RECORD was written, and no other installer minds. What
     METADATA says is compared with the lock, which is a stronger proof than RECORD.
     """
     listed = file.placed.listed
     if listed is not None and file.member.name != f"{wheel.layout.dist_info}/METADATA":
-        check_entry(listed, proof.state, proof.size, what=wheel.what)
+        check_entry(listed, proof, what=wheel.what)
 
 
 def _pour(content: Iterable[bytes], target: Path, *, executable: bool) -> None:

@@ -169,7 +169,7 @@ def inflate(
         data = _read(descriptor, member, advance or _ignore)
         yield from _proven(member, _inflated(member, data) if member.deflated else data)
     except _InflateError as e:
-        raise ArtifactError(f"`{member.name}` in `{what}`: cannot be inflated: {e}") from e
+        raise ArtifactError(f"`{member.name}` in `{what}`: failed to inflate: {e}") from e
     except _Refusal as e:
         raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
 
@@ -209,7 +209,7 @@ def _check_name(info: zipfile.ZipInfo) -> None:
         raise _Refusal(repr(name)[1:-1], "has a backslash or a control character")
     for other in (info.filename, *_other_names(info.extra)):
         if other != name:
-            raise _Refusal(name, f"has two names, the other is {other!r}")
+            raise _Refusal(name, f"has two different names, the other is {other!r}")
 
 
 def _other_names(extra: bytes) -> Iterator[str]:
@@ -224,7 +224,7 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise _Refusal(name, "is a link, device or pipe" if kind != stat.S_IFLNK else "is a symbolic link")
     if (kind == stat.S_IFDIR and not info.is_dir()) or (info.is_dir() and info.file_size):
-        raise _Refusal(name, "is a folder and a file at once")
+        raise _Refusal(name, "is both a folder and a file")
     if info.flag_bits & _ENCRYPTED:
         raise _Refusal(name, "is encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -240,14 +240,14 @@ def _check_unique(names: Iterable[str], *, fold_case: bool) -> None:
         key = unicodedata.normalize("NFC", plain).casefold() if fold_case else plain
         seen = folders if name.endswith("/") else files
         if key in seen:
-            raise _Refusal(name, f"is there twice, the other as `{seen[key]}`")
+            raise _Refusal(name, f"is a duplicate of `{seen[key]}`")
         seen[key] = name
     for key, name in files.items():
         above = key
         while (above := above.rpartition("/")[0]) and above not in folders:
             folders[above] = name
     if clash := files.keys() & folders.keys():
-        raise _Refusal(files[min(clash)], "is a folder and a file at once")
+        raise _Refusal(files[min(clash)], "is both a folder and a file")
 
 
 def _check_bomb(infos: Iterable[zipfile.ZipInfo], *, packed: int) -> None:
@@ -256,9 +256,7 @@ def _check_bomb(infos: Iterable[zipfile.ZipInfo], *, packed: int) -> None:
     for info in infos:
         total += info.file_size
         if total > limit:
-            raise _Refusal(
-                info.filename, f"brings the content to {total} bytes, more than the {limit} that are allowed"
-            )
+            raise _Refusal(info.filename, f"raises the total size to {total} bytes, more than the limit of {limit}")
 
 
 def _members(descriptor: int, infos: Iterable[zipfile.ZipInfo], size: int) -> Iterator[Member]:
@@ -269,7 +267,7 @@ def _members(descriptor: int, infos: Iterable[zipfile.ZipInfo], size: int) -> It
         start = _data_start(descriptor, info)
         end = start + info.compress_size
         if end > size:
-            raise _Refusal(info.filename, "is cut off")
+            raise _Refusal(info.filename, "is truncated")
         if not info.is_dir():
             yield Member(
                 name=info.filename,
@@ -286,7 +284,7 @@ def _data_start(descriptor: int, info: zipfile.ZipInfo) -> int:
     """Check a member's local header against the directory and return where its data begin."""
     head = os.pread(descriptor, _LOCAL.size, info.header_offset)
     if len(head) < _LOCAL.size or not head.startswith(b"PK\x03\x04"):
-        raise _Refusal(info.filename, "has no local header where the directory says")
+        raise _Refusal(info.filename, "has no local header at the offset in the central directory")
     _, _, flags, method, _, _, crc, packed, size, name_len, extra_len = _LOCAL.unpack(head)
     rest = os.pread(descriptor, name_len + extra_len, info.header_offset + _LOCAL.size)
     name = rest[:name_len].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
@@ -297,7 +295,7 @@ def _data_start(descriptor: int, info: zipfile.ZipInfo) -> int:
         packed, size = _zip64_sizes(rest[name_len:], packed, size)
         agrees = (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
     if not agrees or (name, method) != (info.orig_filename, info.compress_type) or flags & _ENCRYPTED:
-        raise _Refusal(info.filename, "has a local header that disagrees with the directory")
+        raise _Refusal(info.filename, "has a local header that differs from the central directory")
     return info.header_offset + _LOCAL.size + len(rest)
 
 
@@ -324,7 +322,7 @@ def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
     for data in content:
         total += len(data)
         if total > member.size:
-            raise _Refusal(member.name, f"holds more than the {member.size} bytes that it declares")
+            raise _Refusal(member.name, f"has more than the {member.size} bytes that it declares")
         crc = isal_zlib.crc32(data, crc)
         yield data
     if total != member.size:
@@ -334,7 +332,7 @@ def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _ignore(amount: int) -> None:
-    """Take a step of progress that nobody asked for."""
+    """Ignore a step of progress."""
 
 
 def _read(descriptor: int, member: Member, advance: Callable[[int], None]) -> Iterator[bytes]:
@@ -342,7 +340,7 @@ def _read(descriptor: int, member: Member, advance: Callable[[int], None]) -> It
     while left:
         data = os.pread(descriptor, min(_READ, left), position)
         if not data:
-            raise _Refusal(member.name, "is cut off")
+            raise _Refusal(member.name, "is truncated")
         position, left = position + len(data), left - len(data)
         yield data
         advance(len(data))
@@ -356,8 +354,8 @@ def _inflated(member: Member, packed: Iterable[bytes]) -> Iterator[bytes]:
             yield stream.decompress(pending, _INFLATED)
             pending = stream.unconsumed_tail
         if stream.unused_data or pending:  # `pending`: the stream ended with the piece before
-            raise _Refusal(member.name, "has a DEFLATE stream that does not end where its data end")
+            raise _Refusal(member.name, "has a DEFLATE stream that does not end where its data ends")
     while not stream.eof and (rest := stream.decompress(b"", _INFLATED)):
         yield rest
     if not stream.eof or stream.unused_data:
-        raise _Refusal(member.name, "has a DEFLATE stream that does not end where its data end")
+        raise _Refusal(member.name, "has a DEFLATE stream that does not end where its data ends")

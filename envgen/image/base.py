@@ -11,7 +11,7 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
-from envgen.convert.deb_unpack import Unpacking, read_control
+from envgen.convert.deb_unpack import Unpacking
 from envgen.digest import Sha256
 from envgen.errors import UserError
 from envgen.image import dpkg, ldcache
@@ -69,9 +69,7 @@ def base_entries(
     controls = {}
     for deb in sorted(debs, key=lambda deb: deb.name):
         with debs[deb].open("rb") as stream:
-            controls[deb.name] = read_control(deb, stream)
-            stream.seek(0)
-            unpacking.add(deb, stream)
+            controls[deb.name] = unpacking.add(deb, stream)
     for path in filter(is_whiteout, unpacking.paths()):
         refuse_whiteouts(unpacking.owner(path), (path,))
     found = {path: _entry(path, unpacking) for path in unpacking.paths()}

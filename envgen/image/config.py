@@ -13,7 +13,6 @@ from envgen.image.runtime_layer import ENTRY
 from envgen.oci.layout import canonical, platform_of
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from envgen.digest import Sha256
@@ -104,9 +103,8 @@ def image_config(
     environment: Mapping[str, str],
     labels: Mapping[str, str],
     layers: Sequence[LayerNote],
-    created: dt.datetime | None = None,
 ) -> bytes:
-    """Write the configuration: JSON whose bytes are a function of the arguments.
+    """Write the configuration: JSON whose bytes are a function of the arguments, without a creation time.
 
     Args:
         image: the section of the spec.
@@ -114,15 +112,12 @@ def image_config(
         environment: variables.
         labels: of the image.
         layers: from the bottom up.
-        created: aware, or None: then the image does not say.
     """
-    moment = {"created": created.isoformat()} if created else {}
     config = {
-        **moment,
         **platform_of(platform),
         "config": _run_config(image, environment, labels),
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.diff_id}" for layer in layers]},
-        "history": [{**moment, "created_by": f"envgen: {layer.note}"} for layer in layers],
+        "history": [{"created_by": f"envgen: {layer.note}"} for layer in layers],
     }
     return canonical(config)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from envgen.convert.wheel_unpack import open_wheel
 from envgen.digest import Sha256
-from envgen.errors import EnvgenError
+from envgen.errors import ArtifactError, EnvgenError
 from envgen.image.entries import EXECUTABLE, PLAIN, Directory, File, InWheel, Link, Literal, OnDisk
 from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Code, compile_all
@@ -91,7 +92,7 @@ def survey(
     ownership = owners(contents, platform=platform, conflicts=conflicts or {})
     return Environment(
         contents=contents,
-        clobbered=ownership.lost,
+        clobbered=ownership.clobbered,
         prefix=prefix.strip("/"),
         platform=platform,
         compiler=compiler,
@@ -173,7 +174,7 @@ class Linked:
         """List what a package puts into the image, its record and its compiled Python files included.
 
         Raises:
-            ArtifactError: its wheel is damaged.
+            ArtifactError: its wheel is damaged, or what it lists as a file is none.
         """
         content = next(c for c in self.environment.contents if c.package.record.name == name)
         record = load(record_path(self.root, content.package.record.dist))
@@ -190,7 +191,9 @@ class Linked:
             return Link(path=there, target=os.readlink(here))  # noqa: PTH115  thousands of them, Path is slow
         if path["path_type"] == "directory":
             return Directory(path=there)
-        status = here.stat()
+        status = here.lstat()
+        if not stat.S_ISREG(status.st_mode):  # a link would bring what it leads to, a file of this machine
+            raise ArtifactError(f"`{name}`: expected a file as `info/paths.json` says, got none")
         packed = None if path.get("prefix_placeholder") else members.get(name)
         source: Source = OnDisk(
             file=here,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envgen.convert.package import PLACEHOLDER
 from envgen.documents import read_json
-from envgen.errors import UserError
+from envgen.errors import ArtifactError, UserError
 from envgen.image.base import base_digest, base_entries
 from envgen.image.entries import File
 from envgen.image.layer_plan import LayerGroup, LayerPart
@@ -18,7 +18,7 @@ from envgen.image.pyc import Compiler
 from envgen.lock.debian_lock import IMAGE
 from envgen.manifest.select import select
 from envgen.packages import Wheel
-from envgen.prepare.packages import link_packages, materials_of, plan
+from envgen.prepare.packages import link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of, make_plan
 from envgen.prepare.preparer import prepare
 from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
@@ -112,7 +112,7 @@ def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen:
     if spec.image is None:
         raise UserError(f"`{spec.source}` has no `image`", hint="add `image: {}` to the spec and run `envgen lock`")
     pair = require_current_lock(context, spec, platform, frozen=frozen, image=True)
-    items = items_of(pair.lock, context.names, materials=materials_of(pair.debian))
+    items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     return ImageInputs(spec=spec, image=spec.image, pair=pair, plan=plan(context, items, verify=verify))
 
 
@@ -225,7 +225,7 @@ def compiler(context: Context, inputs: ImageInputs, packages: Collection[LinkPac
 def _sibling(context: Context, inputs: ImageInputs, own: LinkPackage) -> LinkPackage:
     """Find this machine's Python of the same version, in the lock of the same environment for this machine."""
     spec, pair, host = inputs.spec, inputs.own, probe_host().platform
-    for item in items_of(pair.lock, context.names, materials=materials_of(pair.debian)) if pair else ():
+    for item in items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian)) if pair else ():
         if item.wanted.name == _PYTHON and item.wanted.version == own.record.version and pair:
             prepare(context, plan(context, [item]), pair)
             return link_packages(context, [item], pair)[0]
@@ -253,10 +253,24 @@ def opencl_vendors(environment: Environment) -> dict[str, str]:
 def _texts(environment: Environment, folder: str) -> Iterator[tuple[str, str]]:
     """Read files of packages below a folder of the environment, sorted by path."""
     files = {
-        item.claim.path: content.package.directory / item.source
+        item.claim.path: _inside(content.package, item.source)
         for content in environment.contents
         for item in content.items
         if item.claim.path.startswith(folder)
     }
     for path in sorted(files):
         yield path, files[path].read_text(encoding="utf-8")
+
+
+def _inside(package: LinkPackage, source: str) -> Path:
+    """Return a file of a package; a link out of it would bring a file of this machine into the image.
+
+    Raises:
+        ArtifactError: it is a link out of the package, or leads nowhere.
+    """
+    file = package.directory / source
+    if not file.resolve().is_relative_to(package.directory.resolve()) or not file.is_file():
+        raise ArtifactError(
+            f"`{source}` of `{package.record.dist}`: expected a file of the package, got a link out of it"
+        )
+    return file

@@ -29,7 +29,7 @@ def differences(now: Adjustments, then: Adjustments) -> Iterator[str]:
 
 
 def remarks(lock: Lock) -> dict[str, tuple[str, ...]]:
-    """Say what the spec adjusts of each package that it names: name as the spec has it -> lines."""
+    """Return what the spec adjusts of each package that it names: name as the spec has it -> lines."""
     found: dict[str, tuple[str, ...]] = {}
     for name, line in _remarks(lock):
         found[name] = (*found.get(name, ()), line)
@@ -43,12 +43,12 @@ def _remarks(lock: Lock) -> Iterator[tuple[str, str]]:
     for project, text in made.constraints.items():
         yield project, f"`constraints`: `{project}{text}`"
     for project, needs in made.exclude.items():
-        yield project, f"`exclude`: it is taken not to require {_words(needs)}"
-        yield from ((need, f"`exclude`: `{project}` is taken not to require it") for need in needs)
+        yield project, f"`exclude`: it is treated as not requiring {_words(needs)}"
+        yield from ((need, f"`exclude`: `{project}` is treated as not requiring it") for need in needs)
     for project, other in lock.stand_ins.items():
-        yield other, f"it stands for `{project}`"
+        yield other, f"it is used in place of `{project}`"
     for path, package in made.conflicts.items():
-        yield package, f"`conflicts`: it keeps its file at `{path}`"
+        yield package, f"`conflicts`: its file is kept at `{path}`"
     for project, reason in made.trust_record.items():
         yield project, f"`trust-record`: {reason}"
     for project, reason in made.allow_older.items():
@@ -57,7 +57,7 @@ def _remarks(lock: Lock) -> Iterator[tuple[str, str]]:
 
 def _words(value: str | tuple[str, ...] | None) -> str:
     if value is None:
-        return "not there"
+        return "not set"
     if isinstance(value, str):
         return f"`{value}`"
     return ", ".join(f"`{one}`" for one in value) or "for other platforms only"

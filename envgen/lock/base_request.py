@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def base_request(base: BaseSpec, platform: Platform) -> BaseRequest:
-    """Say what is to be locked for the base of an image; the order in the spec does not count."""
+    """Return what is to be locked for the base of an image; the order in the spec does not count."""
     return BaseRequest(
         suites=tuple(sorted(set(base.suites))),
         packages=base.wanted(platform),
@@ -25,14 +25,14 @@ def base_request(base: BaseSpec, platform: Platform) -> BaseRequest:
 
 
 def stale_base(spec: EnvSpec, platform: Platform, debian: DebianLock | None) -> tuple[str, ...]:
-    """Say why the locked base is not the one that the spec wants; nothing if it is, or if there is to be no image.
+    """Return why the locked base is not the one that the spec wants; nothing if it is, or if there is to be no image.
 
     Which files of the packages are left out (`drop`) does not count: that is decided when the image is made.
     """
     if spec.image is None or not platform.is_linux:
         return ()
     if debian is None or debian.base is None or not debian.used_by(IMAGE):
-        return ("`image`: no base is locked",)
+        return ("`image`: no image base is locked",)
     wanted = base_request(spec.image.base, platform)
     return tuple(
         reason
@@ -44,7 +44,7 @@ def stale_base(spec: EnvSpec, platform: Platform, debian: DebianLock | None) -> 
 def _differences(key: str, wanted: Collection[str], locked: Collection[str]) -> Iterator[str]:
     for name in wanted:
         if name not in locked:
-            yield f"`image.base.{key}` has `{name}`, the base was locked without"
+            yield f"`image.base.{key}` contains `{name}`, the base was locked without it"
     for name in locked:
         if name not in wanted:
-            yield f"`image.base.{key}` has no `{name}`, the base was locked with it"
+            yield f"`image.base.{key}` does not contain `{name}`, the base was locked with it"

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
+from envgen.lock import older
 from envgen.lock.model import FORMAT
 from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, sort_key
 
@@ -99,6 +100,7 @@ def _custom(lock: Lock) -> dict[str, str]:
         **({"exclude-newer": lock.exclude_newer.isoformat()} if lock.exclude_newer else {}),
         **({"asked-extras": _json(lock.asked_extras)} if lock.asked_extras else {}),
         **({"extras": _json(lock.extras)} if lock.extras else {}),
+        **({"older": older.to_json(lock.older)} if lock.older else {}),
         **({"debian-lock": str(lock.debian)} if lock.debian else {}),
         **{f"stands-for.{w.project}": _json(w.stands_for) for w in lock.wheels if w.stands_for},
         **{f"recipe.{recipe}": str(digest) for recipe, digest in lock.recipes.items()},

@@ -12,7 +12,8 @@ import rattler
 
 from envgen.errors import LockError
 from envgen.lock.model import Lock, normal
-from envgen.lock.request import asked_extras, request_digest
+from envgen.lock.older import facts_to_keep
+from envgen.lock.request import active, asked_extras, request_digest
 from envgen.manifest.adjust import adjustments
 from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Package, Wheel, sort_key
 from envgen.urls import without_secrets
@@ -37,6 +38,7 @@ def from_solution(
     debian: Sha256 | None,
     converter: int,
     root_url: str = "",
+    old: Lock | None = None,
 ) -> Lock:
     """Make the lock of a solution.
 
@@ -48,6 +50,7 @@ def from_solution(
         converter: version of the wheel converter.
         root_url: `file://` URL of the project root: packages of channels that the spec gives as relative paths get
             relative URLs.
+        old: the lock before, which says more of what was kept of it.
 
     Raises:
         LockError: CEP 37 cannot hold one of the packages.
@@ -55,6 +58,7 @@ def from_solution(
     python = next(record for record in solution.records if record.name == "python")
     known = python.version if isinstance(python.origin, BuiltArchive) else None  # as `Lock.marker_python` says
     packages = tuple(sorted((_locked(r, spec, root_url) for r in solution.records), key=sort_key))
+    request = request_digest(spec, solution.target)
     return Lock(
         environment=spec.name,
         source=spec.source,
@@ -64,13 +68,16 @@ def from_solution(
         names=dict(spec.names),
         adjustments=adjustments(spec, solution.target, known),
         exclude_newer=spec.exclude_newer,
-        request=request_digest(spec, solution.target),
+        request=request,
         asked_extras=asked_extras(spec, solution.target, known),
         extras={project: tuple(sorted(extras)) for project, extras in solution.extras.items() if extras},
         recipes={p.recipe: recipes[p.recipe] for p in packages if isinstance(p, BuiltPackage)},
         debian=debian,
         converter=converter,
         packages=packages,
+        older=facts_to_keep(
+            solution.older, old, packages=packages, request=request, asked=active(spec, solution.target, known)
+        ),
     )
 
 
@@ -82,7 +89,7 @@ def _locked(record: Record, spec: EnvSpec, root_url: str) -> Package:
         "name": record.name,
         "version": record.version,
         "build": record.build,
-        "dependencies": _dependencies(record.depends),
+        "dependencies": dependencies_of(record.depends),
     }
     if isinstance(origin, BuiltArchive):
         return BuiltPackage(**identity, subdir=record.subdir, archive=origin)
@@ -100,7 +107,7 @@ class _Identity(TypedDict):
 
 
 def _md5(record: Record, origin: ChannelArchive) -> str:
-    """Take the md5 that conda-lock's models demand.
+    """Return the md5 that conda-lock's models demand.
 
     Hashing the archive ourselves would mean to download it while locking, and to vouch for a digest that its channel
     never gave; so such a package is refused.
@@ -108,17 +115,16 @@ def _md5(record: Record, origin: ChannelArchive) -> str:
     if _MD5.fullmatch(origin.md5 or ""):
         return origin.md5
     raise LockError(
-        f"{record.dist}: its channel gives no md5, and a conda-lock file cannot hold a package without one",
-        hint="index the channel again with a tool that writes md5 and sha256, or take the package from another one",
+        f"{record.dist}: its channel provides no md5, which the conda-lock format requires",
+        hint="re-index the channel with a tool that writes md5 and sha256, or use another channel",
     )
 
 
-def _dependencies(depends: Iterable[str]) -> dict[str, str]:
+def dependencies_of(depends: Iterable[str]) -> dict[str, str]:
     """Turn MatchSpecs into CEP 37's mapping, which has room for one constraint a name.
 
     Several version constraints on one name are joined, for a comma means both. A MatchSpec has no way to ask for two
-    builds at once: the first one given is kept. Nothing is installed by this mapping (the package's own index.json is
-    what counts); the check for stale locks is then a little less strict on that name.
+    builds at once: the first one given is kept. The check for stale locks is then a little less strict on that name.
     """
     found: dict[str, str] = {}
     for text in depends:

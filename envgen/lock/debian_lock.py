@@ -150,7 +150,7 @@ class DebianLock:
         return tuple(package for package in self.packages if user in package.used_by)
 
     def suites_of(self, package: DebianPackage) -> tuple[str, ...]:
-        """Say which suites a package came from: those of who uses it, of the image before any recipe."""
+        """Return which suites a package came from: those of who uses it, of the image before any recipe."""
         if self.base and IMAGE in package.used_by:
             return self.base.suites
         return next((self.recipe_suites.get(recipe, self.suites) for recipe in package.used_by), self.suites)
@@ -205,7 +205,7 @@ def read_debian_lock(text: str, *, source: str = "debian lock") -> DebianLock:
 def _check_format(node: Field) -> None:
     if isinstance(node.value, bool) or node.value not in _READ:
         node.fail(
-            f"format {node.value!r}, written by another envgen: this one reads up to format {FORMAT}",
+            f"unsupported format {node.value!r}: this envgen reads up to format {FORMAT}",
             hint="upgrade envgen",
         )
 
@@ -272,13 +272,13 @@ def _split_url(url: str) -> tuple[DebianArea, str]:
     placeholder, _, path = url.partition("/")
     archive = next((archive for archive in DebianArea if archive.placeholder == placeholder), None)
     if archive is None or not _PATH.fullmatch(path) or ".." in path.split("/"):
-        raise ValueError(f"expected a path below `pool/` of one of Debian's archives, got {url!r}")
+        raise ValueError(f"expected a path below `pool/` of a Debian archive, got {url!r}")
     return archive, path
 
 
 def _matching(node: Field, pattern: re.Pattern[str]) -> str:
     if not pattern.fullmatch(node.text()):
-        node.fail(f"not as Debian has them: {node.value!r}")
+        node.fail(f"not valid in Debian: {node.value!r}")
     return node.text()
 
 
@@ -297,7 +297,7 @@ def _refuse_twice(node: Field, packages: Iterable[DebianPackage]) -> None:
     seen: set[tuple[str, ...]] = set()
     for package in packages:
         if _sort_key(package) in seen:
-            node.fail(f"`{package.name}` {package.version} is there twice")
+            node.fail(f"`{package.name}` {package.version} is listed twice")
         seen.add(_sort_key(package))
 
 

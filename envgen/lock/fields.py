@@ -67,14 +67,14 @@ def wheel_file(text: str, *, project: ProjectName, version: str) -> str:
     else:
         is_its = bool(_WHEEL.fullmatch(text)) and (str(name), said) == (project, Version(version))
     if not is_its:
-        raise ValueError(f"expected the name of a wheel of {project} {version}, got {text!r}")
+        raise ValueError(f"expected the file name of a wheel of {project} {version}, got {text!r}")
     return text
 
 
 def archive_file(text: str) -> str:
     """Check the file name of a conda package."""
     if not _ARCHIVE.fullmatch(text):
-        raise ValueError(f"expected the name of a `.conda` or `.tar.bz2`, got {text!r}")
+        raise ValueError(f"expected the file name of a `.conda` or `.tar.bz2`, got {text!r}")
     return text
 
 
@@ -117,7 +117,7 @@ def moment(text: str) -> dt.datetime:
     """Read an aware moment."""
     found = dt.datetime.fromisoformat(text)
     if found.tzinfo is None:
-        raise ValueError(f"expected a moment with its offset from UTC, got {text!r}")
+        raise ValueError(f"expected a time with an offset from UTC, got {text!r}")
     return found
 
 

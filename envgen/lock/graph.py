@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envgen.lock.model import Lock
     from envgen.names import NameTable, ProjectName
     from envgen.packages import Package
+    from envgen.records import Older
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -86,6 +87,7 @@ class Graph:
         roots: in the spec's order.
         remarks: normalised name -> what the spec adjusts of that package, in words.
         stand_ins: project that is not there -> the one that stands for it.
+        older: project of a wheel that was not the newest when it was chosen -> what was newer, and why not that.
     """
 
     nodes: tuple[Node, ...]
@@ -93,6 +95,7 @@ class Graph:
     roots: tuple[Root, ...]
     remarks: Mapping[ProjectName, tuple[str, ...]] = field(default_factory=dict)
     stand_ins: Mapping[ProjectName, ProjectName] = field(default_factory=dict)
+    older: Mapping[ProjectName, Older] = field(default_factory=dict)
 
     def inverted(self) -> Mapping[Node, tuple[Need, ...]]:
         """Map each node to who requires it, with the same words."""
@@ -147,6 +150,7 @@ def graph_of(
         roots=(*(root for root in found if root), *image),
         remarks={project_name(name): lines for name, lines in remarks(lock).items()},
         stand_ins=lock.stand_ins,
+        older={older.project: older for older in lock.older},
     )
 
 
@@ -225,9 +229,9 @@ class _Builder:
 
     def _why(self, user: str, name: str) -> str:
         if user == IMAGE:
-            return "in the base of the image"
+            return "in the image base"
         where = f"recipes/{user}/debian.yaml"
-        return f"listed in {where}" if name in self.listed.get(user, ()) else f"needed by what {where} lists"
+        return f"listed in {where}" if name in self.listed.get(user, ()) else f"dependency of a package in {where}"
 
 
 def node_of(package: Package) -> Node:

@@ -15,6 +15,6 @@ def refuse_leaks(text: str, *, where: str) -> None:
     for number, line in enumerate(text.splitlines(), start=1):
         if what := leak(line):
             raise LockError(
-                f"{where}: line {number} would hold {what}, so the lock is not written",
-                hint="write channels without credentials, and local ones as paths relative to the project",
+                f"{where}: not written: line {number} would contain {what}",
+                hint="write channel URLs without credentials, and local channels as paths relative to the project",
             )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envgen.names import ProjectName
     from envgen.packages import Package
     from envgen.platforms import PythonMinor
+    from envgen.records import Older
 
 FILE_SUFFIX = ".conda-lock.yml"
 
@@ -49,6 +50,7 @@ class Lock:
         debian: digest of the Debian lock beside this one, where there is one.
         converter: version of the wheel converter.
         packages: sorted by manager and name.
+        older: packages that were not the newest when they were chosen, and why, by project.
     """
 
     environment: str
@@ -66,6 +68,7 @@ class Lock:
     debian: Sha256 | None = None
     converter: int
     packages: tuple[Package, ...]
+    older: tuple[Older, ...] = ()
 
     @property
     def platform(self) -> Platform:

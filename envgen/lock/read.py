@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
-from envgen.lock import fields
+from envgen.lock import fields, older
 from envgen.lock.cep37 import PREFIX, content_hash
 from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
@@ -43,7 +43,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         source: what messages call the file: its path relative to the project.
 
     Raises:
-        LockError: it is none, is damaged, or was written by a newer envgen. It is never quietly made anew.
+        LockError: it is none, is damaged, or was written by a newer envgen. It is never silently replaced.
     """
     root = load(text, source=source)
     metadata, entries = root.get("metadata"), root.get("package").items()
@@ -69,6 +69,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         debian=custom.parsed("debian-lock", Sha256.parse) if custom.has("debian-lock") else None,
         converter=custom.number("converter"),
         packages=packages,
+        older=custom.parsed("older", lambda text: older.from_json(text, packages), "{}"),
     )
 
 
@@ -105,9 +106,11 @@ class _Custom:
 
 def _check_format(root: Field, ours: int) -> None:
     if root.get("version").value != 1:
-        root.fail(f"version {root.get('version').value!r} of the conda-lock format, this envgen reads version 1")
+        root.fail(
+            f"unsupported version {root.get('version').value!r} of the conda-lock format: this envgen reads version 1"
+        )
     if ours > FORMAT:
-        root.fail(f"format {ours}, written by a newer envgen: this one reads up to format {FORMAT}", hint=_NEWER)
+        root.fail(f"format {ours} was written by a newer envgen: this one reads up to format {FORMAT}", hint=_NEWER)
 
 
 def _platform(metadata: Field) -> Platform:
@@ -126,9 +129,9 @@ def _check_content(metadata: Field, entries: tuple[Field, ...], platform: Platfo
             node.only_json()
         raise
     except ValueError:
-        said.fail("cannot be computed: a package holds itself")
+        said.fail("cannot be computed: a package contains itself")
     if said.text() != got:
-        said.fail("does not fit the packages: the lock was changed by hand or badly merged")
+        said.fail("does not match the packages: the lock was edited by hand, or merged wrongly")
 
 
 def _source(metadata: Field) -> str:
@@ -159,7 +162,7 @@ def _refuse_twice(node: Field, packages: Iterable[Package]) -> None:
     seen: set[tuple[str, str]] = set()
     for package in packages:
         if sort_key(package) in seen:
-            node.fail(f"`{package.name}` is there twice")
+            node.fail(f"`{package.name}` is listed twice")
         seen.add(sort_key(package))
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_RENEW = "take it back from git, or remove it and run `envgen lock`"
-"""The hint of most complaints: a lock that cannot be read is never quietly made anew."""
+_RENEW = "restore the file from git, or remove it and run `envgen lock`"
+"""The hint of most complaints: a lock that cannot be read is never silently replaced."""
 
 _SHOWN = 120
 """Characters of a value that a message shows."""
@@ -39,8 +39,8 @@ def load(text: str, *, source: str) -> Field:
     """
     if _CONFLICT.search(text):
         raise LockError(
-            f"{source}: holds merge conflict markers",
-            hint="settle what conflicts in the spec and `git add` it, then run `envgen merge-lock`",
+            f"{source}: contains merge conflict markers",
+            hint="resolve the conflicts in the spec and `git add` it, then run `envgen merge-lock`",
         )
     try:
         value = read_yaml(text)
@@ -79,17 +79,17 @@ class Field:
         raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=hint)
 
     def find(self, key: str) -> Field | None:
-        """Take the value of a mapping's key, or None where the key is not there."""
+        """Return the value of a mapping's key, or None where the key is not there."""
         if key not in self._mapping():
             return None
         return self._member(key)
 
     def get(self, key: str) -> Field:
-        """Take the value of a mapping's key."""
+        """Return the value of a mapping's key."""
         return self.find(key) or self.fail(f"`{key}` is missing")
 
     def members(self) -> dict[str, Field]:
-        """Take the values of a mapping, whatever its keys are called."""
+        """Return the values of a mapping, whatever its keys are called."""
         for key in self._mapping():
             if not isinstance(key, str):
                 self.fail(f"expected text for every key, got {key!r}")
@@ -97,7 +97,7 @@ class Field:
         return {key: self._member(key) for key in self.value}
 
     def items(self) -> tuple[Field, ...]:
-        """Take the values of a list."""
+        """Return the values of a list."""
         if not isinstance(self.value, list):
             self.fail(f"expected a list, got {_short(self.value)}")
         return tuple(
@@ -106,16 +106,16 @@ class Field:
         )
 
     def text(self) -> str:
-        """Take a text."""
+        """Return a text."""
         if not isinstance(self.value, str):
             self.fail(f"expected text, got {_short(self.value)}")
         return self._plain(self.value)
 
     def texts(self) -> dict[str, str]:
-        """Take a mapping of text to text."""
+        """Return a mapping of text to text."""
         for key, value in self._mapping().items():
             if not isinstance(key, str) or not isinstance(value, str):
-                self.fail(f"expected text for text, got {key!r}: {value!r}")
+                self.fail(f"expected a mapping of text to text, got {key!r}: {value!r}")
             self._plain(key + value)
         return dict(self.value)
 
@@ -128,7 +128,7 @@ class Field:
             self.fail(f"expected text, got {_short(self.value)}")
 
     def parsed(self, parse: Callable[[str], T]) -> T:
-        """Take a text and what `parse` makes of it; its `ValueError` becomes the complaint."""
+        """Read a text and return what `parse` makes of it; its `ValueError` becomes the complaint."""
         try:
             return parse(self.text())
         except (ValueError, KeyError) as error:

@@ -41,12 +41,12 @@ def render_lock(lock: Lock) -> str:
     text += yaml.dump(content, Dumper=_Plain, sort_keys=False, width=_WIDE, allow_unicode=False)
     refuse_leaks(text, where=where)
     if read_lock(text, source=where) != lock:
-        raise LockError(f"{where}: reads back as something else than was written")
+        raise LockError(f"{where}: not written: it would not be read back unchanged")
     return text
 
 
 def _check(content: dict[str, Any], where: str) -> None:
-    """Hold the document against CEP 37, as conda-lock's models have it, and against what they leave out.
+    """Check the document against CEP 37, as conda-lock's models have it, and against what they leave out.
 
     Raises:
         LockError: it breaks one of the rules.
@@ -58,10 +58,10 @@ def _check(content: dict[str, Any], where: str) -> None:
         Lockfile.model_validate(content)
     except ValidationError as error:
         faults = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise LockError(f"{where}: breaks CEP 37:\n{faults}") from error
+        raise LockError(f"{where}: violates CEP 37:\n{faults}") from error
     seen: set[tuple[str, str]] = set()
     for package in content["package"]:
         key = (package["manager"], package["name"])
         if key in seen:
-            raise LockError(f"{where}: breaks CEP 37: {key[1]} is there twice")
+            raise LockError(f"{where}: violates CEP 37: `{key[1]}` is listed twice")
         seen.add(key)

@@ -49,7 +49,7 @@ def stale(
     converter: int,
     names: NameTable,
 ) -> tuple[str, ...]:
-    """Say why a lock is no longer true for a spec.
+    """Return why a lock is no longer true for a spec.
 
     Args:
         spec: what is wanted.
@@ -64,7 +64,7 @@ def stale(
     """
     target = spec.targets.get(lock.platform)
     if target is None:
-        return (f"{lock.platform} is no longer among the spec's platforms",)
+        return (f"{lock.platform} is no longer under `platforms` in the spec",)
     packages = _Packages.of(lock, names.substituted(lock.stand_ins))
     return (
         *_settings(spec, lock, normal(target)),
@@ -106,25 +106,26 @@ class _Packages:
         return stand_in.project if stand_in else project
 
     def unmet_project(self, project: ProjectName, specifier: str) -> str | None:
-        """Say how a wheel's requirement is not met, by a wheel or by the conda package that is the same project."""
+        """Return how a wheel's requirement is not met, by a wheel or by the conda package that is the same project."""
         name = self.names.conda_name(project)
         stand_in = self.names.stand_ins.get(project)
         if wheel := self.wheel(project):
             if stand_in and not stand_in.same_versions:
                 return None
             fits = SpecifierSet(specifier).contains(Version(wheel.version), prereleases=True)
-            return None if fits else f"locked is {wheel.version}"
+            return None if fits else f"locked at {wheel.version}"
         return self.unmet_match(name, conda_spec(SpecifierSet(specifier)))
 
     def unmet_match(self, name: str, rest: str) -> str | None:
-        """Say how a MatchSpec, given as name and rest, is not met."""
+        """Return how a MatchSpec, given as name and rest, is not met."""
         record = self.records.get(name)
-        owner = "the platform has" if name.startswith("__") else "locked is"
+        provided = "the platform has" if name.startswith("__") else "locked at"
         if record is None:
-            return f"{owner} none"
+            return "the platform has none" if name.startswith("__") else "not locked"
         if rattler.MatchSpec(f"{name} {rest}".rstrip()).matches(record):
             return None
-        return f"{owner} {record.version} {record.build}"
+
+        return f"{provided} {record.version} {record.build}"
 
 
 def _settings(spec: EnvSpec, lock: Lock, target: Target) -> Iterator[str]:
@@ -142,8 +143,8 @@ def _settings(spec: EnvSpec, lock: Lock, target: Target) -> Iterator[str]:
         yield f"`channels` are {_listed(spec.channels)}, the lock was made with {_listed(lock.channels)}"
     for project in sorted(spec.names.keys() | lock.names.keys()):
         if spec.names.get(project) != lock.names.get(project):
-            was = lock.names.get(project, "not named")
-            yield f"`names.{project}` is {spec.names.get(project, 'not there')}, in the lock {was}"
+            was = lock.names.get(project, "not set")
+            yield f"`names.{project}` is {spec.names.get(project, 'not set')}, in the lock {was}"
     yield from differences(adjustments(spec, target, lock.marker_python), lock.adjustments)
     if lock.exclude_newer != spec.exclude_newer:
         yield f"`exclude-newer` is {_moment(spec.exclude_newer)}, the lock was made with {_moment(lock.exclude_newer)}"
@@ -153,21 +154,21 @@ def _inputs(lock: Lock, recipes: Mapping[str, Sha256], debian: Sha256 | None, co
     """Compare what the locked packages are made with."""
     for recipe, digest in sorted(lock.recipes.items()):
         if recipe not in recipes:
-            yield f"there is no recipe `{recipe}` any more"
+            yield f"the recipe `{recipe}` no longer exists"
         elif recipes[recipe] != digest:
             yield f"the recipe `{recipe}` changed"
     if lock.debian != debian:
-        yield "the Debian lock beside it is missing" if debian is None else "the Debian lock beside it changed"
+        yield "its Debian lock is missing" if debian is None else "its Debian lock changed"
     if lock.wheels and lock.converter != converter:
-        yield f"wheels are converted by version {converter} of the converter, the lock was made with {lock.converter}"
+        yield f"wheels are converted by converter version {converter}, the lock was made with version {lock.converter}"
 
 
 def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:
-    """Hold what the spec asks for against the packages."""
+    """Compare what the spec asks for with the packages."""
     for requirement in active(spec, target, lock.marker_python):
         project = project_name(requirement.name)
         if not packages.wheel(project):
-            yield f"`{requirement}` under `pypi`: no wheel of it is locked"
+            yield f"`{requirement}` under `pypi`: no wheel is locked for it"
         elif unmet := packages.unmet_project(project, str(requirement.specifier)):
             yield f"`{requirement}` under `pypi`: {unmet}"
         yield from _missing_extras(requirement, lock, packages.real(project))
@@ -188,7 +189,7 @@ def _missing_extras(requirement: Requirement, lock: Lock, project: ProjectName) 
 
 
 def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
-    """Hold what the packages depend on against the packages."""
+    """Compare what the packages depend on with the packages."""
     for package in lock.packages:
         if isinstance(package, Wheel):
             yield from _later_cuda(package, lock.target)
@@ -202,10 +203,10 @@ def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
 
 
 def _later_cuda(wheel: Wheel, target: Target) -> Iterator[str]:
-    """Hold what a wheel needs of the driver against what the machines have, where the spec says it."""
+    """Compare what a wheel needs of the driver with what the machines have, where the spec says it."""
     needs = cuda_major(wheel.project, Version(wheel.version))
     if needs and target.cuda and needs > Version(target.cuda).major:
-        yield f"`{wheel.project}` {wheel.version} needs CUDA {needs}, cuda of {target.platform} is {target.cuda}"
+        yield f"`{wheel.project}` {wheel.version} needs CUDA {needs}, `cuda` of {target.platform} is {target.cuda}"
 
 
 def _superfluous(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:
@@ -215,16 +216,16 @@ def _superfluous(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages)
     for project in sorted(roots & lock.asked_extras.keys()):
         for extra in lock.asked_extras[project]:
             if extra not in asked.get(project, ()):
-                yield f"the extra `{extra}` of `{project}` is locked, but the spec no longer asks for it"
+                yield f"the extra `{extra}` of `{project}` is locked, but no longer required by the spec"
     reached = _reachable(spec, roots, packages)
     needed = [packages.locked[name] for name in reached]
     required = roots.union(*(package.requires for package in needed if isinstance(package, Wheel)))
     for project, other in sorted(lock.stand_ins.items()):
         if project not in required:
-            yield f"`{other}` stands for `{project}`, but nothing needs that"
+            yield f"`{other}` is used in place of `{project}`, but nothing requires `{project}`"
     for name, package in packages.locked.items():
         if name not in reached:
-            yield f"`{package.name}` {package.version} is locked, but nothing needs it"
+            yield f"`{package.name}` {package.version} is locked, but nothing requires it"
 
 
 def _reachable(spec: EnvSpec, roots: Collection[ProjectName], packages: _Packages) -> set[CondaName]:
@@ -267,4 +268,4 @@ def _listed(words: tuple[str, ...]) -> str:
 
 
 def _moment(moment: dt.datetime | None) -> str:
-    return moment.isoformat() if moment else "not there"
+    return moment.isoformat() if moment else "not set"

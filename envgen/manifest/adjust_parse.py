@@ -26,7 +26,7 @@ def parse_exclude(section: Value | None) -> dict[ProjectName, tuple[ProjectName,
         shape = f"`{project}: [dependency]`"
         items = value.items(hint=shape)
         if not items and (value.is_empty or value.is_list):
-            value.fault(f"`{value.key}`: names no dependency", shape)
+            value.fault(f"`{value.key}`: no dependency is listed", shape)
         found[project] = _dependencies(items)
     return _sorted(found)
 
@@ -41,9 +41,9 @@ def parse_substitutes(section: Value | None) -> dict[ProjectName, ProjectName]:
             found[project], where[project] = other, value
     for project, other in found.items():
         if other == project:
-            where[project].fault(f"`{where[project].key}`: a project cannot stand for itself")
+            where[project].fault(f"`{where[project].key}`: a project cannot be substituted by itself")
         elif other in found:
-            hint = f"`{project}: {found[other]}`" if found[other] != project else "remove one of the two lines"
+            hint = f"write `{project}: {found[other]}`" if found[other] != project else "remove one of the two lines"
             where[project].fault(f"`{where[project].key}`: `{other}` has a substitute itself", hint)
     return _sorted(found)
 
@@ -67,7 +67,7 @@ def parse_reasons(section: Value | None) -> dict[ProjectName, str]:
         if reason == "":
             value.fault(f"`{value.key}`: the reason is missing", f'`{project}: "reason"`')
         elif reason and (what := leak(reason)):
-            value.fault(f"`{value.key}`: the reason holds {what}, which would end up in the lock")
+            value.fault(f"`{value.key}`: the reason contains {what}, which would end up in the lock")
         elif reason:
             found[project] = " ".join(reason.split())
     return _sorted(found)
@@ -78,7 +78,7 @@ def _dependencies(items: tuple[Value, ...]) -> tuple[ProjectName, ...]:
     for item in items:
         name = item.parsed(values.project_key)
         if name in found:
-            item.fault(f"`{item.key}`: `{name}` is there twice")
+            item.fault(f"`{item.key}`: `{name}` is listed twice")
         elif name is not None:
             found.add(name)
     return tuple(sorted(found))
@@ -94,7 +94,7 @@ def _by_key(section: Value | None, parse: Callable[[str], K], shape: str) -> Ite
             value.fault(f"`{value.key}`: {error}", error.hint)
             continue
         if key in first:
-            value.fault(f"`{value.key}`: `{key}` is there already, in line {first[key]}")
+            value.fault(f"`{value.key}`: `{key}` is already defined, in line {first[key]}")
             continue
         first[key] = value.line
         yield key, value
@@ -106,7 +106,7 @@ def _path(text: str) -> str:
     if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in text:
         raise BadValueError(
             f"not a path in the environment: {text!r}",
-            hint="relative to its root, as in `lib/python3.11/site-packages/a.py`",
+            hint="write it relative to the environment, such as `lib/python3.11/site-packages/a.py`",
         )
     return str(path)
 

@@ -1,4 +1,4 @@
-"""A bundle: programs taken unmodified from Debian as a conda package, described by `recipes/<name>/debian.yaml`.
+"""A Debian recipe: programs taken unmodified from Debian as a conda package, described by `recipes/<name>/debian.yaml`.
 
 Texts of a recipe may hold `${{ variable }}`; what they can say is in `VARIABLES`. Their values are known once it is
 decided which `.deb`s go in, so a `DebianRecipe` keeps them unrendered.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from envgen import templates as sandbox
 from envgen.errors import Fault, SpecError
 from envgen.manifest import values
 from envgen.manifest.document import BadValueError, Document, Value
+from envgen.paths import parse_prefix_path
 from envgen.suggest import nearest
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ VARIABLES = {
     "platform": "conda subdir, such as linux-64",
     "machine": "such as x86_64",
     "multiarch": "Debian's name of the folder for libraries, such as x86_64-linux-gnu",
-    "prefix": "where the environment will be; for texts only, as linking replaces it",
-    "debian": "where Debian's files lie below the prefix",
+    "prefix": "path of the environment; in text files only, as linking replaces it",
+    "debian": "folder of Debian's files below the prefix",
 }
 """What the texts of a recipe can say."""
 
 C_LIBRARY = "libc6"
-"""Where every bundle stops: the C library and what it needs is the host's, as `__glibc`."""
+"""Where every Debian recipe stops: the C library and what it needs is the host's, as `__glibc`."""
 
 _SECTIONS = (
     "name",
@@ -58,7 +58,7 @@ _SECTIONS = (
 )
 _REQUIRED = ("name", "version-from", "suites", "packages")
 
-_METADATA = frozenset({"info", "conda-meta"})
+_METADATA = "info"
 """Folders of a package and of an environment in which a recipe writes nothing."""
 
 _NAME_PART = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._!+~]*")
@@ -200,7 +200,9 @@ def _rendered_output(output: Output, text: Callable[[str], str]) -> Output:
     )
 
 
-def parse_bundle(text: str, *, source: str, recipe: str, digest: Sha256, templates: Mapping[str, str]) -> DebianRecipe:
+def parse_debian_recipe(
+    text: str, *, source: str, recipe: str, digest: Sha256, templates: Mapping[str, str]
+) -> DebianRecipe:
     """Parse a `debian.yaml`.
 
     Args:
@@ -218,7 +220,7 @@ def parse_bundle(text: str, *, source: str, recipe: str, digest: Sha256, templat
     for key in _REQUIRED:
         if key not in sections:
             document.add(1, f"`{key}:` is missing")
-    bundle = DebianRecipe(
+    parsed = DebianRecipe(
         recipe=recipe,
         digest=digest,
         name=_text(sections, "name", values.conda_name),
@@ -240,7 +242,7 @@ def parse_bundle(text: str, *, source: str, recipe: str, digest: Sha256, templat
         outputs=tuple(_output(item) for item in _items(sections, "outputs")),
     )
     document.check()
-    return bundle
+    return parsed
 
 
 def _template(text: str) -> str:
@@ -260,13 +262,14 @@ def _relative(text: str) -> str:
 
 
 def _below(text: str) -> str:
-    """Check a path or pattern, which stays below the place it is relative to and outside the package's metadata."""
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or not path.parts or not text.isprintable():
-        raise BadValueError(f"not a path below a root: {text!r}", hint="relative, without `..`")
-    if path.parts[0].lower() in _METADATA:
-        raise BadValueError(f"{text!r} is below `{path.parts[0]}`, where conda keeps its records")
-    return text
+    """Check a path or pattern: a path inside a prefix, outside the package's own metadata."""
+    try:
+        path = parse_prefix_path(text)
+    except ValueError as error:
+        raise BadValueError(str(error), hint="write a relative path without `..`") from error
+    if path.partition("/")[0].lower() == _METADATA:
+        raise BadValueError(f"{text!r} is below `{_METADATA}`, where conda keeps what a package says about itself")
+    return path
 
 
 def _line(text: str) -> str:
@@ -286,7 +289,7 @@ def _part(text: str) -> str:
 def _word(text: str) -> str:
     """Check the name of a Debian package or suite."""
     if not text or not text.isascii() or any(c.isspace() or c in "/()|," for c in text):
-        raise BadValueError(f"not a name: {text!r}", hint="one name an entry, without a version")
+        raise BadValueError(f"not a name: {text!r}", hint="write one name per entry, without a version")
     return text
 
 
@@ -325,7 +328,7 @@ def _files(section: Value | None, templates: Mapping[str, str]) -> dict[str, str
         if name is None:
             continue
         if name not in templates:
-            value.fault(f"`{value.key}`: the recipe has no file {name!r}", nearest(name, templates))
+            value.fault(f"`{value.key}`: the recipe does not contain the file {name!r}", nearest(name, templates))
             continue
         try:
             found[path] = _template(templates[name])

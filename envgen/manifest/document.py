@@ -124,21 +124,21 @@ class Value:
         self.document.add(self.line, what, hint)
 
     def text(self) -> str | None:
-        """Take a scalar as it is written: numbers and dates are not converted."""
+        """Return a scalar as it is written: numbers and dates are not converted."""
         if isinstance(self.node, yaml.ScalarNode) and self._kind() == "text":
             return str(self.node.value).strip()
         self._unexpected("text", hint=_text_hint(self.node))
         return None
 
     def boolean(self) -> bool | None:
-        """Take `true` or `false`."""
+        """Return `true` or `false`."""
         if self._kind() == "true or false":
             return bool(_BOOLEANS[str(self.node.value).lower()])
         self._unexpected("true or false")
         return None
 
     def parsed(self, parse: Callable[[str], T]) -> T | None:
-        """Take a text and what `parse` makes of it; a `ValueError` of `parse` becomes the fault."""
+        """Read a text and return what `parse` makes of it; a `ValueError` of `parse` becomes the fault."""
         text = self.text()
         if text is None:
             return None
@@ -151,7 +151,7 @@ class Value:
         return None
 
     def items(self, *, hint: str | None = None) -> tuple[Value, ...]:
-        """Take a list; nothing at all is an empty one. `hint` is the shape to write where something else stands."""
+        """Return a list; nothing at all is an empty one. `hint` is the shape to write where something else stands."""
         if self.is_list:
             return tuple(
                 Value(node=node, document=self.document, key=self.key, line=_line(node)) for node in self.node.value
@@ -161,7 +161,7 @@ class Value:
         return ()
 
     def fields(self, known: Collection[str] | None = None, *, hint: str | None = None) -> dict[str, Value]:
-        """Take a mapping by its keys; nothing at all is an empty one.
+        """Return a mapping by its keys; nothing at all is an empty one.
 
         Args:
             known: the keys that may stand there; None where any may.
@@ -176,7 +176,7 @@ class Value:
         found: dict[str, Value] = {}
         for key, node in self.node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self.document.add(_line(key), "expected a word as key")
+                self.document.add(_line(key), "expected text as key")
             elif known is not None and key.value not in known:
                 what = f"unknown key `{self._path(key.value)}`"
                 self.document.add(_line(key), what, nearest(key.value, known))
@@ -191,7 +191,7 @@ class Value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in first:
-                what = f"`{self._path(key.value)}` is there already, in line {first[key.value]}"
+                what = f"`{self._path(key.value)}` is already defined, in line {first[key.value]}"
                 self.document.add(_line(key), what)
             first.setdefault(key.value, _line(key))
 
@@ -216,7 +216,7 @@ def _line(node: yaml.Node) -> int:
 
 def _text_hint(node: yaml.Node) -> str | None:
     if isinstance(node, yaml.MappingNode):
-        return "a colon before a space makes a mapping: put quotes around the text"
+        return "put quotes around the text: a colon followed by a space starts a mapping"
     return "put quotes around it" if isinstance(node, yaml.ScalarNode) and node.value else None
 
 
@@ -225,9 +225,9 @@ def _syntax(text: str, line: int, error: yaml.MarkedYAMLError) -> tuple[str, str
     lines = text.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
     if any(part.startswith(("<<<<<<<", ">>>>>>>")) for part in lines):
-        return "the file holds merge conflict markers", "settle the conflict first"
+        return "the file contains merge conflict markers", "resolve the conflict first"
     if "\t" in written[: len(written) - len(written.lstrip())]:
-        return "a tab indents the line", "indent with spaces"
+        return "the line is indented with a tab", "indent with spaces"
     if "single document" in (error.context or ""):
-        return "a second document starts here", "one file holds one environment"
+        return "a second document starts here", "write one environment per file"
     return f"not YAML: {error.problem or error.context}", None

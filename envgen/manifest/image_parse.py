@@ -46,7 +46,7 @@ _SECRET = re.compile(
 _LOGIN = re.compile(r"(?<!ssh)://[^/?#@\s]+@")
 """An address with a login in it. `ssh://git@host` holds no secret."""
 
-_READABLE = "everybody who has the image could read it"
+_READABLE = "everyone with access to the image could read it"
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _ARCHITECTURES = ("amd64", "arm64")
 _ROOTS = ("/opt", "/srv", "/home")
@@ -81,7 +81,7 @@ def parse_image(section: Value) -> ImageSpec:
     _check_ports(keys, found)
     _check_base(keys, found)
     if prefix == user.home or f"{user.home}/".startswith(f"{prefix}/"):
-        keys["prefix"].fault(f"`{keys['prefix'].key}`: `{prefix}` holds the home of `{user.name}`")
+        keys["prefix"].fault(f"`{keys['prefix'].key}`: `{prefix}` contains the home folder of `{user.name}`")
     return found
 
 
@@ -89,7 +89,7 @@ def port(text: str) -> str:
     """Read `8888`, `8888/tcp` or `5353/udp`; TCP goes without saying."""
     match = _PORT.fullmatch(text)
     if not match or not 1 <= int(match[1]) <= 65535:  # noqa: PLR2004  what TCP has
-        raise BadValueError(f"not a port: {text!r}", hint="1 to 65535, `/udp` behind it where it is not TCP")
+        raise BadValueError(f"not a port: {text!r}", hint="write a number from 1 to 65535, followed by `/udp` for UDP")
     return f"{int(match[1])}/udp" if match[2] == "udp" else str(int(match[1]))
 
 
@@ -97,17 +97,17 @@ def size(text: str) -> int:
     """Read `2 GB` or `512 MiB` as bytes."""
     match = _SIZE.fullmatch(text)
     if not match:
-        raise BadValueError(f"not a size: {text!r}", hint="as in `2 GB` or `512 MiB`")
+        raise BadValueError(f"not a size: {text!r}", hint="for example `2 GB` or `512 MiB`")
     found = int(float(match[1]) * _UNITS[match[2].lower()])
     if found < 10**7:  # a layer of less is all headers
-        raise BadValueError(f"{text!r} is less than 10 MB")
+        raise BadValueError(f"expected at least 10 MB, got {text!r}")
     return found
 
 
 def _count(text: str) -> int:
     # containerd and overlayfs stop at 127 layers; an image built on top needs some.
     if not text.isdecimal() or not 10 <= int(text) <= 120:  # noqa: PLR2004
-        raise BadValueError(f"not a number of layers: {text!r}", hint="10 to 120")
+        raise BadValueError(f"not a number of layers: {text!r}", hint="write a number from 10 to 120")
     return int(text)
 
 
@@ -115,7 +115,8 @@ def _service_port(text: str) -> int:
     found = port(text)
     if not found.isdecimal() or int(found) < 1024:  # noqa: PLR2004  below, only root may listen
         raise BadValueError(
-            f"a service cannot listen on {text!r}", hint="a TCP port from 1024 on: nothing runs as root"
+            f"a service cannot listen on {text!r}",
+            hint="use a TCP port from 1024 to 65535: services do not run as root",
         )
     return int(found)
 
@@ -124,22 +125,24 @@ def _prefix(text: str) -> str:
     path = PurePosixPath(text)
     below = any(path.is_relative_to(root) and path != PurePosixPath(root) for root in _ROOTS)
     if not below or ".." in path.parts or not re.fullmatch(r"[A-Za-z0-9._/+-]+", text):
-        raise BadValueError(f"the environment cannot lie at {text!r}", hint="below /opt, /srv or /home")
+        raise BadValueError(f"the environment cannot be at {text!r}", hint="use a path below /opt, /srv or /home")
     return str(path)
 
 
 def _user_name(text: str) -> str:
     if _SYSTEM_NAMES.fullmatch(text):
-        raise BadValueError(f"`{text}` is an account of the system", hint="the image runs as a user of its own")
+        raise BadValueError(f"`{text}` is a system account", hint="choose another name: the image runs as its own user")
     if not _NAME.fullmatch(text):
-        raise BadValueError(f"not a name of a user: {text!r}", hint="lower case, digits, `_` and `-`")
+        raise BadValueError(f"not a user name: {text!r}", hint="use lower case letters, digits, `_` and `-`")
     return text
 
 
 def _uid(text: str) -> int:
     # 60000 to 65535 are Debian's own and `nobody` (Debian Policy 9.2.2); 2**31 and above are negative somewhere.
     if not text.isdecimal() or not (1000 <= int(text) < 60000 or 65536 <= int(text) < 2**31):  # noqa: PLR2004
-        raise BadValueError(f"not the number of a user: {text!r}", hint="1000 to 59999; lower ones are the system's")
+        raise BadValueError(
+            f"not a user ID: {text!r}", hint="write a number from 1000 to 59999; lower ones belong to the system"
+        )
     return int(text)
 
 
@@ -153,13 +156,16 @@ def package(text: str) -> BasePackage:
     """Read `git` or `libze1 [amd64]`."""
     match = _PACKAGE.fullmatch(text)
     if not match:
-        raise BadValueError(f"not a Debian package: {text!r}", hint="one name, as in `git` or `libze1 [amd64]`")
+        raise BadValueError(
+            f"not a Debian package: {text!r}", hint="write one name, for example `git` or `libze1 [amd64]`"
+        )
     only = tuple((match["only"] or "").split())
     for architecture in only:
         if architecture not in _ARCHITECTURES:
             known = " and ".join(_ARCHITECTURES)
             raise BadValueError(
-                f"unknown architecture `{architecture}`", hint=nearest(architecture, _ARCHITECTURES) or f"{known}"
+                f"unknown architecture `{architecture}`",
+                hint=nearest(architecture, _ARCHITECTURES) or f"known are {known}",
             )
     return BasePackage(name=match["name"], only=only)
 
@@ -182,20 +188,20 @@ def _base(section: Value | None) -> BaseSpec:
 def _excluded(text: str) -> str:
     name = package(text).name
     if name in CORE:
-        raise BadValueError(f"`{name}` cannot be excluded: the image starts with it")
+        raise BadValueError(f"`{name}` cannot be excluded: every image needs it")
     return text if text == name else name
 
 
 def _suite(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]*", text):
-        raise BadValueError(f"not a suite of Debian: {text!r}", hint="as in `bookworm` or `bookworm-security`")
+        raise BadValueError(f"not a Debian suite: {text!r}", hint="for example `bookworm` or `bookworm-security`")
     return text
 
 
 def _pattern(text: str) -> str:
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise BadValueError(f"not a pattern of paths below the root: {text!r}", hint="relative: `usr/share/perl5/**`")
+        raise BadValueError(f"not a relative path or pattern: {text!r}", hint="for example `usr/share/perl5/**`")
     return text
 
 
@@ -206,7 +212,7 @@ def _services(section: Value | None) -> tuple[Service, ...]:
 
 def _service(name: str, value: Value) -> Service | None:
     if not _SERVICE.fullmatch(name):
-        value.fault(f"`{value.key}`: not a name of a service", "lower case, digits and `-`")
+        value.fault(f"`{value.key}`: not a service name", "use lower case letters, digits and `-`")
         return None
     keys = value.fields(("port",) if name in _BUILT_IN else ("command", "port"))
     if name not in _BUILT_IN and "command" not in keys:
@@ -224,11 +230,11 @@ def _environment(section: Value | None, places: Mapping[str, str]) -> dict[str, 
     for name, value in section.fields().items() if section else ():
         text = value.parsed(lambda text: _expanded(text, places))
         if not _VARIABLE.fullmatch(name):
-            value.fault(f"`{value.key}`: not a name of a variable")
+            value.fault(f"`{value.key}`: not a variable name")
         elif name in _OWN_VARIABLES:
-            value.fault(f"`{value.key}`: the image sets it itself")
+            value.fault(f"`{value.key}`: this variable is set by the image")
         elif _SECRET.fullmatch(name.upper()):
-            value.fault(f"`{value.key}`: {_READABLE}", "give it at run time: `--env`")
+            value.fault(f"`{value.key}`: {_READABLE}", "set it at run time with `--env`")
         elif text is not None and not _has_login(value, text):
             found[name] = text
     return found
@@ -239,7 +245,9 @@ def _expanded(text: str, places: Mapping[str, str]) -> str:
         return Template(text).substitute(places)
     except (KeyError, ValueError) as error:
         known = ", ".join(f"`${{{place}}}`" for place in _PLACES)
-        raise BadValueError(f"cannot be expanded: {text!r}", hint=f"known are {known}; `$$` is a dollar") from error
+        raise BadValueError(
+            f"failed to expand {text!r}", hint=f"known are {known}; write `$$` for a dollar sign"
+        ) from error
 
 
 def _labels(section: Value | None) -> dict[str, str]:
@@ -251,7 +259,9 @@ def _has_login(value: Value, text: str) -> bool:
     """Fault a text with an address that holds a login or a token."""
     found = _LOGIN.search(text) is not None or any(map(has_token, text.split()))
     if found:
-        value.fault(f"`{value.key}` holds an address with a login: {_READABLE}", "take it out; give it at run time")
+        value.fault(
+            f"`{value.key}` contains a URL with credentials: {_READABLE}", "remove them, and set them at run time"
+        )
     return found
 
 
@@ -268,7 +278,7 @@ def _check_ports(keys: Mapping[str, Value], image: ImageSpec) -> None:
 def _check_base(keys: Mapping[str, Value], image: ImageSpec) -> None:
     """Fault a service without its program."""
     if any(s.name == "ssh" for s in image.services) and "openssh-server" in image.base.exclude:
-        keys["services"].fault("`ssh` needs `openssh-server`, which `image.base.exclude` leaves out")
+        keys["services"].fault("`ssh` needs `openssh-server`, which `image.base.exclude` excludes")
 
 
 def _items(keys: Mapping[str, Value], key: str) -> tuple[Value, ...]:

@@ -57,7 +57,7 @@ def _packages(section: Value) -> dict[str, str]:
 def _pattern(text: str) -> str:
     """Check a licence or a pattern of such; one without `*` must be a licence that there is."""
     if not _PATTERN.fullmatch(text):
-        raise BadValueError(f"not a licence: {text!r}", hint="as in `MIT`, `BSD-*` or `LicenseRef-NVIDIA-*`")
+        raise BadValueError(f"not a licence: {text!r}", hint="for example `MIT`, `BSD-*` or `LicenseRef-NVIDIA-*`")
     return text if "*" in text else _expression(text)
 
 
@@ -65,5 +65,5 @@ def _expression(text: str) -> str:
     try:
         return str(canonicalize_license_expression(text))
     except InvalidLicenseExpression as error:
-        hint = "identifiers of the SPDX licence list, or LicenseRef-<name>"
+        hint = "use identifiers of the SPDX licence list, or `LicenseRef-NAME`"
         raise BadValueError(f"not an SPDX expression: {text!r}", hint=hint) from error

@@ -113,7 +113,9 @@ def _example(key: str, source: str) -> str:
 def _name(value: Value | None, source: str) -> str:
     found = value.parsed(values.environment_name) if value else None
     if value and found and found != stem(source):
-        value.fault(f"`name: {found}` differs from the file's name", f"rename the file to `{found}.yaml` or the name")
+        value.fault(
+            f"`name: {found}` differs from the file's name", f"rename the file to `{found}.yaml`, or change `name`"
+        )
     return found or ""
 
 
@@ -133,7 +135,7 @@ def _targets(section: Value | None, python: PythonMinor) -> dict[Platform, Targe
             continue
         found[platform] = _target(value, platform, python)
     if not found and not section.document.faults:
-        section.fault("`platforms`: there is none", _example("platforms", section.document.source))
+        section.fault("`platforms`: no platform is listed", _example("platforms", section.document.source))
     return found
 
 
@@ -141,7 +143,7 @@ def _target(value: Value, platform: Platform, python: PythonMinor) -> Target:
     facts = value.fields(_FACTS)
     for key in ("glibc", "macos"):
         if key in facts and key != _libc(platform):
-            facts.pop(key).fault(f"`{key}` says nothing about {platform}", f"known here is `{_libc(platform)}`")
+            facts.pop(key).fault(f"`{key}` does not apply to {platform}", f"use `{_libc(platform)}`")
     return Target(
         platform=platform,
         python=python,
@@ -165,7 +167,7 @@ def _channels(section: Value | None) -> tuple[str, ...]:
         if text is None:
             continue
         if text in found:
-            item.fault(f"channel `{text}` is there already, in line {found[text]}")
+            item.fault(f"channel `{text}` is already listed, in line {found[text]}")
         found.setdefault(text, item.line)
     return tuple(found)
 
@@ -178,7 +180,7 @@ def _dependencies(section: Value | None) -> tuple[str, ...]:
             continue
         name = values.match_name(text)
         if name in found:
-            item.fault(f"`{name}` is asked for already, in line {found[name][0]}", "join the two: `>=1,<2`")
+            item.fault(f"`{name}` is already required, in line {found[name][0]}", "join both, for example `>=1,<2`")
         found.setdefault(name, (item.line, text))
     return tuple(text for _, text in found.values())
 
@@ -204,7 +206,7 @@ def _requirements(
             continue
         for clash in [key for key in mine if key in first][:1]:
             what = f"`{name}` is required already for {clash[0]}, in line {first[clash]}"
-            item.fault(what, "join the two: `>=1,<2`")
+            item.fault(what, "join both, for example `>=1,<2`")
         first.update({key: item.line for key in mine if key not in first})
     return tuple(found)
 

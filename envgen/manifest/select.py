@@ -32,8 +32,8 @@ def find_root(directory: Path) -> Path:
         if (folder / FOLDER).is_dir():
             return folder
     raise UserError(
-        f"no folder `{FOLDER}` in {start} or above it",
-        hint="begin a project here with `envgen init`, which writes a first spec, or change to yours",
+        f"no folder `{FOLDER}` in `{start}` or its parent folders",
+        hint="start a project here with `envgen init`, or change to the folder of your project",
     )
 
 
@@ -46,8 +46,12 @@ def spec_files(root: Path) -> tuple[Path, ...]:
     found = sorted(p for p in (root / FOLDER).glob(f"*{_SUFFIX}") if not p.name.startswith("."))
     if not found:
         other = sorted(p.name for p in (root / FOLDER).glob("*.yml"))
-        hint = f"rename `{other[0]}`: specs end in `{_SUFFIX}`" if other else "write the first one with `envgen init`"
-        raise UserError(f"no spec in {root / FOLDER}", hint=hint)
+        hint = (
+            f"rename `{other[0]}`: file names of specs end in `{_SUFFIX}`"
+            if other
+            else "create the first one with `envgen init`"
+        )
+        raise UserError(f"no spec in `{root / FOLDER}`", hint=hint)
     return tuple(found)
 
 
@@ -63,7 +67,7 @@ def load(path: Path) -> EnvSpec:
     except UnicodeDecodeError as error:
         raise SpecError((Fault(where=source, what="not UTF-8 text"),)) from error
     except OSError as error:
-        raise SpecError((Fault(where=source, what=f"cannot be read: {error.strerror}"),)) from error
+        raise SpecError((Fault(where=source, what=f"failed to read the file: {error.strerror}"),)) from error
     return parse_spec(text, source=source)
 
 
@@ -112,11 +116,9 @@ def default(specs: Sequence[EnvSpec]) -> EnvSpec:
         return marked[0]
     if marked:
         names = " and ".join(f"`{spec.name}`" for spec in marked)
-        raise UserError(f"{names} both say `default: true`", hint="take it out of all but one")
+        raise UserError(f"{names} both have `default: true`", hint="remove it from all but one")
     listed = ", ".join(f"`{spec.name}`" for spec in specs)
-    raise UserError(
-        f"there are several environments: {listed}", hint="name one of them, or mark one with `default: true`"
-    )
+    raise UserError(f"there are several environments: {listed}", hint="name one of them, or set `default: true` in one")
 
 
 def _named(files: Sequence[Path], name: str) -> Path:
@@ -124,4 +126,4 @@ def _named(files: Sequence[Path], name: str) -> Path:
     if name in by_name:
         return by_name[name]
     listed = ", ".join(f"`{known}`" for known in by_name)
-    raise UserError(f"no environment is called `{name}`", hint=nearest(name, by_name) or f"there is {listed}")
+    raise UserError(f"no environment is named `{name}`", hint=nearest(name, by_name) or f"there is {listed}")

@@ -35,14 +35,14 @@ def python_minor(text: str) -> PythonMinor:
         return PythonMinor.parse(text)
     except ValueError as error:
         minor = ".".join(text.split(".")[:2])
-        hint = f"the minor version alone: `{minor}`" if _NUMBERS.fullmatch(minor) and minor != text else None
+        hint = f"write the minor version only: `{minor}`" if _NUMBERS.fullmatch(minor) and minor != text else None
         raise BadValueError(str(error), hint=hint) from error
 
 
 def environment_name(text: str) -> str:
     """Check the name of an environment: it becomes part of file names."""
     if not _ENVIRONMENT.fullmatch(text):
-        raise BadValueError(f"not a name of an environment: {text!r}", hint="letters, digits, `.`, `_` and `-`")
+        raise BadValueError(f"not an environment name: {text!r}", hint="use letters, digits, `.`, `_` and `-`")
     return text
 
 
@@ -79,7 +79,7 @@ def archspec_of(platform: Platform) -> Callable[[str], str]:
         if not _ARCHSPEC.fullmatch(text):
             raise BadValueError(f"not a microarchitecture: {text!r}", hint=nearest(text, X86_64_LEVELS))
         if text in X86_64_LEVELS and platform.machine.lower() not in {"x86_64", "amd64"}:
-            raise BadValueError(f"`{text}` is none of {platform}, whose machines are {platform.machine}")
+            raise BadValueError(f"`{text}` is not a microarchitecture of {platform} ({platform.machine})")
         return text
 
     return archspec
@@ -89,19 +89,20 @@ def requirement(text: str) -> Requirement:
     """Read a PEP 508 requirement that the wheel index can meet."""
     if text.startswith(("-e", "--editable")):
         raise BadValueError(
-            "editable installs cannot be locked", hint="install your own code into the environment after `create`"
+            "editable installs cannot be locked",
+            hint="install your own code into the environment after `envgen create`",
         )
     if text.startswith("-"):
         raise BadValueError(f"`{text.split(maxsplit=1)[0]}` is an option of pip, not a requirement")
     if text.startswith(("./", "../", "/", "file:")):
-        raise BadValueError("a path cannot be locked", hint="publish a wheel of it to your index")
+        raise BadValueError("a path cannot be locked", hint="publish a wheel to your index and require it by name")
     try:
         found = Requirement(text)
     except InvalidRequirement as error:
         raise BadValueError(f"{str(error).partition(chr(10))[0]}: {text!r}", hint=_equals_hint(text)) from error
     if found.url:
         raise BadValueError(
-            f"`{found.name} @ ...`: a direct URL cannot be locked, since its bytes are no index's to keep",
+            f"`{found.name} @ ...`: a direct URL cannot be locked",
             hint=f"publish the wheel to your index and require `{found.name} ==VERSION`",
         )
     return found
@@ -112,8 +113,8 @@ def constraint(text: str) -> Requirement:
     found = requirement(text)
     if found.extras:
         raise BadValueError(
-            f"a constraint cannot ask for extras: {text!r}",
-            hint="ask for the extra under `pypi`",
+            f"a constraint cannot have extras: {text!r}",
+            hint="require the extra under `pypi`",
         )
     return found
 
@@ -132,9 +133,11 @@ def match_spec(text: str) -> str:
         raise BadValueError(f"{error}: {text!r}") from error
     name = match_name(text)
     if name.startswith("__"):
-        raise BadValueError(f"`{name}` is a virtual package", hint="say under `platforms` what the machines have")
+        raise BadValueError(
+            f"`{name}` is a virtual package", hint="set what the target machines have under `platforms`"
+        )
     if re.search(r"[<>=,;\s]", found.build or "") or not _CONDA_NAME.fullmatch(name):
-        raise BadValueError(f"not a MatchSpec: {text!r}", hint="as in `numpy >=1.26,<3` or `blas * *mkl`")
+        raise BadValueError(f"not a MatchSpec: {text!r}", hint="for example `numpy >=1.26,<3` or `blas * *mkl`")
     return text
 
 
@@ -153,22 +156,22 @@ def channel(text: str) -> str:
     url = urlsplit(text)
     if "@" in url.netloc or has_token(text) or "@" in text.partition("/")[0]:
         raise BadValueError(
-            "the channel's URL holds credentials, which would end up in the repository",
-            hint="take them out and store them with `rattler auth`, `conda token` or in ~/.netrc",
+            "the channel's URL contains credentials, which would end up in the repository",
+            hint="remove them and store them with `rattler auth`, `conda token` or in `~/.netrc`",
         )
     if "://" in text and (url.query or url.fragment):
         raise BadValueError("the channel's URL holds a query or a fragment, which may be a secret", hint="take it out")
     if not text or any(c.isspace() for c in text):
         raise BadValueError(f"not a channel: {display(text)!r}")
     if "://" in text and url.scheme not in {"http", "https", "file", "oci", "s3"}:
-        raise BadValueError(f"unknown kind of URL: {display(text)!r}", hint="https:// or file://")
+        raise BadValueError(f"unsupported URL scheme: {display(text)!r}", hint="use https:// or file://")
     return text.rstrip("/")
 
 
 def project(text: str) -> str:
     """Check the name of a project of the wheel index."""
     if not _PROJECT.fullmatch(text):
-        raise BadValueError(f"not the name of a project: {text!r}")
+        raise BadValueError(f"not a project name: {text!r}")
     return text
 
 
@@ -180,7 +183,9 @@ def project_key(text: str) -> ProjectName:
 def conda_name(text: str) -> str:
     """Check the name of a conda package."""
     if not _CONDA_NAME.fullmatch(text):
-        raise BadValueError(f"not the name of a conda package: {text!r}", hint="lower case, digits, `.`, `_` and `-`")
+        raise BadValueError(
+            f"not a conda package name: {text!r}", hint="use lower case letters, digits, `.`, `_` and `-`"
+        )
     return text
 
 
@@ -201,12 +206,16 @@ def _instant(text: str) -> dt.datetime:
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadValueError(f"neither a date nor an RFC 3339 time: {text!r}", hint="as in `2026-11-22`") from error
+        raise BadValueError(
+            f"neither a date nor an RFC 3339 time: {text!r}", hint="for example `2026-11-22`"
+        ) from error
     if found.tzinfo is None:
-        raise BadValueError(f"the time lacks its zone: {text!r}", hint=f"`{text}Z` for UTC")
+        raise BadValueError(f"the time has no time zone: {text!r}", hint=f"write `{text}Z` for UTC")
     return found.astimezone(dt.UTC)
 
 
 def _equals_hint(text: str) -> str | None:
     match = _ONE_EQUALS.fullmatch(text)
-    return f"`{match['name']} =={match['version']}{' ' + match['rest'] if match['rest'] else ''}`" if match else None
+    return (
+        f"write `{match['name']} =={match['version']}{' ' + match['rest'] if match['rest'] else ''}`" if match else None
+    )

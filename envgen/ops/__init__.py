@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from envgen.ops._tree import Explanation, LockTree, tree, why
     from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
-    from envgen.resolve.resolve import Upgrade
+    from envgen.resolve.upgrade import Upgrade
     from envgen.system.store import Cleaned, StoreKind
 
 __all__ = [
@@ -166,7 +166,7 @@ _HOMES = {
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
     "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),
-    "resolve.resolve": ("Upgrade",),
+    "resolve.upgrade": ("Upgrade",),
     "system.store": ("Cleaned", "StoreKind"),
 }
 """Module below `envgen` -> names that it defines."""

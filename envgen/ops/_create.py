@@ -21,7 +21,7 @@ from envgen.prefix.link_plan import plan_links
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
 from envgen.prefix.verify import damaged
-from envgen.prepare.packages import link_packages, materials_of, plan, tell_link_scripts
+from envgen.prepare.packages import link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
 from envgen.system.host import probe_host
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from envgen.manifest.env_spec import EnvSpec
     from envgen.prefix.changes import PrefixChanges
-    from envgen.prefix.link import LinkResult
     from envgen.prefix.link_plan import LinkPlan
     from envgen.prepare.plan import Plan
     from envgen.project.context import Context
@@ -137,7 +136,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     conflicts = pair.lock.adjustments.conflicts
     what = plan(
         context,
-        items_of(pair.lock, context.names, materials=materials_of(pair.debian)),
+        items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian)),
         installed=installed,
         unfinished=unfinished(prefix) is not None,
         unsettled=not is_settled(prefix, conflicts),
@@ -146,16 +145,32 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     )
     links = None
     if (what.changes or what.unsettled) and not what.prepare:
-        links = plan_links(
-            link_packages(context, what.items, pair),
-            installed,
-            platform=pair.lock.platform,
-            conflicts=conflicts,
-            reinstall=spoilt.keys(),
-            decide_again=what.unsettled,
-        )
-        what = what.with_changes(links.changes)
+        try:
+            links = plan_links(
+                link_packages(context, what.items, pair),
+                installed,
+                platform=pair.lock.platform,
+                conflicts=conflicts,
+                reinstall=spoilt.keys(),
+                decide_again=what.unsettled,
+            )
+        except ArtifactError as error:
+            what = _with_damaged(context, what, error)
+        else:
+            what = what.with_changes(links.changes)
     return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, links=links, damaged=spoilt)
+
+
+def _with_damaged(context: Context, what: Plan, error: ArtifactError) -> Plan:
+    """Return the plan with the packages of the store to prepare that the disk damaged, where no status of a file tells.
+
+    Raises:
+        ArtifactError: `error`, where no package is damaged.
+    """
+    damaged_items = tuple(item for item in what.items if context.store.altered(item.wanted.key, read=True))
+    if not damaged_items:
+        raise error
+    return replace(what, prepare=damaged_items, relinks_known=False)
 
 
 def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
@@ -175,17 +190,13 @@ def _change(context: Context, prepared: PlannedCreate, show: Callable[[PlannedCr
         linked = set(prepared.plan.changes.link)
         tell_link_scripts(context, [item for item in prepared.plan.items if item.wanted.name in linked])
         try:
-            done = _link(context, prepared, tell)
-        except ArtifactError:  # the disk failed where no status of a file tells
-            items = prepared.plan.items
-            damaged_items = tuple(item for item in items if context.store.altered(item.wanted.key, read=True))
-            if not damaged_items:
-                raise
-            _prepare(context, prepared, replace(prepared.plan, prepare=damaged_items))
-            done = _link(context, prepared, tell)
+            changes = _link(context, prepared, tell)
+        except ArtifactError as error:
+            _prepare(context, prepared, _with_damaged(context, prepared.plan, error))
+            changes = _link(context, prepared, tell)
     if conda_settings(context).register:
         register(prepared.prefix, home=context.home, reporter=context.reporter)
-    return _with_changes(prepared, done.changes)
+    return _with_changes(prepared, changes)
 
 
 def _prepare(context: Context, prepared: PlannedCreate, what: Plan) -> None:
@@ -196,7 +207,7 @@ def _prepare(context: Context, prepared: PlannedCreate, what: Plan) -> None:
         prepare(context, what, prepared.pair)
 
 
-def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChanges], object]) -> LinkResult:
+def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChanges], object]) -> PrefixChanges:
     return link(
         link_packages(context, prepared.plan.items, prepared.pair),
         prepared.prefix,

@@ -15,7 +15,8 @@ from envgen.prepare.packages import tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project import orphans
 from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
-from envgen.resolve.resolve import Resolved, Upgrade, resolve
+from envgen.resolve.resolve import Resolved, resolve
+from envgen.resolve.upgrade import Upgrade
 from envgen.suggest import nearest
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOu
 
 def _tell_link_scripts(context: Context, news: Sequence[Resolved]) -> None:
     """Name new packages with link scripts: those in the store, since an index does not tell what is in a package."""
-    items = {item.wanted.key: item for new in news for item in items_of(new.lock, context.names, materials={})}
+    items = {item.wanted.key: item for new in news for item in items_of(new.lock, context.names, inputs={})}
     tell_link_scripts(context, items.values())
 
 

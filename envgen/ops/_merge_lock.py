@@ -15,7 +15,8 @@ from envgen.manifest.select import select
 from envgen.merge.git_inputs import INPUTS, find_commits, merged_project
 from envgen.merge.lock_sides import find_key, key_of, merge_commits, merge_conflict
 from envgen.project.lock_files import write_pair
-from envgen.resolve.resolve import Resolved, Upgrade, resolve
+from envgen.resolve.resolve import Resolved, resolve
+from envgen.resolve.upgrade import Upgrade
 from envgen.system.fs import atomic_write
 from envgen.system.git import Repository
 

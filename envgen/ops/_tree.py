@@ -9,6 +9,7 @@ from envgen.errors import UserError
 from envgen.lock.graph import chains
 from envgen.manifest.select import select
 from envgen.names import project_name
+from envgen.packages import PackageKind
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.project.lock_graph import lock_graph
 from envgen.suggest import nearest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from envgen.lock.graph import Chain, Graph, Need, Node
     from envgen.platforms import Platform
     from envgen.project.context import Context
+    from envgen.records import Older
 
 _CLOSE = 3
 """Names that are offered for one that is not locked."""
@@ -46,12 +48,14 @@ class Explanation:
         chains: the shortest way to it from each line of the spec that leads to it.
         required_by: the packages that require it, sorted.
         adjustments: what the spec says against its requirements, and what it stands for, a line each.
+        older: what was newer when it was chosen, and why that was not; None where it was the newest.
     """
 
     node: Node
     chains: tuple[Chain, ...]
     required_by: tuple[Need, ...]
     adjustments: tuple[str, ...] = ()
+    older: Older | None = None
 
 
 def tree(
@@ -110,4 +114,5 @@ def _explained(graph: Graph, node: Node) -> Explanation:
         chains=chains(graph, node),
         required_by=graph.inverted().get(node, ()),
         adjustments=tuple(graph.remarks.get(project_name(node.name), ())),
+        older=graph.older.get(project_name(node.name)) if node.kind is PackageKind.WHEEL else None,
     )

@@ -35,7 +35,7 @@ class PrefixChanges:
     """A change of a prefix; each tuple sorted by name.
 
     Attributes:
-        link: names that come, anew or changed.
+        link: names to link, new or changed.
         unlink: packages that go, for good or to come back changed.
         unchanged: packages that stay as they are.
         relink: names in `link` of installed packages that stay the same, and whose paths change owner or place. None
@@ -59,7 +59,7 @@ def compare(
     Args:
         wanted: what the prefix shall hold.
         installed: what it holds.
-        reinstall: names of packages that come anew though nothing differs, for their files are damaged.
+        reinstall: names of packages that come again though nothing differs, for their files are damaged.
     """
     keys = {want.name: want.key for want in wanted}
     unchanged = {
@@ -75,7 +75,7 @@ def compare(
 
 
 def with_paths(changes: PrefixChanges, paths: Mapping[str, frozenset[str]]) -> PrefixChanges:
-    """Take out of the unchanged packages those that have to be linked again because of their paths.
+    """Remove from the unchanged packages those that have to be linked again because of their paths.
 
     A package gets a path when the other package that owned it goes, and loses one to a package that comes earlier in
     the order of names; a `noarch: python` package moves with the Python it is for. Where another tool has linked a

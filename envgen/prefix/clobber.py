@@ -7,16 +7,17 @@ at the same path belong to the first package by name, and the others are linked 
 1. the spec's `conflicts` say which package keeps its file;
 2. among packages of channels the last in the order of linking keeps it, which is rattler's rule: the one that depends
    on the others, or else the first by name;
-3. files that no import needs belong to the first package by name (see `STRAY`);
+3. files that no import needs belong to the first package by name (see `UNIMPORTED`);
 4. anything else is an error that names both packages and the way out.
 
-A wheel's `RECORD` still lists a path that its package lost; nothing reads it in an environment whose packages conda
+A wheel's `RECORD` still lists a path that another package owns; nothing reads it in an environment whose packages conda
 tools manage, except `pip uninstall`, which would then remove the owner's file.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -28,7 +29,9 @@ from envgen.names import project_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-STRAY = re.compile(r"site-packages/(?:(?:tests?|docs?|examples?|benchmarks?|scripts?)/.+|[A-Z]+(?:\.(?:md|rst|txt))?)$")
+UNIMPORTED = re.compile(
+    r"site-packages/(?:(?:tests?|docs?|examples?|benchmarks?|scripts?)/.+|[A-Z]+(?:\.(?:md|rst|txt))?)$"
+)
 """Files that wheels put into site-packages by accident of packaging, and that no import of the project needs.
 
 `tests/conftest.py` or `LICENSE` at the top of site-packages belongs to no project; pip lets the last one win. They go
@@ -71,7 +74,7 @@ class Claims:
     channel: bool = False
 
     def is_called(self, name: str) -> bool:
-        """Tell whether a name of the spec means this package."""
+        """Return whether a name of the spec means this package."""
         wanted = project_name(name)
         return wanted in {project_name(own) for own in (self.package, self.project) if own}
 
@@ -105,20 +108,20 @@ class Ownership:
     """The decision.
 
     Attributes:
-        lost: package -> paths of it that another package owns.
-        stray: paths that were given to one of several packages although their bytes differ (see `STRAY`).
-        clobbered: paths that packages of channels bring with different bytes.
+        clobbered: package -> paths of it that another package owns.
+        conflicting: paths that were given to one of several packages although their bytes differ (see `UNIMPORTED`).
+        kept: paths that packages of channels bring with different bytes.
         unused: entries of `conflicts` that decided nothing.
     """
 
-    lost: Mapping[str, frozenset[str]]
-    stray: tuple[str, ...]
-    clobbered: tuple[Kept, ...] = ()
+    clobbered: Mapping[str, frozenset[str]]
+    conflicting: tuple[str, ...]
+    kept: tuple[Kept, ...] = ()
     unused: tuple[str, ...] = ()
 
 
 def decide(packages: Iterable[Claims], rules: ClobberRules) -> Ownership:
-    """Give each path to one package.
+    """Assign each path to one package.
 
     Args:
         packages: no two of one name; their order does not matter.
@@ -137,8 +140,8 @@ def decide(packages: Iterable[Claims], rules: ClobberRules) -> Ownership:
 
 
 def unused_conflict(key: str) -> str:
-    """Say of an entry of `conflicts` that it decides nothing."""
-    return f"`conflicts.{key}`: no two packages bring different files there, so that it has no effect"
+    """Return the note on an entry of `conflicts` that decides nothing."""
+    return f"`conflicts.{key}` has no effect: no two packages contain different files there"
 
 
 _Claimed = dict[str, list[tuple[Claims, str | None]]]
@@ -152,22 +155,25 @@ class _Decision:
         self.packages = packages
         self.rules = rules
         self.open: list[str] = []
-        self._lost: dict[str, set[str]] = defaultdict(set)
-        self._stray: list[str] = []
-        self._clobbered: list[Kept] = []
+        self._clobbered: dict[str, set[str]] = defaultdict(set)
+        self._conflicting: list[str] = []
+        self._kept: list[Kept] = []
         self._unused = dict.fromkeys(rules.conflicts)
         self._ranks: Mapping[str, int] | None = None
         self.claimed = _claimed(packages)
-        self.faults = [*_file_and_folder(self.claimed), *(_spellings(self.claimed) if rules.fold_case else ())]
+        self.faults = [
+            *_file_and_folder(self.claimed, fold_case=rules.fold_case),
+            *(_spellings(self.claimed) if rules.fold_case else ()),
+        ]
         for path, claimants in self.claimed.items():
             if len(claimants) > 1:
                 self._settle(path, claimants)
 
     def ownership(self) -> Ownership:
         return Ownership(
-            lost={name: frozenset(paths) for name, paths in self._lost.items()},
-            stray=tuple(sorted(self._stray)),
-            clobbered=tuple(sorted(self._clobbered, key=lambda kept: kept.path)),
+            clobbered={name: frozenset(paths) for name, paths in self._clobbered.items()},
+            conflicting=tuple(sorted(self._conflicting)),
+            kept=tuple(sorted(self._kept, key=lambda kept: kept.path)),
             unused=tuple(self._unused),
         )
 
@@ -182,7 +188,7 @@ class _Decision:
             owner = found
         for claims, _content in claimants:
             if claims is not owner:
-                self._lost[claims.package].add(path)
+                self._clobbered[claims.package].add(path)
 
     def _owner(self, path: str, claimants: list[Claims]) -> Claims | None:
         """Choose among packages whose bytes differ; None where no rule does."""
@@ -191,10 +197,10 @@ class _Decision:
         if all(claims.channel for claims in claimants):
             last = max(claimants, key=lambda claims: self._rank(claims.package))
             others = tuple(claims.package for claims in claimants if claims is not last)
-            self._clobbered.append(Kept(path=path, owner=last.package, others=others))
+            self._kept.append(Kept(path=path, owner=last.package, others=others))
             return last
-        if STRAY.search(path):
-            self._stray.append(path)
+        if UNIMPORTED.search(path):
+            self._conflicting.append(path)
             return claimants[0]
         return None
 
@@ -215,14 +221,14 @@ class _Decision:
 
 
 def _way_out(decision: _Decision) -> str:
-    """Say what can be written into the spec; offered only if it settles everything."""
+    """Return what can be written into the spec; offered only if it settles everything."""
     proposed = dict(_proposals(decision))
     rules = decision.rules
     tried = ClobberRules(fold_case=rules.fold_case, conflicts={**rules.conflicts, **proposed}, order=rules.order)
     if decision.open and not _Decision(decision.packages, tried).faults:
         lines = ", ".join(f"{_quoted(path)}: {package}" for path, package in proposed.items())
         return f"`conflicts: {{{lines}}}` in the spec keeps the files of that package"
-    return "these packages cannot be in one environment: leave one out, or pin versions that do not clash"
+    return "these packages cannot be in one environment: remove one, or pin versions that do not conflict"
 
 
 def _proposals(decision: _Decision) -> Iterator[tuple[str, str]]:
@@ -252,30 +258,35 @@ def _difference(path: str, claimants: list[tuple[Claims, str | None]]) -> str:
     (owner, content), *others = [claimant for claimant in claimants if claimant[1] is not None]
     other, second = next(claimant for claimant in others if claimant[1] != content)
     names = f"packages `{owner.package}` and `{other.package}`"
-    return f"{names} both bring `{path}`, with different bytes: {content} and {second}"
+    return f"{names} both contain `{path}`, with different content: {content} and {second}"
 
 
-def _file_and_folder(claimed: _Claimed) -> Iterable[str]:
+def _file_and_folder(claimed: _Claimed, *, fold_case: bool) -> Iterable[str]:
+    paths = {_folded(path): path for path in claimed} if fold_case else {path: path for path in claimed}
     folders: dict[str, str] = {}
-    for path in claimed:
-        parent = path.rpartition("/")[0]
+    for folded, path in paths.items():
+        parent = folded.rpartition("/")[0]
         while parent and parent not in folders:
             folders[parent] = path
             parent = parent.rpartition("/")[0]
-    for path in claimed.keys() & folders.keys():
-        below = folders[path]
+    for folded in sorted(paths.keys() & folders.keys()):
+        path, below = paths[folded], folders[folded]
         yield (
-            f"package `{claimed[path][0][0].package}` brings `{path}` as a file, "
+            f"package `{claimed[path][0][0].package}` contains `{path}` as a file, "
             f"package `{claimed[below][0][0].package}` needs it as a folder for `{below}`"
         )
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _spellings(claimed: _Claimed) -> Iterable[str]:
     seen: dict[str, str] = {}
     for path in sorted(claimed):
-        first = seen.setdefault(path.casefold(), path)
+        first = seen.setdefault(_folded(path), path)
         if first != path:
             yield (
-                f"packages `{claimed[first][0][0].package}` and `{claimed[path][0][0].package}` bring `{first}` and "
-                f"`{path}`, one name on a file system that ignores case"
+                f"packages `{claimed[first][0][0].package}` and `{claimed[path][0][0].package}` contain `{first}` and "
+                f"`{path}`, which are one file on a case-insensitive file system"
             )

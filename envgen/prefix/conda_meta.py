@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.documents import read_json
 from envgen.errors import IntegrityError
+from envgen.paths import RESERVED, check_prefix_paths
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from envgen.prefix.provenance import Provenance
 
-META = "conda-meta"
+META = RESERVED
 
 HISTORY = f"{META}/history"
 """Conda takes a folder for an environment where this file is (`conda.gateways.disk.test.is_conda_environment`).
@@ -39,19 +40,31 @@ def load(path: Path) -> dict[str, Any]:
     """Read a record as it stands.
 
     Raises:
-        IntegrityError: it is no JSON object, or of another package than its name says.
+        IntegrityError: it is no JSON object, of another package than its name says, or lists a path that is not
+            inside the prefix: what it lists is removed with the package.
     """
     try:
         record = read_json(path.read_bytes())
         dist = f"{record['name']}-{record['version']}-{record['build']}"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
-            f"the record `{path}` cannot be read: {error!r}", hint="remove the environment and create it anew"
+            f"failed to read the record `{path}`: {error!r}", hint="remove the environment and create it again"
         ) from error
     if path.stem != dist:
         raise IntegrityError(
-            f"the record `{path}` speaks of `{dist}`", hint="remove the environment and create it anew"
+            f"the record `{path}` belongs to another package, `{dist}`",
+            hint="remove the environment and create it again",
         )
+    try:
+        files, paths = list(record.get("files") or ()), [entry["_path"] for entry in paths_of(record)]
+        check_prefix_paths(files)
+        if paths != files:  # as records that envgen wrote have it: both sorted
+            check_prefix_paths(paths)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(
+            f"the record `{path}` lists a path that no package may have: {error}",
+            hint="remove the environment and create it again",
+        ) from error
     return dict(record)
 
 
@@ -132,7 +145,7 @@ def _tell_request(record: dict[str, Any], requested: str) -> None:
 def _tell_digests(
     record: Mapping[str, Any], digests: Mapping[str, str | None], resolve: Callable[[str], str | None]
 ) -> None:
-    """Give each file `sha256_in_prefix`; for a link it is that of the file it leads to, as CEP 34 has `sha256`.
+    """Set `sha256_in_prefix` of each file; for a link it is that of the file it leads to, as CEP 34 has `sha256`.
 
     Rattler writes the digest of the link's text there, which `conda doctor` then reports as an altered file.
     """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from envgen.documents import read_json
 from envgen.errors import ArtifactError
 from envgen.packages import ChannelArchive, Wheel
+from envgen.paths import check_prefix_paths, parse_file_name, parse_prefix_path
 from envgen.platforms import Platform
 from envgen.prefix.clobber import Claim, Claims
 
@@ -26,12 +27,10 @@ class LinkPackage:
     Attributes:
         record: what it is; its `depends` and `constrains` are what `conda-meta` will say.
         directory: the extracted package in the store, named by its key.
-        url: where the archive of a *built* package was fetched from; None where it was built here, and for others.
     """
 
     record: Record
     directory: Path
-    url: str | None = None
 
     @property
     def key(self) -> str:
@@ -69,7 +68,7 @@ class Contents:
     items: tuple[Content, ...]
 
     def claims(self) -> Claims:
-        """Say what the package brings, for the decision of who owns what."""
+        """Return what the package brings, for the decision of who owns what."""
         record = self.package.record
         return Claims(
             package=record.name,
@@ -83,7 +82,11 @@ ENTRY_POINT = "entry_point:"
 
 
 def python_layout(packages: Iterable[LinkPackage], platform: Platform) -> PythonLayout | None:
-    """Find the layout of the Python among the packages; None without one."""
+    """Find the layout of the Python among the packages; None without one.
+
+    Raises:
+        ArtifactError: that Python has its site-packages outside the prefix.
+    """
     python = next((p for p in packages if p.record.name == "python"), None)
     if python is None:
         return None
@@ -91,8 +94,13 @@ def python_layout(packages: Iterable[LinkPackage], platform: Platform) -> Python
         return PythonLayout(site_packages="Lib/site-packages", scripts="Scripts", windows=True)
     minor = ".".join(python.record.version.split(".")[:2])
     # CEP 17: a Python may say where its site-packages is (free-threaded builds: lib/python3.13t/site-packages)
-    stated = _read_json(python, "index.json").get("python_site_packages_path")
-    return PythonLayout(site_packages=stated or f"lib/python{minor}/site-packages", scripts="bin")
+    stated = _read_json(python, "index.json").get("python_site_packages_path") or f"lib/python{minor}/site-packages"
+    try:
+        return PythonLayout(site_packages=parse_prefix_path(stated), scripts="bin")
+    except ValueError as error:
+        raise ArtifactError(
+            f"package `{python.key}`: `info/index.json`: `python_site_packages_path`: {error}"
+        ) from error
 
 
 def read_contents(package: LinkPackage, python: PythonLayout | None) -> Contents:
@@ -103,26 +111,27 @@ def read_contents(package: LinkPackage, python: PythonLayout | None) -> Contents
         python: layout of the prefix's Python; needed for `noarch: python` only.
 
     Raises:
-        ArtifactError: the package's `info/` is unreadable, or it is `noarch: python` and there is no Python.
+        ArtifactError: the package's `info/` is unreadable or lists a path that no package may have, or the package
+            is `noarch: python` and there is no Python.
     """
     items = list(_paths(package))
     if package.record.noarch == "python":
         if python is None:
-            raise ArtifactError(f"package `{package.record.dist}` needs a Python in the environment, and there is none")
+            raise ArtifactError(f"package `{package.record.dist}` needs Python, which is not in the environment")
         items = [_moved(item, python) for item in items]
         items.extend(_entry_points(package, python))
     return Contents(package=package, items=tuple(items))
 
 
-def without(document: dict[str, Any], lost: frozenset[str]) -> dict[str, Any]:
-    """Return a `paths.json` without the paths in `lost` (paths in the package)."""
-    return {**document, "paths": [entry for entry in document["paths"] if entry["_path"] not in lost]}
+def without(document: dict[str, Any], clobbered: frozenset[str]) -> dict[str, Any]:
+    """Return a `paths.json` without the paths in `clobbered` (paths in the package)."""
+    return {**document, "paths": [entry for entry in document["paths"] if entry["_path"] not in clobbered]}
 
 
-def without_entry_points(document: dict[str, Any], lost: frozenset[str]) -> dict[str, Any]:
-    """Return a `link.json` without the commands in `lost`."""
+def without_entry_points(document: dict[str, Any], clobbered: frozenset[str]) -> dict[str, Any]:
+    """Return a `link.json` without the commands in `clobbered`."""
     noarch = document["noarch"]
-    kept = [entry for entry in noarch.get("entry_points", ()) if _command(entry) not in lost]
+    kept = [entry for entry in noarch.get("entry_points", ()) if _command(entry) not in clobbered]
     return {**document, "noarch": {**noarch, "entry_points": kept}}
 
 
@@ -135,7 +144,7 @@ def read_paths(package: LinkPackage) -> dict[str, Any]:
     document = _read_json(package, "paths.json")
     entries = document.get("paths")
     if document.get("paths_version") != 1 or not isinstance(entries, list):
-        raise ArtifactError(f"`info/paths.json` of `{package.key}` is not of version 1")
+        raise ArtifactError(f"`info/paths.json` of `{package.key}` does not have version 1")
     return document
 
 
@@ -151,17 +160,20 @@ def _read_json(package: LinkPackage, name: str) -> dict[str, Any]:
     try:
         document = read_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"package `{package.key}`: `info/{name}` cannot be read: {error}") from error
+        raise ArtifactError(f"package `{package.key}`: failed to read `info/{name}`: {error}") from error
     if not isinstance(document, dict):
         raise ArtifactError(f"package `{package.key}`: `info/{name}` is not a JSON object")
     return document
 
 
 def _paths(package: LinkPackage) -> Iterator[Content]:
-    for entry in read_paths(package)["paths"]:
+    entries = read_paths(package)["paths"]
+    try:
+        check_prefix_paths([entry["_path"] for entry in entries])
+    except ValueError as error:
+        raise ArtifactError(f"package `{package.key}`: `info/paths.json`: {error}") from error
+    for entry in entries:
         path, kind = entry["_path"], entry["path_type"]
-        if path.startswith("/") or ".." in path.split("/"):
-            raise ArtifactError(f"package `{package.key}` has a path that leaves the prefix: {path!r}")
         if kind != "directory":
             yield Content(source=path, claim=Claim(path=path, content=_content(package, path, entry)))
 
@@ -185,6 +197,10 @@ def _moved(item: Content, python: PythonLayout) -> Content:
 def _entry_points(package: LinkPackage, python: PythonLayout) -> Iterator[Content]:
     for entry in read_link(package).get("noarch", {}).get("entry_points", ()):
         command, target = _command(entry), entry.partition("=")[2].strip()
+        try:
+            parse_file_name(command)
+        except ValueError as error:
+            raise ArtifactError(f"package `{package.key}`: `info/link.json`: entry point: {error}") from error
         names = (f"{command}-script.py", f"{command}.exe") if python.windows else (command,)
         for name in names:
             claim = Claim(path=f"{python.scripts}/{name}", content=f"entry point {target}")

@@ -69,7 +69,7 @@ def install(
     except InstallerError as error:
         number = _OS_ERROR.search(str(error))
         told = OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError()
-        raise os_fault(told, prefix) or HostError(f"packages cannot be linked into `{prefix}`: {error}") from error
+        raise os_fault(told, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
 
 
 class _Bar(InstallerReporter):

@@ -41,7 +41,7 @@ class InstalledPackage:
 
 
 def is_environment(prefix: Path) -> bool:
-    """Tell whether conda would take the folder for an environment."""
+    """Return whether conda would take the folder for an environment."""
     return (prefix / HISTORY).is_file()
 
 

@@ -18,6 +18,7 @@ from envgen.events import NullReporter
 from envgen.prefix import inventory
 from envgen.prefix.clobber import unused_conflict
 from envgen.prefix.conda_meta import META, normalise, record_path, tell_request
+from envgen.prefix.detours import refuse_detours
 from envgen.prefix.installer import install
 from envgen.prefix.link_plan import plan_links
 from envgen.prefix.provenance import provenance
@@ -47,25 +48,6 @@ _CACHE_TAG = "CACHEDIR.TAG"
 """Rattler marks every prefix as a cache, and backup programs then leave it out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkResult:
-    """What was done; names and builds as `name-version-build`, sorted.
-
-    Attributes:
-        linked: packages that came, anew or changed.
-        unlinked: packages that went, for good or to come back changed.
-        unchanged: how many stayed.
-        recovered: whether the leftovers of an interrupted run were cleared first.
-        changes: the same, by package.
-    """
-
-    linked: tuple[str, ...]
-    unlinked: tuple[str, ...]
-    unchanged: int
-    recovered: bool
-    changes: PrefixChanges
-
-
 def link(
     packages: Sequence[LinkPackage],
     prefix: Path,
@@ -80,7 +62,7 @@ def link(
     plan: LinkPlan | None = None,
     tell: Callable[[PrefixChanges], object] | None = None,
     reporter: Reporter | None = None,
-) -> LinkResult:
+) -> PrefixChanges:
     """Make a prefix hold exactly these packages, and whatever else no package ever owned.
 
     Files are hard links into the store where the file system allows, copies otherwise.
@@ -96,11 +78,14 @@ def link(
             and the records then do not name the store.
         only: names of packages to link into an empty prefix; the others just take part in who owns what. None
             links them all.
-        reinstall: names of packages to link anew though they are installed, for their files are damaged.
+        reinstall: names of packages to link again though they are installed, for their files are damaged.
         plan: made for these packages before, by `plan_links`; another one is made where the prefix holds something
             else by now, or without.
         tell: told what will be changed before anything is, while nobody else may change the prefix.
         reporter: gets a bar of packages, and a warning about files that were in the way.
+
+    Returns:
+        What was changed.
 
     Raises:
         ArtifactError: packages that cannot be in one environment, or cannot be read.
@@ -151,7 +136,7 @@ def _alone(prefix: Path, reporter: Reporter) -> Iterator[None]:
         try:
             stack.enter_context(file_lock(lock, timeout=0))
         except UserError:
-            reporter.note(f"waiting for another process that changes `{prefix}`")
+            reporter.note(f"waiting for another process to finish with `{prefix}`")
             stack.enter_context(file_lock(lock, timeout=_PATIENCE))
         yield
 
@@ -162,14 +147,11 @@ def _refuse_twice(packages: Iterable[LinkPackage]) -> None:
         raise EnvgenError(f"more than one package named {', '.join(twice)}")
 
 
-def _named(packages: Iterable[LinkPackage], names: Collection[str]) -> list[LinkPackage]:
-    return [package for package in packages if package.record.name in names]
-
-
-def _settle(job: _LinkJob) -> LinkResult:
+def _settle(job: _LinkJob) -> PrefixChanges:
     """Clear what an interrupted run left, then change what differs; nobody else may be at the prefix."""
     left, installed = unfinished(job.prefix), inventory.read(job.prefix)
     if left:
+        refuse_detours(job.prefix, left.paths)
         clean_up(job.prefix, left)
     unsettled = not is_settled(job.prefix, job.conflicts)
     plan = _plan(job, installed, decide_again=unsettled)
@@ -178,18 +160,11 @@ def _settle(job: _LinkJob) -> LinkResult:
     if plan.changes or unsettled:
         settle(job.prefix, job.conflicts)
     _tell_requests(job, plan.changes)
-    changes = plan.changes
-    return LinkResult(
-        linked=tuple(p.record.dist for p in _named(job.packages, changes.link)),
-        unlinked=tuple(have.dist for have in changes.unlink),
-        unchanged=len(changes.unchanged),
-        recovered=left is not None,
-        changes=changes,
-    )
+    return plan.changes
 
 
 def _plan(job: _LinkJob, installed: tuple[InstalledPackage, ...], *, decide_again: bool) -> LinkPlan:
-    """Take the plan that was made before if it is for what is installed, else make it; tell the changes."""
+    """Return the plan that was made before if it is for what is installed, else build it; report the changes."""
     plan = job.plan
     if plan is None or plan.installed != installed:
         plan = plan_links(
@@ -212,6 +187,7 @@ def _change(job: _LinkJob, plan: LinkPlan) -> None:
     coming = [content for content in plan.contents if content.package.record.name in changes.link]
     going = frozenset(path for have in changes.unlink for path in have.files)
     arriving = frozenset[str]().union(*(plan.paths[name] for name in changes.link))
+    refuse_detours(job.prefix, going | arriving)
     _look_out_for_strangers(job, arriving - going)
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
     with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
@@ -221,20 +197,20 @@ def _change(job: _LinkJob, plan: LinkPlan) -> None:
 
 
 def _tell_ownership(job: _LinkJob, ownership: Ownership) -> None:
-    if stray := ownership.stray:
+    if paths := ownership.conflicting:
         job.reporter.note(
-            f"{len(stray)} files conflict; kept those of the alphabetically first package, such as `{stray[0]}`"
+            f"{len(paths)} files conflict; kept those of the alphabetically first package, such as `{paths[0]}`"
         )
-    for text in _clobbers(ownership.clobbered):
+    for text in _clobbers(ownership.kept):
         job.reporter.note(text)
     for key in ownership.unused:
         job.reporter.note(unused_conflict(key))
 
 
-def _clobbers(clobbered: Sequence[Kept]) -> Iterator[str]:
-    """Say of each two packages of channels whose files stayed, in one line."""
+def _clobbers(all_kept: Sequence[Kept]) -> Iterator[str]:
+    """Yield for each two packages of channels whose file was kept, in one line."""
     pairs: dict[tuple[str, str], list[str]] = {}
-    for kept in clobbered:
+    for kept in all_kept:
         for other in kept.others:
             pairs.setdefault((kept.owner, other), []).append(kept.path)
     for (owner, other), paths in sorted(pairs.items()):
@@ -249,8 +225,8 @@ def _look_out_for_strangers(job: _LinkJob, arriving: Collection[str]) -> None:
     folders = [path for path in there if _is_folder(job.prefix / path)]
     if folders:
         raise UserError(
-            f"`{job.prefix / folders[0]}` is a folder that no package owns, and a package brings a file of that name",
-            hint="move it away",
+            f"`{job.prefix / folders[0]}` is a folder that no package owns, but a package contains a file at that path",
+            hint="move the folder away",
         )
     if there:
         job.reporter.warn(f"replaced {len(there)} files that no package owned, such as `{job.prefix / there[0]}`")
@@ -269,7 +245,7 @@ def _unlink(prefix: Path, changes: PrefixChanges, paths: Iterable[str]) -> None:
 def _link(job: _LinkJob, coming: Sequence[Contents], ownership: Ownership, *, staying: Collection[str]) -> None:
     label = f"linking {len(coming)} packages"
     with job.store.view() as view, job.reporter.progress(label, total=len(coming), unit="packages") as bar:
-        build_view(view, coming, ownership.lost)
+        build_view(view, coming, ownership.clobbered)
         install(
             job.packages,
             job.prefix,

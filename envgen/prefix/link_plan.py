@@ -62,8 +62,8 @@ def plan_links(
     ordered = sorted(packages, key=lambda package: package.record.name)
     changes = compare(map(_wanted, ordered), installed, reinstall=reinstall)
     if not (changes or decide_again):
-        nobody = Ownership(lost={}, stray=())
-        return LinkPlan(installed=installed, changes=changes, contents=(), ownership=nobody, paths={})
+        unowned = Ownership(clobbered={}, conflicting=())
+        return LinkPlan(installed=installed, changes=changes, contents=(), ownership=unowned, paths={})
     python = python_layout(ordered, platform)
     contents = tuple(read_contents(package, python) for package in ordered)
     ownership = owners(contents, platform=platform, conflicts=conflicts or {})
@@ -83,5 +83,5 @@ def _wanted(package: LinkPackage) -> Wanted:
 
 
 def _owned(content: Contents, ownership: Ownership) -> frozenset[str]:
-    lost = ownership.lost.get(content.package.record.name, frozenset())
-    return frozenset(item.claim.path for item in content.items) - lost
+    clobbered = ownership.clobbered.get(content.package.record.name, frozenset())
+    return frozenset(item.claim.path for item in content.items) - clobbered

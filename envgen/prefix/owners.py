@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def owners(contents: Sequence[Contents], *, platform: Platform, conflicts: Mapping[str, str]) -> Ownership:
-    """Give each path of an environment to one package.
+    """Assign each path of an environment to one package.
 
     Args:
         contents: of every package, no two of one name.

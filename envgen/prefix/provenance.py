@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from envgen.packages import BuiltArchive, ChannelArchive, Wheel
+from envgen.packages import BuiltArchive, Wheel
 from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Provenance:
 
 
 def provenance(package: LinkPackage, *, portable: bool) -> Provenance:
-    """Say where a package came from.
+    """Return where a package came from.
 
     Args:
         package: about to be linked.
@@ -58,9 +58,9 @@ def _origin(package: LinkPackage) -> tuple[str, str]:
     origin = package.record.origin
     if isinstance(origin, Wheel):
         return wheel_purl(origin), PYPI
-    if isinstance(origin, BuiltArchive) and package.url is None:
+    if isinstance(origin, BuiltArchive):
         return built_purl(package.record), LOCAL
-    url = without_secrets(origin.url if isinstance(origin, ChannelArchive) else package.url or "")
+    url = without_secrets(origin.url)
     return url, url.rsplit("/", 2)[0]  # <channel>/<subdir>/<file>
 
 

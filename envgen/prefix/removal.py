@@ -49,6 +49,8 @@ def _unlink(path: Path) -> None:
 
 
 def _remove_compiled(cache: Path, stems: set[str]) -> None:
+    if cache.is_symlink():  # it may lead out of the prefix, and Python makes none
+        return
     try:
         names = os.listdir(cache)  # noqa: PTH208  names only
     except (FileNotFoundError, NotADirectoryError):

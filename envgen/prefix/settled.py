@@ -16,7 +16,7 @@ CONFLICTS = ".envgen-conflicts"
 
 
 def is_settled(prefix: Path, conflicts: Mapping[str, str]) -> bool:
-    """Tell whether a prefix was linked by these entries of `conflicts`; one that is not there was, by none."""
+    """Return whether a prefix was linked by these entries of `conflicts`; one that is not there was, by none."""
     try:
         known = json.loads((prefix / META / CONFLICTS).read_bytes())
     except (FileNotFoundError, NotADirectoryError):

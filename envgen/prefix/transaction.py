@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.errors import IntegrityError
+from envgen.paths import check_prefix_paths, parse_file_name
 from envgen.prefix.conda_meta import META, record_path
 from envgen.prefix.removal import remove_paths
 from envgen.prefix.settled import CONFLICTS
@@ -30,7 +31,7 @@ PRIVATE = frozenset({f"{META}/{UNFINISHED}", f"{META}/{LOCK}", f"{META}/{CONFLIC
 """Files of a prefix that are envgen's own business: they belong to no package and not into an image."""
 
 _FORMAT = 1
-_ANEW = "remove the environment and create it anew"
+_ANEW = "remove the environment and create it again"
 _PROBES = ("symtest_*", ".refprobe-*", f"{META}/prefix_record_*", f"{META}/.tmp-*")
 """What a killed `rattler.install` (seen in strace, py-rattler 0.28) or `atomic_write` leaves."""
 
@@ -62,7 +63,7 @@ def unfinished(prefix: Path) -> Touched | None:
     """Read what an interrupted change was to touch; None where the last change was finished.
 
     Raises:
-        IntegrityError: the mark cannot be read.
+        IntegrityError: the mark cannot be read, or names paths outside the prefix.
     """
     mark = prefix / META / UNFINISHED
     try:
@@ -93,8 +94,11 @@ def _parse(raw: bytes, mark: Path) -> Touched:
         document = json.loads(raw)
         records, paths = map(str, document["records"]), map(str, document["paths"])
         found, touched = document["format"], Touched(records=tuple(records), paths=tuple(paths))
+        check_prefix_paths(touched.paths)
+        for record in touched.records:
+            parse_file_name(record)
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"`{mark}` cannot be read: {error!r}", hint=_ANEW) from error
+        raise IntegrityError(f"failed to read `{mark}`: {error!r}", hint=_ANEW) from error
     if found != _FORMAT:
         raise IntegrityError(f"`{mark}` has format {found!r}, expected {_FORMAT}", hint=_ANEW)
     return touched

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
-def audit(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
+def verify_prefix(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
     """Compare a prefix with its records: missing, changed, foreign and doubly owned files, and records without digest.
 
     Reads everything (1.8 GB/s a core).
@@ -39,12 +39,16 @@ def audit(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
                 owners.setdefault(path, []).append(name)
             faults.extend(_faults_of(prefix, path, entry))
     faults.extend(f"{path}: owned by {' and '.join(names)}" for path, names in owners.items() if len(names) > 1)
-    faults.extend(f"{path}: foreign" for path in _files(prefix) if path not in owners and (compiled or not _pyc(path)))
+    faults.extend(
+        f"{path}: not owned by any package"
+        for path in _files(prefix)
+        if path not in owners and (compiled or not _pyc(path))
+    )
     return tuple(sorted(faults))
 
 
 def damaged(prefix: Path, *, advance: Callable[[int], object]) -> dict[str, tuple[str, ...]]:
-    """Find packages with files that are missing or changed; see `audit`.
+    """Find packages with files that are missing or changed; see `verify_prefix`.
 
     Args:
         prefix: the environment.
@@ -91,7 +95,7 @@ def _faults_of(prefix: Path, path: str, entry: Mapping[str, Any]) -> Iterator[st
     if kind != "softlink" and not (expected and entry.get("sha256")):
         yield f"{path}: no digest"
     elif expected and expected != (got := _digest(file)):
-        yield f"{path}: changed: expected sha256 {expected}, got {got}"
+        yield f"{path}: modified: expected sha256 {expected}, got {got}"
 
 
 def _digest(file: Path) -> str:

@@ -24,18 +24,18 @@ _REVISION = (1).to_bytes(8, "big")
 """Rattler's count of how often a cache entry was filled; then come 32 bytes of the archive's sha256, where known."""
 
 
-def build_view(view: Path, contents: Iterable[Contents], lost: Mapping[str, frozenset[str]]) -> None:
+def build_view(view: Path, contents: Iterable[Contents], clobbered: Mapping[str, frozenset[str]]) -> None:
     """Fill an empty folder with an entry for each package.
 
     Args:
         view: the folder, on the store's file system.
         contents: what the packages hold.
-        lost: name -> paths in the prefix that another package owns: the entry does not list them.
+        clobbered: name -> paths in the prefix that another package owns: the entry does not list them.
     """
     for content in contents:
         package = content.package
         entry = view / package.record.dist
-        gone = lost.get(package.record.name)
+        gone = clobbered.get(package.record.name)
         if gone:
             _trimmed(entry, package, frozenset(item.source for item in content.items if item.claim.path in gone))
         else:
@@ -48,8 +48,8 @@ def _archive_digest(package: LinkPackage) -> bytes:
     return b"" if isinstance(origin, Wheel) else bytes.fromhex(origin.sha256)
 
 
-def _trimmed(entry: Path, package: LinkPackage, lost: frozenset[str]) -> None:
-    """Link the package's top-level names into a real folder, with an `info/` that does not list the lost paths."""
+def _trimmed(entry: Path, package: LinkPackage, clobbered: frozenset[str]) -> None:
+    """Link the package's top-level names into a real folder, with an `info/` that does not list the clobbered paths."""
     entry.mkdir()
     for path in package.directory.iterdir():
         if path.name != "info":
@@ -57,8 +57,8 @@ def _trimmed(entry: Path, package: LinkPackage, lost: frozenset[str]) -> None:
     info = entry / "info"
     info.mkdir()
     _link_all(package.directory / "info", info)
-    _replace(info / "paths.json", without(read_paths(package), lost))
-    commands = frozenset(source.removeprefix(ENTRY_POINT) for source in lost if source.startswith(ENTRY_POINT))
+    _replace(info / "paths.json", without(read_paths(package), clobbered))
+    commands = frozenset(source.removeprefix(ENTRY_POINT) for source in clobbered if source.startswith(ENTRY_POINT))
     if commands:
         _replace(info / "link.json", without_entry_points(read_link(package), commands))
 

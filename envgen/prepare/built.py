@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from envgen.convert.conda_archive import content_digest, extract_conda, write_conda
+from envgen.convert.extracted import Identity
 from envgen.convert.package import read_index
 from envgen.digest import Sha256
 from envgen.packages import store_key
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from envgen.packages import BuiltPackage, ChannelPackage
     from envgen.system.store import Store
 
 _FACTS = "built-packages"
@@ -48,7 +50,7 @@ class Built:
 
 
 def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
-    """Have a package in the store that `make` builds, and know what its archive would be.
+    """Build a package into the store by `make`, and know what its archive would be.
 
     Whoever wants the same one waits for the first: the outputs of one recipe are asked for side by side, and each
     asks for all of them.
@@ -81,16 +83,22 @@ def _build(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
     return facts
 
 
-def extract_artifact(store: Store, artifact: Path, filename: str, dest: Path) -> None:
+def extract_artifact(store: Store, artifact: Path, package: ChannelPackage | BuiltPackage, dest: Path) -> None:
     """Extract an archive that the store keeps: its form is told by its name, which artifacts lack.
+
+    Args:
+        store: has room for a view.
+        artifact: the archive.
+        package: what the lock says of it.
+        dest: becomes the extracted package.
 
     Raises:
         ArtifactError: as `extract_conda` says.
     """
     with store.view() as folder:
-        archive = folder / filename
+        archive = folder / package.filename
         archive.symlink_to(artifact)
-        extract_conda(archive, dest)
+        extract_conda(archive, dest, expected=Identity.of(package))
 
 
 def _known(store: Store, inputs: str) -> Built | None:

@@ -27,7 +27,9 @@ def debian_archive(context: Context, suites: Iterable[str]) -> DebianArchive:
     try:
         keys = (Path(own).read_bytes(),) if own else shipped.debian_keys()
     except OSError as error:
-        raise UserError(f"ENVGEN_DEBIAN_KEYRING: {error}", hint="unset it to use the keys that ship") from error
+        raise UserError(
+            f"ENVGEN_DEBIAN_KEYRING: {error}", hint="unset it to use the keys that ship with envgen"
+        ) from error
     return DebianArchive(
         http=context.http,
         store=context.store,
@@ -41,7 +43,7 @@ def debian_archive(context: Context, suites: Iterable[str]) -> DebianArchive:
 def fetch_debs(
     context: Context, debs: Collection[Deb], archive: DebianArchive, *, architecture: str
 ) -> dict[Deb, Path]:
-    """Have Debian packages in the store, verified.
+    """Fetch Debian packages into the store, verified.
 
     Raises:
         GoneError: one is no longer offered.
@@ -75,6 +77,6 @@ def _download(
         if moved is None or moved.url == deb.url:
             raise GoneError(
                 f"`{deb.name}` {deb.version} is no longer offered by Debian",
-                hint="`envgen lock` takes its successor, and leaves the rest as it is",
+                hint="run `envgen lock` to lock its successor; other packages stay as they are",
             ) from error
         context.http.download(archive.locate(moved), out, expected=deb.sha256, size=deb.size, advance=advance)

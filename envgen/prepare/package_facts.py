@@ -84,7 +84,7 @@ def _urls(
 
 
 def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
-    """Say where the packages are that recipes make: the published channel, else the local one that `build` fills.
+    """Return where the packages are that recipes make: the published channel, else the local one that `build` fills.
 
     Raises:
         LockError: there is neither, and the locks need one.
@@ -92,7 +92,7 @@ def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
     if found := context.mirrors.find("ENVGEN_CHANNEL"):
         public = without_secrets(found.url)
         if public != found.url:
-            context.reporter.note(f"the login for {public} is left out: whoever reads it needs one of their own")
+            context.reporter.note(f"credentials for {public} are left out: readers of the document need their own")
         return public
     built = [package for lock in locks for package in lock.built]
     if not built:
@@ -101,10 +101,12 @@ def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
     for package in built:
         if not (local / package.subdir / package.filename).is_file():
             raise LockError(
-                f"`{package.name}` is made by a recipe, and no channel has it",
+                f"`{package.name}` is built by a recipe, and is not in any channel",
                 hint="run `envgen build`, and set ENVGEN_CHANNEL to where you publish the channel",
             )
-    context.reporter.warn(f"ENVGEN_CHANNEL is not set: built packages stand at {local}, on this machine alone")
+    context.reporter.warn(
+        f"ENVGEN_CHANNEL is not set: built packages are referenced at `{local}`, on this machine only"
+    )
     return local.as_uri()
 
 
@@ -134,7 +136,7 @@ def _repodata(context: Context, url: str) -> dict[str, dict[str, Any]]:
     try:
         found: dict[str, dict[str, Any]] = read_json(answer.body, limit=_LARGEST)["packages.conda"]
     except (ValueError, KeyError, TypeError) as error:
-        raise NetworkError(f"{url} is no repodata: {error!r}") from error
+        raise NetworkError(f"{url} is not valid repodata: {error!r}") from error
     return found
 
 
@@ -154,7 +156,7 @@ def _created(context: Context, locks: Sequence[Lock]) -> dt.datetime:
         try:
             return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC)
         except (ValueError, OverflowError) as error:
-            raise UserError(f"SOURCE_DATE_EPOCH is no time: {epoch!r}", hint="seconds since 1970") from error
+            raise UserError(f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {epoch!r}") from error
     return max(
         (lock.exclude_newer for lock in locks if lock.exclude_newer), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     )

@@ -57,7 +57,7 @@ def _of_recipes(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
 
 def _of_archives(context: Context, lock: Lock) -> Iterator[tuple[Sha256, str]]:
     """Read what extracted packages in the store say."""
-    for item in items_of(lock, context.names, materials={}):
+    for item in items_of(lock, context.names, inputs={}):
         folder = (
             context.store.package(item.wanted.key) if isinstance(item.package, ChannelPackage | BuiltPackage) else None
         )

@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from envgen.convert.extracted import Identity, check_identity
 from envgen.convert.package import record_of
-from envgen.packages import ChannelPackage
+from envgen.errors import ArtifactError
+from envgen.lock.conda_lock import dependencies_of
+from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link_scripts import described
 from envgen.prepare.plan import Artifact, Plan, make_plan
@@ -20,10 +23,11 @@ if TYPE_CHECKING:
     from envgen.prepare.plan import PlannedPackage
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
+    from envgen.records import Record
 
 
-def materials_of(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
-    """Say of each recipe which files building it takes."""
+def recipe_inputs(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
+    """Return of each recipe which files building it takes."""
     found: dict[str, tuple[Artifact, ...]] = {}
     for package in debian.packages if debian else ():
         artifact = Artifact(filename=package.path.rpartition("/")[2], sha256=package.sha256, size=package.size)
@@ -81,16 +85,34 @@ def _of_channels(items: Iterable[PlannedPackage]) -> Iterator[PlannedPackage]:
 
 
 def address(package: ChannelPackage, pair: LockPair) -> str:
-    """Say where an archive is; one of a channel inside the project is locked relative to the lock."""
+    """Return where an archive is; one of a channel inside the project is locked relative to the lock."""
     return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
 
 
 def _link_package(context: Context, item: PlannedPackage, pair: LockPair) -> LinkPackage:
     directory = context.store.need_package(item.wanted.key)
     package = item.package
-    if isinstance(package, ChannelPackage):
-        origin = replace(package.archive, url=address(package, pair))
-        # a channel corrects dependencies in its repodata, which the archive does not know of
-        depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
-        return LinkPackage(record=replace(record_of(directory, origin), depends=depends), directory=directory)
-    return LinkPackage(record=record_of(directory, package.origin), directory=directory)
+    if isinstance(package, Wheel):
+        return LinkPackage(record=record_of(directory, package), directory=directory)
+    record = record_of(directory, package.origin, subdir=package.subdir)
+    check_identity(Identity.of(record), Identity.of(package), what=item.wanted.key)
+    if isinstance(package, BuiltPackage):
+        _check_dependencies(record, package)
+        return LinkPackage(record=record, directory=directory)
+    # a channel corrects dependencies in its repodata, which the archive does not know of
+    depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
+    origin = replace(package.archive, url=address(package, pair))
+    return LinkPackage(record=replace(record, depends=depends, origin=origin), directory=directory)
+
+
+def _check_dependencies(record: Record, package: BuiltPackage) -> None:
+    """Refuse a package of a recipe that needs something else than the lock says, which it was made from."""
+    got = dependencies_of(record.depends)
+    names = (got.keys() | package.dependencies.keys()) if got != package.dependencies else ()
+    for name in sorted(names):
+        expected = package.dependencies.get(name)
+        if got.get(name) != expected:
+            raise ArtifactError(
+                f"`{package.filename}`: `info/index.json`: dependency `{name}`: "
+                f"expected {expected!r} as the lock says, got {got.get(name)!r}"
+            )

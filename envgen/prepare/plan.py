@@ -106,18 +106,16 @@ class Plan:
         return tuple(item for item in self.prepare if item.work is work)
 
 
-def items_of(
-    lock: Lock, names: NameTable, *, materials: Mapping[str, tuple[Artifact, ...]]
-) -> tuple[PlannedPackage, ...]:
-    """Say of each package of a lock what it is called in conda's world and what it is made from; sorted by name.
+def items_of(lock: Lock, names: NameTable, *, inputs: Mapping[str, tuple[Artifact, ...]]) -> tuple[PlannedPackage, ...]:
+    """Return for each package of a lock what it is called in conda's world and what it is made from; sorted by name.
 
     Args:
         lock: for one platform.
         names: the shipped table; the lock's own pairs go on top.
-        materials: recipe -> the files that building it takes (`.deb`s).
+        inputs: recipe -> the files that building it takes (`.deb`s).
     """
     table = names.overridden(lock.names).substituted(lock.stand_ins)
-    found = (_item(package, lock, table, materials) for package in lock.packages)
+    found = (_item(package, lock, table, inputs) for package in lock.packages)
     return tuple(sorted(found, key=lambda item: item.wanted.name))
 
 
@@ -143,7 +141,7 @@ def make_plan(
         installed: what the prefix holds.
         unfinished: whether the last change of the prefix was interrupted.
         unsettled: whether the prefix was linked by other `conflicts`.
-        reinstall: names of installed packages that come anew, for their files are damaged.
+        reinstall: names of installed packages that come again, for their files are damaged.
     """
     every = tuple(items)
     changes = compare((item.wanted for item in every), installed, reinstall=reinstall)
@@ -162,16 +160,14 @@ def make_plan(
     )
 
 
-def _item(
-    package: Package, lock: Lock, names: NameTable, materials: Mapping[str, tuple[Artifact, ...]]
-) -> PlannedPackage:
+def _item(package: Package, lock: Lock, names: NameTable, inputs: Mapping[str, tuple[Artifact, ...]]) -> PlannedPackage:
     if isinstance(package, Wheel):
         return _wheel_item(package, lock, names)
     key = store_key(package.dist, package.content)
     wanted = Wanted(name=package.name, version=package.version, build=package.build, key=key)
     if isinstance(package, ChannelPackage):
         return PlannedPackage(package=package, wanted=wanted, work=Work.EXTRACT, artifacts=(_file(package),))
-    return PlannedPackage(package=package, wanted=wanted, work=Work.BUILD, artifacts=materials.get(package.recipe, ()))
+    return PlannedPackage(package=package, wanted=wanted, work=Work.BUILD, artifacts=inputs.get(package.recipe, ()))
 
 
 def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> PlannedPackage:

@@ -49,7 +49,7 @@ class _Stoppable:
     stop: threading.Event
 
     def advance(self, amount: int) -> None:
-        """Tell how much more is done.
+        """Report how much more is done.
 
         Raises:
             _StoppedError: no more is wanted.
@@ -72,7 +72,7 @@ class _Job:
 
 
 def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
-    """Have every package that the plan links in the store.
+    """Fetch and build every package that the plan links into the store.
 
     Downloads and conversions overlap; the largest come first, so that none of them is what all wait for in the end.
 
@@ -131,7 +131,7 @@ def _makers() -> ThreadPoolExecutor:
 
 
 def _fetch(job: _Job, item: PlannedPackage) -> None:
-    """Have what a package is made from in the store; what a recipe takes is fetched when it is built."""
+    """Fetch what a package is made from into the store; what a recipe takes is fetched when it is built."""
     package = item.package
     if isinstance(package, BuiltPackage):
         return
@@ -153,14 +153,14 @@ def _make(job: _Job, item: PlannedPackage) -> None:
         case Wheel():
             job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))
         case ChannelPackage():
-            extract = partial(extract_artifact, job.context.store, _have(job, package), package.filename)
+            extract = partial(extract_artifact, job.context.store, _have(job, package), package)
             job.context.store.ensure_package(item.wanted.key, extract)
 
 
 def _have(job: _Job, package: Wheel | ChannelPackage) -> Path:
     found = job.context.store.artifact(package.sha256)
     if found is None:
-        raise EnvgenError(f"{package.filename} vanished from the store while it was needed")
+        raise EnvgenError(f"`{package.filename}` was removed from the store while it was in use")
     return found
 
 
@@ -176,7 +176,7 @@ def _convert(job: _Job, package: Wheel, dest: Path) -> None:
             remove_tree(path)
         _convert_wheel(job, package, dest, trusted=True)
     else:
-        told = f"`trust-record.{package.project}`: RECORD of `{package.filename}` fits, so that it has no effect"
+        told = f"`trust-record.{package.project}` has no effect: RECORD of `{package.filename}` matches its files"
         job.context.reporter.note(told)
 
 

@@ -95,16 +95,16 @@ def make(
         return RecipeOutput(recipe=recipe, records=(_record(context, recipe, _build(context, recipe, platform)),))
     if not platform.is_linux:
         raise _not_for(context, recipe, spec, platform)
-    bundle = read_debian_recipe(recipe)
-    archive = debian_archive(context, bundle.suites)
+    debian = read_debian_recipe(recipe)
+    archive = debian_archive(context, debian.suites)
     closure = archive.closure(
-        bundle.packages, architecture=platform.debian_arch, exclude=bundle.exclude, keep=keep, locked=locked
+        debian.packages, architecture=platform.debian_arch, exclude=debian.exclude, keep=keep, locked=locked
     )
-    built = _build_debian_recipe(context, bundle, closure.debs, archive, platform=platform)
+    built = _build_debian_recipe(context, debian, closure.debs, archive, platform=platform)
     return RecipeOutput(
         recipe=recipe,
         records=tuple(_record(context, recipe, facts) for facts in built),
-        suites=bundle.suites,
+        suites=debian.suites,
         debs=closure.debs,
         replaced=closure.replaced,
         dates=closure.dates,
@@ -117,14 +117,14 @@ def _not_for(context: Context, recipe: Recipe, spec: EnvSpec, platform: Platform
         context,
         spec,
         keys=("platforms", platform),
-        what=f"`{recipe.name}` is made of Debian's packages by `recipes/{recipe.name}/{DEBIAN}`, "
-        f"so it exists for Linux only, not for {platform}",
+        what=f"`{recipe.name}` is built from Debian packages by `recipes/{recipe.name}/{DEBIAN}`, "
+        f"which supports Linux only, not {platform}",
         hint="add `channels: [conda-forge]`",
     )
 
 
 def prepare_built(context: Context, package: BuiltPackage, pair: LockPair) -> None:
-    """Have a locked package in the store: from the channel that publishes such packages, else built again.
+    """Fetch or build a locked package into the store: from the channel that publishes such packages, else built again.
 
     Raises:
         GoneError: a locked Debian package is no longer offered.
@@ -137,7 +137,7 @@ def prepare_built(context: Context, package: BuiltPackage, pair: LockPair) -> No
 
 
 def _fetch_published(context: Context, package: BuiltPackage) -> bool:
-    """Take a locked package's own archive from `ENVGEN_CHANNEL`; tell whether it is there.
+    """Fetch a locked package's own archive from `ENVGEN_CHANNEL`; return whether it is there.
 
     Another archive of the same name counts as not there: what is built instead has to have the locked content.
     """
@@ -150,10 +150,10 @@ def _fetch_published(context: Context, package: BuiltPackage) -> bool:
             package.sha256, lambda out: context.http.download(url, out, expected=package.sha256)
         )
     except (GoneError, DigestMismatchError):
-        context.reporter.note(f"`{package.filename}` is built here: the channel does not have it as it is locked")
+        context.reporter.note(f"building `{package.filename}`: the channel does not have it with the locked digest")
         return False
     key = store_key(package.dist, package.content)
-    context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package.filename))
+    context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package))
     return True
 
 
@@ -161,21 +161,23 @@ def _rebuild(context: Context, package: BuiltPackage, pair: LockPair) -> None:
     recipe = shipped.recipes(context.root).get(package.recipe)
     if recipe is None:
         raise LockError(
-            f"`{package.name}` cannot be built: there is no recipe `{package.recipe}`", hint="run `envgen lock`"
+            f"`{package.name}` cannot be built: the recipe `{package.recipe}` does not exist", hint="run `envgen lock`"
         )
     facts = next((one for one in _build_locked(context, recipe, pair) if one.name == package.name), None)
     if facts is None:
-        raise LockError(f"the recipe `{recipe.name}` makes no `{package.name}` any more", hint="run `envgen lock`")
+        raise LockError(f"the recipe `{recipe.name}` no longer builds `{package.name}`", hint="run `envgen lock`")
     if facts.content != package.content:
         raise DigestMismatchError(
             what=f"the content of `{package.name}`",
             where=f"recipe `{recipe.name}`",
             expected=package.content,
             got=facts.content,
-            hint=f"if another version of envgen locked it: `envgen lock --upgrade {package.name}`",
+            hint=f"if it was locked by another version of envgen, run `envgen lock --upgrade {package.name}`",
         )
     if facts.sha256 != package.sha256:
-        context.reporter.note(f"`{package.name}` has the locked content; its archive compresses otherwise here")
+        context.reporter.note(
+            f"`{package.name}` has the locked content, but its archive is compressed differently on this machine"
+        )
 
 
 def _build_locked(context: Context, recipe: Recipe, pair: LockPair) -> list[Built]:
@@ -184,13 +186,13 @@ def _build_locked(context: Context, recipe: Recipe, pair: LockPair) -> list[Buil
         return [_build(context, recipe, platform)]
     if pair.debian is None:
         raise LockError(f"recipe `{recipe.name}` cannot be built: the Debian lock is missing", hint="run `envgen lock`")
-    bundle = read_debian_recipe(recipe)
-    archive = debian_archive(context, bundle.suites)
-    return _build_debian_recipe(context, bundle, pair.debian.used_by(recipe.name), archive, platform=platform)
+    debian = read_debian_recipe(recipe)
+    archive = debian_archive(context, debian.suites)
+    return _build_debian_recipe(context, debian, pair.debian.used_by(recipe.name), archive, platform=platform)
 
 
 def _build(context: Context, recipe: Recipe, platform: Platform) -> Built:
-    """Have the package of a `recipe.yaml` in the store. This is the only place where code of a repository runs.
+    """Build the package of a `recipe.yaml` into the store. This is the only place where code of a repository runs.
 
     Raises:
         NoBuildError: it is not there yet, and no script may run.
@@ -222,22 +224,22 @@ def _stage(recipe: Recipe, folder: Path) -> None:
 
 
 def _build_debian_recipe(
-    context: Context, bundle: DebianRecipe, debs: Collection[Deb], archive: DebianArchive, *, platform: Platform
+    context: Context, debian: DebianRecipe, debs: Collection[Deb], archive: DebianArchive, *, platform: Platform
 ) -> list[Built]:
-    """Have the packages of a bundle in the store."""
+    """Build the packages of a Debian recipe into the store."""
 
     def fill(dest: Path) -> None:
         files = fetch_debs(context, debs, archive, architecture=platform.debian_arch)
-        build_debian_recipe(bundle, files, platform=platform, dest=dest)
+        build_debian_recipe(debian, files, platform=platform, dest=dest)
 
-    main, *others = describe(bundle, debs, platform=platform)
+    main, *others = describe(debian, debs, platform=platform)
     makers: dict[str, Callable[[Path], object]] = {main.key: fill}
-    makers |= {other.key: partial(_build_empty, other, bundle, platform) for other in others}
+    makers |= {other.key: partial(_build_empty, other, debian, platform) for other in others}
     return [ensure_built(context.store, key, maker) for key, maker in makers.items()]
 
 
-def _build_empty(package: DebianRecipePackage, bundle: DebianRecipe, platform: Platform, dest: Path) -> None:
-    build_empty(package, bundle, platform=platform, dest=dest)
+def _build_empty(package: DebianRecipePackage, debian: DebianRecipe, platform: Platform, dest: Path) -> None:
+    build_empty(package, debian, platform=platform, dest=dest)
 
 
 def _record(context: Context, recipe: Recipe, facts: Built) -> Record:

@@ -34,7 +34,7 @@ def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
         NetworkError: the index cannot be reached.
     """
     wheels = _once(wheel for lock in locks for wheel in lock.wheels)
-    label = "looking wheels up"
+    label = "finding wheels"
     with (
         wheel_index(context) as index,
         context.reporter.progress(label, total=len(wheels), unit="wheels") as bar,

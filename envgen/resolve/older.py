@@ -24,7 +24,7 @@ def tell(
     accepted: Collection[ProjectName],
     told: set[str],
 ) -> None:
-    """Tell of each package that is not the newest.
+    """Report each package that is not the newest.
 
     Args:
         context: the world.

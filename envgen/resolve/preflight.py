@@ -119,20 +119,20 @@ class _Findings:
         return Remarks(notes=tuple(self.notes), idle=tuple(idle), unread=tuple(self.unread))
 
     def _unused(self, keys: Sequence[str]) -> list[str]:
-        """Say which `conflicts` decide nothing, unless they may decide about paths that nobody knows yet."""
+        """Return which `conflicts` decide nothing, unless they may decide about paths that nobody knows yet."""
         if self.unread or any(isinstance(package, ChannelPackage) for package in self.lock.packages):
             return []
         return [unused_conflict(key) for key in keys]
 
     def _untrusted(self) -> list[str]:
         absent = self.lock.adjustments.trust_record.keys() - {wheel.project for wheel in self.lock.wheels}
-        return [f"`trust-record.{p}`: no wheel of `{p}` is locked, so that it has no effect" for p in sorted(absent)]
+        return [f"`trust-record.{p}` has no effect: no wheel of `{p}` is locked" for p in sorted(absent)]
 
     def _trust(self) -> str | None:
         if len(self.distrusted) < len(self.faults):
             return None
         entries = ", ".join(f'{project}: "why"' for project in self.distrusted)
-        return f"`trust-record: {{{entries}}}` in the spec takes what it names by its own sha256"
+        return f"`trust-record: {{{entries}}}` in the spec accepts these wheels by their own sha256"
 
 
 def _judge(findings: _Findings, answers: Sequence[_Answer], directories: Directories) -> None:
@@ -144,7 +144,7 @@ def _judge(findings: _Findings, answers: Sequence[_Answer], directories: Directo
             findings.faults.append(str(answer))
         elif isinstance(answer, BaseException):
             raise answer
-        elif found := _foreseen(findings, locked, answer):
+        elif found := _preflight_of(findings, locked, answer):
             claims = [Claim(path=path, content=content) for path, content in found.paths.items()]
             name = findings.names.conda_name(locked.project)
             findings.claims.append(Claims(package=name, claims=claims, project=locked.project))
@@ -152,7 +152,7 @@ def _judge(findings: _Findings, answers: Sequence[_Answer], directories: Directo
             directories.keep(locked, answer)
 
 
-def _foreseen(findings: _Findings, locked: Wheel, directory: WheelDirectory) -> Preflight | None:
+def _preflight_of(findings: _Findings, locked: Wheel, directory: WheelDirectory) -> Preflight | None:
     lock = findings.lock
     terms = ConversionTerms(
         target=lock.target, names=findings.names, python_full=lock.marker_python, adjustments=lock.adjustments

@@ -7,22 +7,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import rattler
-from packaging.requirements import Requirement
-from packaging.version import InvalidVersion, Version
-from rattler.exceptions import InvalidVersionError
-
 from envgen.convert.wheel import CONVERTER_VERSION
 from envgen.digest import Sha256
-from envgen.errors import UsageError
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, DebianLock, later_dates, render_debian_lock
 from envgen.lock.render import render_lock
-from envgen.lock.request import active
 from envgen.manifest.adjust import adjustments
 from envgen.manifest.values import match_name
 from envgen.meant import Asked
-from envgen.names import CondaName, project_name
+from envgen.names import CondaName
 from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_index
@@ -30,6 +23,7 @@ from envgen.project import shipped
 from envgen.resolve import older
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.preflight import preflight_links
+from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
 from envgen.resolve.wheel_directories import wheel_directories
 from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
@@ -57,26 +51,6 @@ if TYPE_CHECKING:
     from envgen.sources.pypi import WheelIndex
 
 _PYTHON = "python"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upgrade:
-    """What may be newer than it is locked.
-
-    Attributes:
-        everything: all of it.
-        names: what bears one of these names, a project's or conda's.
-        pins: name -> the version that it is to have.
-    """
-
-    everything: bool = False
-    names: frozenset[str] = frozenset()
-    pins: Mapping[str, str] = field(default_factory=dict)
-
-    def covers(self, *names: str) -> bool:
-        """Return whether a package with these names may be upgraded."""
-        asked = {project_name(name) for name in (*self.names, *self.pins)}
-        return self.everything or not asked.isdisjoint(map(project_name, names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,14 +126,14 @@ async def _solve_all(
 
 async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) -> Resolved:
     context, spec = bench.context, bench.spec
-    pinned_specs, pinned_requirements = _pinned_specs(bench, old), _pinned_requirements(bench, platform, old)
+    locked = old.lock if old else None
     channels = _channels(context, spec, platform)
     made = await _make_recipes(bench, platform, old, channels)
     base = await _resolve_base(bench, platform, old)
     task = SolveTask(
         target=spec.targets[platform],
-        dependencies=(*spec.dependencies, *pinned_specs),
-        pypi=(*spec.pypi, *pinned_requirements),
+        dependencies=(*spec.dependencies, *pinned_specs(spec, bench.upgrade, locked)),
+        pypi=(*spec.pypi, *pinned_requirements(spec, platform, bench.upgrade, locked)),
         names=bench.names,
         recipes=[record for one in made for record in one.records],
         wheels=bench.index,
@@ -175,7 +149,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     older.tell(context, platform, solution.older, accepted=spec.allow_older.keys(), told=bench.warned)
     if old:
         await _tell_vanished(bench, old.lock, solution)
-    resolved = _assemble(bench, platform, solution, made, base, old=old.debian if old else None)
+    resolved = _assemble(bench, solution, made, base, old)
     remarks = await _preflight(bench, resolved)
     bench.idle.append(frozenset((*solution.idle, *remarks.idle)))
     return resolved
@@ -184,42 +158,6 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
 def _asked(context: Context, spec: EnvSpec) -> Asked:
     index = f"the wheel index at {display(context.mirrors.resolve('ENVGEN_PYPI'))}"
     return Asked(index=index, channels=tuple(map(shown, spec.channels)))
-
-
-def _pinned_requirements(bench: _Workbench, platform: Platform, old: LockPair | None) -> tuple[Requirement, ...]:
-    """Return requirements on the pinned versions of what is locked or required as a wheel on this platform."""
-    wheels = {wheel.project for wheel in old.lock.wheels} if old else set()
-    wheels |= {project_name(requirement.name) for requirement in active(bench.spec, bench.spec.targets[platform])}
-    pins = bench.upgrade.pins.items()
-    return tuple(_requirement(name, version) for name, version in pins if project_name(name) in wheels)
-
-
-def _requirement(name: str, version: str) -> Requirement:
-    try:
-        return Requirement(f"{name}=={Version(version)}")
-    except InvalidVersion as error:
-        raise _not_a_version(name, version, "`2.8.0` (PEP 440)") from error
-
-
-def _pinned_specs(bench: _Workbench, old: LockPair | None) -> tuple[str, ...]:
-    """Return requirements on the pinned versions of what is locked or required as a conda package on this platform."""
-    condas = {str(p.name) for p in old.lock.packages if not isinstance(p, Wheel)} if old else set()
-    condas |= set(map(match_name, bench.spec.dependencies))
-    return tuple(_match_spec(name, version) for name, version in bench.upgrade.pins.items() if name in condas)
-
-
-def _match_spec(name: str, version: str) -> str:
-    try:
-        return f"{name} =={rattler.Version(version)}"
-    except InvalidVersionError as error:
-        raise _not_a_version(name, version, "`2.8.0` (conda)") from error
-
-
-def _not_a_version(name: str, version: str, like: str) -> UsageError:
-    return UsageError(
-        f"`--upgrade {name}=={version}`: expected a version such as {like}, got {version!r}",
-        hint=f"use `--upgrade {name}` for the newest version",
-    )
 
 
 def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
@@ -310,6 +248,13 @@ def _warn_once(bench: _Workbench, texts: Iterable[str]) -> None:
             bench.context.reporter.warn(text)
 
 
+def _with_facts_of_kept(old: Lock, bench: _Workbench) -> Lock:
+    """Leave out what the old lock says of packages that are chosen again."""
+    names, covers = bench.names, bench.upgrade.covers
+    kept = (older for older in old.older if not covers(older.project, names.conda_name(older.project)))
+    return replace(old, older=tuple(kept))
+
+
 def _tell_remarks(bench: _Workbench, solution: Solution) -> None:
     """Warn, once where several platforms have the same to say; and note what the spec's adjustments changed."""
     reporter = bench.context.reporter
@@ -359,18 +304,16 @@ async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> No
 
 def _assemble(
     bench: _Workbench,
-    platform: Platform,
     solution: Solution,
     made: Sequence[RecipeOutput],
     base: ResolvedBase | None,
-    *,
-    old: DebianLock | None,
+    old: LockPair | None,
 ) -> Resolved:
     """Render both files; the conda-lock holds the digest of the other one."""
-    names = {record.name for record in solution.records}
+    names, platform = {record.name for record in solution.records}, solution.target.platform
     used = [one for one in made if any(record.name in names for record in one.records)]
     debian = _debian_lock(bench.spec.name, platform, used, base) if base or any(one.debs for one in used) else None
-    debian = debian.dated_after(old) if debian else None
+    debian = debian.dated_after(old.debian if old else None) if debian else None
     debian_text = render_debian_lock(debian) if debian else None
     lock = from_solution(
         solution,
@@ -379,6 +322,7 @@ def _assemble(
         debian=Sha256.of(debian_text.encode()) if debian_text else None,
         converter=CONVERTER_VERSION,
         root_url=bench.context.root.as_uri(),
+        old=_with_facts_of_kept(old.lock, bench) if old else None,
     )
     return Resolved(lock=lock, debian=debian, text=render_lock(lock), debian_text=debian_text, older=solution.older)
 

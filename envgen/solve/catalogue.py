@@ -71,6 +71,7 @@ class Catalogue:
         self._index_names = {task.names.conda_name(project) for project in (*required, *self._stand_ins)}
         self._recipes = _by_name(encode_record(record) for record in task.recipes)
         self._failure: EnvgenError | None = None
+        self._decoded: dict[tuple[ProjectName, Version], Record] = {}
         self._prepared = False
         names = task.names
         rules = Rules.of(task.target, python=python, exclude_newer=task.exclude_newer)
@@ -175,8 +176,11 @@ class Catalogue:
         return [(candidate, self._decode(candidate)) for _, candidate in sorted(candidates.items(), reverse=True)]
 
     def _decode(self, candidate: WheelCandidate) -> Record:
-        task = self._task
-        return decode_wheel(candidate, (), target=task.target, names=task.names, python=self._python)
+        key, task = (candidate.project, candidate.version), self._task
+        if key not in self._decoded:
+            found = decode_wheel(candidate, (), target=task.target, names=task.names, python=self._python)
+            self._decoded[key] = found
+        return self._decoded[key]
 
     def _offer_wheels(self, project: ProjectName, bases: _Bases, wheels: _Wheels) -> None:
         name = self._task.names.conda_name(project)

@@ -91,7 +91,7 @@ class ClosureContext:
     limited: Mapping[ProjectName, SpecifierSet] = field(default_factory=dict)
 
     def preference(self, project: ProjectName) -> Preference | None:
-        """Say what an old lock holds of a project."""
+        """Return what an old lock holds of a project."""
         return self.preferred.get(self.names.conda_name(project))
 
 
@@ -272,20 +272,24 @@ class WheelClosure:
             known.added.discard(version)
             return
         try:
+            conda_version(version)
+        except InexpressibleError as error:  # not even what envgen cannot use could stand in a solve
+            listing.refuse(version, str(error))
+            return
+        try:
             if is_archive(file):
                 known.candidates[version] = self._stand_in(project, version, file, Reason.SDIST)
                 return
             metadata = await self._context.wheels.metadata(file)
             known.candidates[version] = self._candidate(project, version, file, metadata)
         except (ArtifactError, InexpressibleError) as error:
-            if self._context.lifted and _is_expressible(version):
+            if self._context.lifted:
                 known.candidates[version] = self._stand_in(project, version, file, f"{Reason.UNUSABLE}: {error}")
             else:
                 listing.refuse(version, str(error))
 
     def _stand_in(self, project: ProjectName, version: Version, file: IndexFile, why: str) -> WheelCandidate:
         """Offer what envgen cannot use; nobody knows what it requires."""
-        conda_version(version)
         metadata = WheelMetadata(
             name=project, version=version, requires=(), requires_python=SpecifierSet(), license=None
         )
@@ -304,9 +308,8 @@ class WheelClosure:
     ) -> WheelCandidate:
         """Refuse what cannot be said in conda's words, and METADATA of something else."""
         if (metadata.name, metadata.version.public) != (project, version.public):
-            raise ArtifactError(f"METADATA of `{file.filename}` says {metadata.name} {metadata.version}")
+            raise ArtifactError(f"METADATA of `{file.filename}` has {metadata.name} {metadata.version}")
         context = self._context
-        conda_version(version)
         tags = parse_wheel_filename(file.filename)[3]
         own = adjusted(metadata, context.adjustments)
         depends = wheel_depends(
@@ -331,11 +334,3 @@ class WheelClosure:
         for requirement in requirements:
             extras = sorted(project_name(name) for name in requirement.extras)
             self.ask(project_name(requirement.name), requirement.specifier, extras)
-
-
-def _is_expressible(version: Version) -> bool:
-    try:
-        conda_version(version)
-    except InexpressibleError:
-        return False
-    return True

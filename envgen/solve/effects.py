@@ -154,7 +154,7 @@ def _constrained(
     listings: Mapping[ProjectName, Listing],
     demands: Sequence[Demand],
 ) -> Iterator[str]:
-    """Tell which constraints keep a newer release out that everything else allows."""
+    """Yield which constraints keep a newer release out that everything else allows."""
     for project, text in sorted(task.adjustments.constraints.items()):
         wheel, listing = wheels.get(project), listings.get(project)
         if wheel is None or listing is None:
@@ -162,7 +162,7 @@ def _constrained(
         asked = (str(demand.requirement.specifier) for demand in _on(project, task, demands))
         newer = listing.newer(wheel.version, SpecifierSet(",".join(filter(None, asked))))
         if newer is not None and not SpecifierSet(text).contains(newer, prereleases=True):
-            yield f"`constraints`: `{project}{text}` allows {wheel.version}, and without it {newer} would do"
+            yield f"`constraints`: `{project}{text}` allows {wheel.version}; without it, {newer} would be allowed"
 
 
 def _on(project: ProjectName, task: SolveTask, demands: Sequence[Demand]) -> Iterator[Demand]:
@@ -174,7 +174,7 @@ def _on(project: ProjectName, task: SolveTask, demands: Sequence[Demand]) -> Ite
 def _excluded(task: SolveTask, demands: Sequence[Demand]) -> Iterator[str]:
     for demand in demands:
         if _is_excluded(task, demand):
-            yield f"`exclude`: `{demand.text}`, which {demand.who} requires, is left out"
+            yield f"`exclude`: `{demand.text}`, which {demand.who} requires, is excluded"
 
 
 def _substituted(task: SolveTask, demands: Sequence[Demand]) -> Iterator[str]:
@@ -182,9 +182,9 @@ def _substituted(task: SolveTask, demands: Sequence[Demand]) -> Iterator[str]:
         asking = [d for d in demands if d.project == project and not _is_excluded(task, d)]
         if not asking:
             continue
-        text = f"`{other.project}` stands for `{project}`, which {_who(asking)} requires"
+        text = f"`{other.project}` is used in place of `{project}`, which {_who(asking)} requires"
         own = project in task.adjustments.substitutes
-        yield f"`substitutes`: {text}" if own else f"{text}: both hold one module"
+        yield f"`substitutes`: {text}" if own else f"{text}: both contain the same module"
 
 
 def _who(demands: Sequence[Demand]) -> str:
@@ -195,13 +195,13 @@ def _who(demands: Sequence[Demand]) -> str:
 def _idle_overrides(task: SolveTask, demands: Sequence[Demand]) -> Iterator[str]:
     used = {found[0] for d in demands if (found := override_of(d.project, task.adjustments))}
     for project in sorted(task.adjustments.overrides.keys() - used):
-        yield f"`overrides`: nothing that is locked requires `{project}`, so that it has no effect"
+        yield f"`overrides.{project}` has no effect: no locked package requires `{project}`"
 
 
 def _idle_constraints(task: SolveTask, names: set[ProjectName]) -> Iterator[str]:
     for project, text in sorted(task.adjustments.constraints.items()):
         if names.isdisjoint({project, project_name(task.names.conda_name(project))}):
-            yield f"`constraints`: `{project}` is not locked, so that `{project}{text}` has no effect"
+            yield f"`constraints`: `{project}{text}` has no effect: `{project}` is not locked"
 
 
 def _idle_excludes(
@@ -210,15 +210,15 @@ def _idle_excludes(
     found = {(demand.owner, demand.project) for demand in demands}
     for project, needs in sorted(task.adjustments.exclude.items()):
         if project not in wheels:
-            yield f"`exclude.{project}`: no wheel of `{project}` is locked, so that it has no effect"
+            yield f"`exclude.{project}` has no effect: no wheel of `{project}` is locked"
             continue
         for need in needs:
             if (project, need) not in found:
                 version = wheels[project].version
-                yield f"`exclude.{project}`: `{project}` {version} does not require `{need}`, so that it has no effect"
+                yield f"`exclude.{project}` has no effect: `{project}` {version} does not require `{need}`"
 
 
 def _idle_substitutes(task: SolveTask, demands: Sequence[Demand]) -> Iterator[str]:
     asked = {demand.project for demand in demands}
     for project in sorted(task.adjustments.substitutes.keys() - asked):
-        yield f"`substitutes.{project}`: nothing that is locked requires `{project}`, so that it has no effect"
+        yield f"`substitutes.{project}` has no effect: no locked package requires `{project}`"

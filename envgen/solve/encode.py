@@ -141,8 +141,8 @@ def decode_channel(record: RepoDataRecord) -> Record:
     """
     if record.sha256 is None or record.md5 is None:
         raise IntegrityError(
-            f"the channel gives no {'md5' if record.md5 is None else 'sha256'} for `{record.file_name}`",
-            hint="a lock needs both; index the channel again with a current tool",
+            f"the channel has no {'md5' if record.md5 is None else 'sha256'} for `{record.file_name}`",
+            hint="locks need both: re-index the channel with a current tool",
         )
     name, version, build = key_of(record)
     return Record(

@@ -29,8 +29,9 @@ from envgen.solve.conflicts import Propagation, RequirementGraph, suspects
 from envgen.solve.effects import effects_of
 from envgen.solve.encode import Offer, decode_channel, decode_wheel, virtual_packages
 from envgen.solve.explain import explain, in_short
-from envgen.solve.newest import Ideal, passed_over
-from envgen.solve.priority import PINNED, accepted, goals, newest_first, raise_dependencies, wheels_of
+from envgen.solve.extras import refuse_lost_extras, unknown_extras
+from envgen.solve.newest import Ideal, idle_acceptances, passed_over
+from envgen.solve.priority import PINNED, accepted, goals, newest_first, raise_dependencies, source_only, wheels_of
 from envgen.solve.spec_requirements import Line, Request
 from envgen.versions import conda_version
 from envgen.wheels import NEVER
@@ -80,7 +81,10 @@ async def solve(task: SolveTask) -> Solution:
     chosen = await raise_dependencies(search, chosen, request.required)
     demands = search.demands(chosen)
     older = passed_over(chosen, request.lines, search.catalogue, demands=demands, ideal=ideal)
-    return replace(_solution(task, chosen, python, search.catalogue), older=older)
+    await refuse_lost_extras(task, request.lines, chosen, search.catalogue, older=older, solve=solve)
+    solution = _solution(task, chosen, python, search.catalogue)
+    idle = idle_acceptances(task.adjustments.allow_older, chosen, older, is_kept=search.is_kept)
+    return replace(solution, older=older, idle=(*solution.idle, *idle))
 
 
 async def _without_limits(
@@ -98,7 +102,7 @@ async def _without_limits(
     pins = {project: version for project, version in best.pins.items() if project not in task.adjustments.allow_older}
     found = await newest_first(search, request.required, fixed=pins)
     if found is None:
-        raise await search.failure(pins)
+        raise await search.failure(pins, best.chosen)
     return found.chosen, accepted(best, found)
 
 
@@ -205,17 +209,18 @@ class _Search:
         return f"{name} {NEVER}"
 
     async def conflict(self) -> str:
-        """Say in one line why the last solve had no answer."""
+        """Return in one line why the last solve had no answer."""
         return await in_short(self._task, self.catalogue, self._failed[0])
 
-    async def failure(self, pins: Mapping[ProjectName, Version]) -> UnsatisfiableError:
-        """Explain why there is no answer with some projects pinned."""
+    async def failure(self, pins: Mapping[ProjectName, Version], best: Sequence[Offer] = ()) -> UnsatisfiableError:
+        """Explain why there is no answer with some projects pinned: as in the best answer, if there is one."""
         await self.find(pins, budget=PINNED if pins else _ENOUGH)
         lines, tree = self._failed
         if self._task.trial:
             return UnsatisfiableError(tree)
         core, tree = await self._core(lines, tree)
-        return await explain(self._task, self.catalogue, (*lines, *self._request.limits), core, tree, solve)
+        every = (*lines, *self._request.limits)
+        return await explain(self._task, self.catalogue, every, core, tree, solve, sources=source_only(best))
 
     def _size(self) -> int:
         return sum(len(known.candidates) for known in self.closure.projects.values())
@@ -366,7 +371,7 @@ def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None, cata
             extras[project] = tuple(sorted({*extras.get(project, ()), offer.extra}))
     records = [_decode(task, offer, extras, python) for offer in chosen if not offer.extra]
     ordered = tuple(sorted(records, key=lambda record: record.name))
-    remarks = tuple(sorted(filter(None, map(_unknown_extra, chosen))))
+    remarks = tuple(sorted(unknown_extras(chosen)))
     listings = {p: known.listing for p, known in catalogue.closure.projects.items() if known.listing is not None}
     effects = effects_of(task, chosen, extras, python, listings)
     return Solution(
@@ -377,15 +382,6 @@ def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None, cata
         notes=effects.notes,
         idle=effects.idle,
     )
-
-
-def _unknown_extra(offer: Offer) -> str | None:
-    """Remark on an extra that a wheel does not have, which adds nothing then; misspelt ones look like that."""
-    origin = offer.origin
-    if not isinstance(origin, WheelCandidate) or not offer.extra or offer.extra in origin.metadata.provides_extra:
-        return None
-    has = ", ".join(f"`{extra}`" for extra in sorted(origin.metadata.provides_extra))
-    return f"`{origin.project}` {origin.version} has no extra `{offer.extra}`; it has {has or 'none'}"
 
 
 def _decode(task: SolveTask, offer: Offer, extras: dict[ProjectName, tuple[str, ...]], python: str | None) -> Record:

@@ -10,12 +10,24 @@ from envgen.names import CondaName, project_name
 from envgen.solve.closure import WheelCandidate
 from envgen.solve.conflicts import Propagation, RequirementGraph, edges_of_line
 from envgen.solve.encode import key_of
-from envgen.solve.hints import SECONDS, Hint, first_that_helps, loosened, those_that_help, way_to_accept, without
+from envgen.solve.hints import (
+    SECONDS,
+    Hint,
+    first_that_helps,
+    loosened,
+    those_that_help,
+    way_to_accept,
+    without,
+    write_recipes,
+)
 from envgen.solve.reasons import cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from packaging.version import Version
+
+    from envgen.names import ProjectName
     from envgen.solve.catalogue import Catalogue
     from envgen.solve.conflicts import Edge
     from envgen.solve.encode import Offer
@@ -31,7 +43,14 @@ _TREE = 24
 
 
 async def explain(  # noqa: PLR0917  facts of one failure
-    task: SolveTask, catalogue: Catalogue, lines: Sequence[Line], core: Sequence[Line], tree: str, solve: Solve
+    task: SolveTask,
+    catalogue: Catalogue,
+    lines: Sequence[Line],
+    core: Sequence[Line],
+    tree: str,
+    solve: Solve,
+    *,
+    sources: Sequence[tuple[ProjectName, Version]] = (),
 ) -> UnsatisfiableError:
     """Explain.
 
@@ -42,6 +61,7 @@ async def explain(  # noqa: PLR0917  facts of one failure
         core: those of them that conflict, none of which can be left out.
         tree: the solver's own explanation.
         solve: tries hints.
+        sources: what would be built from a source archive if envgen did that, as far as it is known.
     """
     found = Propagation(RequirementGraph(catalogue.offers, core))
     newest = "".join(f", with `{line.name}` {line.newest}" for line in core if line.newest)
@@ -51,18 +71,19 @@ async def explain(  # noqa: PLR0917  facts of one failure
     if unmet:
         cause = await cause_of(unmet[0], task, catalogue)
         body = [*_chain(found.graph, unmet[0]), f"but {cause.text}"]
-        hints = cause.hints
+        recipes = write_recipes(task, lines, sources) if len(sources) > 1 else None
+        hints = (*([recipes] if recipes else []), *cause.hints)
         roots = found.graph.chain(unmet[0])[:1]
     elif edges:
         body = [line for edge in edges for line in (*_chain(found.graph, edge), "")][:-1]
         head += f": `{_shown(edges[0].name, task)}` cannot be one version for all of"
         hints, roots = (), [found.graph.chain(edge)[0] for edge in edges]
     else:
-        head += "; these lines of it conflict"
+        head += "; these requirements conflict"
         body = [f"`{line.text}`" for line in core]
         hints, roots = (), []
     if partly := _tried_in_part(catalogue):
-        body += ["", f"of {partly} the newest releases were tried, and some older ones"]
+        body += ["", f"only the newest and some older releases of {partly} were tried"]
     hint = await _hint(task, hints, roots, core, solve)
     told = _translated(_shortened(tree), catalogue.offers)
     indented = "\n".join(f"  {line}".rstrip() for line in body)
@@ -70,11 +91,11 @@ async def explain(  # noqa: PLR0917  facts of one failure
 
 
 async def in_short(task: SolveTask, catalogue: Catalogue, lines: Sequence[Line]) -> str:
-    """Say in one line which requirements conflict, each with the chain that leads to it."""
+    """Return in one line which requirements conflict, each with the chain that leads to it."""
     found = Propagation(RequirementGraph(catalogue.offers, lines))
     edges = _with_lines(_at_odds(found), found.graph, catalogue, lines)
     if not edges:
-        return "it does not go with " + ", ".join(f"`{line.text}`" for line in lines if line.requirement)
+        return "it conflicts with " + ", ".join(f"`{line.text}`" for line in lines if line.requirement)
     parts = [" -> ".join(_steps(found.graph, edge)) for edge in edges]
     if len(edges) == 1 and not found.graph.meeting(edges[0]):
         parts.append("but " + (await cause_of(edges[0], task, catalogue)).text)
@@ -159,7 +180,7 @@ def _distinct(edges: Sequence[Edge]) -> list[Edge]:
 
 
 def _chain(graph: RequirementGraph, edge: Edge) -> list[str]:
-    """Say step by step how the spec leads to a requirement."""
+    """Return, step by step, how the spec leads to a requirement."""
     steps = graph.chain(edge)
     lines = [f"`{steps[0].line.text if steps[0].line else ''}` in the spec"]
     for depth, step in enumerate(steps[1:], 1):

@@ -76,7 +76,7 @@ async def _rescue(current: SolveTask, error: UnsatisfiableError) -> dict[Project
             continue
         if holder in _required(solution, await _asked(current)):
             return {member: holder}
-        hint = f"`{holder}` holds the same module: `substitutes: {{{member}: {holder}}}`"
+        hint = f"add `substitutes: {{{member}: {holder}}}`: `{holder}` contains the same module"
         raise UnsatisfiableError(str(error), hint=hint) from error
     raise error
 
@@ -104,15 +104,15 @@ async def _solve(current: SolveTask, task: SolveTask) -> Solution:
 def _overrides_in(message: str, task: SolveTask) -> Iterator[str]:
     """Name the overrides that an explanation shows as if packages required them."""
     for texts in task.adjustments.overrides.values():
-        yield from (f"`{text}` stands under `overrides:`" for text in texts if f"`{text}`" in message)
+        yield from (f"`{text}` is set under `overrides`" for text in texts if f"`{text}`" in message)
 
 
 def _stand_ins_in(message: str, current: SolveTask, task: SolveTask) -> Iterator[str]:
     """Name the projects of an explanation that stand for others, which it does not show."""
     for project, other in sorted(current.names.stand_ins.items()):
         if f"`{other.project}" in message:
-            why = ", as `substitutes:` says" if project in task.adjustments.substitutes else ": both hold one module"
-            yield f"`{other.project}` stands for `{project}`{why}"
+            why = " by `substitutes`" if project in task.adjustments.substitutes else ": both contain the same module"
+            yield f"`{other.project}` is used in place of `{project}`{why}"
 
 
 def _doubled(solution: Solution, names: NameTable) -> Iterator[tuple[Family, tuple[ProjectName, ...]]]:
@@ -161,10 +161,10 @@ async def _with_ways(
     named = {project_name(requirement.name) for requirement in asked}
     required = _required(solution, ())
     for project, other in sorted(current.names.stand_ins.items()):
-        start = f"`{other.project}` stands for `{project}`, "
+        start = f"`{other.project}` is used in place of `{project}`, "
         notes = [note for note in solution.notes if note.startswith(start)]
         if notes and other.project in required - named and await _would_do(task, other.project, project):
-            found[notes[0]] = f" (`substitutes: {{{other.project}: {project}}}` takes the smaller one)"
+            found[notes[0]] = f" (`substitutes: {{{other.project}: {project}}}` selects the smaller one)"
     return replace(solution, notes=tuple(note + way for note, way in found.items()))
 
 
@@ -186,9 +186,9 @@ def _standing(record: Record, stands: Mapping[ProjectName, tuple[ProjectName, ..
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """A requirement on a way from the spec to a package: who has it, in words, and on which package."""
+    """A requirement on a way from the spec to a package: who has it, and on which package."""
 
-    words: str
+    text: str
     name: CondaName
 
 
@@ -198,12 +198,12 @@ async def _undecided(
     """Explain members of a family of which none holds the others: who requires each, and the lines that decide."""
     listed = " and ".join(f"`{member}`" for member in members)
     asked = await _asked(task)
-    body = [f"{listed} hold one module, and none of them holds all of the others:"]
+    body = [f"{listed} contain the same module, and none of them contains all of the others:"]
     for member in members:
         chain = _chain(task, solution, asked, task.names.conda_name(member))
         body += [f"  {'   ' * (depth - 1)}{'└─ ' if depth else ''}{step}" for depth, step in enumerate(chain)]
     lines = [line for member in members if (line := await _choice(task, members, member, pairs))]
-    hint = f"say in the spec which one stays: {' or '.join(lines)}" if lines else None
+    hint = f"choose one in the spec: {' or '.join(lines)}" if lines else None
     return UnsatisfiableError("\n".join(body), hint=hint)
 
 
@@ -222,7 +222,7 @@ async def _choice(
 
 
 def _chain(task: SolveTask, solution: Solution, asked: Collection[Requirement], goal: CondaName) -> list[str]:
-    """Say step by step how the spec leads to a package, by the shortest way."""
+    """Return, step by step, how the spec leads to a package, by the shortest way."""
     by_name = {record.name: record for record in solution.records}
     came: dict[CondaName, tuple[CondaName | None, str]] = {}
     waiting: deque[tuple[_Step, CondaName | None]] = deque((step, None) for step in _roots(task, asked))
@@ -230,29 +230,29 @@ def _chain(task: SolveTask, solution: Solution, asked: Collection[Requirement], 
         step, above = waiting.popleft()
         if step.name in came or step.name not in by_name:
             continue
-        came[step.name] = (above, step.words)
+        came[step.name] = (above, step.text)
         waiting += [(below, step.name) for below in _steps(by_name[step.name], task.names)]
-    words: list[str] = []
+    chain: list[str] = []
     here: CondaName | None = goal if goal in came else None
     while here is not None:
         here, text = came[here]
-        words.insert(0, text)
-    return words
+        chain.insert(0, text)
+    return chain
 
 
 def _roots(task: SolveTask, asked: Collection[Requirement]) -> Iterator[_Step]:
     for requirement in asked:
-        yield _Step(words=f"`{requirement}` in the spec", name=task.names.conda_name(project_name(requirement.name)))
+        yield _Step(text=f"`{requirement}` in the spec", name=task.names.conda_name(project_name(requirement.name)))
     for text in task.dependencies:
-        yield _Step(words=f"`{text}` in the spec", name=CondaName(match_name(text)))
+        yield _Step(text=f"`{text}` in the spec", name=CondaName(match_name(text)))
 
 
 def _steps(record: Record, names: NameTable) -> Iterator[_Step]:
     origin = record.origin
     if not isinstance(origin, Wheel):
         for text in record.depends:
-            yield _Step(words=f"{record.name} {record.version} requires `{text}`", name=CondaName(match_name(text)))
+            yield _Step(text=f"{record.name} {record.version} requires `{text}`", name=CondaName(match_name(text)))
         return
     for project, text in origin.requires.items():
-        words = f"{origin.project} {origin.version} requires `{project}{text}`"
-        yield _Step(words=words, name=names.conda_name(project))
+        requires = f"{origin.project} {origin.version} requires `{project}{text}`"
+        yield _Step(text=requires, name=names.conda_name(project))

@@ -134,8 +134,32 @@ def loosened(task: SolveTask, line: Line) -> SolveTask | None:
     return asking(task, line, str(bare))
 
 
-def with_recipe(task: SolveTask, line: Line | None, name: CondaName, version: Version) -> SolveTask | None:
-    """Have a recipe that makes a version of a project, named under `dependencies:` if the spec asked for it."""
+def write_recipes(
+    task: SolveTask, lines: Iterable[Line], projects: Sequence[tuple[ProjectName, Version]]
+) -> Hint | None:
+    """Suggest a recipe for each of some projects, at a version; None where a line cannot be left out for it.
+
+    Args:
+        task: what could not be solved.
+        lines: of the spec.
+        projects: at least one.
+    """
+    asked = {project_name(line.requirement.name): line for line in lines if line.requirement}
+    changed = task
+    for project, version in projects:
+        found = _with_recipe(changed, asked.get(project), task.names.conda_name(project), version)
+        if found is None:
+            return None
+        changed = found
+    *others, last = [f"`recipes/{project}/recipe.yaml`" for project, _ in projects]
+    files = f"{', '.join(others)} and {last}" if others else last
+    them = "them" if others else "it"
+    instead = " instead of `pypi`" if any(project in asked for project, _ in projects) else ""
+    return Hint(text=f"write {files} to build {them}, and require {them} under `dependencies`{instead}", task=changed)
+
+
+def _with_recipe(task: SolveTask, line: Line | None, name: CondaName, version: Version) -> SolveTask | None:
+    """Add a recipe that makes a version of a project, named under `dependencies:` if the spec asked for it."""
     nothing = Sha256("0" * 64)
     origin = BuiltArchive(recipe=name, filename="", md5="", sha256=nothing, content=nothing, size=0)
     made = Record(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -33,16 +34,16 @@ if TYPE_CHECKING:
 class Reason(StrEnum):
     """Why no wheel of a version can be chosen."""
 
-    NO_DIGEST = "the index gives no sha256 for it"
+    NO_DIGEST = "the index has no sha256 for it"
     TOO_NEW = "it was uploaded after `exclude-newer`"
-    NO_UPLOAD_TIME = "the index does not say when it was uploaded, and `exclude-newer` is set"
-    YANKED = "it was withdrawn (yanked)"
-    UNREADABLE = "its `Requires-Python` cannot be read"
+    NO_UPLOAD_TIME = "the index has no upload time for it, which `exclude-newer` needs"
+    YANKED = "it was yanked"
+    UNREADABLE = "its `Requires-Python` cannot be parsed"
     PYTHON = "it does not run on this Python"
     INTERPRETER = "it has no wheel for this Python"
     PLATFORM = "it has no wheel for the platform"
     PRERELEASE = "it is a pre-release"
-    SDIST = "it has a source archive only"
+    SDIST = "it has only a source archive"
     UNUSABLE = "its metadata or its version cannot be used"
 
 
@@ -198,7 +199,7 @@ class Listing:
         """Yield every version that is allowed, by the spec too, and that has a usable wheel, newest first.
 
         Pre-releases, but for a locked one, come only if the spec or, where nothing stable fits, a specifier mentions
-        one, or if the project has nothing else.
+        one, or if the project has nothing else. A source archive stands in only where no newer version has a wheel.
         """
         wanted = allowed & self._required
         found = False
@@ -226,11 +227,22 @@ class Listing:
             self._judged[key] = self._judge(version, pinned=pinned)
         return self._judged[key]
 
-    def blocked(self, allowed: Allowed) -> dict[Version, Rejection]:
-        """Say of every version that is allowed, by the spec too, why it cannot be chosen; newest first."""
+    def has_limits_above(self, version: Version) -> bool:
+        """Whether newer versions than one may be there that envgen cannot use; without, there are none."""
+        return any(other > version for other in (*self.unusable, *islice(self._archives, 1)))
+
+    def blocked(self, allowed: Allowed, *, above: Version | None = None) -> dict[Version, Rejection]:
+        """Return of every version that is allowed, by the spec too, why it cannot be chosen; newest first.
+
+        Args:
+            allowed: versions.
+            above: judge newer ones than this only, where it is given.
+        """
         wanted = allowed & self._required
         found: dict[Version, Rejection] = {}
         for version in self._allowed(wanted):
+            if above is not None and version <= above:
+                break
             judged = self.file(version, pinned=wanted.pinned)
             if isinstance(judged, Rejection):
                 found[version] = judged
@@ -252,13 +264,18 @@ class Listing:
         }
         for version, other in misplaced(sorted(weights, key=lambda v: weights[v], reverse=True)).items():
             order = "after" if version < other else "before"
-            why = "the lock has" if other == locked else "is kept instead"
+            why = "is locked" if other == locked else "is kept instead"
             self.refuse(version, f"conda sorts {version} {order} {other}, which {why}")
 
     def _usable(self, wanted: Allowed) -> Iterator[Version]:
+        has_wheel = False
         for version in self._allowed(wanted):
-            if version not in self.unusable and not isinstance(self.file(version, pinned=wanted.pinned), Rejection):
-                yield version
+            file = self.file(version, pinned=wanted.pinned)
+            # nobody knows what an archive requires, so an old one would seem to fit where no wheel does
+            if version in self.unusable or isinstance(file, Rejection) or (has_wheel and is_archive(file)):
+                continue
+            has_wheel |= not is_archive(file)
+            yield version
 
     def _allowed(self, wanted: Allowed) -> Iterator[Version]:
         return (version for at, version in enumerate(self.versions) if wanted.bits >> at & 1)
@@ -310,7 +327,7 @@ class Listing:
 
 
 def is_archive(file: IndexFile) -> bool:
-    """Tell a source archive from a wheel."""
+    """Return whether a file is a source archive, not a wheel."""
     return not file.filename.endswith(".whl")
 
 
@@ -347,7 +364,7 @@ def _tags(file: IndexFile) -> list[str]:
 
 
 def _detail(reason: Reason, files: Sequence[IndexFile]) -> str:
-    """Say what there is instead: platforms, Pythons."""
+    """Return what there is instead: platforms, Pythons."""
     if reason is Reason.PLATFORM:
         return ", ".join(sorted({_tags(file)[-1] for file in files}))
     if reason is Reason.INTERPRETER:

@@ -10,20 +10,18 @@ from packaging.specifiers import SpecifierSet
 from envgen.names import project_name
 from envgen.records import Older
 from envgen.solve.closure import WheelCandidate
-from envgen.solve.listing import Reason, Rejection
+from envgen.solve.listing import Reason
+from envgen.solve.unusable import Newer, joined, unusable_below, unusable_itself, uploaded_at
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from packaging.version import Version
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from envgen.names import ProjectName
     from envgen.solve.catalogue import Catalogue
+    from envgen.solve.closure import WheelClosure
     from envgen.solve.encode import Offer
     from envgen.solve.listing import Listing
     from envgen.solve.spec_requirements import Line
-    from envgen.solve.task import IndexFile
 
 _TARGETS = frozenset({Reason.PLATFORM, Reason.INTERPRETER})
 """What the target, not envgen, has against a release that has no source archive either."""
@@ -69,24 +67,34 @@ def passed_over(
         if not isinstance(wheel, WheelCandidate) or offer.extra or catalogue.is_kept(wheel):
             continue
         listing = catalogue.closure.projects[wheel.project].listing
-        newer = _newer(wheel, listing, demands.get(wheel.project, ())) if listing else None
-        if line := named.get(wheel.project):
+        line, wanted = named.get(wheel.project), joined(demands.get(wheel.project, ()))
+        newer = _newer(wheel, listing, wanted, catalogue.closure, is_named=line is not None) if listing else None
+        if line:
             newer = _newer_of_named(wheel, listing, ideal) or newer
         found += [_older(wheel, newer, line)] if newer and (line or newer.limit) else []
     return tuple(sorted(found, key=lambda older: older.project))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Newer:
-    """A release that was not chosen: why, whether that is a limit of envgen, and when it was uploaded."""
+def idle_acceptances(
+    accepted: Iterable[ProjectName],
+    chosen: Sequence[Offer],
+    older: Iterable[Older],
+    *,
+    is_kept: Callable[[WheelCandidate], bool],
+) -> Iterator[str]:
+    """Say which acceptances of older releases accept nothing; of what an old lock holds that is not known."""
+    wheels = {offer.origin.project: offer.origin for offer in chosen if isinstance(offer.origin, WheelCandidate)}
+    used = {one.project for one in older} | {project for project, wheel in wheels.items() if is_kept(wheel)}
+    for project in sorted(set(accepted) - used):
+        what = (
+            f"`{project}` {wheels[project].version} is the newest"
+            if project in wheels
+            else f"no wheel of `{project}` is locked"
+        )
+        yield f"`allow-older.{project}`: {what}, so that it has no effect"
 
-    version: Version
-    why: str
-    limit: bool
-    uploaded: dt.datetime | None = None
 
-
-def _older(wheel: WheelCandidate, newer: _Newer, line: Line | None) -> Older:
+def _older(wheel: WheelCandidate, newer: Newer, line: Line | None) -> Older:
     uploaded = (wheel.file.uploaded, newer.uploaded)
     return Older(
         project=wheel.project,
@@ -99,47 +107,31 @@ def _older(wheel: WheelCandidate, newer: _Newer, line: Line | None) -> Older:
     )
 
 
-def _newer_of_named(wheel: WheelCandidate, listing: Listing | None, ideal: Ideal) -> _Newer | None:
-    """Say why a project that the spec names is not the newest, as far as solving told."""
+def _newer_of_named(wheel: WheelCandidate, listing: Listing | None, ideal: Ideal) -> Newer | None:
+    """Return why a project that the spec names is not the newest, as far as solving told."""
     if unusable := ideal.unusable.get(wheel.project):
-        return _Newer(version=unusable.version, why=unusable.refused or "", limit=True, uploaded=unusable.file.uploaded)
+        return Newer(version=unusable.version, why=unusable.refused or "", limit=True, uploaded=unusable.file.uploaded)
     if (why := ideal.held.get(wheel.project)) and listing:
         newest = next(listing.matching(listing.allowing(SpecifierSet())), wheel.version)
         if newest > wheel.version:
-            return _Newer(version=newest, why=why, limit=False, uploaded=_uploaded(listing.file(newest)))
+            return Newer(version=newest, why=why, limit=False, uploaded=uploaded_at(listing.file(newest)))
     return None
 
 
-def _newer(wheel: WheelCandidate, listing: Listing, demands: Iterable[SpecifierSet]) -> _Newer | None:
-    """Find the newest release that the requirements allow and of which there is no wheel, or none that can be used."""
-    wanted = SpecifierSet(",".join(filter(None, map(str, demands))))
-    every = listing.with_sources()
-    newest = next(every.matching(every.allowing(wanted)), None)
-    if newest is not None and newest > wheel.version:
-        judged, uploaded = listing.file(newest, pinned=True), _uploaded(every.file(newest, pinned=True))
-        if isinstance(judged, Rejection):
-            return _Newer(version=newest, why=_without_wheel(judged), limit=True, uploaded=uploaded)
-        if why := listing.unusable.get(newest):
-            return _Newer(version=newest, why=f"{Reason.UNUSABLE}: {why}", limit=True, uploaded=uploaded)
-    return _elsewhere(wheel, listing, wanted)
+def _newer(
+    wheel: WheelCandidate, listing: Listing, wanted: SpecifierSet, closure: WheelClosure, *, is_named: bool
+) -> Newer | None:
+    """Find the newest release that the requirements allow and that cannot be chosen, or not on the target."""
+    found = unusable_itself(listing, wanted) if listing.has_limits_above(wheel.version) else None
+    if found is not None and found.version > wheel.version:
+        return found
+    # of those that the spec names the solves without limits tell
+    return _elsewhere(wheel, listing, wanted) if is_named else unusable_below(closure, wheel, wanted)
 
 
-def _uploaded(file: IndexFile | Rejection) -> dt.datetime | None:
-    return None if isinstance(file, Rejection) else file.uploaded
-
-
-def _without_wheel(judged: Rejection) -> str:
-    if judged.reason is Reason.SDIST:
-        return judged.reason.value
-    there = f" (there are {judged.detail})" if judged.detail else ""
-    return f"{judged.reason.value}{there}, and envgen builds no source archives"
-
-
-def _elsewhere(wheel: WheelCandidate, listing: Listing, wanted: SpecifierSet) -> _Newer | None:
+def _elsewhere(wheel: WheelCandidate, listing: Listing, wanted: SpecifierSet) -> Newer | None:
     """Find a newer release that has wheels for other platforms or Pythons only: no tool can use it on the target."""
-    for version, judged in listing.blocked(listing.allowing(wanted)).items():
-        if version <= wheel.version:
-            return None
+    for version, judged in listing.blocked(listing.allowing(wanted), above=wheel.version).items():
         if judged.reason in _TARGETS and not version.is_prerelease:
-            return _Newer(version=version, why=f"{judged.reason.value}; there are {judged.detail}", limit=False)
+            return Newer(version=version, why=f"{judged.reason.value}; there are {judged.detail}", limit=False)
     return None

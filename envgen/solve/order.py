@@ -53,7 +53,7 @@ def misplaced(versions: Iterable[Version]) -> dict[Version, Version]:
 
 
 def is_uneven(specifiers: SpecifierSet, among: Collection[Version]) -> bool:
-    """Say whether `conda_spec` may select other versions of `among` than the specifiers: one has an inner zero."""
+    """Return whether `conda_spec` may select other versions of `among` than the specifiers: one has an inner zero."""
     return any(map(has_inner_zero, among)) or any(map(_has_inner_zero, specifiers))
 
 
@@ -95,6 +95,6 @@ class _Placed:
         return cls(version=version, public=Version(version.public), conda=rattler.Version(conda_version(version)))
 
     def agrees(self, other: _Placed) -> bool:
-        """Say whether both orders put the two versions the same way round."""
+        """Return whether both orders put the two versions the same way round."""
         less, equal = self.public < other.public, self.public == other.public
         return (self.conda < other.conda, self.conda == other.conda) == (less, equal)

@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from envgen.names import ProjectName, project_name
 from envgen.solve.closure import WheelCandidate
+from envgen.solve.listing import Reason
 from envgen.solve.newest import Ideal
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Search(Protocol):
         """
 
     async def conflict(self) -> str:
-        """Say in one line why the last solve had no answer."""
+        """Return in one line why the last solve had no answer."""
 
     def demands(self, chosen: Sequence[Offer]) -> Mapping[ProjectName, Sequence[SpecifierSet]]:
         """Collect what chosen wheels and extras require of each project."""
@@ -218,6 +219,12 @@ def accepted(best: Newest, found: Newest) -> Ideal:
 def wheels_of(chosen: Sequence[Offer]) -> dict[ProjectName, WheelCandidate]:
     """Map projects to their chosen wheels."""
     return {o.origin.project: o.origin for o in chosen if isinstance(o.origin, WheelCandidate) and not o.extra}
+
+
+def source_only(chosen: Sequence[Offer]) -> list[tuple[ProjectName, Version]]:
+    """List chosen projects and versions of which there is only a source archive, ordered by name."""
+    found = wheels_of(chosen)
+    return [(project, found[project].version) for project in sorted(found) if found[project].refused == Reason.SDIST]
 
 
 def _goals(closure: WheelClosure, project: ProjectName) -> tuple[Version, ...]:

@@ -14,7 +14,7 @@ from envgen.packages import BuiltArchive
 from envgen.platforms import DEFAULT_GLIBC, dotted
 from envgen.records import Record
 from envgen.solve.encode import key_of
-from envgen.solve.hints import Hint, asking, elsewhere, later, renamed, with_recipe
+from envgen.solve.hints import Hint, asking, elsewhere, later, renamed, write_recipes
 from envgen.solve.listing import Reason
 from envgen.wheels import needed_glibc, without_extras
 
@@ -57,7 +57,7 @@ class Cause:
 
 
 async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
-    """Say why no offer meets a requirement, and which project is meant where its name is not that of a project."""
+    """Return why no offer meets a requirement, and which project is meant where its name is not that of a project."""
     cause = _cause_of(edge, task, catalogue)
     name = edge.requirement.name if edge.requirement else edge.name
     known = catalogue.closure.projects.get(project_name(name))
@@ -65,11 +65,11 @@ async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
     meant = task.meant.project(name, exists=exists)
     if meant is None:
         return cause
-    text = f"{cause.text}; the project that goes by that name is called `{meant}`"
+    text = f"{cause.text}; the project known by that name is `{meant}`"
     if edge.line is None:
         return Cause(text=text)
     changed = asking(task, edge.line, meant)
-    hint = Hint(text=f"ask for `{meant}` under `pypi:`", task=changed) if changed else None
+    hint = Hint(text=f"require `{meant}` under `pypi`", task=changed) if changed else None
     return Cause(text=text, hints=_possible([hint]) or cause.hints)
 
 
@@ -98,11 +98,11 @@ def _of_virtual(edge: Edge, task: SolveTask) -> Cause:
     what, key = _VIRTUAL.get(edge.name, (edge.name, None))
     has = target.virtual_packages().get(edge.name)
     if has is None:
-        text = f"the spec has no {what} for {target.platform}"
+        text = f"the spec sets no {what} for {target.platform}"
     elif key and getattr(target, key) is None:
-        text = f"{what} is {has} by default, since the spec says nothing of it for {target.platform}"
+        text = f"{what} is {has} by default, as the spec does not set it for {target.platform}"
     else:
-        text = f"the spec says {what} {has} for {target.platform}"
+        text = f"the spec sets {what} {has} for {target.platform}"
     return Cause(text=text, hints=_possible([_declare(key, edge, task)] if key else []))
 
 
@@ -114,9 +114,9 @@ def _declare(key: str, edge: Edge, task: SolveTask) -> Hint:
     version = dotted((major, minor))
     where = f'`{target.platform}: {{{key}: "{version}"}}`' if least else f"`{target.platform}: {key}:`"
     changed = replace(task, target=_having(target, key, (major, minor)))
-    text = f"if the machines have it, {where} under `platforms:`"
+    text = f"if the target machines have it, set {where} under `platforms`"
     if made:
-        text += "; else `channels: [conda-forge]` may have packages that need less"
+        text += "; otherwise `channels: [conda-forge]` may have packages with lower requirements"
     return Hint(text=text, task=changed)
 
 
@@ -127,31 +127,31 @@ def _having(target: Target, key: str, version: tuple[int, int]) -> Target:
 
 
 def _of_recipe(offers: Sequence[Offer]) -> tuple[Hint, ...]:
-    """Say where else versions may be of what a recipe makes, which is one version."""
+    """Return where else versions may be of what a recipe makes, which is one version."""
     made = next((o.origin for o in offers if isinstance(o.origin, Record)), None)
     if made is None or not isinstance(made.origin, BuiltArchive):
         return ()
-    remark = " (what Debian bookworm has)" if made.name == "python" and made.version.startswith(_BOOKWORM) else ""
-    text = f"`recipes/{made.origin.recipe}` makes {made.version}{remark}; `channels: [conda-forge]` may have another"
+    remark = " (as in Debian bookworm)" if made.name == "python" and made.version.startswith(_BOOKWORM) else ""
+    text = f"`recipes/{made.origin.recipe}` builds {made.version}{remark}; `channels: [conda-forge]` may have another"
     return (Hint(text=text),)
 
 
 def _of_extra(edge: Edge, project: ProjectName, refused: Mapping[tuple[Version, str], str]) -> Cause:
     why = next((text for (_, extra), text in refused.items() if edge.name.endswith(f".{extra}")), None)
-    return Cause(text=why or f"no wheel of `{project}` that meets it can be had with these extras")
+    return Cause(text=why or f"no matching wheel of `{project}` has these extras")
 
 
 def _of_missing(edge: Edge, task: SolveTask) -> Cause:
     """Explain a name that no channel or recipe has."""
     hints = _near(edge, task)
     if edge.line is not None and edge.line.requirement is None:
-        text = f"`{edge.name}` is a project of the wheel index: ask for it under `pypi:`"
+        text = f"`{edge.name}` is a project of the wheel index: require it under `pypi`"
         hints = (*hints, Hint(text=text, task=asking(task, edge.line, edge.name)))
     return Cause(text=f"{task.asked.sources()} offers `{edge.name}`", hints=hints)
 
 
 def _of_unknown(edge: Edge, project: ProjectName, task: SolveTask) -> Cause:
-    advice = Hint(text="check the spelling, and that the index is the one that has it")
+    advice = Hint(text="check the spelling, and that this is the index that has it")
     text = f"{task.asked.index} has no project `{project}`"
     return Cause(text=text, hints=(*_near(edge, task), advice) if edge.line else ())
 
@@ -191,10 +191,10 @@ def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Reje
     texts = {
         Reason.PYTHON: f"{python}: {newest} needs {detail}",
         Reason.INTERPRETER: f"{python}: {newest} has {_few(detail.split(', '))}",
-        Reason.YANKED: f"{which} was withdrawn (yanked)",
+        Reason.YANKED: f"{which} was yanked",
         Reason.TOO_NEW: f"{which} was uploaded after `exclude-newer`",
-        Reason.PRERELEASE: f"only pre-releases meet it: {_few(versions)}",
-        Reason.UNREADABLE: f"`Requires-Python: {detail}` of {which} cannot be read",
+        Reason.PRERELEASE: f"only pre-releases match: {_few(versions)}",
+        Reason.UNREADABLE: f"`Requires-Python: {detail}` of {which} cannot be parsed",
         Reason.UNUSABLE: f"{which} cannot be used: {detail}",
     }
     text = texts.get(reason, f"{which} cannot be used: {reason.value}")
@@ -204,16 +204,16 @@ def _of_blocked(edge: Edge, project: ProjectName, blocked: Mapping[Version, Reje
 def _way_past(  # noqa: PLR0917  one place for what a reason calls for
     edge: Edge, project: ProjectName, reason: Reason, newest: Version, detail: str, task: SolveTask
 ) -> Hint | None:
-    """Say what makes a version available that is there and cannot be chosen."""
+    """Return what makes a version available that is there and cannot be chosen."""
     extras = f"[{','.join(sorted(edge.requirement.extras))}]" if edge.requirement and edge.requirement.extras else ""
     if reason is Reason.YANKED:
         asked = f"{project}{extras} =={newest}"
         changed = asking(task, edge.line, asked)
-        return Hint(text=f"`{asked}` under `pypi:` takes it nevertheless", task=changed) if changed else None
+        return Hint(text=f"`{asked}` under `pypi` accepts it anyway", task=changed) if changed else None
     if reason is Reason.PRERELEASE:
         asked = f"{project}{extras} >={newest}"
         changed = asking(task, edge.line, asked)
-        return Hint(text=f"`{asked}` under `pypi:` allows them", task=changed) if changed else None
+        return Hint(text=f"`{asked}` under `pypi` allows them", task=changed) if changed else None
     if reason is Reason.TOO_NEW and detail:
         return Hint(text=f"set `exclude-newer` to {detail} or later", task=later(task, detail))
     return None
@@ -222,7 +222,7 @@ def _way_past(  # noqa: PLR0917  one place for what a reason calls for
 def _of_platform(
     edge: Edge, project: ProjectName, task: SolveTask, *, which: str, newest: Version, detail: str
 ) -> Cause:
-    """Tell machines that the wheels were not made for from a C library that is too old for them."""
+    """Distinguish machines that the wheels were not made for from a C library that is too old for them."""
     target = task.target
     tags = detail.split(", ")
     single = (tag for several in tags for tag in several.split("."))
@@ -232,7 +232,7 @@ def _of_platform(
         needed, stated = map(dotted, (glibc, has))
         default = "" if target.glibc else ", the default"
         hint = Hint(
-            text=f'`{target.platform}: {{glibc: "{needed}"}}` under `platforms:` if the machines have it',
+            text=f'if the target machines have it, set `{target.platform}: {{glibc: "{needed}"}}` under `platforms`',
             task=replace(task, target=replace(target, glibc=glibc)),
         )
         text = f"no wheel of {which} runs with glibc {stated}{default}: those of {newest} need {needed}"
@@ -249,14 +249,11 @@ def _on_other_machines(edge: Edge, task: SolveTask, detail: str) -> Hint | None:
         return None
     changed = elsewhere(task, edge.line, machine, task.target.platform)
     marked = f'{edge.requirement.name} ... ; platform_machine == "{machine}"'
-    return Hint(text=f"if it is not needed there: `{marked}`", task=changed) if changed else None
+    return Hint(text=f"if it is not needed there, write `{marked}`", task=changed) if changed else None
 
 
 def _write_recipe(edge: Edge, project: ProjectName, version: Version, task: SolveTask) -> Hint | None:
-    instead = " instead of `pypi:`" if edge.line else ""
-    text = f"write `recipes/{project}/recipe.yaml`, which builds it, and name it under `dependencies:`{instead}"
-    changed = with_recipe(task, edge.line, task.names.conda_name(project), version)
-    return Hint(text=text, task=changed) if changed else None
+    return write_recipes(task, [edge.line] if edge.line else [], [(project, version)])
 
 
 def _near(edge: Edge, task: SolveTask) -> tuple[Hint, ...]:

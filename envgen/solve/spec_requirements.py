@@ -118,7 +118,7 @@ def _active(task: SolveTask, python: str | None) -> tuple[Requirement, ...]:
     try:
         found = active_requirements(adjusted(spec, task.adjustments), task.target, (), python)
     except InexpressibleError as error:
-        raise UserError(f"in `pypi:` of the spec: {error}") from error
+        raise UserError(f"`pypi` in the spec: {error}") from error
     return tuple(standing_in(requirement, task.names) for requirement in found)
 
 
@@ -126,7 +126,7 @@ def _conda_line(text: str) -> Line:
     try:
         MatchSpec(text)
     except InvalidMatchSpecError as error:
-        raise UserError(f"in `dependencies:` of the spec: `{text}` is not a MatchSpec: {error}") from error
+        raise UserError(f"`dependencies` in the spec: `{text}` is not a MatchSpec: {error}") from error
     return Line(text=text, specs=(text,))
 
 

@@ -101,8 +101,8 @@ def shown(channel: str) -> str:
 def _unreachable(channels: Sequence[Channel], error: Exception) -> NetworkError:
     where = ", ".join(shown(channel.base_url) for channel in channels)
     return NetworkError(
-        f"the conda channel at {where} cannot be read: {_reason(str(error))}",
-        hint="check the channel's address and the network, or leave `channels:` empty: envgen needs none",
+        f"failed to read the conda channel at {where}: {_reason(str(error))}",
+        hint="check the URL of the channel and the network, or remove `channels:`, which is optional",
     )
 
 
@@ -119,4 +119,4 @@ def _channel(text: str, root: Path) -> Channel:
     try:
         return Channel(text, ChannelConfig(root_dir=str(root)))
     except (InvalidChannelError, InvalidUrlError) as error:
-        raise UserError(f"{display(text)!r} cannot be a conda channel: {error}") from error
+        raise UserError(f"{display(text)!r} is not a conda channel: {error}") from error

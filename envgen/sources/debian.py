@@ -141,7 +141,7 @@ class DebianArchive:
         return next((c.deb for c in offered if c.deb.sha256 == deb.sha256), None)
 
     def locate(self, deb: Deb) -> str:
-        """Say where the mirror of this machine has a package."""
+        """Return where the mirror of this machine has a package."""
         return self._mirrors.expand(deb.url)
 
     def _offers(self, architecture: str, keep: Collection[Deb]) -> _Offers:
@@ -158,7 +158,7 @@ class DebianArchive:
         path = f"{self._component}/binary-{architecture}/Packages"
         index = next((release.indices[path + end] for end in _PACKED if path + end in release.indices), None)
         if index is None:
-            raise UnsatisfiableError(f"Debian suite {suite} has no `{path}`", hint="another suite or platform")
+            raise UnsatisfiableError(f"Debian suite {suite} has no `{path}`", hint="choose another suite or platform")
         condensed = self._store.cached(_CACHE_KIND, index.sha256)
         if condensed is None:
             condensed = self._condense(release, index)
@@ -169,7 +169,7 @@ class DebianArchive:
         url = self._expand(suite, "InRelease")
         response = self._http.get(url, limit=_MAX_RELEASE)
         if response.status == HTTPStatus.NOT_FOUND:
-            raise NetworkError(f"{display(url)} is not there", hint=f"does the mirror carry the suite {suite}?")
+            raise NetworkError(f"{display(url)} does not exist", hint=f"check that the mirror has the suite {suite}")
         found = verify_release(response.body, suite=suite, keys=self._keys, now=self._now)
         where = urlsplit(url).hostname or display(url)
         if remark := remark_on_clock(found, headers=response.headers, where=where, now=self._now):
@@ -182,7 +182,7 @@ class DebianArchive:
         try:
             text = inflate(packed, f".{index.path.rpartition('.')[2]}", limit=limits.DEBIAN_INDEX)
         except InflateError as e:
-            raise ArtifactError(f"`{index.path}` of {release.suite} cannot be unpacked: {e}") from e
+            raise ArtifactError(f"failed to unpack `{index.path}` of {release.suite}: {e}") from e
         return zstandard.compress(condense(text), 3)
 
     def _fetch(self, release: Release, index: Index) -> bytes:
@@ -194,7 +194,9 @@ class DebianArchive:
             response = self._http.get(url, limit=_MAX_INDEX)
             if response.status != HTTPStatus.NOT_FOUND:
                 return _verified(response.body, index, where=response.url)
-        raise NetworkError(f"{display(url)} is not there", hint="the mirror is incomplete, or is just being updated")
+        raise NetworkError(
+            f"{display(url)} does not exist", hint="the mirror is incomplete or is being updated: try again later"
+        )
 
     def _expand(self, suite: str, path: str) -> str:
         return self._mirrors.expand(f"{DebianArea.of_suite(suite).placeholder}/dists/{suite}/{path}")
@@ -208,7 +210,7 @@ def _verified(data: bytes, index: Index, *, where: str) -> bytes:
             where=display(where),
             expected=index.sha256,
             got=got,
-            hint="the mirror is just being updated, or changes what it serves",
+            hint="the mirror is being updated, or modifies what it serves",
         )
     return data
 

@@ -110,7 +110,7 @@ class _Walk:
         return True
 
     def _is_met(self, group: Alternatives) -> bool:
-        """Tell whether an alternative is excluded or chosen already; an excluded name is never looked up."""
+        """Return whether an alternative is excluded or chosen already; an excluded name is never looked up."""
         return any(
             wanted.name in self.exclude or any(chosen.satisfies(wanted) for chosen in self.chosen.values())
             for wanted in group
@@ -145,7 +145,7 @@ class _Walk:
                 return
         raise UnsatisfiableError(
             f"no Debian suite offers `{' | '.join(map(str, group))}`{self._chain(asker)}",
-            hint="check the name, add a suite, or exclude it where the bundle can do without it",
+            hint="check the name, add a suite, or exclude it if the recipe works without it",
         )
 
     def _chain(self, asker: DebianCandidate | None) -> str:

@@ -48,7 +48,7 @@ class Requirement:
         return f"{self.name} ({self.relation} {self.version})" if self.version else self.name
 
     def allows(self, version: str | None) -> bool:
-        """Tell whether a version is meant; None is a virtual package without one, which no relation allows."""
+        """Return whether a version is meant; None is a virtual package without one, which no relation allows."""
         if self.relation is None or self.version is None:
             return True
         return version is not None and _COMPARE[self.relation](Version(version), Version(self.version))
@@ -73,7 +73,7 @@ class DebianCandidate:
     provides: dict[str, str | None]
 
     def satisfies(self, wanted: Requirement) -> bool:
-        """Tell whether the package, or a name that it provides, is what is wanted."""
+        """Return whether the package, or a name that it provides, is what is wanted."""
         if self.deb.name == wanted.name:
             return wanted.allows(self.deb.version)
         return wanted.name in self.provides and wanted.allows(self.provides[wanted.name])
@@ -135,9 +135,9 @@ def parse_candidate(fields: Deb822, *, archive: DebianArea) -> DebianCandidate:
         relations = [*_relations(fields.get("Pre-Depends", "")), *_relations(fields.get("Depends", ""))]
         provides = {r.name: r.version for group in _relations(fields.get("Provides", "")) for r in group}
     except (KeyError, ValueError) as e:
-        raise ArtifactError(f"`Packages` describes {fields.get('Package')!r} wrongly: {e!r}") from e
+        raise ArtifactError(f"`Packages` has an invalid entry for {fields.get('Package')!r}: {e!r}") from e
     if not _SAFE_PATH.fullmatch(deb.path):
-        raise ArtifactError(f"`Packages` places {deb.name} at {deb.path!r}, which is no path below `pool/`")
+        raise ArtifactError(f"`Packages` lists {deb.name} at {deb.path!r}, expected a path below `pool/`")
     return DebianCandidate(deb=deb, depends=tuple(relations), provides=provides)
 
 

@@ -67,7 +67,7 @@ def verify_release(signed: bytes, *, suite: str, keys: Sequence[bytes], now: dt.
     if release.valid_until and release.valid_until < now:
         raise SignatureError(
             f"{what} was valid until {release.valid_until:%Y-%m-%d %H:%M} UTC, now is {now:%Y-%m-%d %H:%M} UTC",
-            hint="the mirror is out of date, or this machine's clock is wrong",
+            hint="the mirror is out of date, or the clock of this machine is wrong",
         )
     return release
 
@@ -85,7 +85,7 @@ def verified_content(signed: bytes, *, keys: Sequence[bytes], what: str) -> byte
         reason = str(e).partition("\n")[0]
         raise SignatureError(
             f"{what} has no signature by a trusted key: {reason}",
-            hint="a mirror that changes what it serves, or an archive whose keys envgen does not ship",
+            hint="the mirror modifies what it serves, or envgen does not ship the keys of this archive",
         ) from e
     if not content:
         raise SignatureError(f"{what} is signed but empty")
@@ -109,11 +109,11 @@ def parse_release(content: bytes, *, suite: str) -> Release:
             indices={entry["name"]: _index(entry) for entry in fields["SHA256"]},
         )
     except (KeyError, TypeError, ValueError) as e:
-        raise SignatureError(f"`InRelease` of {suite} cannot be read: {e!r}") from e
+        raise SignatureError(f"failed to read `InRelease` of {suite}: {e!r}") from e
     if suite not in names:
         raise SignatureError(
-            f"`InRelease` of {suite} is one of {' / '.join(sorted(filter(None, names)))}",
-            hint="the mirror serves one suite under another's name",
+            f"`InRelease` of {suite} is for the suite {' / '.join(sorted(filter(None, names)))}",
+            hint="the mirror serves one suite under the name of another",
         )
     return release
 

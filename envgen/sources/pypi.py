@@ -111,7 +111,7 @@ class WheelIndex:
             raise GoneError(
                 f"`{wheel.filename}` with sha256 {wheel.sha256} is no longer offered by the wheel index at"
                 f" {display(self._base)}",
-                hint=f"`envgen lock --upgrade {wheel.project}` picks one that is",
+                hint=f"run `envgen lock --upgrade {wheel.project}` to lock one that is offered",
             )
         return min(found, key=lambda file: (file.filename != wheel.filename, file.filename)).url
 
@@ -155,7 +155,7 @@ class WheelIndex:
 
     def _metadata(self, file: ProjectFile) -> WheelMetadata:
         if file.sha256 is None:
-            raise ArtifactError(f"the wheel index gives no sha256 for `{file.filename}`")
+            raise ArtifactError(f"the wheel index has no sha256 for `{file.filename}`")
         return self._reader.read(file, file.sha256)
 
     async def _once(self, key: Hashable, work: Callable[[], T]) -> T:

@@ -98,7 +98,7 @@ class MetadataReader:
         if response.status == _NOT_FOUND:
             return None
         if response.status != _OK:
-            raise _NotServedError(f"{shown} answers {response.status}")
+            raise _NotServedError(f"{shown} returned status {response.status}")
         if promised and (got := Sha256.of(response.body)) != promised:
             raise _NotServedError(f"{shown} has sha256 {got}, expected {promised}")
         return self._checked(file, sha, promised, response.body)
@@ -109,7 +109,7 @@ class MetadataReader:
         except ArtifactError as error:
             if promised and isinstance(error, InvalidMetadataError):
                 raise  # the index made it from the wheel, which says the same
-            what = f"{display(file.url)}.metadata is not that wheel's METADATA: {error}"
+            what = f"{display(file.url)}.metadata is not the METADATA of that wheel: {error}"
             raise _NotServedError(what) from error
         if promised:
             metadata_cache.keep_promised(self._store, sha, promised, raw)
@@ -120,7 +120,7 @@ class MetadataReader:
         host = urlsplit(url).hostname
         if host not in self._warned:
             self._warned.add(host)
-            self._warn(f"{what}; metadata is read from the wheels there instead")
+            self._warn(f"{what}; reading metadata from the wheels of this server instead")
 
     def _inside(self, file: ProjectFile, sha: Sha256) -> WheelMetadata:
         try:
@@ -141,7 +141,7 @@ class MetadataReader:
             with path.open("rb") as stream:
                 raw = metadata_of(stream, file.filename)
         except zipfile.BadZipFile as error:
-            raise ArtifactError(f"`{file.filename}` is not a usable zip file: {error}") from error
+            raise ArtifactError(f"`{file.filename}` is not a valid zip file: {error}") from error
         found = parse_metadata_of(raw, *_identity(file.filename))
         metadata_cache.keep_read(self._store, sha, raw)
         return found
@@ -203,11 +203,11 @@ class RangeFile(io.RawIOBase):
         self._keep(size - len(tail), size, tail)
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: it can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it can be sought."""
+        """Return True: it can be sought."""
         return True
 
     def tell(self) -> int:
@@ -241,7 +241,7 @@ class RangeFile(io.RawIOBase):
 
     def _keep(self, start: int, end: int, data: bytes) -> None:
         if len(data) != end - start or start < 0:
-            raise zipfile.BadZipFile(f"bytes {start} to {end} came as {len(data)} bytes")
+            raise zipfile.BadZipFile(f"expected bytes {start} to {end}, got {len(data)} bytes")
         first, after = (start + self._pad) // _BLOCK, (end + self._pad) // _BLOCK
         for block in range(first, after):
             self._blocks[block] = data[self._start_of(block) - start : self._start_of(block + 1) - start]
@@ -274,7 +274,7 @@ def metadata_of(stream: io.RawIOBase | BinaryIO, filename: str) -> bytes:
     except (*_DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno:  # the system's fault; bzip2's for a bad stream has no number
             raise
-        raise zipfile.BadZipFile(f"it cannot be read: {error!r}") from error
+        raise zipfile.BadZipFile(f"failed to read it: {error!r}") from error
 
 
 def _metadata_of(stream: io.RawIOBase | BinaryIO, filename: str) -> bytes:

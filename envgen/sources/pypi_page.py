@@ -102,6 +102,7 @@ class ProjectPage:
         self._url = url
         self._wheels: dict[str, list[Mapping[str, Any]]] = {}
         self._archives: dict[str, list[Mapping[str, Any]]] = {}
+        self._typed: dict[str, tuple[ProjectFile, ...]] = {}
         for entry in entries:
             filename = entry.get("filename")
             if not isinstance(filename, str) or not filename.isprintable():
@@ -120,7 +121,9 @@ class ProjectPage:
         Raises:
             NetworkError: an entry has no usable address.
         """
-        return tuple(_file(entry, self._url) for entry in self._wheels[version])
+        if version not in self._typed:
+            self._typed[version] = tuple(_file(entry, self._url) for entry in self._wheels[version])
+        return self._typed[version]
 
     def archives(self, version: str) -> tuple[ProjectFile, ...]:
         """Type the source archives of one of `sdists`, in the order of the page.
@@ -156,8 +159,8 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
     except _MALFORMED as error:
         what = str(error) if isinstance(error, _UnexpectedError) else repr(error)
         raise NetworkError(
-            f"{display(url)} answers for `{project}` with something that is no page of the Simple API: {what}",
-            hint="is the configured index address the one of a Simple API (it usually ends in `/simple`)?",
+            f"{display(url)} returned a document for `{project}` that is not a page of the Simple API: {what}",
+            hint="check that the configured index is a Simple API; its URL usually ends in `/simple`",
         ) from error
     return ProjectPage(url=url, entries=entries)
 
@@ -255,13 +258,13 @@ def _address(entry: Mapping[str, Any], base: str) -> str:
     except ValueError:
         pass  # brackets that hold no IPv6 address
     raise NetworkError(
-        f"{display(base)} lists `{entry['filename']}` at {_shown(url)}, expected an address",
-        hint="the index has to be mended, or ask for a version that it lists rightly",
+        f"{display(base)} lists `{entry['filename']}` at {_shown(url)}, expected a URL",
+        hint="fix the index, or require a version that it lists correctly",
     )
 
 
 def _size(value: Any) -> int | None:
-    """Take bytes; mirrors have 0 or -1 where they do not know."""
+    """Read a number of bytes; mirrors have 0 or -1 where they do not know."""
     known = isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LARGEST
     return value if known else None
 

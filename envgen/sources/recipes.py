@@ -58,7 +58,9 @@ def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
             raise SpecError((_leaving(path, f"recipes/{path.name}"),))
         kinds = [kind for kind in (DEBIAN, BUILD) if (path / kind).is_file()]
         if len(kinds) > 1:
-            raise SpecError((Fault(where=f"recipes/{path.name}", what=f"there is both {' and '.join(kinds)}"),))
+            raise SpecError(
+                (Fault(where=f"recipes/{path.name}", what=f"expected one file, got {' and '.join(kinds)}"),)
+            )
         if kinds and path.name not in found:
             found[path.name] = Recipe(name=path.name, folder=path, digest=folder_digest(path))
     return found
@@ -75,10 +77,10 @@ def read_debian_recipe(recipe: Recipe) -> DebianRecipe:
     try:
         templates = {path: data.decode() for path, data in texts.items()}
     except UnicodeDecodeError as error:
-        raise SpecError((Fault(where=source, what=f"a file beside it is not UTF-8: {error}"),)) from error
-    from envgen.manifest.debian_recipe import parse_bundle  # noqa: PLC0415  its templates' library takes 50 ms to import
+        raise SpecError((Fault(where=source, what=f"a file in its folder is not UTF-8: {error}"),)) from error
+    from envgen.manifest.debian_recipe import parse_debian_recipe  # noqa: PLC0415  its templates' library takes 50 ms to import
 
-    return parse_bundle(
+    return parse_debian_recipe(
         templates.pop(DEBIAN), source=source, recipe=recipe.name, digest=recipe.digest, templates=templates
     )
 

@@ -33,8 +33,8 @@ def tls_context(environment: Mapping[str, str]) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=path, capath=folder)
     except (OSError, ssl.SSLError) as error:
-        what = f"cannot read CA certificates from `{path}`, which {variable} names: {error.strerror or error}"
-        raise UserError(what, hint=f"set {variable} to a file of certificates in PEM form, or unset it") from error
+        what = f"{variable}: failed to read CA certificates from `{path}`: {error.strerror or error}"
+        raise UserError(what, hint=f"set {variable} to a file of certificates in PEM format, or unset it") from error
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
@@ -49,9 +49,7 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
         return None
     proxy = found if "://" in found else f"http://{found}"
     if urlsplit(proxy).scheme not in {"http", "https"}:
-        raise UserError(
-            f"a proxy of kind `{urlsplit(proxy).scheme}` is not supported", hint="set HTTPS_PROXY=http://..."
-        )
+        raise UserError(f"unsupported proxy scheme `{urlsplit(proxy).scheme}`", hint="set HTTPS_PROXY=http://...")
     return proxy
 
 
@@ -60,7 +58,7 @@ def _variable(name: str, environment: Mapping[str, str]) -> str:
 
 
 def bypasses(host: str, port: int | None, no_proxy: str) -> bool:
-    """Tell whether `no_proxy` (`example.org,.corp,10.0.0.1:8080,*`) names a host or a domain above it."""
+    """Return whether `no_proxy` (`example.org,.corp,10.0.0.1:8080,*`) names a host or a domain above it."""
     for entry in filter(None, (part.strip().lower() for part in no_proxy.split(","))):
         name, _, wanted = entry.rpartition(":") if entry.rpartition(":")[2].isdigit() else (entry, "", "")
         name = name.removeprefix("*").removeprefix(".")
@@ -82,11 +80,11 @@ def check_address(url: str) -> None:
     except ValueError:  # the port, or a broken IPv6 address
         good = False
     if not good:
-        raise NetworkError(f"{display(url)!r} is not an address to fetch from", hint="expected http, https or file")
+        raise NetworkError(f"{display(url)!r} is not a supported URL", hint="expected http, https or file")
 
 
 def redirected(url: str, location: str) -> str:
-    """Say where a redirect leads, without a login that it may hold.
+    """Return where a redirect leads, without a login that it may hold.
 
     Raises:
         NetworkError: to no server, or from an encrypted connection to a plain one.
@@ -94,7 +92,7 @@ def redirected(url: str, location: str) -> str:
     try:
         target, _ = without_login(urljoin(url, location))
     except ValueError as error:
-        raise NetworkError(f"{display(url)} redirects to {display(location)!r}, which is not an address") from error
+        raise NetworkError(f"{display(url)} redirects to {display(location)!r}, which is not a valid URL") from error
     check_address(target)
     if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
         raise NetworkError(f"{display(url)} redirects to {display(target)}, which is not encrypted")

@@ -71,13 +71,13 @@ class Credentials:
             hosts = netrc.netrc(str(path)).hosts
         except netrc.NetrcParseError as error:
             # the parser quotes what it does not understand, which may be a password: so not its words, not `from error`
-            raise UserError(f"{path}:{error.lineno}: not in the form of netrc") from None
+            raise UserError(f"{path}:{error.lineno}: not in netrc format") from None
         except (FileNotFoundError, NotADirectoryError) as error:
             if named:
-                raise UserError(f"`{path}`, which NETRC names, is not there") from error
+                raise UserError(f"NETRC: `{path}` does not exist") from error
             return cls({})
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read `{path}`: {error}") from error
+            raise UserError(f"failed to read `{path}`: {error}") from error
         secrets = {host: basic(login, secret) for host, (login, _, secret) in hosts.items()}
         return cls(secrets, secrets.pop("default", None))
 
@@ -103,7 +103,7 @@ class Credentials:
 
 
 def without_login(url: str) -> tuple[str, Secret | None]:
-    """Take user and password out of a URL."""
+    """Split user and password off a URL."""
     parts = urlsplit(url)
     own, at, host = parts.netloc.rpartition("@")
     user, _, password = own.partition(":")

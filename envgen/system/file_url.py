@@ -28,7 +28,7 @@ def open_file_url(url: str, headers: Mapping[str, str]) -> Iterator[StreamedResp
         yield StreamedResponse(url=url, status=404, headers={}, read=lambda _: b"")
         return
     except OSError as error:
-        raise NetworkError(f"cannot read `{path}`: {error.strerror}") from error
+        raise NetworkError(f"failed to read `{path}`: {error.strerror}") from error
     with stream:
         size = path.stat().st_size
         start, end = byte_range(headers.get("Range"), size)
@@ -54,7 +54,7 @@ def file_path(url: str) -> Path:
     """
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
-        raise NetworkError(f"{url} names another machine", hint="a file URL has three slashes: file:///path")
+        raise NetworkError(f"{url} refers to another machine", hint="write file URLs with three slashes: file:///path")
     return Path(unquote(parts.path))
 
 

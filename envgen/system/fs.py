@@ -37,17 +37,19 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
 
 
 def os_fault(error: OSError, path: Path) -> UserError | None:
-    """Say in words what the file system refused below `path`; None where the error is not of that kind."""
+    """Return as an error what the file system refused below `path`; None where the error is not of that kind."""
     if error.errno in _NO_SPACE:
         return UserError(
-            f"no space left on the disk of `{path}`", hint="free some space; `envgen clean` empties caches"
+            f"no space left on the disk of `{path}`", hint="free some space, for example with `envgen clean`"
         )
     if error.errno in _NO_LOCKS:
-        return UserError(f"the file system of `{path}` has no locks ({error.strerror})", hint="use a local disk")
+        return UserError(
+            f"the file system of `{path}` does not support file locks ({error.strerror})", hint="use a local disk"
+        )
     where = Path(error.filename or path)
     if error.errno in _NOT_ALLOWED and where.is_relative_to(path):
         return UserError(
-            f"cannot write `{where}`: {error.strerror}", hint=f"make `{path}` writable, or use another place"
+            f"failed to write `{where}`: {error.strerror}", hint=f"make `{path}` writable, or use another folder"
         )
     return None
 
@@ -154,7 +156,7 @@ def _sync(path: Path) -> None:
 def file_lock(
     path: Path, *, timeout: float, shared: bool = False, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[None]:
-    """Hold a lock between processes (and threads) on `path`, an empty file that is made and left there.
+    """Acquire a lock between processes (and threads) on `path`, an empty file that is made and left there.
 
     The kernel drops it when the holder dies, however that happens.
 
@@ -190,11 +192,13 @@ def _acquire(path: Path, kind: int, *, tries: int, sleep: Callable[[float], None
             os.close(handle)
             raise
         os.close(handle)
-    raise UserError(f"another process holds `{path}`", hint="wait until the other envgen is done, then try again")
+    raise UserError(
+        f"another process has locked `{path}`", hint="wait until the other envgen has finished, then try again"
+    )
 
 
 def _is_at(handle: int, path: Path) -> bool:
-    """Tell whether the open file still bears its name: whoever cleans up removes lock files while holding them."""
+    """Return whether the open file still bears its name: whoever cleans up removes lock files while holding them."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
@@ -275,7 +279,7 @@ class HashedFile(FileIO):
         return done
 
     def truncate(self, size: int | None = None) -> int:
-        """Cut the file; at zero the digest starts anew."""
+        """Cut the file; at zero the digest starts again."""
         length = super().truncate(size)
         if length == 0:
             self._digest, self._hashed = Digest(), 0

@@ -45,8 +45,8 @@ class Repository:
             repository.git("rev-parse", "--git-dir")
         except ProcessError as error:
             is_none = "not a git repository" in error.tail
-            what = f"`{folder}` is in no git repository" if is_none else f"git cannot read the history: {error}"
-            raise UserError(what, hint="name two files or environments, or work in a clone") from error
+            what = f"`{folder}` is not in a git repository" if is_none else f"git failed to read the history: {error}"
+            raise UserError(what, hint="choose two files or environments, or work in a clone") from error
         return repository
 
     def resolve(self, revision: str) -> str | None:

@@ -39,8 +39,8 @@ def cache_home(environment: Mapping[str, str], home: Path) -> Path:
     """
     base = Path(environment.get("XDG_CACHE_HOME", ""))  # the XDG specification ignores relative ones
     if not base.is_absolute() and home == NO_HOME:
-        what = f"there is no place for envgen's cache: HOME is not set, and user {os.geteuid()} has no account"
-        raise UserError(what, hint="set ENVGEN_CACHE to a folder that may be written to, or HOME")
+        what = f"no folder for envgen's cache: HOME is not set, and user {os.geteuid()} has no account"
+        raise UserError(what, hint="set ENVGEN_CACHE or HOME to a writable folder")
     return base if base.is_absolute() else home / ".cache"
 
 

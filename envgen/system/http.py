@@ -54,9 +54,9 @@ _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LOGIN_STATUSES = frozenset({401, 403, 407})
 
-_REACH_HINT = "check the network and HTTPS_PROXY/NO_PROXY, or name a mirror that this machine reaches"
-_CERTIFICATE_HINT = "where a proxy of your site signs connections, set SSL_CERT_FILE to a file with its CA certificate"
-_LOGIN_HINT = "put the server's user and password into ~/.netrc"
+_REACH_HINT = "check the network, HTTPS_PROXY and NO_PROXY, or set a mirror that this machine can reach"
+_CERTIFICATE_HINT = "if a proxy intercepts TLS connections, set SSL_CERT_FILE to a file with its CA certificate"
+_LOGIN_HINT = "add the user and password for the server to `~/.netrc`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +281,7 @@ class Http:
                 secret = self._credentials().after(first, url)
             else:
                 return url, response
-        raise NetworkError(f"{display(url)} is redirected more than {_REDIRECTS} times")
+        raise NetworkError(f"{display(url)} redirects more than {_REDIRECTS} times")
 
     def _ask(self, url: str, headers: Mapping[str, str], secret: Secret | None) -> urllib3.BaseHTTPResponse:
         own = {"User-Agent": f"envgen/{__version__}"} | ({"Authorization": secret.value} if secret else {})
@@ -327,7 +327,7 @@ def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> St
 
 
 def _put_away(response: urllib3.BaseHTTPResponse) -> None:
-    """Give the connection back if little is left to read, as of the many 404s of an index, else close it."""
+    """Return the connection to its pool if little is left to read, as of the many 404s of an index, else close it."""
     if not response.closed and (response.length_remaining or 0) <= _WORTH_READING:
         with suppress(HTTPError):
             response.read(_WORTH_READING)
@@ -340,7 +340,7 @@ def _refuse_failure(response: urllib3.BaseHTTPResponse, url: str) -> None:
     if status in ABSENT or status in {304, 416} or 200 <= status < 300:  # noqa: PLR2004  the class of success
         return
     _put_away(response)
-    said = f"{display(url)} answers {status} {response.reason or ''}".rstrip()
+    said = f"{display(url)} returned status {status} {response.reason or ''}".rstrip()
     if status in _TRANSIENT_STATUSES:
         raise TransientError(said, wait=_retry_after(response.headers.get("retry-after", "")))
     raise NetworkError(said, hint=_LOGIN_HINT if status in _LOGIN_STATUSES else None)
@@ -358,23 +358,23 @@ def _explained(url: str) -> Iterator[None]:
     try:
         yield
     except LocationValueError as error:
-        raise NetworkError(f"{display(url)!r} is not an address to fetch from: {error}") from error
+        raise NetworkError(f"{display(url)!r} is not a valid URL: {error}") from error
     except NameResolutionError as error:
-        raise TransientError(f"cannot reach {host}: its name cannot be resolved") from error
+        raise TransientError(f"failed to reach {host}: its name cannot be resolved") from error
     except ProxyError as error:
-        said = f"cannot reach {host}: the proxy does not connect ({_cause(error)})"
+        said = f"failed to reach {host}: the proxy failed to connect ({_cause(error)})"
         raise TransientError(said, hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY") from error
     except NewConnectionError as error:  # a ConnectTimeoutError to the library, whatever went wrong
-        raise TransientError(f"cannot reach {host}: {_cause(error)}") from error
+        raise TransientError(f"failed to reach {host}: {_cause(error)}") from error
     except ConnectTimeoutError as error:
-        raise TransientError(f"cannot reach {host}: no connection within {_CONNECT_TIMEOUT:.0f} s") from error
+        raise TransientError(f"failed to reach {host}: no connection within {_CONNECT_TIMEOUT:.0f} s") from error
     except ReadTimeoutError as error:
         raise TransientError(f"{host} sent nothing for {_READ_TIMEOUT:.0f} s") from error
     except HTTPError as error:
         if isinstance(_root(error), ssl.SSLCertVerificationError):
-            said = f"the certificate of {host} cannot be verified: {_cause(error)}"
+            said = f"failed to verify the certificate of {host}: {_cause(error)}"
             raise NetworkError(said, hint=_CERTIFICATE_HINT) from error
-        raise TransientError(f"the connection to {host} broke: {_cause(error)}") from error
+        raise TransientError(f"lost the connection to {host}: {_cause(error)}") from error
 
 
 def _root(error: BaseException) -> BaseException:

@@ -76,7 +76,7 @@ class Mirrors:
         return self._of_clients(placeholder)
 
     def resolve(self, placeholder: str) -> str:
-        """Say what a placeholder (`ENVGEN_PYPI`) stands for: a URL without a slash at its end.
+        """Return what a placeholder (`ENVGEN_PYPI`) stands for: a URL without a slash at its end.
 
         It may hold a login: show it to people through `display` only.
 
@@ -86,7 +86,7 @@ class Mirrors:
         """
         if found := self.find(placeholder):
             return found.url
-        what = f"no address is known for {_WHAT[placeholder]} (`${{{placeholder}}}`)"
+        what = f"no URL is known for {_WHAT[placeholder]} (`${{{placeholder}}}`)"
         raise UserError(what, hint=self.hint(placeholder))
 
     def expand(self, url: str) -> str:
@@ -99,11 +99,11 @@ class Mirrors:
         if not found:
             return url
         if found[1] not in _KEYS:
-            raise UserError(f"no such placeholder: `{found[0]}`", hint=f"there are {', '.join(_KEYS)}")
+            raise UserError(f"unknown placeholder `{found[0]}`", hint=f"known are {', '.join(_KEYS)}")
         return self.resolve(found[1]) + url[found.end() :]
 
     def hint(self, placeholder: str) -> str:
-        """Say what to set for another address."""
+        """Return what to set for another address."""
         path = config_path(self._environment, self._home)
         return f"set {placeholder}, or `{_KEYS[placeholder]}` under [mirrors] in `{path}`"
 
@@ -121,7 +121,7 @@ class Mirrors:
 
 
 def config_path(environment: Mapping[str, str], home: Path) -> Path:
-    """Say where envgen's settings are."""
+    """Return where envgen's settings are."""
     base = Path(environment.get("XDG_CONFIG_HOME", ""))  # the XDG specification ignores relative ones
     return (base if base.is_absolute() else home / ".config") / "envgen/config.toml"
 
@@ -153,7 +153,7 @@ def parse_config(text: str, where: str) -> dict[str, str]:
 
 def _unknown(where: str, key: str, known: list[str]) -> Fault:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+    hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
     return Fault(where=where, what=f"unknown key `{key}`", hint=hint)
 
 
@@ -163,7 +163,7 @@ def _read_config(path: Path) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read `{path}`: {error}") from error
+        raise UserError(f"failed to read `{path}`: {error}") from error
     return parse_config(text, str(path))
 
 

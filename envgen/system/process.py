@@ -75,7 +75,9 @@ def run(
             stdout, stderr = process.communicate(stdin or b"", timeout=timeout)
         except subprocess.TimeoutExpired as error:
             _end(process)
-            raise ProcessError(f"`{shown(argv)}` did not end within {timeout} s", tail=_tail(error.stderr)) from error
+            raise ProcessError(
+                f"`{shown(argv)}` did not finish within {timeout} s", tail=_tail(error.stderr)
+            ) from error
         except BaseException:
             _end(process)
             raise
@@ -109,7 +111,7 @@ def replace(argv: Sequence[str | Path], env: Mapping[str, str]) -> NoReturn:
     except OSError as error:
         for number, handler in before.items():
             signal.signal(number, handler)
-        raise UserError(f"cannot run `{argv[0]}`: {error.strerror}") from error
+        raise UserError(f"failed to run `{argv[0]}`: {error.strerror}") from error
 
 
 def shown(argv: Sequence[str | Path]) -> str:
@@ -130,7 +132,7 @@ def _started(argv: Sequence[str | Path], *, cwd: Path | None, env: Mapping[str, 
             start_new_session=True,
         )
     except OSError as error:
-        raise ProcessError(f"cannot start `{shown(argv)}`: {error.strerror}") from error
+        raise ProcessError(f"failed to start `{shown(argv)}`: {error.strerror}") from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -142,7 +144,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _ending(status: int) -> str:
-    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
+    return f"was terminated by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
 
 
 def _tail(output: bytes | None) -> str:

@@ -73,12 +73,12 @@ class RetryPolicy:
                 self.sleep(max(min(fault.wait, _LONGEST_WAIT), delay(failures, self.jitter())))
 
     def _tell(self, fault: str, failures: int) -> None:
-        """Say it once for all requests that run side by side: with a dead proxy each would say it."""
+        """Report it once for all requests that run side by side: with a dead proxy each would say it."""
         mine = object()
         if self._noted.setdefault((fault, failures), mine) is mine:
             self.note(f"{fault}; trying again")
 
 
 def delay(failures: int, jitter: float) -> float:
-    """Say how many seconds to wait after so many failures in a row: doubling, up to half of it at random."""
+    """Return how many seconds to wait after so many failures in a row: doubling, up to half of it at random."""
     return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (failures - 1)) * (1 - jitter / 2)

@@ -57,7 +57,7 @@ _DIGEST_SIZE = 32
 
 
 def store_root(environment: Mapping[str, str], home: Path) -> Path:
-    """Say where the store is: `ENVGEN_CACHE`, else `envgen` in `cache_home`, which may raise a UserError."""
+    """Return where the store is: `ENVGEN_CACHE`, else `envgen` in `cache_home`, which may raise a UserError."""
     own = environment.get("ENVGEN_CACHE")
     return expand(own, home).absolute() if own else cache_home(environment, home) / "envgen"
 
@@ -138,7 +138,7 @@ class Store:
         """
         if found := self.package(key):
             return found
-        raise EnvgenError(f"package `{key}` vanished from the store `{self.root}` while it was needed")
+        raise EnvgenError(f"package `{key}` was removed from the store `{self.root}` while it was in use")
 
     @contextmanager
     def new_package(self, key: str) -> Iterator[Path]:
@@ -211,7 +211,7 @@ class Store:
         """Find a layer of an image that must be there."""
         if found := self.blob(sha):
             return found
-        raise EnvgenError(f"the layer {sha} is missing in the store after it was made")
+        raise EnvgenError(f"the layer {sha} is missing in the store after it was written")
 
     def add_blob(self, write: Callable[[BinaryIO], Sha256]) -> None:
         """Keep what `write` writes, under the digest that it returns.
@@ -356,7 +356,7 @@ class Store:
 
 def _safe(key: str) -> str:
     if not _KEY.fullmatch(key):
-        raise ValueError(f"not a key of the store: {key!r}")
+        raise ValueError(f"not a store key: {key!r}")
     return key
 
 

@@ -54,13 +54,13 @@ class StreamedResponse:
         for piece in self.pieces():
             found += piece
             if len(found) > limit:
-                raise NetworkError(f"{display(self.url)} answers with more than {limit} bytes")
+                raise NetworkError(f"{display(self.url)} returned more than {limit} bytes")
         return bytes(found)
 
     def refuse_absent(self) -> None:
         """Raise `GoneError` where the answer is that there is nothing."""
         if self.status in ABSENT:
-            raise GoneError(f"{display(self.url)} is not there (status {self.status})")
+            raise GoneError(f"{display(self.url)} does not exist (status {self.status})")
 
     def part(self, wanted: str, most: int) -> tuple[bytes, int]:
         """Read the answer to a range request.
@@ -80,6 +80,6 @@ class StreamedResponse:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", shown)
         first = wanted.removeprefix("bytes=").partition("-")[0]
         if self.status != HTTPStatus.PARTIAL_CONTENT or not found or first not in {"", found[1]}:
-            what = f"{display(self.url)} answers {self.status} {shown}".rstrip()
-            raise RangeUnsupportedError(f"{what} to a request for {wanted}")
+            what = f"{display(self.url)} returned status {self.status} {shown}".rstrip()
+            raise RangeUnsupportedError(f"{what} for a request of {wanted}")
         return self.body(most), int(found[2])

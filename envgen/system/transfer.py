@@ -56,7 +56,7 @@ class Transfer:
         return {"Range": f"bytes={self.done}-"} | ({"If-Range": self._etag} if self._etag else {})
 
     def take(self, answer: StreamedResponse) -> None:
-        """Take the bytes of an answer: go on where they follow ours, else start again.
+        """Append the bytes of a response: go on where they follow ours, else start again.
 
         Raises:
             TransientError: the file is shorter than what we have of it, so it has changed.
@@ -64,7 +64,7 @@ class Transfer:
         """
         if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             self.restart()
-            raise TransientError(f"{self._what} has changed during its transfer")
+            raise TransientError(f"{self._what} changed during the download")
         if self.done and not self._follows(answer):
             self.restart()
         self.resumed = self.done > 0
@@ -84,7 +84,7 @@ class Transfer:
             IntegrityError: there are more than there should be.
         """
         if self._size is not None and self.done + len(data) > self._size:
-            raise IntegrityError(f"{self._what} has more than the {self._size} bytes it should have")
+            raise IntegrityError(f"{self._what} has more than the expected {self._size} bytes")
         self._out.write(data)
         if not isinstance(self._out, HashedFile):
             self._digest.update(data)

@@ -27,6 +27,8 @@ class CondaPackage:
     Attributes:
         files: path below the prefix -> entry.
         placeholders: path -> the text in that file which installing replaces by the prefix.
+        claims: fields of the archive's own `info/index.json` that differ from what the channel says.
+        listed: entries of `info/paths.json` that come in place of those of the files, or further ones.
     """
 
     name: str
@@ -40,6 +42,8 @@ class CondaPackage:
     license: str = "MIT"
     files: Mapping[str, File | Link] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    listed: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def dist(self) -> str:
@@ -66,7 +70,9 @@ class CondaPackage:
 
     def paths(self) -> dict[str, Any]:
         """The package's `info/paths.json`."""
-        return {"paths_version": 1, "paths": [self._path(p, e) for p, e in sorted(self.files.items())]}
+        stated = {entry["_path"] for entry in self.listed}
+        own = [self._path(p, e) for p, e in sorted(self.files.items()) if p not in stated]
+        return {"paths_version": 1, "paths": [*own, *self.listed]}
 
     def _path(self, path: str, entry: File | Link) -> dict[str, Any]:
         data = entry.data if isinstance(entry, File) else b""
@@ -84,7 +90,7 @@ class CondaPackage:
 def make_conda(package: CondaPackage) -> bytes:
     """Write a `.conda`: a stored zip of two zstd tars (CEP 35)."""
     info = {
-        "info/index.json": File(_json(package.index())),
+        "info/index.json": File(_json({**package.index(), **package.claims})),
         "info/paths.json": File(_json(package.paths())),
         "info/files": File("".join(f"{path}\n" for path in sorted(package.files)).encode()),
     }

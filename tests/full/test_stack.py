@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import rattler
 
-from envgen.prefix.verify import audit
+from envgen.prefix.verify import verify_prefix
 
 if TYPE_CHECKING:
     from tests.full.conftest import Stack
@@ -84,7 +84,7 @@ def test_venv_and_pip_inside_it(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_conda_meta_is_complete_and_true(stack: Stack) -> None:
-    assert audit(stack.prefix) == ()
+    assert verify_prefix(stack.prefix) == ()
 
 
 def test_py_rattler_reads_every_record(stack: Stack) -> None:

@@ -96,19 +96,19 @@ def test_an_explanation_tells_what_is_overridden_and_what_stands_in(project: Pro
     )
     outcome = cli("lock")
     assert outcome.code == 3
-    assert "`opencv-python` stands for `opencv-python-headless`, as `substitutes:` says" in outcome.err
+    assert "`opencv-python` is used in place of `opencv-python-headless` by `substitutes`" in outcome.err
     project.spec("demo", HEAD + "pypi: [strict]\noverrides: [eggs ==7]\n")
     outcome = cli("lock")
     assert outcome.code == 3
-    assert "`eggs==7` stands under `overrides:`" in outcome.err
+    assert "`eggs==7` is set under `overrides`" in outcome.err
 
 
 def test_a_constraint_narrows_and_asks_for_nothing(project: Project, cli: Command) -> None:
     project.spec("demo", HEAD + "pypi: [spam]\nconstraints: [eggs <2, ham >1]\n")
     outcome = cli("lock").succeeded()
     assert versions(project) == {"spam": "1.1", "eggs": "1.1"}
-    assert "`constraints`: `eggs<2` allows 1.1, and without it 2.0 would do\n" in outcome.err
-    assert "warning: `constraints`: `ham` is not locked, so that `ham>1` has no effect" in outcome.err
+    assert "`constraints`: `eggs<2` allows 1.1; without it, 2.0 would be allowed\n" in outcome.err
+    assert "warning: `constraints`: `ham>1` has no effect: `ham` is not locked" in outcome.err
     cli("lock", "--check").succeeded()
 
 
@@ -123,8 +123,8 @@ def test_an_excluded_dependency_is_left_out(project: Project, cli: Command) -> N
     project.spec("demo", HEAD + "pypi: [strict]\nexclude: {strict: [ham], spam: [eggs]}\n")
     outcome = cli("lock").succeeded()
     assert versions(project) == {"strict": "1.0", "eggs": "1.0"}
-    assert "`exclude`: `ham`, which `strict` 1.0 requires, is left out" in outcome.err
-    assert "warning: `exclude.spam`: no wheel of `spam` is locked, so that it has no effect" in outcome.err
+    assert "`exclude`: `ham`, which `strict` 1.0 requires, is excluded" in outcome.err
+    assert "warning: `exclude.spam` has no effect: no wheel of `spam` is locked" in outcome.err
     cli("lock", "--check").succeeded()
     cli("create", "--prefix", str(project.root / "env")).succeeded()
 
@@ -132,7 +132,7 @@ def test_an_excluded_dependency_is_left_out(project: Project, cli: Command) -> N
 def test_what_a_package_does_not_require_cannot_be_excluded(project: Project, cli: Command) -> None:
     project.spec("demo", HEAD + "pypi: [strict]\nexclude: {strict: [bacon]}\n")
     outcome = cli("lock").succeeded()
-    assert "warning: `exclude.strict`: `strict` 1.0 does not require `bacon`, so that it has no effect" in outcome.err
+    assert "warning: `exclude.strict` has no effect: `strict` 1.0 does not require `bacon`" in outcome.err
 
 
 def test_a_substitute_is_found_under_both_names(project: Project, cli: Command) -> None:
@@ -143,7 +143,7 @@ def test_a_substitute_is_found_under_both_names(project: Project, cli: Command) 
     outcome = cli("lock").succeeded()
     assert versions(project) == {"detector": "8.4", "augment": "2.0", "opencv-python-headless": "4.12.0"}
     assert (
-        "`substitutes`: `opencv-python-headless` stands for `opencv-python`, which `detector` 8.4 requires"
+        "`substitutes`: `opencv-python-headless` is used in place of `opencv-python`, which `detector` 8.4 requires"
         in outcome.err
     )
     cli("lock", "--check").succeeded()
@@ -175,7 +175,7 @@ def test_a_substitute_that_nothing_needs_is_told(project: Project, cli: Command)
     project.spec("demo", HEAD + "pypi: [eggs]\nsubstitutes: {oldkeys: newkeys}\n")
     outcome = cli("lock").succeeded()
     assert versions(project) == {"eggs": "2.0"}
-    assert "warning: `substitutes.oldkeys`: nothing that is locked requires `oldkeys`" in outcome.err
+    assert "warning: `substitutes.oldkeys` has no effect: no locked package requires `oldkeys`" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_the_member_of_a_family_that_holds_all_is_chosen(
     outcome = cli("lock").succeeded()
     assert [name for name in versions(project) if name.startswith("opencv")] == [chosen]
     for name in stands_for:
-        assert outcome.err.count(f"`{chosen}` stands for `{name}`, which") == 1
-    says_smaller = f"(`substitutes: {{{chosen}: {stands_for[0]}}}` takes the smaller one)" in outcome.err
+        assert outcome.err.count(f"`{chosen}` is used in place of `{name}`, which") == 1
+    says_smaller = f"(`substitutes: {{{chosen}: {stands_for[0]}}}` selects the smaller one)" in outcome.err
     assert says_smaller == (chosen not in pypi and len(stands_for) == 1)
     assert yaml.safe_load(lock(project)["metadata"]["custom_metadata"][f"envgen.stands-for.{chosen}"]) == stands_for
     cli("lock", "--check").succeeded()
@@ -221,7 +221,10 @@ def test_a_stand_in_that_nothing_needs_any_more_makes_a_lock_stale(project: Proj
     project.spec("demo", HEAD + "pypi: [detector]\n")
     outcome = cli("lock", "--check")
     assert outcome.code == 1
-    assert "`opencv-python` stands for `opencv-python-headless`, but nothing needs that" in outcome.err
+    assert (
+        "`opencv-python` is used in place of `opencv-python-headless`, but nothing requires `opencv-python-headless`"
+        in outcome.err
+    )
 
 
 def test_members_of_which_none_holds_the_other_are_an_error(project: Project, cli: Command) -> None:
@@ -229,12 +232,13 @@ def test_members_of_which_none_holds_the_other_are_an_error(project: Project, cl
     outcome = cli("lock")
     assert outcome.code == 3
     assert (
-        "error: `onnxruntime` and `onnxruntime-gpu` hold one module, and none of them holds all of the others:\n"
+        "error: `onnxruntime` and `onnxruntime-gpu` contain the same module, and none of them contains "
+        "all of the others:\n"
         "  `faces` in the spec\n"
         "  └─ faces 2.1 requires `onnxruntime`\n"
         "  `matting[gpu]` in the spec\n"
         "  └─ matting 1.0 requires `onnxruntime-gpu`\n"
-        "hint: say in the spec which one stays: `substitutes: {onnxruntime-gpu: onnxruntime}` or "
+        "hint: choose one in the spec: `substitutes: {onnxruntime-gpu: onnxruntime}` or "
         "`substitutes: {onnxruntime: onnxruntime-gpu}`\n"
     ) in outcome.err
     project.spec("demo", HEAD + "pypi: ['matting[gpu]', faces]\nsubstitutes: {onnxruntime: onnxruntime-gpu}\n")
@@ -249,7 +253,7 @@ def test_versions_are_asked_of_the_member_that_stands_in(project: Project, cli: 
     project.spec("demo", HEAD + "pypi: [opencv-python ==4.10.0, opencv-python-headless ==4.12.0]\n")
     outcome = cli("lock")
     assert outcome.code == 3
-    assert "`opencv-python` stands for `opencv-python-headless`: both hold one module" in outcome.err
+    assert "`opencv-python` is used in place of `opencv-python-headless`: both contain the same module" in outcome.err
 
 
 def test_why_and_list_tell_what_the_spec_adjusts(project: Project, cli: Command) -> None:
@@ -261,13 +265,13 @@ def test_why_and_list_tell_what_the_spec_adjusts(project: Project, cli: Command)
     cli("lock").succeeded()
     assert "  `overrides`: every requirement on it is `eggs==1.1`\n" in cli("why", "eggs").succeeded().out
     told = cli("why", "ham").succeeded().out
-    assert "  `constraints`: `ham<9`\n  `exclude`: `spam` is taken not to require it\n" in told
+    assert "  `constraints`: `ham<9`\n  `exclude`: `spam` is treated as not requiring it\n" in told
     assert "  `allow-older`: no newer one was tried\n" in cli("why", "strict").succeeded().out
     told = cli("why", "opencv-python-headless").succeeded().out
     assert told.startswith("linux-64: opencv-python 4.12.0 (wheel)\n")
-    assert "  it stands for `opencv-python-headless`\n" in told
+    assert "  it is used in place of `opencv-python-headless`\n" in told
     (found,) = cli("why", "opencv-python", "--json").succeeded().json()["linux-64"]
-    assert found["adjustments"] == ["it stands for `opencv-python-headless`"]
+    assert found["adjustments"] == ["it is used in place of `opencv-python-headless`"]
     assert "opencv-python (for opencv-python-headless)" in cli("list").succeeded().out
     document = cli("export", "cyclonedx", "--offline").succeeded().json()
     (component,) = [c for c in document["components"] if c["name"] == "opencv-python"]

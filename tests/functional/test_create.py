@@ -221,7 +221,7 @@ def test_a_lock_edited_by_hand_is_noticed(locked: Project, cli: Command, registr
     outcome = cli("create")
     assert outcome.code == 1, outcome.err
     assert LOCK in outcome.err
-    assert "changed by hand" in outcome.err
+    assert "edited by hand" in outcome.err
 
 
 def test_a_vanished_wheel_is_met_with_the_remedy(locked: Project, cli: Command, registries: Registries) -> None:
@@ -238,7 +238,7 @@ def test_a_registry_that_is_down(verb: str, variable: str, locked: Project, cli:
     cli.variables |= {variable: "http://127.0.0.1:9/nobody", "ENVGEN_CACHE": str(cli.directory.parent / "fresh")}
     outcome = cli(verb)
     assert outcome.code == 4, outcome.err
-    assert "cannot reach 127.0.0.1" in outcome.err
+    assert "failed to reach 127.0.0.1" in outcome.err
 
 
 def test_secrets_in_an_address_are_never_shown(demo: Project, cli: Command) -> None:

@@ -88,5 +88,5 @@ def test_a_mirror_that_refuses_is_asked_once(locked: Project, cli: Command) -> N
     outcome = cli("doctor", "--json", ENVGEN_PYPI=url)
     assert outcome.code == 1
     (problem,) = (found for found in outcome.json()["findings"] if found["level"] == "problem")
-    assert problem["what"] == f"ENVGEN_PYPI ({url}): cannot reach 127.0.0.1: Connection refused"
+    assert problem["what"] == f"ENVGEN_PYPI ({url}): failed to reach 127.0.0.1: Connection refused"
     assert "trying again" not in outcome.err

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
-TOLD = "interrupted; run the same command again to go on"
+TOLD = "interrupted; run the same command again to continue"
 MOMENTS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2)
 """Seconds: from the first import to files on their way."""
 

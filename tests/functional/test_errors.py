@@ -47,7 +47,7 @@ def test_no_project_at_all(cli: Command, tmp_path: Path) -> None:
     outcome = cli("lock", cwd=tmp_path / "home")
     assert outcome.code == 1
     assert "environments" in outcome.err
-    assert "hint: begin a project here with `envgen init`" in outcome.err
+    assert "hint: start a project here with `envgen init`" in outcome.err
 
 
 def test_unknown_command_has_the_nearest(cli: Command) -> None:

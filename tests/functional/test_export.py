@@ -88,14 +88,14 @@ def test_no_secret_of_a_channel_leaves(locked: Project, cli: Command, tmp_path: 
             assert "hunter2" not in outcome.out + outcome.err, form
         explicit = cli("export", "explicit", ENVGEN_CHANNEL=secret).succeeded()
     assert f"{server.url}/channel/linux-64/spam-1.0-" in explicit.out
-    assert f"the login for {server.url}/channel is left out" in explicit.err
+    assert f"credentials for {server.url}/channel are left out" in explicit.err
     assert "/t/tk-123/channel/linux-64/repodata.json" in server.paths()
 
 
 def test_what_a_recipe_makes_needs_a_channel(locked: Project, cli: Command) -> None:
     outcome = cli("export", "conda-lock")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "`python` is made by a recipe, and no channel has it" in outcome.err
+    assert "`python` is built by a recipe, and is not in any channel" in outcome.err
     assert "envgen build" in outcome.err
 
 

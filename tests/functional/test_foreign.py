@@ -76,9 +76,9 @@ def test_fields_of_another_type_do_no_harm(
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({"hashes": None}, (3, "the index gives no sha256 for it")),
-        ({"hashes": {"sha256": 7}}, (3, "the index gives no sha256 for it")),
-        ({"url": None}, (4, f"/pypi/simple/odd/ lists `{ODD}` at null, expected an address")),
+        ({"hashes": None}, (3, "the index has no sha256 for it")),
+        ({"hashes": {"sha256": 7}}, (3, "the index has no sha256 for it")),
+        ({"url": None}, (4, f"/pypi/simple/odd/ lists `{ODD}` at null, expected a URL")),
     ],
 )
 def test_a_wheel_without_digest_or_address_is_refused(

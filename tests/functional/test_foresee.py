@@ -58,8 +58,8 @@ def _ghost(rows: Rows) -> Rows:
     [
         (_slashed, None),
         (_padded, None),
-        (_bare, "RECORD of `odd-1.0-py3-none-any.whl` gives no sha256 or better for 3 files, such as"),
-        (_ghost, "lists 1 file that the wheel does not hold, such as `odd/gone.py`"),
+        (_bare, "RECORD of `odd-1.0-py3-none-any.whl` has no hash of sha256 or stronger for 3 files, such as"),
+        (_ghost, "lists 1 file that the wheel does not contain, such as `odd/gone.py`"),
     ],
 )
 def test_records_of_published_wheels(
@@ -88,8 +88,8 @@ def _malformed(_rows: Rows) -> Rows:
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        (_unlisted, "does not fit its files: `odd.py` is not listed"),
-        (_resized, "does not fit its files: `odd.py` has 6 bytes, listed are 99"),
+        (_unlisted, "does not match its files: `odd.py` is not listed"),
+        (_resized, "does not match its files: `odd.py` has 6 bytes, listed with 99"),
         (_malformed, "is malformed"),
     ],
 )
@@ -128,9 +128,10 @@ def test_a_hash_that_differs_is_refused_by_create_until_the_spec_trusts_the_whee
 
 def test_trust_without_effect_is_told(project: Project, cli: Command) -> None:
     ask(project, "spam ==1.0", more='trust-record: {spam: "once wrong", ham: "was here"}\n')
-    assert "`trust-record.ham`: no wheel of `ham` is locked, so that it has no effect" in cli("lock").succeeded().err
+    assert "`trust-record.ham` has no effect: no wheel of `ham` is locked" in cli("lock").succeeded().err
     assert (
-        "`trust-record.spam`: RECORD of `spam-1.0-py3-none-any.whl` fits, so that it has no effect" in cli("create").err
+        "`trust-record.spam` has no effect: RECORD of `spam-1.0-py3-none-any.whl` matches its files"
+        in cli("create").err
     )
 
 
@@ -160,7 +161,7 @@ def test_a_data_folder_of_something_else_is_refused(project: Project, cli: Comma
     ask(project, "odd")
     refused = cli("lock")
     assert refused.code == 5
-    assert "`odd-1.0-py3-none-any.whl` holds `even-1.0.data`, expected the data folder of odd 1.0" in refused.err
+    assert "`odd-1.0-py3-none-any.whl` contains `even-1.0.data`, expected a folder for odd 1.0" in refused.err
 
 
 def test_names_that_differ_by_case_only(project: Project, cli: Command, registries: Registries) -> None:
@@ -183,10 +184,10 @@ def test_two_packages_with_one_path_until_the_spec_says_whose_stays(
     ask(project, "nsa, nsb")
     refused = cli("lock")
     assert refused.code == 5
-    assert f"packages `nsa` and `nsb` both bring `{SITE}/nspkg/__init__.py`, with different bytes" in refused.err
+    assert f"packages `nsa` and `nsb` both contain `{SITE}/nspkg/__init__.py`, with different content" in refused.err
     assert f'`conflicts: {{"{SITE}/nspkg/__init__.py": nsa}}` in the spec' in refused.err
     ask(project, "nsa, nsb", more=f'conflicts: {{"{SITE}/nspkg/__init__.py": nsb, "bin/*": nsa}}\n')
-    assert "`conflicts.bin/*`: no two packages" in cli("lock").succeeded().err
+    assert "`conflicts.bin/*` has no effect: no two packages" in cli("lock").succeeded().err
     prefix = make(cli)
     assert (prefix / SITE / "nspkg/__init__.py").read_text() == "b"
     assert (prefix / SITE / "nspkg/a.py").exists()
@@ -201,13 +202,13 @@ def test_two_packages_with_one_command(project: Project, cli: Command, registrie
     wheels = {name: make_wheel(name, entry_points={"run": f"{name}:main"}) for name in ("one", "two")}
     offer(registries, **wheels)
     ask(project, "one, two")
-    assert "packages `one` and `two` both bring `bin/run`" in cli("lock").err
+    assert "packages `one` and `two` both contain `bin/run`" in cli("lock").err
 
 
 def test_a_wheel_against_a_package_of_a_recipe(project: Project, cli: Command, registries: Registries) -> None:
     offer(registries, odd=make_wheel("odd", data={"data/bin/python3.11": "mine"}))
     ask(project, "odd")
-    assert "packages `odd` and `python` both bring `bin/python3.11`" in cli("lock").err
+    assert "packages `odd` and `python` both contain `bin/python3.11`" in cli("lock").err
 
 
 def test_metadata_beside_a_wheel_that_is_not_its_own(project: Project, cli: Command, registries: Registries) -> None:
@@ -228,8 +229,8 @@ def test_a_server_without_ranges_is_no_fault(project: Project, cli: Command, reg
     registries.publish(Faults(ranges=False))
     ask(project, "nsa, nsb")
     assert "could not be checked" not in cli("lock").succeeded().err
-    assert "both bring" in cli("create").err
-    assert "both bring" in cli("lock").err  # the wheels are here now
+    assert "both contain" in cli("create").err
+    assert "both contain" in cli("lock").err  # the wheels are here now
 
 
 def test_files_that_cannot_be_had_now_are_told(project: Project, cli: Command, registries: Registries) -> None:
@@ -267,7 +268,7 @@ def test_packages_of_channels_that_clobber_each_other(project: Project, cli: Com
     cli("lock").succeeded()
     refused = cli("create")
     assert refused.code == 5
-    assert "packages `left` and `odd` both bring `share/both`" in refused.err
+    assert "packages `left` and `odd` both contain `share/both`" in refused.err
     project.spec("demo", f"{spec}pypi: [odd]\nconflicts: {{share/both: odd}}\n")
     cli("lock").succeeded()
     cli("create").succeeded()

@@ -290,7 +290,7 @@ def test_a_file_that_would_remove_another_is_refused(imaged: Project, registries
     imaged.spec("demo", SPEC.replace("spam ==1.0", "zed"))
     cli("lock").succeeded()
     path = "lib/python3.11/site-packages/shared/.wh.rules.txt"
-    for command, told in ((("image", "--platform", "linux-64"), f"`zed` brings `opt/env/{path}`"), (("lock",), path)):
+    for command, told in ((("image", "--platform", "linux-64"), f"`zed` contains `opt/env/{path}`"), (("lock",), path)):
         refused = cli(*command)
         assert (refused.code, told in refused.err) == (1, True), refused.err
     imaged.spec("demo", SPEC.partition("image:")[0].replace("spam ==1.0", "zed"))
@@ -301,9 +301,9 @@ REFUSED = [
     (SPEC.partition("image:")[0], (), 1, "has no `image`"),
     (SPEC, ("--platform", "osx-arm64"), 1, "does not support osx-arm64"),
     (SPEC.replace("eggs <2", "eggs <1.1"), (), 1, "is out of date"),
-    (SPEC.replace("{suites", "{packages: [git], suites"), (), 1, "`image.base.packages` has `git`, the base was"),
-    (SPEC.replace("{suites", "{exclude: [g++], suites"), (), 1, "`image.base.exclude` has `g++`, the base was"),
-    (SPEC.replace("[bookworm, ", "["), (), 1, "`image.base.suites` has no `bookworm`, the base was"),
+    (SPEC.replace("{suites", "{packages: [git], suites"), (), 1, "`image.base.packages` contains `git`, the base was"),
+    (SPEC.replace("{suites", "{exclude: [g++], suites"), (), 1, "`image.base.exclude` contains `g++`, the base was"),
+    (SPEC.replace("[bookworm, ", "["), (), 1, "`image.base.suites` does not contain `bookworm`, the base was"),
     (SPEC, ("--push", "torch"), 1, "expected REGISTRY/NAME:TAG"),
     (SPEC, ("--compression", "xz"), 2, "'xz' is not one of"),
     (SPEC, ("--output", "environments"), 1, "is neither empty nor an OCI layout"),
@@ -329,4 +329,4 @@ def test_a_folder_that_cannot_be_written_is_named(imaged: Project, cli: Command)
     (imaged.root / "dist").mkdir(mode=0o555)
     outcome = cli("image", "--platform", "linux-64")
     assert outcome.code == 1
-    assert "cannot write" in outcome.err
+    assert "failed to write" in outcome.err

@@ -85,7 +85,7 @@ def test_a_changed_base_makes_the_lock_stale_for_images_alone(imaged: Project, c
     imaged.spec("demo", SPEC.replace("{suites", "{packages: [git], suites"))
     verdict = cli("lock", "--check")
     assert verdict.code == 1
-    assert "`image.base.packages` has `git`, the base was locked without" in verdict.out + verdict.err
+    assert "`image.base.packages` contains `git`, the base was locked without it" in verdict.out + verdict.err
     cli("create").succeeded()
 
 

@@ -151,7 +151,7 @@ def test_init_asks_at_a_terminal(empty: Path, cli: Command) -> None:
     answers = "asked\n3.12.1\n3.12\nlinux-64 win-64\n12.8\ntorch >=2,<3\nham = 1\nham\n\nnumpy >=2\n\n"
     code, said = at_terminal(cli, empty, answers)
     assert code == 0, said
-    assert "the minor version alone: `3.12`" in said
+    assert "write the minor version only: `3.12`" in said
     spec = select(empty)
     assert (spec.name, str(spec.python), list(spec.targets)) == ("asked", "3.12", ["linux-64", "win-64"])
     assert [target.cuda for target in spec.targets.values()] == ["12.8", "12.8"]

@@ -58,5 +58,5 @@ def test_an_older_reader_is_told_the_number(locked: Project, cli: Command) -> No
     lock.write_text(lock.read_text().replace("envgen.format: '2'", "envgen.format: '3'"))
     outcome = cli("create", "--frozen", "--prefix", str(locked.root / "env"))
     assert outcome.code == 1
-    assert f"locks/{LOCK}: format 3, written by a newer envgen: this one reads up to format 2" in outcome.err
+    assert f"locks/{LOCK}: format 3 was written by a newer envgen: this one reads up to format 2" in outcome.err
     assert "hint: upgrade envgen" in outcome.err

@@ -192,7 +192,7 @@ def test_other_files_are_refused(clone: Clone) -> None:
 def test_outside_of_a_repository(locked: Project, cli: Command) -> None:
     outcome = cli("merge-lock", "--install")
     assert outcome.code == 1
-    assert "no git repository" in outcome.err
+    assert "not in a git repository" in outcome.err
 
 
 def test_merge_runs_no_script_of_the_branch(clone: Clone, tmp_path: Path) -> None:

@@ -80,12 +80,12 @@ def test_held_back_by_another_line(project: Project, cli: Command) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("wheelless", "it has a source archive only"),
+        ("wheelless", "it has only a source archive"),
         (
             "broken",
             (
                 "its metadata or its version cannot be used: "
-                "`base @ https://files.test/base.zip` names a file, not versions"
+                "`base @ https://files.test/base.zip` refers to a URL, not to versions"
             ),
         ),
     ],
@@ -108,7 +108,7 @@ def test_a_limit_is_an_error_with_a_way_out(name: str, why: str, project: Projec
 def test_a_limit_on_a_dependency_is_a_warning(project: Project, cli: Command) -> None:
     project.spec("demo", SPEC.format(pypi="user"))
     outcome = cli("lock").succeeded()
-    assert "warning: `wheelless` is locked at 1.0, not 2.0: it has a source archive only" in outcome.err
+    assert "warning: `wheelless` is locked at 1.0, not 2.0: it has only a source archive" in outcome.err
 
 
 @pytest.mark.usefixtures("shop")
@@ -116,7 +116,7 @@ def test_a_dependency_more_than_two_years_old_is_an_error(project: Project, cli:
     project.spec("demo", SPEC.format(pypi="old-user"))
     outcome = cli("lock")
     assert outcome.code == 3
-    assert "`neglected` would be locked at 1.0, not 2.0: it has a source archive only" in outcome.err
+    assert "`neglected` would be locked at 1.0, not 2.0: it has only a source archive" in outcome.err
     project.spec("demo", ACCEPT.format(pypi="old-user", name="neglected"))
     cli("lock").succeeded()
     assert versions(project)["neglected"] == "1.0"
@@ -131,3 +131,77 @@ def test_what_is_locked_already_is_not_told(project: Project, shop: Registries, 
     assert outcome.json()[0]["older"] == []
     assert "held" not in outcome.err.replace("held-", "")
     assert cli("lock", "--upgrade").code == 3
+
+
+@pytest.mark.usefixtures("shop")
+def test_why_tells_later_what_lock_told(project: Project, cli: Command) -> None:
+    project.spec("demo", SPEC.format(pypi="holds, held"))
+    (told,) = cli("lock", "--json").succeeded().json()[0]["older"]
+    before = project.locks()
+    cli("lock").succeeded()
+    assert project.locks() == before
+    assert f"  when 1.0 was locked, 2.0 was the newest that `held` allows: {told['why']}\n" in cli("why", "held").out
+    (found,) = cli("why", "held", "--json").succeeded().json()["linux-64"]
+    assert found["older"] == told
+    (found,) = cli("why", "base", "--json").succeeded().json()["linux-64"]
+    assert found["older"] is None
+
+
+@pytest.mark.usefixtures("shop")
+def test_why_tells_of_limits_and_reasons(project: Project, cli: Command) -> None:
+    project.spec("demo", SPEC.format(pypi="broken, user") + 'allow-older: {broken: "good enough"}\n')
+    cli("lock").succeeded()
+    told = cli("why", "broken").succeeded().out
+    assert "when 1.0 was locked, 2.0 was the newest that `broken` allows: its metadata" in told
+    assert "`allow-older`: good enough" in told
+    assert "files.test" not in "".join(content.decode() for content in project.locks().values())
+    assert "when 1.0 was locked, 2.0 was newer: it has only a source archive" in cli("why", "wheelless").out
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_the_lock_says_of_a_package_goes_with_the_version_and_the_line(project: Project, cli: Command) -> None:
+    project.spec("demo", SPEC.format(pypi="holds, held"))
+    cli("lock").succeeded()
+    assert any(b"envgen.older" in content for content in project.locks().values())
+    project.spec("demo", SPEC.format(pypi="holds, held <2"))
+    cli("lock").succeeded()
+    assert versions(project)["held"] == "1.0"
+    assert not any(b"envgen.older" in content for content in project.locks().values())
+    project.spec("demo", SPEC.format(pypi="holds, held"))
+    cli("lock", "--upgrade").succeeded()
+    assert any(b"envgen.older" in content for content in project.locks().values())
+    project.spec("demo", SPEC.format(pypi="held"))
+    cli("lock", "--upgrade", "held", "--upgrade", "base").succeeded()
+    assert versions(project)["held"] == "2.0"
+    assert not any(b"envgen.older" in content for content in project.locks().values())
+
+
+@pytest.mark.usefixtures("shop")
+def test_an_exception_without_effect_is_told(project: Project, cli: Command) -> None:
+    spec = SPEC.format(pypi="holds") + 'allow-older: {holds: "no need", nowhere: "not there"}\n'
+    project.spec("demo", spec)
+    err = cli("lock").succeeded().err
+    assert "warning: `allow-older.holds`: `holds` 1.0 is the newest, so that it has no effect" in err
+    assert "warning: `allow-older.nowhere`: no wheel of `nowhere` is locked, so that it has no effect" in err
+    assert "allow-older" not in cli("lock").succeeded().err.replace("allow-older.nowhere", "")
+
+
+def test_an_extra_that_newer_releases_have_is_not_lost(project: Project, cli: Command, registries: Registries) -> None:
+    add(registries, "held", "1.0")
+    wheel = make_wheel("held", "2.0", requires=("base ==2.0; extra == 'hot'",), extras=("hot",))
+    registries.index.add(wheel_filename("held", "2.0", "py3-none-any"), wheel, uploaded=UPLOADED)
+    for version in ("1.0", "2.0"):
+        add(registries, "base", version)
+    registries.publish()
+    project.spec("demo", SPEC.format(pypi='base ==1.0, "held[hot]"'))
+    outcome = cli("lock")
+    assert outcome.code == 3
+    assert (
+        "`held[hot]` in the spec would be locked at 1.0 for linux-64, which has no extra `hot`; 2.0 has it"
+        in outcome.err
+    )
+    assert "hint: ask for `held`, without the extra; or `allow-older: {held:" in outcome.err
+    assert project.locks() == {}
+    project.spec("demo", ACCEPT.format(pypi='base ==1.0, "held[hot]"', name="held"))
+    assert "warning: `held` 1.0 has no extra `hot`; it has none" in cli("lock").succeeded().err
+    assert versions(project)["held"] == "1.0"

@@ -44,7 +44,7 @@ def test_tree_begins_with_the_words_of_the_spec(locked: Project, cli: Command) -
     out = cli("tree", "--debian").succeeded().out
     assert "python 3.11.2 (recipe)  [python: 3.11]\n" in out
     assert "spam 1.0 (wheel)  [pypi: spam==1.0]\n└── eggs 1.1 (wheel)  eggs\n" in out
-    assert "zlib1g 1:1.2.13.dfsg-1 (Debian)  needed by what recipes/python/debian.yaml lists" in out
+    assert "zlib1g 1:1.2.13.dfsg-1 (Debian)  dependency of a package in recipes/python/debian.yaml" in out
     assert "─ python3.11 3.11.2-6+deb12u9 (Debian)  listed in recipes/python/debian.yaml" in out
 
 
@@ -145,7 +145,7 @@ def test_diff_with_an_environment(locked: Project, cli: Command) -> None:
 def test_diff_outside_of_a_repository(locked: Project, cli: Command) -> None:
     outcome = cli("diff")
     assert outcome.code == 1
-    assert "is in no git repository" in outcome.err
+    assert "is not in a git repository" in outcome.err
 
 
 def test_diff_with_a_revision_that_is_not_there(committed: Project, cli: Command) -> None:

@@ -94,7 +94,7 @@ def test_recipe_whose_script_fails(greeted: Project, cli: Command) -> None:
     greeted.write("recipes/greeting/recipe.yaml", NEEDED.replace("echo hi", "exit 7; echo hi"))
     outcome = cli("lock")
     assert outcome.code == 1
-    assert "recipe `greeting` cannot be built" in outcome.err
+    assert "failed to build recipe `greeting`" in outcome.err
 
 
 def _refused(cli: Command, package: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envgen.prefix.verify import audit
+from envgen.prefix.verify import verify_prefix
 from tests.command import REPOSITORY, Project
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_run_activates(machine: Machine) -> None:
 
 
 def test_conda_meta_is_complete_and_true(machine: Machine) -> None:
-    assert audit(machine.prefix) == ()
+    assert verify_prefix(machine.prefix) == ()
 
 
 def test_locking_with_an_empty_cache_gives_the_same_bytes(machine: Machine) -> None:

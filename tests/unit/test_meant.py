@@ -20,8 +20,8 @@ def test_the_shipped_table() -> None:
     ("text", "said"),
     [
         ("", "projects"),
-        ("placeholders = []\n[projects]\nPIL = 'pillow'", "not usable: PIL"),
-        ("placeholders = ['a']\n[projects]", "not usable: a"),
+        ("placeholders = []\n[projects]\nPIL = 'pillow'", "not valid: PIL"),
+        ("placeholders = ['a']\n[projects]", "not valid: a"),
         ("placeholders = [[]]\n[projects]", "unhashable"),
         ("[", "Invalid"),
     ],

@@ -60,10 +60,10 @@ def test_an_unknown_requires_python_is_none() -> None:
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("Requires-Dist: tinycss2 (>=1.1 or <1)", r"`Requires-Dist: tinycss2 \(>=1.1 or <1\)` cannot be read"),
-        ("Requires-Dist: ham ; python_version < 3", "`Requires-Dist: ham ; python_version < 3` cannot be read"),
-        ("Requires-Python: 3.6 and newer", "`Requires-Python: 3.6 and newer` cannot be read"),
-        ("Version: 2.0", "`version` cannot be read"),
+        ("Requires-Dist: tinycss2 (>=1.1 or <1)", r"`Requires-Dist: tinycss2 \(>=1.1 or <1\)` cannot be parsed"),
+        ("Requires-Dist: ham ; python_version < 3", "`Requires-Dist: ham ; python_version < 3` cannot be parsed"),
+        ("Requires-Python: 3.6 and newer", "`Requires-Python: 3.6 and newer` cannot be parsed"),
+        ("Version: 2.0", "`version` cannot be parsed"),
     ],
 )
 def test_metadata_that_break_the_standard_where_it_counts_are_refused(line: str, fault: str) -> None:
@@ -75,14 +75,28 @@ def test_all_faults_are_told_with_the_name_of_the_wheel() -> None:
     with pytest.raises(InvalidMetadataError) as caught:
         parse("Requires-Dist: a b", "Requires-Python: new", head=("Name: spam", "Version: 1.0"))
     assert str(caught.value) == (
-        "metadata of `spam` 1.0 is invalid: `Requires-Dist: a b` cannot be read; `Requires-Python: new` cannot be read"
+        "metadata of `spam` 1.0 is invalid: `Requires-Dist: a b` cannot be parsed; "
+        "`Requires-Python: new` cannot be parsed"
     )
 
 
-@pytest.mark.parametrize("head", [(), ("Name: spam",), ("Version: 1.0",), ("Name: spam", "Version: Milestone1")])
-def test_a_wheel_without_a_name_or_version_is_refused(head: tuple[str, ...]) -> None:
-    with pytest.raises(InvalidMetadataError):
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ((), "metadata is invalid: it has no name; it has no version"),
+        (("Name: spam",), "metadata of `spam` is invalid: it has no version"),
+        (("Version: 1.0",), "metadata is invalid: it has no name"),
+        (("Name: spam", "Version: 1.0", "Version: 2.0"), "metadata of `spam` is invalid: `version` cannot be parsed"),
+        (
+            ("Name: spam", "Version: Milestone1"),
+            "metadata of `spam` Milestone1 is invalid: `Version: Milestone1` cannot be parsed",
+        ),
+    ],
+)
+def test_a_wheel_without_a_name_or_version_is_refused(head: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InvalidMetadataError) as caught:
         parse(head=head)
+    assert str(caught.value) == message
 
 
 def test_a_fault_in_a_field_that_decides_nothing_is_borne() -> None:
@@ -168,7 +182,7 @@ def test_a_marker_without_an_answer_makes_the_wheel_unusable() -> None:
 def test_a_requirement_on_a_url_makes_the_wheel_unusable_where_it_holds() -> None:
     meta = parse("Requires-Dist: ham @ https://example.org/ham.whl ; extra == 'x'")
     assert active(meta) == []
-    with pytest.raises(InexpressibleError, match="names a file"):
+    with pytest.raises(InexpressibleError, match="refers to a URL"):
         active(meta, "x")
 
 

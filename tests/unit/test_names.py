@@ -59,15 +59,15 @@ def test_the_names_of_a_spec_come_on_top() -> None:
     ("text", "fault"),
     [
         ("same = ", "Invalid value"),
-        ("sane = []", "there is no such key"),
+        ("sane = []", "unknown key"),
         ("same = {}", "not a list"),
         ("renamed = 3", "not a dict"),
         ('same = ["NumPy"]', "not a project name: 'NumPy'"),
         ("same = [3]", "not a project name: 3"),
-        ('[renamed]\ntorch = "PyTorch"', "not the name of a conda package: 'PyTorch'"),
-        ('[renamed]\ntorch = ["pytorch"]', "not the name of a conda package"),
-        ('[clashes]\ntorch = ["libtorch", 3]', "not the name of a conda package"),
-        ('[renamed]\na = "x"\nb = "x"', "2 projects become `x`"),
+        ('[renamed]\ntorch = "PyTorch"', "not a conda package name: 'PyTorch'"),
+        ('[renamed]\ntorch = ["pytorch"]', "not a conda package name"),
+        ('[clashes]\ntorch = ["libtorch", 3]', "not a conda package name"),
+        ('[renamed]\na = "x"\nb = "x"', "2 projects map to `x`"),
     ],
 )
 def test_a_faulty_table_is_refused(text: str, fault: str) -> None:

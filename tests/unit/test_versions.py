@@ -46,7 +46,7 @@ def test_what_only_a_file_can_meet_is_told(specifiers: str) -> None:
 
 
 def test_a_version_from_before_pep_440_is_refused() -> None:
-    with pytest.raises(InexpressibleError, match="`Milestone1` is not a version"):
+    with pytest.raises(InexpressibleError, match="`Milestone1` is not a PEP 440 version"):
         parse_version("Milestone1")
 
 

@@ -19,7 +19,7 @@ def test_what_it_does_not(path: str) -> None:
 
 
 def test_the_package_and_the_file_are_named() -> None:
-    with pytest.raises(UserError, match=r"`zed` brings `opt/\.wh\.a` and 1 more: in an image"):
+    with pytest.raises(UserError, match=r"`zed` contains `opt/\.wh\.a` and 1 more: in an image"):
         refuse_whiteouts("zed", ["opt/b", "opt/c/.wh.d", "opt/.wh.a"])
 
 

@@ -196,7 +196,7 @@ def test_an_absolute_name_stays_inside(archive: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
 def test_refuses_what_is_no_archive(archive: Path, tmp_path: Path, data: bytes) -> None:
     archive.write_bytes(data)
-    with pytest.raises(ArtifactError, match="cannot be extracted"):
+    with pytest.raises(ArtifactError, match=r"failed to extract|is not a conda package"):
         extract_conda(archive, tmp_path / "inside" / "out")
 
 

@@ -13,7 +13,7 @@ from envgen.convert.package import PLACEHOLDER
 from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
-from envgen.manifest.debian_recipe import parse_bundle
+from envgen.manifest.debian_recipe import parse_debian_recipe
 from envgen.platforms import Platform
 from tests.builders import debian
 from tests.builders.tree import File, Link
@@ -60,7 +60,7 @@ LIBRARY: Mapping[str, File | Link] = {
 
 
 def recipe(text: str = RECIPE) -> DebianRecipe:
-    return parse_bundle(
+    return parse_debian_recipe(
         text,
         source="recipes/tool/debian.yaml",
         recipe="tool",
@@ -89,12 +89,12 @@ def put(folder: Path, files: Mapping[str, Mapping[str, File | Link]]) -> dict[De
     return found
 
 
-def build(folder: Path, bundle: DebianRecipe | None = None, **files: Mapping[str, File | Link]) -> Path:
+def build(folder: Path, debian: DebianRecipe | None = None, **files: Mapping[str, File | Link]) -> Path:
     folder.mkdir()
     debs = put(folder, files or {"tool": TOOL, "libtool": LIBRARY})
     dest = folder / "package"
     dest.mkdir()
-    build_debian_recipe(bundle or recipe(), debs, platform=Platform.LINUX_64, dest=dest)
+    build_debian_recipe(debian or recipe(), debs, platform=Platform.LINUX_64, dest=dest)
     return dest
 
 
@@ -138,7 +138,7 @@ def test_build_string_holds_all_inputs(tmp_path: Path) -> None:
 
 def test_version_needs_its_package(tmp_path: Path) -> None:
     debs = put(tmp_path, {"libtool": LIBRARY})
-    with pytest.raises(UserError, match="takes its version from `tool`, which is none of its packages"):
+    with pytest.raises(UserError, match="takes its version from `tool`, which is not one of its packages"):
         describe(recipe(), debs, platform=Platform.LINUX_64)
 
 
@@ -205,14 +205,45 @@ def test_package_without_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("__glibc >=2.36", "zlib-ng", r"need glibc 2\.\d+, the recipe declares less"),
-        ("__glibc >=2.36", "__glibc >=2.1", r"need glibc 2\.\d+, the recipe declares less"),
-        ("usr/bin/tool, ", "usr/bin/gone, ", "links `bin/tool` to `opt/debian/usr/bin/gone`, which is not there"),
-        ("{tool.cfg: ", "{opt/debian/usr/bin/tool: ", "makes `opt/debian/usr/bin/tool`, which is there already"),
-        ("certs/*", "none/*", r"`join: usr/share/none/\*\.crt` of the recipe means no file"),
+        ("__glibc >=2.36", "zlib-ng", r"need glibc 2\.\d+, the recipe declares an older one"),
+        ("__glibc >=2.36", "__glibc >=2.1", r"need glibc 2\.\d+, the recipe declares an older one"),
+        ("usr/bin/tool, ", "usr/bin/gone, ", "links `bin/tool` to `opt/debian/usr/bin/gone`, which does not exist"),
+        ("{tool.cfg: ", "{opt/debian/usr/bin/tool: ", "creates `opt/debian/usr/bin/tool`, which already exists"),
+        ("certs/*", "none/*", r"`join`: pattern `usr/share/none/\*\.crt` matches no file"),
     ],
 )
 def test_recipe_that_does_not_fit_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
     assert old in RECIPE
     with pytest.raises(ArtifactError, match=says):
         build(tmp_path / "a", recipe(RECIPE.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("files: {tool.cfg: tool.cfg}", "files: {\"${{ '../' * 3 }}planted\": tool.cfg}"),
+        ("files: {tool.cfg: tool.cfg}", "files: {\"${{ 'conda-META' }}/planted.json\": tool.cfg}"),
+        ("links: {bin/tool: opt", "links: {\"${{ '../' * 3 }}planted\": opt"),
+        ("links: {bin/tool: opt/debian/usr/bin/tool", "links: {bin/tool: \"${{ '../' * 3 }}secret\""),
+        ("join: {ssl/all.pem:", "join: {\"${{ '/' }}tmp/planted\":"),
+    ],
+)
+def test_a_path_is_one_of_the_package_after_it_is_filled_in(tmp_path: Path, old: str, new: str) -> None:
+    assert old in RECIPE
+    (tmp_path / "secret").write_text("secret")
+    inside = tmp_path / "a/b"
+    inside.mkdir(parents=True)
+    debs = put(inside, {"tool": TOOL, "libtool": LIBRARY})
+    with pytest.raises(UserError, match=r"recipes/tool/debian\.yaml.*expected"):
+        build_debian_recipe(recipe(RECIPE.replace(old, new)), debs, platform=Platform.LINUX_64, dest=inside / "dest")
+    assert not list(tmp_path.rglob("*planted*"))
+
+
+@pytest.mark.parametrize("key", ["version", "build"])
+def test_an_output_has_words_for_file_names(tmp_path: Path, key: str) -> None:
+    old = {"version": 'version: "${{ minor }}"', "build": "build: 0_abi"}[key]
+    text = RECIPE.replace(old, f"{key}: \"${{{{ '../' }}}}x\"")
+    assert text != RECIPE
+    debs = put(tmp_path, {"tool": TOOL, "libtool": LIBRARY})
+    with pytest.raises(UserError, match=r"recipes/tool/debian\.yaml: expected a version or build string.*got '\.\./x'"):
+        describe(recipe(text), debs, platform=Platform.LINUX_64)

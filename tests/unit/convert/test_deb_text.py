@@ -50,19 +50,19 @@ def test_edit_changes_each_file(tmp_path: Path) -> None:
 
 def test_edit_that_finds_nothing_is_refused(tmp_path: Path) -> None:
     paths = write(tmp_path, {"usr/a.py": "x", "usr/b.py": "y"})
-    with pytest.raises(ArtifactError, match=r"`usr/b\.py` does not hold 'x'"):
+    with pytest.raises(ArtifactError, match=r"`usr/b\.py` does not contain 'x'"):
         apply_edits(tmp_path, [Edit(files="usr/*.py", old="x", new="z")], paths=paths)
 
 
 def test_pattern_without_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
-    with pytest.raises(ArtifactError, match="`relocate: li\\*` of the recipe means no file"):
+    with pytest.raises(ArtifactError, match="`relocate`: pattern `li\\*` matches no file"):
         point_inside(tmp_path, ["li*"], paths=["link"], home="/P")
 
 
 def test_binary_file_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xff")
-    with pytest.raises(ArtifactError, match="`x` is no text"):
+    with pytest.raises(ArtifactError, match="`x` is not UTF-8 text"):
         point_inside(tmp_path, ["x"], paths=["x"], home="/P")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import stat
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,26 +140,26 @@ def test_same_file_of_two_packages(tmp_path: Path) -> None:
     ],
 )
 def test_different_content_for_one_path_is_refused(tmp_path: Path, first: Files, second: Files) -> None:
-    with pytest.raises(ArtifactError, match="is in `p1` and in `p2`, with different content"):
+    with pytest.raises(ArtifactError, match=r"`p1` and `p2` both contain .*, with different content"):
         unpack(tmp_path, first, second)
 
 
 @pytest.mark.parametrize("second", [File(b"2"), Link("y"), Link("usr/bin/a", hard=True)])
 def test_a_folder_of_another_package_is_refused(tmp_path: Path, second: File | Link) -> None:
-    with pytest.raises(ArtifactError, match="`p2` holds `usr/share/x`, which is a folder in `p1`"):
+    with pytest.raises(ArtifactError, match="`p2` contains `usr/share/x`, which is a folder in `p1`"):
         unpack(tmp_path, {"usr/share/x/f": File(b"1")}, {"usr/bin/a": File(b""), "usr/share/x": second})
 
 
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({"../x": File(b"")}, "leaves the package"),
-        ({"usr/../../x": File(b"")}, "leaves the package"),
-        ({"usr/x": Link("../../y")}, "leaves it"),
-        ({"usr/x": Link("/../y")}, "leaves it"),
-        ({"usr/x": Link("../y", hard=True)}, "leaves the package"),
-        ({"usr/x": Link("usr/missing", hard=True)}, "no file before it"),
-        ({"usr/d": Link("e"), "usr/d/x": File(b"")}, "`usr/d` is no folder"),
+        ({"../x": File(b"")}, "outside the package"),
+        ({"usr/../../x": File(b"")}, "outside the package"),
+        ({"usr/x": Link("../../y")}, "outside the package"),
+        ({"usr/x": Link("/../y")}, "outside the package"),
+        ({"usr/x": Link("../y", hard=True)}, "outside the package"),
+        ({"usr/x": Link("usr/missing", hard=True)}, "not an earlier file"),
+        ({"usr/d": Link("e"), "usr/d/x": File(b"")}, "`usr/d` is not a folder"),
     ],
 )
 def test_unsafe_content_is_refused(tmp_path: Path, files: Files, says: str) -> None:
@@ -168,7 +169,7 @@ def test_unsafe_content_is_refused(tmp_path: Path, files: Files, says: str) -> N
 
 @pytest.mark.parametrize("data", [b"", b"!<arch>\n", b"not an archive at all", make_deb(Deb(name="x"))[:-60]])
 def test_broken_archive_is_refused(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(ArtifactError, match="`x` cannot be unpacked"):
+    with pytest.raises(ArtifactError, match="failed to unpack `x`"):
         Unpacking(root=tmp_path, licenses=tmp_path).add(locked("x"), io.BytesIO(data))
 
 
@@ -179,6 +180,26 @@ def test_device_is_refused(tmp_path: Path, kind: bytes) -> None:
         member = tarfile.TarInfo("./dev/x")
         member.type = kind
         tar.addfile(member)
-    data = b"!<arch>\n" + _ar_member("debian-binary", b"2.0\n") + _ar_member("data.tar", out.getvalue())
-    with pytest.raises(ArtifactError, match="`x` holds `dev/x`, which is neither a file nor a link"):
+    whole = make_deb(Deb(name="x"), compression="none")
+    data = whole[: whole.index(b"data.tar")] + _ar_member("data.tar", out.getvalue())
+    with pytest.raises(ArtifactError, match="`x` contains `dev/x`, which is neither a file nor a link"):
         Unpacking(root=tmp_path, licenses=tmp_path).add(locked("x"), io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    "other", [Deb(name="other"), Deb(name="p1", version="1.0-2"), Deb(name="p1", architecture="arm64")]
+)
+def test_another_package_than_the_locked_one_is_refused(tmp_path: Path, other: Deb) -> None:
+    data = make_deb(replace(other, files={"usr/bin/x": File(b"x")}))
+    unpacking = Unpacking(root=tmp_path / "root", licenses=tmp_path / "licenses")
+    with pytest.raises(ArtifactError, match=r"`p1.deb`.*expected p1 1.0-1 amd64, got ") as refused:
+        unpacking.add(locked("p1"), io.BytesIO(data))
+    assert f"got {other.name} {other.version} {other.architecture}" in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", ["usr/../../x", "usr//x", "usr/./x", "usr/a\nb", "usr/\x1b[2J"])
+def test_a_path_that_is_not_plain_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ArtifactError, match=r"`p1` contains .*, a path outside the package"):
+        unpack(tmp_path, {path: File(b"x")})
+    assert not list(tmp_path.rglob("x"))

@@ -91,7 +91,7 @@ def test_library_that_nobody_brings_is_named(tmp_path: Path) -> None:
 
 def test_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.so").write_bytes(b"\x7fELF" + bytes(60))
-    with pytest.raises(ArtifactError, match=r"`x\.so` is a broken ELF file"):
+    with pytest.raises(ArtifactError, match=r"`x\.so` is not a valid ELF file"):
         elf.relocate(tmp_path, libraries="usr/lib")
 
 

@@ -60,34 +60,34 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def resolve(store: Store, platform: Platform) -> tuple[DebianRecipe, dict[Deb, Path]]:
-    bundle = read_debian_recipe(find_recipes([ROOT / "recipes"])["python"])
+    debian = read_debian_recipe(find_recipes([ROOT / "recipes"])["python"])
     http = Http(environment=os.environ)
     archive = DebianArchive(
         http=http,
         store=store,
         mirrors=Mirrors(environment=os.environ, home=Path.home()),
-        suites=bundle.suites,
+        suites=debian.suites,
         keys=[path.read_bytes() for path in sorted((ROOT / "envgen/data/debian").glob("*.asc"))],
         now=dt.datetime.now(dt.UTC),
     )
-    closure = archive.closure(bundle.packages, architecture=platform.debian_arch, exclude=bundle.exclude)
+    closure = archive.closure(debian.packages, architecture=platform.debian_arch, exclude=debian.exclude)
 
     def fetch(deb: Deb) -> Path:
         return store.ensure_artifact(
             deb.sha256, lambda out: http.download(archive.locate(deb), out, expected=deb.sha256, size=deb.size)
         )
 
-    return bundle, {deb: fetch(deb) for deb in closure.debs}
+    return debian, {deb: fetch(deb) for deb in closure.debs}
 
 
 def make(store: Store, platform: Platform, folder: Path) -> tuple[Path, ...]:
-    bundle, debs = resolve(store, platform)
-    main, *others = describe(bundle, debs, platform=platform)
+    debian, debs = resolve(store, platform)
+    main, *others = describe(debian, debs, platform=platform)
     for package in (main, *others):
         (folder / package.dist).mkdir(parents=True)
-    build_debian_recipe(bundle, debs, platform=platform, dest=folder / main.dist)
+    build_debian_recipe(debian, debs, platform=platform, dest=folder / main.dist)
     for other in others:
-        build_empty(other, bundle, platform=platform, dest=folder / other.dist)
+        build_empty(other, debian, platform=platform, dest=folder / other.dist)
     return tuple(folder / package.dist for package in (main, *others))
 
 

@@ -75,7 +75,7 @@ def test_is_a_package_with_our_placeholder(tmp_path: Path) -> None:
 
 def test_a_failing_script_is_shown(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, ["echo about to fail", "exit 3"])
-    with pytest.raises(UserError, match="recipe `demo` cannot be built") as caught:
+    with pytest.raises(UserError, match="failed to build recipe `demo`") as caught:
         _build(recipe, tmp_path / "out")
     assert "about to fail" in str(caught.value)
 
@@ -94,5 +94,5 @@ def test_nothing_can_be_installed_for_the_build(tmp_path: Path) -> None:
 
 def test_refuses_a_file_that_holds_the_build_folder(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, ["mkdir -p $PREFIX/share", "pwd > $PREFIX/share/where"])
-    with pytest.raises(ArtifactError, match="`share/where` holds the path of the folder it was built in"):
+    with pytest.raises(ArtifactError, match="`share/where` contains the path of its build folder"):
         _build(recipe, tmp_path / "out")

@@ -70,7 +70,7 @@ def test_names_that_differ_by_case_only_are_left_to_who_knows_the_platform() -> 
         (b"<html>Please sign in</html>", "is not a usable zip file"),
         (RAW[:-30], "is not a usable zip file"),
         (make_zip([("../evil", b"")]), "`../evil` in `spam.whl`: has an empty, `.` or `..` part"),
-        (make_zip([("a", b"1"), ("a", b"2")]), "is there twice"),
+        (make_zip([("a", b"1"), ("a", b"2")]), "is a duplicate"),
     ],
 )
 def test_refuses_what_must_not_be_unpacked(raw: bytes, message: str) -> None:
@@ -82,5 +82,5 @@ def test_refuses_what_must_not_be_unpacked(raw: bytes, message: str) -> None:
 def test_a_damaged_record_is_refused() -> None:
     raw = bytearray(make_zip([("spam-1.0.dist-info/RECORD", b"a" * 100)], compression=zipfile.ZIP_STORED))
     raw[70] ^= 1
-    with pytest.raises(ArtifactError, match=r"RECORD` in `spam\.whl` cannot be read"):
+    with pytest.raises(ArtifactError, match=r"failed to read .*RECORD` in `spam\.whl`"):
         read(bytes(raw))

@@ -97,10 +97,10 @@ def test_finds_the_data_folder_however_it_is_spelled(
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        (["ham-1.0.data/scripts/x"], "holds `ham-1.0.data`, expected the data folder of spam 1.0"),
-        (["spam-1.1.data/scripts/x"], "holds `spam-1.1.data`, expected"),
-        (["weights.data/x"], "holds `weights.data`, expected"),
-        ([".data/x"], "holds `.data`, expected"),
+        (["ham-1.0.data/scripts/x"], "contains `ham-1.0.data`, expected a folder for spam 1.0"),
+        (["spam-1.1.data/scripts/x"], "contains `spam-1.1.data`, expected"),
+        (["weights.data/x"], "contains `weights.data`, expected"),
+        ([".data/x"], "contains `.data`, expected"),
         (["spam-1.0.data/data/x", "Spam-1.0.data/data/y"], "has 2 data folders, expected one: Spam-1.0, spam-1.0"),
     ],
 )

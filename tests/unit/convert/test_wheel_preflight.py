@@ -66,9 +66,9 @@ def test_paths_and_contents_are_those_of_the_package(raw: bytes, tmp_path: Path)
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (make_wheel("spam", data={"data/info/x": ""}), "which conda keeps for itself"),
+        (make_wheel("spam", data={"data/info/x": ""}), "is reserved for conda"),
         (make_wheel("spam", data={"strange/x": ""}), "has no scheme `strange`"),
-        (make_wheel("spam", data={"purelib/a": "1"}, files={"a": "1"}), "both go to"),
+        (make_wheel("spam", data={"purelib/a": "1"}, files={"a": "1"}), "are both installed at"),
         (make_wheel("ham"), "expected spam 1.0"),
         (make_wheel("spam", wheel_version="2.0"), "has Wheel-Version"),
         (make_wheel("spam", files={"{dist-info}/entry_points.txt": "nonsense"}), "`entry_points.txt` of"),
@@ -94,7 +94,7 @@ def test_names_by_case_are_refused_where_the_platform_cannot_hold_them() -> None
     raw = make_wheel("spam", files={"a.txt": "1", "A.txt": "2"})
     assert len(look(raw).paths) == 4
     macos = replace(TARGET, platform=Platform.OSX_ARM64, glibc=None)
-    with pytest.raises(ArtifactError, match="is there twice"):
+    with pytest.raises(ArtifactError, match="is a duplicate"):
         look(raw, target=macos)
 
 
@@ -103,6 +103,6 @@ def test_oddities_are_told() -> None:
         return [(path, "", "") for path, _digest, _size in rows]
 
     assert look(make_wheel("spam", files={"a.py": ""}, record=bare)).oddities == (
-        "gives no sha256 or better for 3 files, such as `a.py`",
+        "has no hash of sha256 or stronger for 3 files, such as `a.py`",
     )
     assert json.dumps(look(GOOD[0]).oddities) == "[]"

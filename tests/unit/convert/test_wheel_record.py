@@ -7,6 +7,7 @@ import pytest
 from installer.records import Hash, RecordEntry
 
 from envgen.convert.wheel_record import check_entry, check_listing, installed_entry, parse_record, render_record
+from envgen.digest import Digest, Sha256
 from envgen.errors import ArtifactError
 from tests.builders.wheels import record_hash
 
@@ -58,6 +59,12 @@ def test_what_an_installer_writes_need_not_be_listed() -> None:
     assert not _check("", [f"{INFO}/INSTALLER", f"{INFO}/direct_url.json"])
 
 
+def _digest(content: bytes, algorithm: str = "sha256") -> Digest:
+    digest = Digest(algorithm)
+    digest.update(content)
+    return digest
+
+
 DIGEST = hashlib.sha256(b"x").digest()
 PLAIN = base64.urlsafe_b64encode(DIGEST).decode().rstrip("=")
 
@@ -76,19 +83,19 @@ def test_reads_other_spellings_of_a_path(path: str) -> None:
 )
 def test_reads_other_spellings_of_a_hash(text: str) -> None:
     (entry,) = parse_record(f"a,{text},1\n".encode(), what="w").values()
-    check_entry(entry, hashlib.sha256(b"x"), 1, what="w")
+    check_entry(entry, _digest(b"x"), what="w")
     with pytest.raises(ArtifactError, match="RECORD says"):
-        check_entry(entry, hashlib.sha256(b"y"), 1, what="w")
+        check_entry(entry, _digest(b"y"), what="w")
 
 
 @pytest.mark.parametrize(
     ("record", "members", "oddity"),
     [
-        (_row("gone", b"x"), [], "lists 1 file that the wheel does not hold, such as `gone`"),
-        ("../../bin/run,,\n", [], "lists 1 file that the wheel does not hold, such as `../../bin/run`"),
-        ("a,,\nb,,\n", ["a", "b"], "gives no sha256 or better for 2 files, such as `a`"),
-        ("a,md5=abc,1\n", ["a"], "gives no sha256 or better for 1 file, such as `a`"),
-        ("a,crc32=abc,1\n", ["a"], "gives no sha256 or better for 1 file, such as `a`"),
+        (_row("gone", b"x"), [], "lists 1 file that the wheel does not contain, such as `gone`"),
+        ("../../bin/run,,\n", [], "lists 1 file that the wheel does not contain, such as `../../bin/run`"),
+        ("a,,\nb,,\n", ["a", "b"], "has no hash of sha256 or stronger for 2 files, such as `a`"),
+        ("a,md5=abc,1\n", ["a"], "has no hash of sha256 or stronger for 1 file, such as `a`"),
+        ("a,crc32=abc,1\n", ["a"], "has no hash of sha256 or stronger for 1 file, such as `a`"),
     ],
 )
 def test_tells_what_is_odd_but_harmless(record: str, members: list[str], oddity: str) -> None:
@@ -104,20 +111,20 @@ def test_entries_of_folders_say_nothing(folder: str) -> None:
     ("record", "members", "message"),
     [
         ("", ["a"], "`a` is not listed"),
-        (_row("a", b"xx"), ["a"], "`a` has 1 bytes, listed are 2"),
+        (_row("a", b"xx"), ["a"], "`a` has 1 bytes, listed with 2"),
         ("", list("abcdefgh"), "and 3 more"),
     ],
 )
 def test_refuses_a_record_that_does_not_fit(record: str, members: list[str], message: str) -> None:
     with pytest.raises(ArtifactError, match=message) as caught:
         _check(record, members)
-    assert caught.value.hint == '`trust-record: {spam: "why"}` in the spec takes the wheel by its own sha256'
+    assert caught.value.hint == '`trust-record: {spam: "why"}` in the spec accepts the wheel by its own sha256'
 
 
 def test_a_weak_hash_that_differs_is_refused() -> None:
     (entry,) = parse_record(b"a,md5=abc,1\n", what="w").values()
     with pytest.raises(ArtifactError, match="RECORD says md5=abc"):
-        check_entry(entry, hashlib.md5(b"x", usedforsecurity=False), 1, what="w")
+        check_entry(entry, _digest(b"x", "md5"), what="w")
 
 
 @pytest.mark.parametrize(("files", "more"), [("abcde", ""), ("abcdef", "; and 1 more")])
@@ -125,22 +132,22 @@ def test_names_five_faults_and_counts_the_rest(files: str, more: str) -> None:
     with pytest.raises(ArtifactError) as caught:
         _check("", list(files))
     named = "; ".join(f"`{path}` is not listed" for path in "abcde")
-    assert str(caught.value) == f"RECORD of `spam-1.0.whl` does not fit its files: {named}{more}"
+    assert str(caught.value) == f"RECORD of `spam-1.0.whl` does not match its files: {named}{more}"
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 def test_proves_a_file(algorithm: str) -> None:
-    proof = hashlib.new(algorithm, b"x")
+    proof = _digest(b"x", algorithm)
     listed = installed_entry("a", proof.hexdigest(), 1)
     assert listed.hash_ is not None
-    check_entry(RecordEntry("a", Hash(algorithm, listed.hash_.value), 1), proof, 1, what="w")
+    check_entry(RecordEntry("a", Hash(algorithm, listed.hash_.value), 1), proof, what="w")
 
 
 @pytest.mark.parametrize(("content", "size"), [(b"y", 1), (b"x", 2)])
 def test_refuses_another_hash_or_size(content: bytes, size: int) -> None:
-    entry = installed_entry("a", hashlib.sha256(b"x").hexdigest(), 1)
+    entry = installed_entry("a", Sha256.of(b"x"), size)
     with pytest.raises(ArtifactError, match="`a` in `w` has sha256="):
-        check_entry(entry, hashlib.sha256(content), size, what="w")
+        check_entry(entry, _digest(content), what="w")
 
 
 def test_renders_sorted_and_quoted() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envgen.oci.layer import Layer
 
 WHEEL = Path(__file__).parents[2] / "golden/image/spam-1.0-py3-none-any.whl"
-"""A file, since the zlib of the test run's Python decides what a wheel made here would hold."""
+"""A file, since the zlib of the test run's Python decides what a wheel made here would contain."""
 
 LONG = "opt/env/" + "/".join(["a-folder-with-a-long-name"] * 6) + "/späm"
 SPECIAL = {"home/user": Directory(path="home/user", mode=0o1777, uid=1000, gid=1000)}

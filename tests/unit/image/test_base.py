@@ -91,7 +91,7 @@ def test_filters_leave_licences(base: dict[str, Entry]) -> None:
 
 def test_a_file_that_would_remove_another_is_refused(tmp_path: Path) -> None:
     bad = Deb(name="bad", version="1", files={"usr/share/.wh.base-files": Content(b"")})
-    with pytest.raises(UserError, match=r"`bad` brings `usr/share/\.wh\.base-files`: in an image"):
+    with pytest.raises(UserError, match=r"`bad` contains `usr/share/\.wh\.base-files`: in an image"):
         build(tmp_path, [*base_debs("amd64"), bad])
 
 

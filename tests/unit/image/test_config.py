@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +65,6 @@ def test_the_shape_is_ocis() -> None:
     assert found["rootfs"] == {"type": "layers", "diff_ids": ["sha256:" + "a" * 64]}
     assert found["history"] == [{"created_by": "envgen: Debian base"}]
     assert "created" not in found
-
-
-def test_a_moment_is_told_where_one_is_given() -> None:
-    found = config(spec(), created=dt.datetime(2026, 11, 22, tzinfo=dt.UTC))
-    assert found["created"] == found["history"][0]["created"] == "2026-11-22T00:00:00+00:00"
 
 
 def test_activation_is_in_the_variables() -> None:

@@ -87,7 +87,7 @@ def test_the_store_keeps_what_was_compiled(tmp_path: Path, store: Store, compile
     gone = Compiler(command=("/nowhere/python",), key="this", minor=THIS)
     assert compile_all(sources, gone, store=store) == before
     other = Compiler(command=("/nowhere/python",), key="other", minor=THIS)
-    with pytest.raises(EnvgenError, match="cannot start"):
+    with pytest.raises(EnvgenError, match="failed to start"):
         compile_all(sources, other, store=store)
 
 

@@ -78,11 +78,11 @@ def test_what_changed_is_named() -> None:
     old = locked(spec("image: {base: {packages: [git], exclude: [less]}}"))
     reasons = stale_base(spec("image: {base: {packages: [vim], suites: [bookworm]}}"), ON, old)
     assert reasons == (
-        "`image.base.suites` has no `bookworm-security`, the base was locked with it",
-        "`image.base.suites` has no `bookworm-updates`, the base was locked with it",
-        "`image.base.packages` has `vim`, the base was locked without",
-        "`image.base.packages` has no `git`, the base was locked with it",
-        "`image.base.exclude` has no `less`, the base was locked with it",
+        "`image.base.suites` does not contain `bookworm-security`, the base was locked with it",
+        "`image.base.suites` does not contain `bookworm-updates`, the base was locked with it",
+        "`image.base.packages` contains `vim`, the base was locked without it",
+        "`image.base.packages` does not contain `git`, the base was locked with it",
+        "`image.base.exclude` does not contain `less`, the base was locked with it",
     )
 
 
@@ -95,4 +95,4 @@ def test_an_image_needs_a_base(without: str) -> None:
         "base": replace(lock, base=None),
         "packages": replace(lock, packages=()),
     }[without]
-    assert stale_base(of, ON, changed) == ("`image`: no base is locked",)
+    assert stale_base(of, ON, changed) == ("`image`: no image base is locked",)

@@ -70,7 +70,7 @@ name: sample
 
 def test_a_channel_package_without_md5_is_refused() -> None:
     numpy = samples.conda("numpy", "2", channel="https://conda.example.org/forge", md5="")
-    with pytest.raises(LockError, match="numpy-2-h1_0: its channel gives no md5") as caught:
+    with pytest.raises(LockError, match="numpy-2-h1_0: its channel provides no md5") as caught:
         samples.lock(samples.built("python", "3.11.2"), numpy)
     assert caught.value.hint
 

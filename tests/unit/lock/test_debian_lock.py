@@ -158,8 +158,8 @@ def test_file_name() -> None:
         ("size", "12", r"packages\[0\].size: expected a number of bytes, got '12'"),
         ("size", True, r"packages\[0\].size: expected a number of bytes"),
         ("version", 1.0, r"packages\[0\].version: expected text, got 1.0"),
-        ("version", "one", r"packages\[0\].version: not as Debian has them"),
-        ("name", "Python", r"packages\[0\].name: not as Debian has them"),
+        ("version", "one", r"packages\[0\].version: not valid in Debian"),
+        ("name", "Python", r"packages\[0\].name: not valid in Debian"),
         ("used_by", "python", r"packages\[0\].used_by: expected a list"),
         ("mirror", "x", r"packages\[0\]: unknown key `mirror`"),
     ],
@@ -170,7 +170,7 @@ def test_fault_is_told_with_its_path(field: str, value: object, says: str) -> No
     with pytest.raises(LockError, match=says) as caught:
         read_debian_lock(yaml.safe_dump(content), source="locks/demo.debian-lock.yml")
     assert caught.value.message.startswith("locks/demo.debian-lock.yml: ")
-    assert caught.value.hint == "take it back from git, or remove it and run `envgen lock`"
+    assert caught.value.hint == "restore the file from git, or remove it and run `envgen lock`"
 
 
 @pytest.mark.parametrize(
@@ -178,11 +178,11 @@ def test_fault_is_told_with_its_path(field: str, value: object, says: str) -> No
     [
         (
             {"version": 3},
-            "version: format 3, written by another envgen: this one reads up to format 2",
+            "version: unsupported format 3: this envgen reads up to format 2",
         ),
         (
             {"version": True},
-            "version: format True, written by another envgen: this one reads up to format 2",
+            "version: unsupported format True: this envgen reads up to format 2",
         ),
         ({"platform": "linux-65"}, "platform: 'linux-65' is not a valid Platform"),
         ({"extra": 1}, "unknown key `extra`"),
@@ -201,7 +201,7 @@ def test_fault_of_the_whole(change: dict[str, object], says: str) -> None:
 def test_package_that_is_there_twice() -> None:
     content = yaml.safe_load(render_debian_lock(sample()))
     content["packages"].append(content["packages"][0])
-    with pytest.raises(LockError, match=r"`python3\.11` 3\.11\.2-6\+deb12u9 is there twice"):
+    with pytest.raises(LockError, match=r"`python3\.11` 3\.11\.2-6\+deb12u9 is listed twice"):
         read_debian_lock(yaml.safe_dump(content))
 
 

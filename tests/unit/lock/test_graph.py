@@ -63,7 +63,7 @@ def test_roots_are_the_specs_words_and_the_image() -> None:
         ("python", "3.11", "python"),
         ("dependencies", "graphviz >=9", "graphviz"),
         ("pypi", "torch==2.8.0", "torch"),
-        ("image", "in the base of the image", "libc6"),
+        ("image", "in the image base", "libc6"),
     ]
 
 
@@ -73,7 +73,7 @@ def test_chain_goes_through_wheels_and_channels() -> None:
 
 
 def test_chain_goes_from_python_to_debian() -> None:
-    assert ways("libffi8")[0] == ("3.11", ["needed by what recipes/python/debian.yaml lists"])
+    assert ways("libffi8")[0] == ("3.11", ["dependency of a package in recipes/python/debian.yaml"])
     assert ways("python3.11")[0] == ("3.11", ["listed in recipes/python/debian.yaml"])
     assert ways("libffi8")[1][0] == "torch==2.8.0"
 

@@ -70,7 +70,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         lambda d: d["package"][2].update(url=f"{LOCAL_CHANNEL}/x"),
     ),
     (
-        "x.yml: package[7].dependencies: expected text for text, got 'numpy': 1",
+        "x.yml: package[7].dependencies: expected a mapping of text to text, got 'numpy': 1",
         lambda d: d["package"][7].update(dependencies={"numpy": 1}),
     ),
     ("x.yml: metadata.platforms: expected one platform, got 2", lambda d: d["metadata"]["platforms"].append("win-64")),
@@ -95,22 +95,25 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         "x.yml: package[2].version: expected text, got datetime.date(2024, 1, 1)",
         lambda d: d["package"][2].update(version=dt.date(2024, 1, 1)),
     ),
-    ("x.yml: package: `torch` is there twice", lambda d: d["package"].append(d["package"][7])),
+    ("x.yml: package: `torch` is listed twice", lambda d: d["package"].append(d["package"][7])),
     ("x.yml: package[7].version: Invalid version: 'not a version'", lambda d: versioned(d, 7, "not a version")),
     (
-        "x.yml: package[7].name: not a normalised project name: 'To_rch'",
+        "x.yml: package[7].name: not a normalized project name: 'To_rch'",
         lambda d: d["package"][7].update(name="To_rch"),
     ),
     (
-        "x.yml: package[7].url: expected the name of a wheel of torch 2.8.0+cu128, got '../../x.whl'",
+        "x.yml: package[7].url: expected the file name of a wheel of torch 2.8.0+cu128, got '../../x.whl'",
         lambda d: d["package"][7].update(url="${ENVGEN_PYPI}/torch/../../x.whl"),
     ),
     (
-        "x.yml: package[7].url: expected the name of a wheel of torch 2.8.0+cu128, got 'torch-2.9.0-py3-none-any.whl'",
+        (
+            "x.yml: package[7].url: expected the file name of a wheel of torch 2.8.0+cu128, got "
+            "'torch-2.9.0-py3-none-any.whl'"
+        ),
         lambda d: d["package"][7].update(url="${ENVGEN_PYPI}/torch/torch-2.9.0-py3-none-any.whl"),
     ),
     (
-        "x.yml: package[7].url: expected the name of a wheel of torch 2.8.0+cu128, got 'torch.whl'",
+        "x.yml: package[7].url: expected the file name of a wheel of torch 2.8.0+cu128, got 'torch.whl'",
         lambda d: d["package"][7].update(url="${ENVGEN_PYPI}/torch/torch.whl"),
     ),
     (
@@ -118,7 +121,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         lambda d: d["package"][7].update(dependencies={"numpy": "newest"}),
     ),
     (
-        "x.yml: package[7].dependencies: not a normalised project name: '../x'",
+        "x.yml: package[7].dependencies: not a normalized project name: '../x'",
         lambda d: d["package"][7].update(dependencies={"../x": ""}),
     ),
     (
@@ -126,9 +129,9 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         lambda d: d["package"][1].update(version="../../x"),
     ),
     ("x.yml: package[1].build: expected a build string, got 'h1/0'", lambda d: d["package"][1].update(build="h1/0")),
-    ("x.yml: package[1].name: not the name of a conda package: '..'", lambda d: d["package"][1].update(name="..")),
+    ("x.yml: package[1].name: not a conda package name: '..'", lambda d: d["package"][1].update(name="..")),
     (
-        "x.yml: package[1].dependencies: not the name of a conda package: 'A'",
+        "x.yml: package[1].dependencies: not a conda package name: 'A'",
         lambda d: d["package"][1].update(dependencies={"A": ""}),
     ),
     (
@@ -140,7 +143,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         lambda d: d["package"][1].update(url="numpy-1-0.conda"),
     ),
     (
-        "x.yml: package[1].url: expected the name of a `.conda` or `.tar.bz2`, got '..'",
+        "x.yml: package[1].url: expected the file name of a `.conda` or `.tar.bz2`, got '..'",
         lambda d: d["package"][1].update(url="https://conda.example.org/linux-64/.."),
     ),
     (
@@ -152,21 +155,21 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         for key, value, says in (
             ("virtual-packages", "[]", "expected a mapping, got []"),
             ("virtual-packages", '{"__glibc": 2}', "expected text, got 2"),
-            ("virtual-packages", '{"..": "1"}', "not the name of a conda package: '..'"),
+            ("virtual-packages", '{"..": "1"}', "not a conda package name: '..'"),
             ("extras", '{"torch": "x"}', "expected a list, got 'x'"),
             ("extras", '{"torch": [1]}', "expected text, got 1"),
             ("asked-extras", "7", "expected a mapping, got 7"),
             ("asked-extras", "{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-            ("names", '{"Torch": "pytorch"}', "not a normalised project name: 'Torch'"),
-            ("names", '{"torch": "../x"}', "not the name of a conda package: '../x'"),
-            ("exclude-newer", "2026-01-01", "expected a moment with its offset from UTC, got '2026-01-01'"),
+            ("names", '{"Torch": "pytorch"}', "not a normalized project name: 'Torch'"),
+            ("names", '{"torch": "../x"}', "not a conda package name: '../x'"),
+            ("exclude-newer", "2026-01-01", "expected a time with an offset from UTC, got '2026-01-01'"),
             ("python", "../x", "expected a version, got '../x'"),
-            ("environment", "../x", "not a name of an environment: '../x'"),
+            ("environment", "../x", "not an environment name: '../x'"),
             ("size.pip.torch", "-1", "expected a whole number, got '-1'"),
         )
     ),
     (
-        "x.yml: version 2 of the conda-lock format, this envgen reads version 1",
+        "x.yml: unsupported version 2 of the conda-lock format: this envgen reads version 1",
         lambda d: d.update(version=2),
     ),
     *(
@@ -177,10 +180,10 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         for key, value, says in (
             ("overrides", '{"spam":["eggs==1"]}', "expected requirements on `spam`, got eggs==1"),
             ("constraints", '{"spam":"=1"}', "Invalid specifier: '=1'"),
-            ("exclude", '{"spam":["Not Normal"]}', "not a normalised project name: 'Not Normal'"),
+            ("exclude", '{"spam":["Not Normal"]}', "not a normalized project name: 'Not Normal'"),
             ("substitutes", '{"spam":1}', "expected text, got 1"),
             ("conflicts", '["lib"]', "expected a mapping, got ['lib']"),
-            ("allow-older", '{"Spam":"why"}', "not a normalised project name: 'Spam'"),
+            ("allow-older", '{"Spam":"why"}', "not a normalized project name: 'Spam'"),
         )
     ),
 ]
@@ -191,13 +194,13 @@ def test_damage_is_told_with_its_place(message: str, change: Callable[[dict[str,
     with pytest.raises(LockError) as caught:
         read_lock(changed(change), source="x.yml")
     assert str(caught.value) == message
-    assert caught.value.hint == "take it back from git, or remove it and run `envgen lock`"
+    assert caught.value.hint == "restore the file from git, or remove it and run `envgen lock`"
 
 
 def test_a_newer_format_is_refused_by_its_number() -> None:
     with pytest.raises(LockError) as caught:
         read_lock(changed(lambda d: custom(d).update({"envgen.format": "99"})), source="x.yml")
-    assert str(caught.value) == "x.yml: format 99, written by a newer envgen: this one reads up to format 2"
+    assert str(caught.value) == "x.yml: format 99 was written by a newer envgen: this one reads up to format 2"
     assert caught.value.hint == "upgrade envgen"
 
 
@@ -208,7 +211,7 @@ def test_format_1_is_read_as_the_same() -> None:
 
 def test_a_package_changed_by_hand_is_noticed() -> None:
     text = changed(lambda d: d["package"][7].update(version="2.9.0"), rehash=False)
-    with pytest.raises(LockError, match=r"content_hash\.linux-64: does not fit the packages"):
+    with pytest.raises(LockError, match=r"content_hash\.linux-64: does not match the packages"):
         read_lock(text, source="x.yml")
 
 
@@ -229,7 +232,7 @@ def test_a_package_that_holds_itself_is_refused() -> None:
 
 def test_merge_conflicts_have_a_hint_of_their_own() -> None:
     text = "version: 1\n<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> theirs\n"
-    with pytest.raises(LockError, match="holds merge conflict markers") as caught:
+    with pytest.raises(LockError, match="contains merge conflict markers") as caught:
         read_lock(text, source="x.yml")
     assert "envgen merge-lock" in str(caught.value.hint)
 

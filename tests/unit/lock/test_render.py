@@ -80,7 +80,7 @@ def test_the_content_hash_is_over_the_packages_alone() -> None:
 
 def test_two_entries_of_one_name_are_refused() -> None:
     lock = samples.lock()
-    with pytest.raises(LockError, match="torch is there twice"):
+    with pytest.raises(LockError, match="`torch` is listed twice"):
         render_lock(replace(lock, packages=(*lock.packages, lock.packages[-1])))
 
 
@@ -92,7 +92,7 @@ def test_a_conda_and_a_pip_entry_may_share_a_name() -> None:
 def test_conda_locks_refusal_is_told_with_its_place() -> None:
     lock = samples.lock()
     empty = _at(_conda(lock.packages[0]), "")
-    with pytest.raises(LockError, match=r"breaks CEP 37:\npackage\.0\.url: .*URL cannot be empty"):
+    with pytest.raises(LockError, match=r"violates CEP 37:\npackage\.0\.url: .*URL cannot be empty"):
         render_lock(replace(lock, packages=(empty, *lock.packages[1:])))
 
 
@@ -102,15 +102,15 @@ def test_conda_locks_refusal_is_told_with_its_place() -> None:
         ("https://user:secret@conda.example.org/a/linux-64/x-1-0.conda", "credentials in a URL"),
         ("https://conda.example.org/t/tk-123/a/linux-64/x-1-0.conda", "a token in a URL"),
         ("https://conda.example.org/api/t/aa-1234567890abcdef/a/linux-64/x-1-0.conda", "a token in a URL"),
-        ("file:///home/somebody/channel/linux-64/x-1-0.conda", "a path of somebody's home"),
-        ("/Users/somebody/channel/linux-64/x-1-0.conda", "a path of somebody's home"),
-        ("file://C:\\channel\\linux-64\\x-1-0.conda", "a path of Windows"),
+        ("file:///home/somebody/channel/linux-64/x-1-0.conda", "a path in a home folder"),
+        ("/Users/somebody/channel/linux-64/x-1-0.conda", "a path in a home folder"),
+        ("file://C:\\channel\\linux-64\\x-1-0.conda", "a Windows path"),
     ],
 )
 def test_what_must_stay_here_is_not_written(url: str, what: str) -> None:
     lock = samples.lock()
     leaking = _at(_conda(lock.packages[0]), url)
-    with pytest.raises(LockError, match=f"would hold {what}") as caught:
+    with pytest.raises(LockError, match=f"would contain {what}") as caught:
         render_lock(replace(lock, packages=(leaking, *lock.packages[1:])))
     assert "secret" not in str(caught.value)
     assert "tk-123" not in str(caught.value)

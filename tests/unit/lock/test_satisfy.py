@@ -81,13 +81,13 @@ def test_what_changes_nothing_leaves_a_lock_true(old: str, new: str) -> None:
             "",
             ["`channels` are none, the lock was made with conda-forge, ./channel"],
         ),
-        ("names: {mine: yours}", "", ["`names.mine` is not there, in the lock yours"]),
+        ("names: {mine: yours}", "", ["`names.mine` is not set, in the lock yours"]),
         ("mine: yours", "mine: ours", ["`names.mine` is ours, in the lock yours"]),
-        ("mine: yours", "mine: yours, his: hers", ["`names.his` is hers, in the lock not named"]),
+        ("mine: yours", "mine: yours, his: hers", ["`names.his` is hers, in the lock not set"]),
         (
             "exclude-newer: 2026-11-22",
             "",
-            ["`exclude-newer` is not there, the lock was made with 2026-11-23T00:00:00+00:00"],
+            ["`exclude-newer` is not set, the lock was made with 2026-11-23T00:00:00+00:00"],
         ),
         (
             "exclude-newer: 2026-11-22",
@@ -99,10 +99,10 @@ def test_what_changes_nothing_leaves_a_lock_true(old: str, new: str) -> None:
         (
             "torch ==2.8.0",
             "torch ==2.9.0",
-            ['`torch==2.9.0; platform_machine == "x86_64"` under `pypi`: locked is 2.8.0+cu128'],
+            ['`torch==2.9.0; platform_machine == "x86_64"` under `pypi`: locked at 2.8.0+cu128'],
         ),
-        ("pypi:", "pypi:\n  - click >=8", ["`click>=8` under `pypi`: no wheel of it is locked"]),
-        ("pypi:", "pypi:\n  - numpy", ["`numpy` under `pypi`: no wheel of it is locked"]),
+        ("pypi:", "pypi:\n  - click >=8", ["`click>=8` under `pypi`: no wheel is locked for it"]),
+        ("pypi:", "pypi:\n  - numpy", ["`numpy` under `pypi`: no wheel is locked for it"]),
         (
             "jsonschema[format]",
             "jsonschema[format, format-nongpl]",
@@ -113,24 +113,27 @@ def test_what_changes_nothing_leaves_a_lock_true(old: str, new: str) -> None:
         (
             "jsonschema[format]",
             "jsonschema",
-            ["the extra `format` of `jsonschema` is locked, but the spec no longer asks for it"],
+            ["the extra `format` of `jsonschema` is locked, but no longer required by the spec"],
         ),
-        ("graphviz >=9", "graphviz >=13", ["`graphviz >=13` under `dependencies`: locked is 12.0.0 h1_0"]),
+        ("graphviz >=9", "graphviz >=13", ["`graphviz >=13` under `dependencies`: locked at 12.0.0 h1_0"]),
         (
             "[graphviz >=9]",
             "[graphviz >=9, scipy]",
-            ["`scipy` under `dependencies`: locked is none"],
+            ["`scipy` under `dependencies`: not locked"],
         ),
-        ("dependencies: [graphviz >=9]", "", ["`graphviz` 12.0.0 is locked, but nothing needs it"]),
+        ("dependencies: [graphviz >=9]", "", ["`graphviz` 12.0.0 is locked, but nothing requires it"]),
         (
             "  - jsonschema[format] >=4\n",
             "",
-            ["`idna` 3.11 is locked, but nothing needs it", "`jsonschema` 4.25.1 is locked, but nothing needs it"],
+            [
+                "`idna` 3.11 is locked, but nothing requires it",
+                "`jsonschema` 4.25.1 is locked, but nothing requires it",
+            ],
         ),
         (
             "  linux-64: {glibc",
             "  osx-64: {}\n  win-64: {}\n  osx-arm64: {macos: 13.0} #",
-            ["linux-64 is no longer among the spec's platforms"],
+            ["linux-64 is no longer under `platforms` in the spec"],
         ),
     ],
 )
@@ -142,10 +145,10 @@ def test_what_the_spec_asks_otherwise(old: str, new: str, expected: list[str]) -
     ("changed", "expected"),
     [
         ({"recipe_digests": {"python": Sha256("c" * 64)}}, ["the recipe `python` changed"]),
-        ({"recipe_digests": {}}, ["there is no recipe `python` any more"]),
-        ({"debian_digest": Sha256("e" * 64)}, ["the Debian lock beside it changed"]),
-        ({"debian_digest": None}, ["the Debian lock beside it is missing"]),
-        ({"converter": 2}, ["wheels are converted by version 2 of the converter, the lock was made with 1"]),
+        ({"recipe_digests": {}}, ["the recipe `python` no longer exists"]),
+        ({"debian_digest": Sha256("e" * 64)}, ["its Debian lock changed"]),
+        ({"debian_digest": None}, ["its Debian lock is missing"]),
+        ({"converter": 2}, ["wheels are converted by converter version 2, the lock was made with version 1"]),
     ],
 )
 def test_what_packages_are_made_with(changed: dict[str, Any], expected: list[str]) -> None:
@@ -157,34 +160,34 @@ def test_what_packages_are_made_with(changed: dict[str, Any], expected: list[str
     [
         (
             without("sympy"),
-            ["`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked is none"],
+            ["`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: not locked"],
         ),
         (
             without("numpy"),
-            ["`torch` 2.8.0+cu128 requires `numpy>=1.26`: locked is none"],
+            ["`torch` 2.8.0+cu128 requires `numpy>=1.26`: not locked"],
         ),
         (
             with_other(samples.wheel("sympy", "1.13")),
-            ["`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked is 1.13"],
+            ["`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked at 1.13"],
         ),
         (
             with_other(samples.conda("numpy", "1.24.0", "__cuda >=13", channel="https://conda.example.org/forge")),
             [
                 "`numpy` 1.24.0 depends on `__cuda >=13`: the platform has 12.8 0",
-                "`torch` 2.8.0+cu128 requires `numpy>=1.26`: locked is 1.24.0 h1_0",
+                "`torch` 2.8.0+cu128 requires `numpy>=1.26`: locked at 1.24.0 h1_0",
             ],
         ),
         (
             without("python_abi"),
-            ["`numpy` 2.3.5 depends on `python_abi 3.11.* *_cp311`: locked is none"],
+            ["`numpy` 2.3.5 depends on `python_abi 3.11.* *_cp311`: not locked"],
         ),
         (
             with_other(samples.built("python", "3.10.9", "__osx >=13")),
             [
-                "`python` 3.11: locked is 3.10.9 h1_0",
-                "`numpy` 2.3.5 depends on `python >=3.11,<3.12.0a0`: locked is 3.10.9 h1_0",
+                "`python` 3.11: locked at 3.10.9 h1_0",
+                "`numpy` 2.3.5 depends on `python >=3.11,<3.12.0a0`: locked at 3.10.9 h1_0",
                 "`python` 3.10.9 depends on `__osx >=13`: the platform has none",
-                "`python_abi` 3.11 depends on `python 3.11.*`: locked is 3.10.9 h1_0",
+                "`python_abi` 3.11 depends on `python 3.11.*`: locked at 3.10.9 h1_0",
             ],
         ),
     ],
@@ -198,7 +201,7 @@ def test_a_wheel_may_meet_what_a_conda_package_depends_on() -> None:
     assert reasons(lock=with_other(graphviz)) == ()
     other = samples.conda("graphviz", "12.0.0", "pytorch >=2.9", channel="https://conda.example.org/forge")
     (reason,) = reasons(lock=with_other(other))
-    assert reason.startswith("`graphviz` 12.0.0 depends on `pytorch >=2.9`: locked is 2.8.0 py311_cu128_h")
+    assert reason.startswith("`graphviz` 12.0.0 depends on `pytorch >=2.9`: locked at 2.8.0 py311_cu128_h")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ def test_a_pre_release_that_is_locked_meets_what_its_version_fits(record: Record
 
 def test_a_pre_release_outside_of_the_range_does_not() -> None:
     found = reasons(lock=with_other(samples.wheel("sympy", "1.12rc1")))
-    assert found == ("`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked is 1.12rc1",)
+    assert found == ("`torch` 2.8.0+cu128 requires `sympy!=1.13,>=1.12`: locked at 1.12rc1",)
 
 
 def test_a_fact_of_the_platform_that_the_lock_does_not_know() -> None:
@@ -249,7 +252,7 @@ def test_markers_are_evaluated_for_the_locked_python() -> None:
     later = spec_with("pypi:", "pypi:\n  - tomli ; python_full_version >= '3.11.3'")
     earlier = spec_with("pypi:", "pypi:\n  - tomli ; python_full_version <= '3.11.2'")
     assert reasons(later) == ()
-    assert reasons(earlier) == ('`tomli; python_full_version <= "3.11.2"` under `pypi`: no wheel of it is locked',)
+    assert reasons(earlier) == ('`tomli; python_full_version <= "3.11.2"` under `pypi`: no wheel is locked for it',)
 
 
 def test_patches_of_a_channels_python_are_judged_as_the_solve_did() -> None:
@@ -269,17 +272,17 @@ def test_patches_of_a_channels_python_are_judged_as_the_solve_did() -> None:
 @pytest.mark.parametrize(
     ("added", "expected"),
     [
-        ("overrides: [sympy >=1]", "`overrides.sympy` is `sympy>=1`, in the lock not there"),
+        ("overrides: [sympy >=1]", "`overrides.sympy` is `sympy>=1`, in the lock not set"),
         (
             "overrides: ['sympy ==1 ; platform_machine == \"aarch64\"']",
-            "`overrides.sympy` is for other platforms only, in the lock not there",
+            "`overrides.sympy` is for other platforms only, in the lock not set",
         ),
-        ("constraints: [sympy <2]", "`constraints.sympy` is `<2`, in the lock not there"),
-        ("exclude: {torch: [sympy, numpy]}", "`exclude.torch` is `numpy`, `sympy`, in the lock not there"),
-        ("substitutes: {a: b}", "`substitutes.a` is `b`, in the lock not there"),
-        ("conflicts: {bin/a: b}", "`conflicts.bin/a` is `b`, in the lock not there"),
-        ("trust-record: {a: why}", "`trust-record.a` is `why`, in the lock not there"),
-        ("allow-older: {a: why}", "`allow-older.a` is `why`, in the lock not there"),
+        ("constraints: [sympy <2]", "`constraints.sympy` is `<2`, in the lock not set"),
+        ("exclude: {torch: [sympy, numpy]}", "`exclude.torch` is `numpy`, `sympy`, in the lock not set"),
+        ("substitutes: {a: b}", "`substitutes.a` is `b`, in the lock not set"),
+        ("conflicts: {bin/a: b}", "`conflicts.bin/a` is `b`, in the lock not set"),
+        ("trust-record: {a: why}", "`trust-record.a` is `why`, in the lock not set"),
+        ("allow-older: {a: why}", "`allow-older.a` is `why`, in the lock not set"),
     ],
 )
 def test_an_adjustment_that_changed_is_told_in_words(added: str, expected: str) -> None:
@@ -288,7 +291,7 @@ def test_an_adjustment_that_changed_is_told_in_words(added: str, expected: str) 
     lock = samples.lock(wanted=samples.spec(text))
     assert reasons(text, lock) == ()
     (gone,) = reasons(lock=lock)
-    assert gone.endswith(expected.removesuffix(", in the lock not there").rpartition(" is ")[2])
+    assert gone.endswith(expected.removesuffix(", in the lock not set").rpartition(" is ")[2])
     assert lock.request != samples.lock().request
 
 
@@ -301,7 +304,7 @@ def test_an_adjustment_for_another_platform_leaves_a_lock_true(added: str) -> No
 
 def test_a_wheel_of_a_later_cuda_than_the_machines_have() -> None:
     lock = with_other(samples.wheel("torch", "2.8.0+cu130", numpy=">=1.26", sympy="!=1.13,>=1.12"))
-    assert reasons(lock=lock) == ("`torch` 2.8.0+cu130 needs CUDA 13, cuda of linux-64 is 12.8",)
+    assert reasons(lock=lock) == ("`torch` 2.8.0+cu130 needs CUDA 13, `cuda` of linux-64 is 12.8",)
     text = spec_with(', cuda: "12.8"', "")
     assert reasons(text, samples.lock(*_with_later_torch(), wanted=samples.spec(text))) == ()
 

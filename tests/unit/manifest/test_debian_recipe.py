@@ -6,13 +6,13 @@ import pytest
 
 from envgen.digest import Sha256
 from envgen.errors import SpecError
-from envgen.manifest.debian_recipe import DebianRecipe, Edit, Output, parse_bundle, render
+from envgen.manifest.debian_recipe import DebianRecipe, Edit, Output, parse_debian_recipe, render
 
 HEAD = "name: tool\nversion-from: tool\nsuites: [bookworm]\npackages: [tool]\n"
 
 
 def parse(text: str, templates: dict[str, str] | None = None) -> DebianRecipe:
-    return parse_bundle(
+    return parse_debian_recipe(
         text, source="recipes/tool/debian.yaml", recipe="tool", digest=Sha256.of(b""), templates=templates or {}
     )
 
@@ -23,15 +23,15 @@ def faults(text: str, templates: dict[str, str] | None = None) -> list[str]:
     return [str(fault).removeprefix("recipes/tool/debian.yaml:") for fault in caught.value.faults]
 
 
-def test_small_bundle() -> None:
-    bundle = parse(HEAD)
-    assert bundle.packages == ("tool",)
-    assert bundle.exclude == ("libc6",)
-    assert dict(bundle.links) == {}
+def test_small_debian_recipe() -> None:
+    parsed = parse(HEAD)
+    assert parsed.packages == ("tool",)
+    assert parsed.exclude == ("libc6",)
+    assert dict(parsed.links) == {}
 
 
-def test_whole_bundle() -> None:
-    bundle = parse(
+def test_whole_debian_recipe() -> None:
+    parsed = parse(
         HEAD
         + """\
 exclude: [debconf]
@@ -48,10 +48,10 @@ outputs:
 """,
         {"x": "${{ prefix }} ${#array}"},
     )
-    assert bundle.exclude == ("libc6", "debconf")
-    assert bundle.edits == (Edit(files="usr/bin/x", old="${{ multiarch }}-gcc", new="gcc"),)
-    assert bundle.outputs == (Output(name="extra", version="${{ minor }}", build="0", constrains=("tool",)),)
-    rendered = render(bundle, {"prefix": "/here", "multiarch": "x86", "minor": "3.11"})
+    assert parsed.exclude == ("libc6", "debconf")
+    assert parsed.edits == (Edit(files="usr/bin/x", old="${{ multiarch }}-gcc", new="gcc"),)
+    assert parsed.outputs == (Output(name="extra", version="${{ minor }}", build="0", constrains=("tool",)),)
+    rendered = render(parsed, {"prefix": "/here", "multiarch": "x86", "minor": "3.11"})
     assert rendered.files == {"etc/x": "/here ${#array}"}
     assert rendered.links == {"bin/tool": "opt/debian/usr/lib/x86/tool"}
     assert rendered.outputs[0].version == "3.11"
@@ -92,17 +92,20 @@ def test_metadata_of_a_package_is_not_written(path: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("drop: [/etc]", "5: `drop`: not a path below a root: '/etc' (relative, without `..`)"),
+        ("drop: [/etc]", "5: `drop`: expected a relative path, got '/etc' (write a relative path without `..`)"),
         (
             "links: {../bin/x: bin/y}",
-            "5: `links.../bin/x`: not a path below a root: '../bin/x' (relative, without `..`)",
+            (
+                "5: `links.../bin/x`: expected a path without an empty, `.` or `..` part, got '../bin/x' "
+                "(write a relative path without `..`)"
+            ),
         ),
         ("depends: ['${{ verson }}']", "5: `depends`: unknown variable `verson` (did you mean `version`?)"),
         ("depends: ['${{ version']", "5: `depends`: not a template"),
-        ("exclude: ['a (>= 1)']", "5: `exclude`: not a name: 'a (>= 1)' (one name an entry, without a version)"),
+        ("exclude: ['a (>= 1)']", "5: `exclude`: not a name: 'a (>= 1)' (write one name per entry, without a version)"),
         ("edit: [{files: x, old: y}]", "5: `edit`: `new:` is missing"),
-        ("outputs: [{name: Bad, version: '1', build: '0'}]", "5: `outputs.name`: not the name of a conda package"),
-        ("files: {etc/x: y}", "5: `files.etc/x`: the recipe has no file 'y'"),
+        ("outputs: [{name: Bad, version: '1', build: '0'}]", "5: `outputs.name`: not a conda package name"),
+        ("files: {etc/x: y}", "5: `files.etc/x`: the recipe does not contain the file 'y'"),
         ("summary: [x]", "5: `summary`: expected text, got a list"),
     ],
 )

@@ -46,13 +46,13 @@ def test_several_without_a_default_are_listed(tmp_path: Path) -> None:
 
 
 def test_two_defaults(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="`a` and `b` both say `default: true`"):
+    with pytest.raises(UserError, match="`a` and `b` both have `default: true`"):
         select(project(tmp_path, a=DEFAULT, b=DEFAULT))
 
 
 def test_unknown_name_has_the_nearest_as_hint(tmp_path: Path) -> None:
     root = project(tmp_path, **{"pt28-accel": TEXT, "other": TEXT})
-    with pytest.raises(UserError, match="no environment is called `pt28-acel`") as caught:
+    with pytest.raises(UserError, match="no environment is named `pt28-acel`") as caught:
         select(root, "pt28-acel")
     assert caught.value.hint == "did you mean `pt28-accel`?"
     with pytest.raises(UserError) as caught:
@@ -74,7 +74,7 @@ def test_no_spec_at_all_and_one_with_the_wrong_ending(tmp_path: Path) -> None:
     (root / "environments" / "a.yml").write_text("")
     with pytest.raises(UserError) as caught:
         select(root)
-    assert caught.value.hint == "rename `a.yml`: specs end in `.yaml`"
+    assert caught.value.hint == "rename `a.yml`: file names of specs end in `.yaml`"
 
 
 def test_not_utf8(tmp_path: Path) -> None:

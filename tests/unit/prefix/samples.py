@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.events import NullReporter
 from envgen.packages import BuiltArchive, ChannelArchive
 from envgen.platforms import Platform
-from envgen.prefix.link import LinkResult, link
+from envgen.prefix.link import link
 from envgen.prefix.transaction import PRIVATE
 from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from envgen.prefix.changes import PrefixChanges
     from envgen.system.store import Store
 
 SITE = "lib/python3.11/site-packages"
@@ -77,9 +78,26 @@ MANY = tuple(
 AFTER = (*(replace(draft, version="2.0") for draft in MANY[4:]), replace(ALPHA, name="p99"), BETA)
 
 
-def run(store: Store, prefix: Path, *drafts: Draft, **more: Any) -> LinkResult:
+@dataclass(frozen=True, kw_only=True)
+class Linked:
+    """What `link` did: packages as `name-version-build`, sorted, how many stayed, and what it returned."""
+
+    linked: tuple[str, ...]
+    unlinked: tuple[str, ...]
+    unchanged: int
+    changes: PrefixChanges
+
+
+def run(store: Store, prefix: Path, *drafts: Draft, **more: Any) -> Linked:
     packages = [make(store, draft) for draft in drafts]
-    return link(packages, prefix, store=store, platform=Platform.LINUX_64, **more)
+    changes = link(packages, prefix, store=store, platform=Platform.LINUX_64, **more)
+    dists = {package.record.name: package.record.dist for package in packages}
+    return Linked(
+        linked=tuple(dists[name] for name in changes.link),
+        unlinked=tuple(have.dist for have in changes.unlink),
+        unchanged=len(changes.unchanged),
+        changes=changes,
+    )
 
 
 def record(prefix: Path, name: str) -> dict[str, Any]:

@@ -31,32 +31,34 @@ def at(package: str, path: str, content: str) -> Claims:
 
 def test_no_path_twice_is_no_work() -> None:
     found = decide([claims("a", lib__a="1"), claims("b", lib__b="1")], fold_case=True)
-    assert found == Ownership(lost={}, stray=())
+    assert found == Ownership(clobbered={}, conflicting=())
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_identical_bytes_go_to_the_first_by_name_in_any_order(order: tuple[int, ...]) -> None:
     packages = [claims("b", x="1", only="2"), claims("a", x="1"), claims("c", x="1")]
     found = decide([packages[i] for i in order], fold_case=False)
-    assert found.lost == {"b": {"x"}, "c": {"x"}}
+    assert found.clobbered == {"b": {"x"}, "c": {"x"}}
 
 
 def test_different_bytes_name_both_packages_and_both_digests() -> None:
     with pytest.raises(ArtifactError) as caught:
         decide([claims("b", lib__x="sha256:2"), claims("a", lib__x="sha256:1")], fold_case=False)
-    assert str(caught.value) == ("packages `a` and `b` both bring `lib/x`, with different bytes: sha256:1 and sha256:2")
+    assert str(caught.value) == (
+        "packages `a` and `b` both contain `lib/x`, with different content: sha256:1 and sha256:2"
+    )
     assert caught.value.hint
 
 
 def test_a_third_package_that_differs_is_named() -> None:
-    with pytest.raises(ArtifactError, match="`a` and `c` both bring"):
+    with pytest.raises(ArtifactError, match="`a` and `c` both contain"):
         decide([claims("a", x="1"), claims("b", x="1"), claims("c", x="2")], fold_case=False)
 
 
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ArtifactError) as caught:
         decide([claims("a", x="1", y="1"), claims("b", x="2", y="2")], fold_case=False)
-    assert str(caught.value).count("both bring") == 2
+    assert str(caught.value).count("both contain") == 2
 
 
 @pytest.mark.parametrize("packages", [("a", "b"), ("b", "a"), ("a", "a")])
@@ -65,14 +67,14 @@ def test_a_file_where_a_folder_is_needed_is_a_fault(packages: tuple[str, str]) -
     found = [at(first, "lib/x", "1"), at(second, "lib/x/y/z", "1")]
     if first == second:
         found = [Claims(package=first, claims=[*found[0].claims, *found[1].claims])]
-    with pytest.raises(ArtifactError, match=f"`{first}` brings `lib/x` as a file, package `{second}` needs it"):
+    with pytest.raises(ArtifactError, match=f"`{first}` contains `lib/x` as a file, package `{second}` needs it"):
         decide(found, fold_case=False)
 
 
 def test_spellings_count_only_where_case_does_not() -> None:
     packages = [claims("a", lib__Readme="1"), claims("b", lib__README="1")]
-    assert decide(packages, fold_case=False).lost == {}
-    with pytest.raises(ArtifactError, match="`b` and `a` bring `lib/README` and `lib/Readme`"):
+    assert decide(packages, fold_case=False).clobbered == {}
+    with pytest.raises(ArtifactError, match="`b` and `a` contain `lib/README` and `lib/Readme`"):
         decide(packages, fold_case=True)
 
 
@@ -101,7 +103,7 @@ def test_files_that_no_import_needs_may_differ(path: str, stray: bool) -> None:
         with pytest.raises(ArtifactError):
             decide(packages, fold_case=False)
         return
-    assert decide(packages, fold_case=False) == Ownership(lost={"b": frozenset({path})}, stray=(path,))
+    assert decide(packages, fold_case=False) == Ownership(clobbered={"b": frozenset({path})}, conflicting=(path,))
 
 
 def channel(package: str, **paths: str) -> Claims:
@@ -111,12 +113,12 @@ def channel(package: str, **paths: str) -> Claims:
 def test_of_packages_of_channels_the_last_linked_keeps_its_file() -> None:
     packages = [channel("a", x="1", y="1"), channel("b", x="2", y="1"), channel("c", x="3")]
     found = decide(packages, fold_case=False, order=lambda: ("a", "c", "b"))
-    assert found.lost == {"a": {"x"}, "c": {"x"}, "b": {"y"}}
-    assert found.clobbered == (Kept(path="x", owner="b", others=("a", "c")),)
+    assert found.clobbered == {"a": {"x"}, "c": {"x"}, "b": {"y"}}
+    assert found.kept == (Kept(path="x", owner="b", others=("a", "c")),)
 
 
 def test_one_package_that_is_of_no_channel_makes_it_an_error() -> None:
-    with pytest.raises(ArtifactError, match="`a` and `b` both bring `x`"):
+    with pytest.raises(ArtifactError, match="`a` and `b` both contain `x`"):
         decide([channel("a", x="1"), channel("b", x="2"), claims("c", x="3")], fold_case=False)
 
 
@@ -126,21 +128,21 @@ def test_one_package_that_is_of_no_channel_makes_it_an_error() -> None:
 def test_the_spec_says_whose_file_stays(key: str, name: str) -> None:
     packages = [claims("a", lib__x="1"), replace(claims("b", lib__x="2"), project="beta-project"), claims("c", y="1")]
     found = decide(packages, fold_case=False, conflicts={key: name})
-    assert found.lost == {"a": {"lib/x"}}
+    assert found.clobbered == {"a": {"lib/x"}}
     assert found.unused == ()
 
 
 def test_the_path_itself_counts_before_patterns() -> None:
     packages = [claims("a", x="1", y="1"), claims("b", x="2", y="2")]
     found = decide(packages, fold_case=False, conflicts={"*": "b", "y": "a"})
-    assert found.lost == {"a": {"x"}, "b": {"y"}}
+    assert found.clobbered == {"a": {"x"}, "b": {"y"}}
 
 
 def test_the_spec_counts_before_the_rules() -> None:
     stray = f"{SITE}/LICENSE"
     packages = [replace(at(name, stray, name), channel=True) for name in ("a", "b")]
     found = decide(packages, fold_case=False, conflicts={stray: "a"}, order=lambda: ("a", "b"))
-    assert found == Ownership(lost={"b": frozenset({stray})}, stray=())
+    assert found == Ownership(clobbered={"b": frozenset({stray})}, conflicting=())
 
 
 @pytest.mark.parametrize("conflicts", [{"y": "a"}, {"x": "c"}, {"z*": "b"}])
@@ -154,7 +156,7 @@ def test_the_way_out_settles_everything() -> None:
     with pytest.raises(ArtifactError) as caught:
         decide(packages, fold_case=False)
     assert caught.value.hint == '`conflicts: {"lib/x": a}` in the spec keeps the files of that package'
-    assert decide(packages, fold_case=False, conflicts={"lib/x": "a"}).lost == {"b": {"lib/x"}}
+    assert decide(packages, fold_case=False, conflicts={"lib/x": "a"}).clobbered == {"b": {"lib/x"}}
 
 
 def test_many_paths_are_offered_by_folder() -> None:
@@ -174,6 +176,13 @@ def test_no_way_out_is_offered_that_does_not_settle_everything() -> None:
 
 def test_what_is_not_known_is_taken_for_equal() -> None:
     unknown = Claims(package="b", claims=[Claim(path="x", content=None)])
-    assert decide([claims("a", x="1"), unknown], fold_case=False).lost == {"b": {"x"}}
-    with pytest.raises(ArtifactError, match="`a` and `c` both bring `x`"):
+    assert decide([claims("a", x="1"), unknown], fold_case=False).clobbered == {"b": {"x"}}
+    with pytest.raises(ArtifactError, match="`a` and `c` both contain `x`"):
         decide([claims("a", x="1"), unknown, claims("c", x="2")], fold_case=False)
+
+
+def test_a_link_is_no_folder_of_another_package_where_case_does_not_count() -> None:
+    packages = [at("a", "Share", "link to /home/user"), at("b", "share/x", "1")]
+    assert decide(packages, fold_case=False).clobbered == {}
+    with pytest.raises(ArtifactError, match=r"`a` contains `Share` as a file, package `b` needs it as a folder"):
+        decide(packages, fold_case=True)

@@ -11,7 +11,7 @@ import rattler
 from envgen.digest import Sha256
 from envgen.platforms import Platform
 from envgen.prefix.link import link
-from envgen.prefix.verify import audit
+from envgen.prefix.verify import verify_prefix
 from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import ALPHA, BUILT, CHANNEL, NOARCH, PYTHON, record, run, tree
 
@@ -84,11 +84,11 @@ def test_what_the_spec_asks_for_is_told_without_linking_anew(store: Store, prefi
     result = run(store, prefix, ALPHA, requested={})
     assert result.unchanged == 1
     assert "requested_spec" not in record(prefix, "alpha")
-    assert audit(prefix) == ()
+    assert verify_prefix(prefix) == ()
 
 
 def test_for_another_prefix_nothing_tells_of_this_machine(store: Store, prefix: Path) -> None:
     run(store, prefix, PYTHON, ALPHA, NOARCH, alternative_prefix="/opt/env")
     assert (prefix / "bin/alpha").read_text() == "#!/opt/env/bin/python\n"
     assert not [name for name, text in tree(prefix).items() if str(prefix.parent) in text]
-    assert audit(prefix) == ()
+    assert verify_prefix(prefix) == ()

@@ -37,9 +37,9 @@ def test_a_record_of_another_tool_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"name": "a"}'])
 def test_a_broken_record_is_named(tmp_path: Path, text: str) -> None:
     write(tmp_path, "a-1-0", text)
-    with pytest.raises(IntegrityError, match=r"a-1-0\.json` cannot be read") as caught:
+    with pytest.raises(IntegrityError, match=r"failed to read the record .*a-1-0\.json`") as caught:
         read(tmp_path)
-    assert caught.value.hint == "remove the environment and create it anew"
+    assert caught.value.hint == "remove the environment and create it again"
 
 
 def test_a_package_that_was_being_changed_does_not_count(tmp_path: Path) -> None:
@@ -52,5 +52,5 @@ def test_a_package_that_was_being_changed_does_not_count(tmp_path: Path) -> None
 
 def test_a_record_of_another_package_than_its_name_says_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "a-1-0", {"name": "b", "version": "1", "build": "0"})
-    with pytest.raises(IntegrityError, match="speaks of `b-1-0`"):
+    with pytest.raises(IntegrityError, match="belongs to another package, `b-1-0`"):
         read(tmp_path)

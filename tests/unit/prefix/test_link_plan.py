@@ -11,7 +11,7 @@ from envgen.platforms import Platform
 from envgen.prefix import inventory
 from envgen.prefix.link import link
 from envgen.prefix.link_plan import LinkPlan, plan_links
-from envgen.prefix.verify import audit
+from envgen.prefix.verify import verify_prefix
 from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import ALPHA, BETA, PYTHON, run, tree
 
@@ -36,12 +36,12 @@ def test_a_plan_moves_nothing_and_is_what_is_done(store: Store, prefix: Path) ->
     told: list[PrefixChanges] = []
     result = run(store, prefix, PYTHON, ALPHA, BETA, plan=plan, tell=told.append)
     assert told == [plan.changes] == [result.changes]
-    assert audit(prefix) == ()
+    assert verify_prefix(prefix) == ()
 
 
 def test_a_plan_says_who_owns_what(store: Store, prefix: Path) -> None:
     plan = planned(store, prefix, ALPHA, BETA)
-    assert plan.ownership.lost == {"beta": frozenset({"lib/python3.11/site-packages/shared/__init__.py"})}
+    assert plan.ownership.clobbered == {"beta": frozenset({"lib/python3.11/site-packages/shared/__init__.py"})}
     assert plan.paths["beta"] == {"lib/python3.11/site-packages/beta/__init__.py"}
 
 
@@ -59,7 +59,7 @@ def test_a_plan_for_what_is_no_longer_there_is_made_again(store: Store, prefix: 
     packages = [make(store, draft) for draft in (ALPHA, BETA)]
     link(packages, prefix, store=store, platform=Platform.LINUX_64, plan=old, tell=told.append)
     assert [changes.link for changes in told] == [("beta",)]
-    assert audit(prefix) == ()
+    assert verify_prefix(prefix) == ()
 
 
 def test_a_plan_knows_what_it_was_made_for(store: Store, prefix: Path) -> None:
@@ -73,5 +73,5 @@ def test_a_plan_knows_what_it_was_made_for(store: Store, prefix: Path) -> None:
 def test_two_spellings_of_a_path_are_one_where_case_does_not_count(store: Store) -> None:
     packages = [make(store, Draft(name=name, files={f"share/{name}": ""})) for name in ("readme", "README")]
     assert plan_links(packages, (), platform=Platform.LINUX_64).changes.link
-    with pytest.raises(ArtifactError, match="one name on a file system that ignores case"):
+    with pytest.raises(ArtifactError, match="which are one file on a case-insensitive file system"):
         plan_links(packages, (), platform=Platform.OSX_ARM64)

@@ -22,7 +22,7 @@ from envgen.packages import ChannelArchive
 from envgen.platforms import Platform
 from envgen.prefix.contents import LinkPackage, read_contents
 from envgen.prefix.link import link
-from envgen.prefix.verify import audit
+from envgen.prefix.verify import verify_prefix
 from envgen.system.store import Store
 from tests.unit.prefix.samples import Listener
 
@@ -149,7 +149,7 @@ def test_every_pair_ends_as_with_rattler(store: Store, pairs: list[Pair], tmp_pa
             continue
         if tree(prefix) != by_rattler(pair, tmp_path / f"theirs-{number}", tmp_path / "cache"):
             differing.append(str(pair))
-        assert audit(prefix) == ()
+        assert verify_prefix(prefix) == ()
         assert len(listener.notes) <= 1, pair
     assert differing == []
     assert all("as a file" in why for why in refused.values())

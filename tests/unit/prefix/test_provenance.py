@@ -19,7 +19,7 @@ def test_a_local_version_is_escaped() -> None:
     assert found.endswith("&file_name=torch-2.8.0%2Bcu128-py3-none-any.whl")
 
 
-def built(url: str | None) -> LinkPackage:
+def built() -> LinkPackage:
     record = Record(
         name=CondaName("python"),
         version="3.11.2",
@@ -29,17 +29,10 @@ def built(url: str | None) -> LinkPackage:
         depends=(),
         origin=BUILT,
     )
-    return LinkPackage(record=record, directory=Path("/store/packages/python-3.11.2-h1_0-0123"), url=url)
-
-
-def test_a_built_package_that_was_fetched_says_from_where() -> None:
-    found = provenance(built("https://u:p@c.invalid/own/linux-64/python-3.11.2-h1_0.conda"), portable=True)
-    assert found.url == "https://c.invalid/own/linux-64/python-3.11.2-h1_0.conda"
-    assert found.channel == "https://c.invalid/own"
-    assert found.source is None
+    return LinkPackage(record=record, directory=Path("/store/packages/python-3.11.2-h1_0-0123"))
 
 
 def test_a_package_that_was_built_here_is_local() -> None:
-    found = provenance(built(None), portable=False)
+    found = provenance(built(), portable=False)
     assert (found.url, found.channel) == ("pkg://conda/python@3.11.2?build=h1_0&subdir=linux-64", "local")
     assert found.source == Path("/store/packages/python-3.11.2-h1_0-0123")

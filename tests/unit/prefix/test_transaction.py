@@ -15,14 +15,15 @@ import pytest
 
 from envgen.errors import IntegrityError
 from envgen.platforms import Platform
-from envgen.prefix.link import LinkResult, link
+from envgen.prefix.link import link
 from envgen.prefix.transaction import unfinished
-from envgen.prefix.verify import audit
+from envgen.prefix.verify import verify_prefix
 from envgen.system.fs import file_lock
 from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import AFTER, ALPHA, BETA, MANY, SITE, Listener, foreign, fresh, run, tree
 
 if TYPE_CHECKING:
+    from envgen.prefix.changes import PrefixChanges
     from envgen.prefix.contents import LinkPackage
     from envgen.system.store import Store
 
@@ -99,10 +100,9 @@ def test_a_killed_run_is_finished_by_the_next(store: Store, prefix: Path, point:
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(INTERRUPTED), *arguments], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert unfinished(prefix)
-    result = run(store, prefix, *AFTER)
-    assert result.recovered
+    run(store, prefix, *AFTER)
     assert tree(prefix) == expected
-    assert audit(prefix) == ()
+    assert verify_prefix(prefix) == ()
     assert not unfinished(prefix)
 
 
@@ -142,14 +142,14 @@ def test_a_change_that_is_cut_short_spoils_no_package_that_stays(
         with pytest.raises(KeyboardInterrupt):
             run(store, prefix, ALPHA, BETA)
     assert (prefix / "bin/alpha").exists()
-    assert run(store, prefix, ALPHA, BETA).recovered
+    run(store, prefix, ALPHA, BETA)
     assert tree(prefix) == expected
-    assert audit(prefix) == ()
+    assert verify_prefix(prefix) == ()
 
 
 def test_two_at_once_on_one_prefix_do_the_work_once(store: Store, prefix: Path) -> None:
     packages = [make(store, draft) for draft in MANY]
-    results: list[LinkResult] = []
+    results: list[PrefixChanges] = []
 
     def work() -> None:
         results.append(link(packages, prefix, store=store, platform=Platform.LINUX_64))
@@ -159,8 +159,8 @@ def test_two_at_once_on_one_prefix_do_the_work_once(store: Store, prefix: Path) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(len(result.linked) for result in results) == [0, len(MANY)]
-    assert audit(prefix) == ()
+    assert sorted(len(result.link) for result in results) == [0, len(MANY)]
+    assert verify_prefix(prefix) == ()
 
 
 def test_two_prefixes_at_once_are_independent(store: Store, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_two_prefixes_at_once_are_independent(store: Store, tmp_path: Path) -> N
         thread.start()
     for thread in threads:
         thread.join()
-    assert [audit(prefix) for prefix in prefixes] == [(), ()]
+    assert [verify_prefix(prefix) for prefix in prefixes] == [(), ()]
 
 
 def test_who_waits_is_told(store: Store, prefix: Path) -> None:
@@ -191,7 +191,7 @@ def test_who_waits_is_told(store: Store, prefix: Path) -> None:
         while not listener.notes:
             thread.join(0.01)
     thread.join()
-    assert listener.notes == [f"waiting for another process that changes `{prefix}`"]
+    assert listener.notes == [f"waiting for another process to finish with `{prefix}`"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "records": [], "paths": []}'])
@@ -200,4 +200,4 @@ def test_a_mark_that_cannot_be_understood_stops_everything(store: Store, prefix:
     (prefix / "conda-meta/.envgen-unfinished").write_text(text)
     with pytest.raises(IntegrityError, match=r"\.envgen-unfinished"):
         run(store, prefix)
-    assert audit(prefix) == ()
+    assert verify_prefix(prefix) == ()

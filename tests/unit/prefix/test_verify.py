@@ -9,7 +9,7 @@ import pytest
 
 from envgen.platforms import Platform
 from envgen.prefix.link import link
-from envgen.prefix.verify import audit
+from envgen.prefix.verify import verify_prefix
 from envgen.system.store import Store
 from tests.builders.extracted import Draft, Link, make
 
@@ -56,9 +56,9 @@ def forget_file(prefix: Path) -> None:
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda prefix: (prefix / "lib/a.py").unlink(), "lib/a.py: missing"),
-    "changed": (lambda prefix: rewrite(prefix / "lib/a.py", "0"), "lib/a.py: changed"),
-    "foreign": (lambda prefix: (prefix / "lib/mine").write_text("0"), "lib/mine: foreign"),
-    "foreign link": (lambda prefix: (prefix / "lib/mine").symlink_to("/"), "lib/mine: foreign"),
+    "changed": (lambda prefix: rewrite(prefix / "lib/a.py", "0"), "lib/a.py: modified"),
+    "foreign": (lambda prefix: (prefix / "lib/mine").write_text("0"), "lib/mine: not owned by any package"),
+    "foreign link": (lambda prefix: (prefix / "lib/mine").symlink_to("/"), "lib/mine: not owned by any package"),
     "link became file": (lambda prefix: rewrite(prefix / "lib/b.so", "2"), "lib/b.so: is not a link"),
     "owned twice": (claim, "lib/a.py: owned by one and two"),
     "no digest": (forget_digest, "etc/x: no digest"),
@@ -67,24 +67,24 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def test_a_fresh_prefix_has_no_fault(prefix: Path) -> None:
-    assert audit(prefix, compiled=True) == ()
+    assert verify_prefix(prefix, compiled=True) == ()
 
 
 @pytest.mark.parametrize(("damage", "expected"), DAMAGE.values(), ids=DAMAGE)
 def test_damage_is_found(prefix: Path, damage: Callable[[Path], object], expected: str) -> None:
     damage(prefix)
-    (fault,) = audit(prefix)
+    (fault,) = verify_prefix(prefix)
     assert fault.startswith(expected)
 
 
 def test_a_file_behind_a_link_that_changed_is_told_for_both(prefix: Path) -> None:
     rewrite(prefix / "lib/b.so.1", "0")
-    assert [fault.partition(":")[0] for fault in audit(prefix)] == ["lib/b.so.1", "lib/b.so"]
+    assert [fault.partition(":")[0] for fault in verify_prefix(prefix)] == ["lib/b.so.1", "lib/b.so"]
 
 
 def test_compiled_files_count_on_request(prefix: Path) -> None:
     cache = prefix / "lib/__pycache__"
     cache.mkdir()
     (cache / "a.cpython-311.pyc").touch()
-    assert audit(prefix) == ()
-    assert audit(prefix, compiled=True) == ("lib/__pycache__/a.cpython-311.pyc: foreign",)
+    assert verify_prefix(prefix) == ()
+    assert verify_prefix(prefix, compiled=True) == ("lib/__pycache__/a.cpython-311.pyc: not owned by any package",)

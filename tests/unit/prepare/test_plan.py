@@ -58,11 +58,11 @@ LOCK = Lock(
     converter=1,
     packages=(BUILT, CHANNEL, WHEEL),
 )
-MATERIALS = {"python": (DEB, SHARED)}
+INPUTS = {"python": (DEB, SHARED)}
 
 
 def items(lock: Lock = LOCK) -> tuple[PlannedPackage, ...]:
-    return items_of(lock, NameTable(), materials=MATERIALS)
+    return items_of(lock, NameTable(), inputs=INPUTS)
 
 
 def plan(have: tuple[PlannedPackage, ...] = (), *, artifacts: str = "", packages: tuple[str, ...] = ()) -> Plan:
@@ -176,7 +176,7 @@ def test_a_material_of_two_recipes_is_fetched_once() -> None:
     )
     lock = replace(LOCK, packages=(BUILT, twin))
     found = make_plan(
-        items_of(lock, NameTable(), materials={**MATERIALS, "other": (SHARED,)}),
+        items_of(lock, NameTable(), inputs={**INPUTS, "other": (SHARED,)}),
         has_artifact=lambda _sha: False,
         has_package=lambda _key: False,
         installed=(),

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -220,3 +220,12 @@ def names_of(**same: str) -> NameTable:
     """Make a name table: project -> conda name, each pair the same project in both worlds."""
     renamed = {project_name(p): CondaName(c) for p, c in same.items()}
     return NameTable(renamed={p: c for p, c in renamed.items() if str(p) != str(c)}, same=frozenset(renamed))
+
+
+def archive(index: FakeIndex, project: str, version: str, *, uploaded: dt.datetime = UPLOADED) -> None:
+    """Offer a source archive besides what the index has."""
+    file = index.add(project, version, uploaded=uploaded)
+    page = index.pages[project]
+    del page.wheels[version]
+    page.sdists |= {version}
+    page.sources[version] = replace(file, filename=f"{project}-{version}.tar.gz")

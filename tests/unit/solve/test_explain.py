@@ -17,6 +17,7 @@ from tests.unit.solve.fakes import (
 from tests.unit.solve.fakes import (
     FakeIndex,
     FakePage,
+    archive,
     conda_record,
     names_of,
     recipe,
@@ -53,7 +54,7 @@ def test_a_project_that_does_not_exist(index: FakeIndex) -> None:
         "  `reqests>=2` in the spec",
         "  but the wheel index at https://***@pypi.test/simple has no project `reqests`",
     ]
-    assert hint == "check the spelling, and that the index is the one that has it"
+    assert hint == "check the spelling, and that this is the index that has it"
 
 
 def test_only_names_of_the_user_are_suggested(index: FakeIndex) -> None:
@@ -83,11 +84,11 @@ def test_only_names_of_the_user_are_suggested(index: FakeIndex) -> None:
 )
 def test_the_name_of_a_module_or_brand(index: FakeIndex, asked: str, project: str) -> None:
     message, hint = told(task(index, asked))
-    assert f"; the project that goes by that name is called `{project}`" in message
-    assert "ask for" not in hint, "the index does not have it, and so it would fail again"
+    assert f"; the project known by that name is `{project}`" in message
+    assert "require" not in hint, "the index does not have it, and so it would fail again"
     index.add(project, "1.0")
-    assert told(task(index, asked))[1] == f"ask for `{project}` under `pypi:`"
-    assert told(task(index, dependencies=[asked.lower()]))[1] == f"ask for `{project}` under `pypi:`"
+    assert told(task(index, asked))[1] == f"require `{project}` under `pypi`"
+    assert told(task(index, dependencies=[asked.lower()]))[1] == f"require `{project}` under `pypi`"
 
 
 def test_a_placeholder_is_told_from_another_project_of_that_name(index: FakeIndex) -> None:
@@ -96,11 +97,11 @@ def test_a_placeholder_is_told_from_another_project_of_that_name(index: FakeInde
     for name in ("sklearn", "jwt"):
         index.pages[name] = FakePage(sdists=frozenset({"0.0"}))
     index.add("bs4", "0.0.2")
-    assert told(task(index, "sklearn"))[1] == "ask for `scikit-learn` under `pypi:`"
-    assert told(task(index, "bs4 >=4"))[1] == "ask for `beautifulsoup4` under `pypi:`"
+    assert told(task(index, "sklearn"))[1] == "require `scikit-learn` under `pypi`"
+    assert told(task(index, "bs4 >=4"))[1] == "require `beautifulsoup4` under `pypi`"
     assert "pyjwt" not in told(task(index, "jwt"))[0]
     del index.pages["jwt"]
-    assert told(task(index, "jwt"))[1] == "ask for `pyjwt` under `pypi:`"
+    assert told(task(index, "jwt"))[1] == "require `pyjwt` under `pypi`"
 
 
 def test_a_dependency_that_names_a_module(index: FakeIndex) -> None:
@@ -108,7 +109,7 @@ def test_a_dependency_that_names_a_module(index: FakeIndex) -> None:
     index.add("scikit-learn", "1.0")
     message, hint = told(task(index, "spam"))
     assert "└─ spam 1.0 requires `sklearn`" in message
-    assert "is called `scikit-learn`" in message
+    assert "known by that name is `scikit-learn`" in message
     assert not hint, "there would be nothing left to ask for"
 
 
@@ -171,7 +172,7 @@ def test_a_c_library_that_is_too_old_for_every_wheel(index: FakeIndex) -> None:
     index.add("base", "2.0", tag="cp311-cp311-manylinux_2_99_x86_64.manylinux_2_98_x86_64")
     message, hint = told(task(index, "base"))
     assert "no wheel of `base` 2.0 runs with glibc 2.36: those of 2.0 need 2.98" in message
-    assert '`linux-64: {glibc: "2.98"}` under `platforms:`' in hint
+    assert '`linux-64: {glibc: "2.98"}` under `platforms`' in hint
 
 
 def test_no_wheel_for_the_platform(index: FakeIndex) -> None:
@@ -185,11 +186,11 @@ def test_no_wheel_for_the_platform(index: FakeIndex) -> None:
 @pytest.mark.parametrize(
     ("facts", "asked", "clause", "remedy"),
     [
-        ({"yanked": True}, "spam", "`spam` 1.0 was withdrawn (yanked)", "`spam ==1.0`"),
+        ({"yanked": True}, "spam", "`spam` 1.0 was yanked", "`spam ==1.0`"),
         ({"requires_python": ">=3.12"}, "spam", "runs on Python 3.11: 1.0 needs >=3.12", ""),
         ({"tag": "cp39-cp39-manylinux_2_17_x86_64"}, "spam", "runs on Python 3.11: 1.0 has cp39", ""),
         ({"uploaded": dt.datetime(2026, 6, 7, tzinfo=dt.UTC)}, "spam", "after `exclude-newer`", "2026-06-07"),
-        ({"digest": False}, "spam", "the index gives no sha256 for it", ""),
+        ({"digest": False}, "spam", "the index has no sha256 for it", ""),
     ],
 )
 def test_a_wheel_that_is_there_but_may_not_be_chosen(
@@ -205,8 +206,8 @@ def test_a_prerelease_that_nobody_asked_for(index: FakeIndex) -> None:
     index.add("spam", "1.0")
     index.add("spam", "2.0rc1")
     message, hint = told(task(index, "spam >1.5"))
-    assert "but only pre-releases meet it: 2.0rc1" in message
-    assert hint == "`spam >=2.0rc1` under `pypi:` allows them"
+    assert "but only pre-releases match: 2.0rc1" in message
+    assert hint == "`spam >=2.0rc1` under `pypi` allows them"
 
 
 def test_a_source_archive_only(index: FakeIndex) -> None:
@@ -214,8 +215,25 @@ def test_a_source_archive_only(index: FakeIndex) -> None:
     index.pages["spam"] = FakePage(sdists=frozenset({"1.0"}))
     message, hint = told(task(index, "ham"))
     assert "but there is no wheel of `spam` 1.0, only a source archive" in message
-    assert hint == "write `recipes/spam/recipe.yaml`, which builds it, and name it under `dependencies:`"
-    assert told(task(index, "spam"))[1] == f"{hint} instead of `pypi:`"
+    assert hint == "write `recipes/spam/recipe.yaml` to build it, and require it under `dependencies`"
+    assert told(task(index, "spam"))[1] == f"{hint} instead of `pypi`"
+
+
+def test_several_source_archives(index: FakeIndex) -> None:
+    index.add("ham", "1.0", "spam", "eggs >=2")
+    index.add("toast", "1.0", "jam")
+    for name, version in {"spam": "1.0", "eggs": "2.1", "jam": "3.0", "bread": "1.0"}.items():
+        archive(index, name, version)
+    message, hint = told(task(index, "ham", "toast", "bread"))
+    assert "only a source archive" in message
+    assert hint == (
+        "write `recipes/bread/recipe.yaml`, `recipes/eggs/recipe.yaml`, `recipes/jam/recipe.yaml` and"
+        " `recipes/spam/recipe.yaml` to build them, and require them under `dependencies` instead of `pypi`"
+    )
+    assert told(task(index, "ham"))[1] == (
+        "write `recipes/eggs/recipe.yaml` and `recipes/spam/recipe.yaml` to build them, and require them under"
+        " `dependencies`"
+    )
 
 
 def test_metadata_that_breaks_the_standard(index: FakeIndex) -> None:
@@ -235,16 +253,16 @@ def test_a_name_that_neither_channel_nor_recipe_has(index: FakeIndex) -> None:
     assert not hint
     index.add("torch", "2.0")
     hint = told(task(index, dependencies=["torch"]))[1]
-    assert hint == "`torch` is a project of the wheel index: ask for it under `pypi:`"
+    assert hint == "`torch` is a project of the wheel index: require it under `pypi`"
 
 
 def test_what_the_target_lacks(index: FakeIndex) -> None:
     channel = [PYTHON, conda_record("pytorch", "2.8.0", "__cuda >=12.9", build="cuda")]
     message, hint = told(task(index, dependencies=["pytorch * *cuda*"], channel=channel))
-    assert "but the spec has no CUDA for linux-64" in message
-    assert hint == 'if the machines have it, `linux-64: {cuda: "12.9"}` under `platforms:`'
+    assert "but the spec sets no CUDA for linux-64" in message
+    assert hint == 'if the target machines have it, set `linux-64: {cuda: "12.9"}` under `platforms`'
     message, _ = told(task(index, dependencies=["pytorch"], channel=channel, on=target(cuda="12.4")))
-    assert "but the spec says CUDA 12.4 for linux-64" in message
+    assert "but the spec sets CUDA 12.4 for linux-64" in message
 
 
 def test_a_wheel_of_a_later_cuda(index: FakeIndex) -> None:
@@ -255,9 +273,9 @@ def test_a_wheel_of_a_later_cuda(index: FakeIndex) -> None:
         "  `torch` in the spec",
         "  └─ torch 2.10.0 requires `nvidia-cublas==13.*`",
         "     └─ nvidia-cublas 13.1.0 requires `__cuda >=13`".replace("     └", "    └"),
-        "  but the spec says CUDA 12.8 for linux-64",
+        "  but the spec sets CUDA 12.8 for linux-64",
     ]
-    assert hint == 'if the machines have it, `linux-64: {cuda: "13.0"}` under `platforms:`'
+    assert hint == 'if the target machines have it, set `linux-64: {cuda: "13.0"}` under `platforms`'
 
 
 def test_versions_of_a_channel(index: FakeIndex) -> None:
@@ -273,15 +291,15 @@ def test_a_python_that_the_recipe_does_not_make(index: FakeIndex) -> None:
         "  but there is no such version of `python`; there is 3.11.2",
     ]
     assert hint == (
-        "`recipes/python` makes 3.11.2 (what Debian bookworm has); `channels: [conda-forge]` may have another"
+        "`recipes/python` builds 3.11.2 (as in Debian bookworm); `channels: [conda-forge]` may have another"
     )
 
 
 @pytest.mark.parametrize(
     ("glibc", "clause"),
     [
-        (None, "but glibc is 2.17 by default, since the spec says nothing of it for linux-64"),
-        ((2, 28), "but the spec says glibc 2.28 for linux-64"),
+        (None, "but glibc is 2.17 by default, as the spec does not set it for linux-64"),
+        ((2, 28), "but the spec sets glibc 2.28 for linux-64"),
     ],
 )
 def test_a_recipe_that_needs_a_newer_glibc(index: FakeIndex, glibc: tuple[int, int] | None, clause: str) -> None:
@@ -293,7 +311,7 @@ def test_a_recipe_that_needs_a_newer_glibc(index: FakeIndex, glibc: tuple[int, i
         "  └─ python 3.11.2 requires `__glibc >=2.36`",
         f"  {clause}",
     ]
-    assert '`linux-64: {glibc: "2.36"}` under `platforms:`; else `channels: [conda-forge]`' in hint
+    assert '`linux-64: {glibc: "2.36"}` under `platforms`; otherwise `channels: [conda-forge]`' in hint
 
 
 def test_wheels_for_a_newer_glibc_than_the_default(index: FakeIndex) -> None:
@@ -338,7 +356,7 @@ def test_a_search_that_was_given_up_says_so(index: FakeIndex) -> None:
     index.add("base", "1.0")
     index.add("base", "2.0")
     message, _ = told(task(index, "spam", "base >=2"))
-    assert "of `spam` the newest releases were tried, and some older ones" in message
+    assert "only the newest and some older releases of `spam` were tried" in message
 
 
 def test_a_hint_that_does_not_help_is_left_out(index: FakeIndex) -> None:

@@ -93,7 +93,7 @@ def test_versions_hold_for_the_member_that_stands_in(index: FakeIndex) -> None:
 def test_versions_that_no_member_meets_name_the_one_that_stands_in(index: FakeIndex) -> None:
     with pytest.raises(UnsatisfiableError) as caught:
         solved(task(index, f"{SMALL} ==4.11", f"{MIDDLE} ==4.12"))
-    assert "`cv-middle` stands for `cv-small`: both hold one module" in str(caught.value)
+    assert "`cv-middle` is used in place of `cv-small`: both contain the same module" in str(caught.value)
 
 
 def test_members_of_which_none_holds_the_other(index: FakeIndex) -> None:
@@ -112,7 +112,7 @@ def test_members_of_which_none_holds_the_other(index: FakeIndex) -> None:
     with pytest.raises(UnsatisfiableError) as caught:
         solved(task(index, "mat", "faces"))
     assert caught.value.hint == (
-        "say in the spec which one stays: `substitutes: {ort-gpu: ort}` or `substitutes: {ort: ort-gpu}`"
+        "choose one in the spec: `substitutes: {ort-gpu: ort}` or `substitutes: {ort: ort-gpu}`"
     )
     assert wheels(solved(task(index, "mat", "faces"), ort="ort-gpu"))["ort-gpu"] == ("ort",)
 
@@ -120,7 +120,7 @@ def test_members_of_which_none_holds_the_other(index: FakeIndex) -> None:
 def test_a_member_from_a_channel_cannot_stand_in(index: FakeIndex) -> None:
     channel = FakeChannel([conda_record("python", "3.11.2"), conda_record(MIDDLE, "4.12")])
     given = replace(task(index, SMALL, dependencies=[MIDDLE]), channels=channel)
-    with pytest.raises(UnsatisfiableError, match="`cv-middle` and `cv-small` hold one module"):
+    with pytest.raises(UnsatisfiableError, match="`cv-middle` and `cv-small` contain the same module"):
         solved(given)
 
 
@@ -134,7 +134,7 @@ def test_a_member_that_has_no_wheel_is_told_with_the_one_that_would_do(index: Fa
     index.add("tool", "1.0", f"{SMALL} >=4")
     with pytest.raises(UnsatisfiableError, match=r"there is no wheel of `cv-small` 4\.12") as caught:
         solved(task(index, "tool"))
-    assert caught.value.hint == "`cv-middle` holds the same module: `substitutes: {cv-small: cv-middle}`"
+    assert caught.value.hint == "add `substitutes: {cv-small: cv-middle}`: `cv-middle` contains the same module"
     assert wheels(solved(task(index, "tool"), cv_small="cv-middle")) == {"tool": (), MIDDLE: (SMALL,)}
 
 
@@ -142,10 +142,10 @@ def test_the_smaller_member_is_offered_only_where_it_would_do(index: FakeIndex) 
     index.add("tool", "1.0", f"{MIDDLE} >=4")
     (note,) = solved(task(index, "tool", SMALL)).notes
     assert note == (
-        "`cv-middle` stands for `cv-small`, which the spec requires: both hold one module "
-        "(`substitutes: {cv-middle: cv-small}` takes the smaller one)"
+        "`cv-middle` is used in place of `cv-small`, which the spec requires: both contain the same module "
+        "(`substitutes: {cv-middle: cv-small}` selects the smaller one)"
     )
     index.add(MIDDLE, "5.0")
     index.add("tool", "2.0", f"{MIDDLE} >=5")
     (note,) = solved(task(index, "tool ==2.0", SMALL)).notes
-    assert note == "`cv-middle` stands for `cv-small`, which the spec requires: both hold one module"
+    assert note == "`cv-middle` is used in place of `cv-small`, which the spec requires: both contain the same module"

@@ -132,7 +132,7 @@ def test_what_is_locked_or_required_is_not_left_out(facts: dict[str, Any], left_
 
 def test_what_gives_way_to_the_lock_says_so() -> None:
     found = Listing(page(*UNEVEN), rules(), locked=Version("1.2.3.post1")).unusable
-    assert list(found.values()) == ["conda sorts 1.2.3.0.4 before 1.2.3.post1, which the lock has"]
+    assert list(found.values()) == ["conda sorts 1.2.3.0.4 before 1.2.3.post1, which is locked"]
 
 
 def test_what_cannot_be_chosen_anyway_displaces_nothing() -> None:

@@ -12,7 +12,7 @@ from envgen.errors import UnsatisfiableError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import CondaName, NameTable, project_name
 from envgen.solve.task import Preference
-from tests.unit.solve.fakes import UPLOADED, FakeFile, FakeIndex, solved, task, versions
+from tests.unit.solve.fakes import UPLOADED, FakeFile, FakeIndex, archive, solved, task, versions
 
 if TYPE_CHECKING:
     from envgen.records import Older, Solution
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def index() -> FakeIndex:
     return FakeIndex()
-
-
-def archive(index: FakeIndex, project: str, version: str, *, uploaded: dt.datetime = UPLOADED) -> None:
-    """Offer a source archive besides what the index has."""
-    file = index.add(project, version, uploaded=uploaded)
-    page = index.pages[project]
-    del page.wheels[version]
-    page.sdists |= {version}
-    page.sources[version] = replace(file, filename=f"{project}-{version}.tar.gz")
 
 
 def accepting(request: SolveTask, *names: str) -> SolveTask:
@@ -97,7 +88,7 @@ def test_a_newer_release_without_a_wheel(index: FakeIndex) -> None:
     archive(index, "spam", "2.0")
     older = only(solved(task(index, "spam")))
     assert (older.chosen, older.newest, older.line, older.limit) == ("1.0", "2.0", "spam", True)
-    assert older.why == "it has a source archive only"
+    assert older.why == "it has only a source archive"
     assert older.is_refused
     assert solved(task(index, "spam <2")).older == ()
 
@@ -123,7 +114,9 @@ def test_a_newer_release_for_other_machines_only(index: FakeIndex) -> None:
     index.pages["spam"].sources["2.0"] = file
     older = only(solved(task(index, "spam")))
     assert older.is_refused
-    assert older.why == "it has no wheel for the platform (there are win_amd64), and envgen builds no source archives"
+    assert (
+        older.why == "it has no wheel for the platform (there are win_amd64), and envgen does not build source archives"
+    )
 
 
 @pytest.mark.parametrize("needed", ["ham ==x.y", "ham @ https://files.test/ham-1.0.zip"])
@@ -216,3 +209,36 @@ def test_a_dependency_that_is_found_first_is_the_newer_one(index: FakeIndex, rel
     found = versions(solved(task(index, "spam")))
     assert found["base"] == expected
     assert found["deep"] == ("1.0" if expected == "2.0" else f"1.{releases - 1}")
+
+
+def test_acceptances_without_effect_are_idle(index: FakeIndex) -> None:
+    index.add("spam", "1.0")
+    index.add("ham", "1.0")
+    archive(index, "ham", "2.0")
+    solution = solved(accepting(task(index, "spam", "ham"), "spam", "ham", "eggs"))
+    assert solution.idle == (
+        "`allow-older.eggs`: no wheel of `eggs` is locked, so that it has no effect",
+        "`allow-older.spam`: `spam` 1.0 is the newest, so that it has no effect",
+    )
+
+
+def test_an_old_source_archive_does_not_stand_for_what_fits(index: FakeIndex) -> None:
+    """What it requires is not known: it would seem to go with the newest of everything."""
+    index.add("core", "1.0")
+    index.add("core", "2.0")
+    index.add("addon", "3.0", "core <2")
+    archive(index, "addon", "0.1")
+    solution = solved(task(index, "core", "addon"))
+    assert versions(solution)["core"] == "1.0"
+    assert versions(solution)["addon"] == "3.0"
+    assert not only(solution).limit
+
+
+def test_a_source_archive_is_not_the_newest_where_a_newer_release_has_a_wheel(index: FakeIndex) -> None:
+    index.add("core", "2.0")
+    index.add("core", "3.0")
+    for version, needed in {"5.0": "core >=3", "4.0": "core ==2.0"}.items():
+        index.add("addon", version, needed)
+    archive(index, "addon", "0.1")
+    solution = solved(task(index, "core ==2.0", "addon"))
+    assert versions(solution)["addon"] == "4.0"

@@ -38,7 +38,7 @@ def test_what_no_matchspec_says_is_left_to_the_choice_of_wheels() -> None:
 @pytest.mark.parametrize(
     ("pypi", "dependencies", "message"),
     [
-        (("ham @ https://example.test/ham.whl",), (), "in `pypi:` of the spec"),
+        (("ham @ https://example.test/ham.whl",), (), "`pypi` in the spec"),
         ((), ("spam >>1",), "`spam >>1` is not a MatchSpec"),
     ],
 )

@@ -185,7 +185,7 @@ def test_mirror_that_copies_no_by_hash_folders(world: World) -> None:
 def test_mirror_without_the_index(world: World) -> None:
     site = world.main.site() | world.security.site()
     world.server.content = {path: data for path, data in site.items() if "binary-" not in path}
-    with pytest.raises(NetworkError, match=r"Packages\.xz is not there"):
+    with pytest.raises(NetworkError, match=r"Packages\.xz does not exist"):
         versions(world.open())
 
 

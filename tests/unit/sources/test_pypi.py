@@ -108,7 +108,7 @@ def test_a_server_that_refuses_metadata_is_asked_for_the_wheel(tmp_path: Path, s
     with served(index, tmp_path, warn=told.append, statuses={beside(index): status}) as (client, server):
         assert [str(r) for r in metadata(client).requires] == ["ham>=2"]
         assert server.paths().count(beside(index)) == 1, "what can be done without is not asked for again"
-    assert [f"answers {status}; metadata is read from the wheels" in text for text in told] == [True]
+    assert [f"returned status {status}; reading metadata from the wheels" in text for text in told] == [True]
 
 
 @pytest.mark.parametrize("promises", [True, False])
@@ -131,7 +131,7 @@ def test_metadata_of_another_project_beside_a_wheel_is_not_taken(tmp_path: Path)
         client = WheelIndex(http=Http(environment={}), store=Store(tmp_path), base_url=base, warn=told.append)
         assert metadata(client).name == "spam"
         client.close()
-    assert ["says `eggs` 1.0" in text for text in told] == [True]
+    assert ["has `eggs` 1.0" in text for text in told] == [True]
 
 
 def test_metadata_with_another_digest_than_promised_is_not_taken(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_wheel_is_located_by_its_digest(tmp_path: Path) -> None:
 def test_a_wheel_that_is_gone(tmp_path: Path, project: str) -> None:
     with served(spam(), tmp_path) as (client, _), pytest.raises(GoneError, match="no longer offered") as caught:
         client.locate(locked_wheel(b"other bytes", project))
-    assert caught.value.hint == f"`envgen lock --upgrade {project}` picks one that is"
+    assert caught.value.hint == f"run `envgen lock --upgrade {project}` to lock one that is offered"
 
 
 def test_a_wheel_without_a_digest_is_not_read(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_metadata_at_the_beginning_takes_a_request_of_its_own() -> None:
 
 def test_a_range_of_another_length_is_noticed() -> None:
     stream = RangeFile(lambda start, end: b"short", size=200_000, tail=bytes(1 << 16))
-    with pytest.raises(zipfile.BadZipFile, match="came as 5 bytes"):
+    with pytest.raises(zipfile.BadZipFile, match="got 5 bytes"):
         stream.read(10)
 
 

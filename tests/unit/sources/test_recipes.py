@@ -30,7 +30,7 @@ def test_recipes_are_found_and_the_first_folder_wins(tmp_path: Path) -> None:
 
 def test_recipe_of_two_kinds_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"tool/debian.yaml": DEBIAN, "tool/recipe.yaml": ""})
-    with pytest.raises(SpecError, match=r"recipes/tool: there is both debian\.yaml and recipe\.yaml"):
+    with pytest.raises(SpecError, match=r"recipes/tool: expected one file, got debian\.yaml and recipe\.yaml"):
         find_recipes([tmp_path])
 
 
@@ -45,19 +45,21 @@ def test_digest_counts_paths_and_bytes_alone(tmp_path: Path) -> None:
     assert folder_digest(write(tmp_path / "d", {"debian.yaml": DEBIAN, "tool.conf": "x"})) != first
 
 
-def test_bundle_holds_its_templates(tmp_path: Path) -> None:
+def test_debian_recipe_contains_its_templates(tmp_path: Path) -> None:
     write(tmp_path, {"tool/debian.yaml": DEBIAN, "tool/tool.conf": "at = ${{ prefix }}\n"})
     recipe = find_recipes([tmp_path])["tool"]
-    bundle = read_debian_recipe(recipe)
-    assert bundle.files == {"etc/tool.conf": "at = ${{ prefix }}\n"}
-    assert bundle.digest == recipe.digest
+    parsed = read_debian_recipe(recipe)
+    assert parsed.files == {"etc/tool.conf": "at = ${{ prefix }}\n"}
+    assert parsed.digest == recipe.digest
 
 
 def test_faults_name_the_file_and_the_line(tmp_path: Path) -> None:
     write(tmp_path, {"tool/debian.yaml": DEBIAN + "pakages: []\n"})
     with pytest.raises(SpecError) as caught:
         read_debian_recipe(find_recipes([tmp_path])["tool"])
-    assert "recipes/tool/debian.yaml:5: `files.etc/tool.conf`: the recipe has no file 'tool.conf'" in str(caught.value)
+    assert "recipes/tool/debian.yaml:5: `files.etc/tool.conf`: the recipe does not contain the file 'tool.conf'" in str(
+        caught.value
+    )
     assert "recipes/tool/debian.yaml:6: unknown key `pakages` (did you mean `packages`?)" in str(caught.value)
 
 
@@ -92,7 +94,7 @@ def test_link_inside_a_recipe_is_taken(tmp_path: Path) -> None:
 
 
 def test_shipped_recipe_of_python_is_sound() -> None:
-    bundle = read_debian_recipe(find_recipes([SHIPPED])["python"])
-    assert bundle.name == "python"
-    assert "libc6" in bundle.exclude
-    assert [output.name for output in bundle.outputs] == ["python_abi"]
+    parsed = read_debian_recipe(find_recipes([SHIPPED])["python"])
+    assert parsed.name == "python"
+    assert "libc6" in parsed.exclude
+    assert [output.name for output in parsed.outputs] == ["python_abi"]

@@ -66,5 +66,5 @@ def test_certificates_of_a_file_or_a_folder(tmp_path: Path) -> None:
 
 def test_certificates_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
-    with pytest.raises(UserError, match=r"ca.pem`, which PIP_CERT names"):
+    with pytest.raises(UserError, match=r"ca.pem"):
         tls_context({"PIP_CERT": str(tmp_path / "ca.pem")})

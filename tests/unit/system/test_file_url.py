@@ -48,5 +48,5 @@ def test_paths_are_decoded() -> None:
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "index.html").mkdir()
-    with pytest.raises(NetworkError, match="cannot read"), open_file_url(tmp_path.as_uri(), {}):
+    with pytest.raises(NetworkError, match="failed to read"), open_file_url(tmp_path.as_uri(), {}):
         pass

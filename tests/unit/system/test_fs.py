@@ -107,12 +107,12 @@ def test_who_loses_the_race_for_a_name_drops_his_folder(tmp_path: Path, monkeypa
     [
         (OSError(errno.ENOSPC, "No space left on device"), "no space left"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
-        (OSError(errno.ENOLCK, "No locks available"), "the file system of `/cache` has no locks"),
+        (OSError(errno.ENOLCK, "No locks available"), "the file system of `/cache` does not support file locks"),
         (
             PermissionError(errno.EACCES, "Permission denied", "/cache/a/b"),
-            "cannot write `/cache/a/b`: Permission denied",
+            "failed to write `/cache/a/b`: Permission denied",
         ),
-        (OSError(errno.EROFS, "Read-only file system"), "cannot write `/cache`: Read-only file system"),
+        (OSError(errno.EROFS, "Read-only file system"), "failed to write `/cache`: Read-only file system"),
     ],
 )
 def test_refusals_of_the_file_system_are_told(error: OSError, said: str) -> None:
@@ -189,7 +189,10 @@ def test_locks_hold_between_processes_until_the_holder_dies(
             with fs.file_lock(path, timeout=0, shared=ours):
                 pass
         else:
-            with pytest.raises(UserError, match="another process holds"), fs.file_lock(path, timeout=0, shared=ours):
+            with (
+                pytest.raises(UserError, match="another process has locked"),
+                fs.file_lock(path, timeout=0, shared=ours),
+            ):
                 pass
     finally:
         process.kill()

@@ -58,10 +58,10 @@ def test_three_way(repository: Repository) -> None:
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="in no git repository"):
+    with pytest.raises(UserError, match="not in a git repository"):
         Repository.at(tmp_path, {**ENVIRONMENT, "HOME": str(tmp_path), "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
 
 
 def test_no_git(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot start"):
+    with pytest.raises(UserError, match="failed to start"):
         Repository.at(tmp_path, {"PATH": str(tmp_path)})

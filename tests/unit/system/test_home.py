@@ -30,9 +30,9 @@ def test_nothing_can_be_made_in_no_home() -> None:
 @pytest.mark.parametrize("variable", ["", "cache", "./cache"])
 def test_a_cache_never_lies_in_the_working_directory(variable: str) -> None:
     assert cache_home({"XDG_CACHE_HOME": variable}, Path("/home/me")) == Path("/home/me/.cache")
-    with pytest.raises(UserError, match="no place for envgen's cache") as caught:
+    with pytest.raises(UserError, match="no folder for envgen's cache") as caught:
         cache_home({"XDG_CACHE_HOME": variable}, NO_HOME)
-    assert caught.value.hint == "set ENVGEN_CACHE to a folder that may be written to, or HOME"
+    assert caught.value.hint == "set ENVGEN_CACHE or HOME to a writable folder"
     assert cache_home({"XDG_CACHE_HOME": "/var/cache"}, NO_HOME) == Path("/var/cache")
 
 

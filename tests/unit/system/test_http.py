@@ -104,7 +104,7 @@ class TestRetries:
     def test_giving_up(self, rig: Rig) -> None:
         with (
             serve({"/a": b"text"}, faults=Faults(unavailable=99)) as server,
-            pytest.raises(NetworkError, match="answers 503 Service Unavailable, after 5 tries") as caught,
+            pytest.raises(NetworkError, match="returned status 503 Service Unavailable, after 5 tries") as caught,
         ):
             rig.http.get(f"{server.url}/a?token=hidden", hint="set ENVGEN_X")
         assert len(server.requests) == 5
@@ -114,7 +114,7 @@ class TestRetries:
     def test_a_refused_connection(self, rig: Rig) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as listener:
             port = listener.getsockname()[1]
-        with pytest.raises(NetworkError, match=r"cannot reach 127.0.0.1: Connection refused") as caught:
+        with pytest.raises(NetworkError, match=r"failed to reach 127.0.0.1: Connection refused") as caught:
             rig.http.get(f"http://user:hidden@127.0.0.1:{port}/a")
         assert len(rig.waits) == 4
         assert caught.value.hint
@@ -124,13 +124,13 @@ class TestRetries:
             raise socket.gaierror(-2, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        with pytest.raises(NetworkError, match=r"cannot reach index.invalid: its name cannot be resolved"):
+        with pytest.raises(NetworkError, match=r"failed to reach index.invalid: its name cannot be resolved"):
             rig.http.get("http://index.invalid/")
 
     def test_a_failure_for_good_is_not_tried_again(self, rig: Rig) -> None:
         with (
             serve({"/a": b"text"}, faults=Faults(authorization="Basic eA==")) as server,
-            pytest.raises(NetworkError, match="answers 401 Unauthorized") as caught,
+            pytest.raises(NetworkError, match="returned status 401 Unauthorized") as caught,
         ):
             rig.http.get(f"{server.url}/a")
         assert len(server.requests) == 1
@@ -140,7 +140,7 @@ class TestRetries:
         "url", ["no url", "ftp://127.0.0.1/x", "http://[/", "http://127.0.0.1:99999/", "http://a..b/"]
     )
     def test_what_is_no_address(self, rig: Rig, url: str) -> None:
-        with pytest.raises(NetworkError, match="not an address"):
+        with pytest.raises(NetworkError, match=r"not a (supported|valid) URL"):
             rig.http.get(url)
         assert rig.waits == []
 
@@ -209,7 +209,7 @@ class TestDownload:
         assert "hidden" not in str(caught.value)
 
     def test_more_than_expected(self, rig: Rig) -> None:
-        with serve({"/a": BODY}) as server, pytest.raises(IntegrityError, match="more than the 1000 bytes"):
+        with serve({"/a": BODY}) as server, pytest.raises(IntegrityError, match="more than the expected 1000 bytes"):
             rig.download(f"{server.url}/a", size=1000)
 
     def test_less_than_expected(self, rig: Rig) -> None:
@@ -218,7 +218,7 @@ class TestDownload:
 
     @pytest.mark.parametrize("faults", [Faults(), Faults(gone=frozenset({"/a"}))])
     def test_a_vanished_file(self, rig: Rig, faults: Faults) -> None:
-        with serve({}, faults=faults) as server, pytest.raises(GoneError, match="/a is not there"):
+        with serve({}, faults=faults) as server, pytest.raises(GoneError, match="/a does not exist"):
             rig.download(f"{server.url}/a")
 
     def test_an_empty_file(self, rig: Rig) -> None:
@@ -236,12 +236,12 @@ class TestRanges:
     def test_a_server_without(self, rig: Rig) -> None:
         with (
             serve({"/a": BODY}, faults=Faults(ranges=False)) as server,
-            pytest.raises(RangeUnsupportedError, match="answers 200"),
+            pytest.raises(RangeUnsupportedError, match="returned status 200"),
         ):
             rig.http.get_range(f"{server.url}/a", 3, 9)
 
     def test_beyond_the_end(self, rig: Rig) -> None:
-        with serve({"/a": b"abc"}) as server, pytest.raises(RangeUnsupportedError, match="answers 416"):
+        with serve({"/a": b"abc"}) as server, pytest.raises(RangeUnsupportedError, match="returned status 416"):
             rig.http.get_range(f"{server.url}/a", 7, 9)
 
     def test_of_a_vanished_file(self, rig: Rig) -> None:

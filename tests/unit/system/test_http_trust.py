@@ -67,7 +67,7 @@ class TestRedirects:
     def test_to_what_is_not_http(self, rig: Rig, target: str) -> None:
         with (
             serve({}, faults=Faults(redirect={"/a": target})) as server,
-            pytest.raises(NetworkError, match="not an address"),
+            pytest.raises(NetworkError, match=r"not a (supported|valid) URL"),
         ):
             rig.http.get(f"{server.url}/a")
 
@@ -90,7 +90,7 @@ class TestProxies:
         with closing(socket.create_server(("127.0.0.1", 0))) as listener:
             port = listener.getsockname()[1]
         rig = Rig(HTTP_PROXY=f"127.0.0.1:{port}")
-        with pytest.raises(NetworkError, match="the proxy does not connect") as caught:
+        with pytest.raises(NetworkError, match="the proxy failed to connect") as caught:
             rig.http.get("http://index.invalid/a")
         assert "HTTP_PROXY" in str(caught.value.hint)
 
@@ -108,7 +108,7 @@ class TestCertificates:
     def test_of_nobody_we_trust(self, authority: tuple[Path, Path], rig: Rig) -> None:
         with (
             serve({"/a": b"text"}, certificate=authority[1]) as server,
-            pytest.raises(NetworkError, match=r"certificate of 127.0.0.1 cannot be verified") as caught,
+            pytest.raises(NetworkError, match=r"failed to verify the certificate of 127.0.0.1") as caught,
         ):
             rig.http.get(f"{server.url}/a")
         assert "SSL_CERT_FILE" in str(caught.value.hint)
@@ -121,7 +121,7 @@ class TestCertificates:
             assert rig.download(f"{server.url}/a") == BODY
 
     def test_that_are_none(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="SSL_CERT_FILE names"):
+        with pytest.raises(UserError, match="SSL_CERT_FILE: failed to read"):
             Rig(SSL_CERT_FILE=str(tmp_path / "none")).http.get("https://127.0.0.1:9/")
 
     def test_to_a_plain_server(self, authority: tuple[Path, Path]) -> None:

@@ -24,7 +24,7 @@ def test_output_input_folder_and_environment(tmp_path: Path) -> None:
     [
         ("echo why >&2; exit 3", 3, "failed with status 3:\nwhy"),
         ("echo why; exit 3", 3, "failed with status 3:\nwhy"),
-        ("kill -TERM $$", -signal.SIGTERM, "was ended by SIGTERM"),
+        ("kill -TERM $$", -signal.SIGTERM, "was terminated by SIGTERM"),
     ],
 )
 def test_failure(script: str, status: int, said: str) -> None:
@@ -42,14 +42,14 @@ def test_only_the_end_of_long_output_is_told() -> None:
 
 
 def test_a_program_that_is_not_there() -> None:
-    with pytest.raises(ProcessError, match="cannot start `no-such-program`: No such file"):
+    with pytest.raises(ProcessError, match="failed to start `no-such-program`: No such file"):
         run(["no-such-program"])
 
 
 def test_time_is_up_for_the_whole_group(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     script = f"(sleep 1; touch {mark}) & echo begun >&2; wait"
-    with pytest.raises(ProcessError, match=r"did not end within 0.3 s:\nbegun"):
+    with pytest.raises(ProcessError, match=r"did not finish within 0.3 s:\nbegun"):
         run(["sh", "-c", script], timeout=0.3)
     time.sleep(1.2)
     assert not mark.exists()
@@ -77,6 +77,6 @@ def test_becoming_another_program(tmp_path: Path) -> None:
 
 def test_becoming_what_is_not_there(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGPIPE)
-    with pytest.raises(UserError, match="cannot run `program`"):
+    with pytest.raises(UserError, match="failed to run `program`"):
         replace(["program"], {"PATH": str(tmp_path)})
     assert signal.getsignal(signal.SIGPIPE) is before

@@ -164,7 +164,7 @@ class TestPackages:
 
     @pytest.mark.parametrize("key", ["", "../x", "a/b", ".hidden", "a" * 300, "a\n"])
     def test_bad_keys(self, store: Store, key: str) -> None:
-        with pytest.raises(ValueError, match="not a key"):
+        with pytest.raises(ValueError, match="not a store key"):
             store.package(key)
 
 
@@ -231,7 +231,7 @@ class TestFacts:
 
     @pytest.mark.parametrize(("kind", "key"), [("..", "x"), ("metadata", "../../x"), ("a/b", "x")])
     def test_bad_keys(self, store: Store, kind: str, key: str) -> None:
-        with pytest.raises(ValueError, match="not a key"):
+        with pytest.raises(ValueError, match="not a store key"):
             store.put(kind, key, b"")
 
 
@@ -341,7 +341,7 @@ class TestOtherUsers:
             for path in (store.root / "artifacts", store.root):
                 path.chmod(0o555)
             assert store.artifact(SHA)
-            with pytest.raises(UserError, match=r"cannot write `.*store/cache`: Permission denied"):
+            with pytest.raises(UserError, match=r"failed to write `.*store/cache`: Permission denied"):
                 store.put("metadata", SHA, b"")
 
         as_nobody(work)
@@ -351,7 +351,7 @@ class TestOtherUsers:
         foreign.mkdir(mode=0o755)
 
         def work() -> None:
-            with pytest.raises(UserError, match="cannot write"):
+            with pytest.raises(UserError, match="failed to write"):
                 add_artifact(Store(foreign / "store"))
 
         as_nobody(work)
