@@ -88,10 +88,8 @@ def _by_key(section: Value | None, parse: Callable[[str], K], shape: str) -> Ite
     """Go through a mapping with keys as `parse` makes them; two that become one are a fault."""
     first: dict[K, int] = {}
     for text, value in section.fields(hint=shape).items() if section else ():
-        try:
-            key = parse(text)
-        except BadValueError as error:
-            value.fault(f"`{value.key}`: {error}", error.hint)
+        key = value.checked(text, parse)
+        if key is None:
             continue
         if key in first:
             value.fault(f"`{value.key}`: `{key}` is already defined, in line {first[key]}")

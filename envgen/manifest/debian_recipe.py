@@ -308,22 +308,15 @@ def _texts(fields: Mapping[str, Value], key: str, parse: Callable[[str], str]) -
 def _pairs(fields: Mapping[str, Value], key: str, parse: Callable[[str], str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path, value in fields[key].fields().items() if key in fields else ():
-        _check_path(value, path)
+        value.checked(path, _relative)
         found[path] = value.parsed(parse) or ""
     return found
-
-
-def _check_path(value: Value, path: str) -> None:
-    try:
-        _relative(path)
-    except BadValueError as error:
-        value.fault(f"`{value.key}`: {error}", error.hint)
 
 
 def _files(section: Value | None, templates: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path, value in section.fields().items() if section else ():
-        _check_path(value, path)
+        value.checked(path, _relative)
         name = value.text()
         if name is None:
             continue

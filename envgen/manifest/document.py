@@ -140,8 +140,10 @@ class Value:
     def parsed(self, parse: Callable[[str], T]) -> T | None:
         """Read a text and return what `parse` makes of it; a `ValueError` of `parse` becomes the fault."""
         text = self.text()
-        if text is None:
-            return None
+        return None if text is None else self.checked(text, parse)
+
+    def checked(self, text: str, parse: Callable[[str], T]) -> T | None:
+        """Return what `parse` makes of a text that belongs to the value, such as its key; its error is the fault."""
         try:
             return parse(text)
         except BadValueError as error:

@@ -43,13 +43,8 @@ def _patterns(section: Value) -> tuple[str, ...]:
 def _packages(section: Value) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in section.fields().items():
-        license_ = value.parsed(_expression)
-        try:
-            name = values.project(key)
-        except BadValueError as error:
-            value.fault(f"`{value.key}`: {error}", error.hint)
-            continue
-        if license_ is not None:
+        license_, name = value.parsed(_expression), value.checked(key, values.project)
+        if license_ is not None and name is not None:
             found[name] = license_
     return found
 

@@ -214,12 +214,7 @@ def _requirements(
 def _names(section: Value | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in section.fields().items() if section else ():
-        conda = value.parsed(values.conda_name)
-        try:
-            project = values.project(key)
-        except BadValueError as error:
-            value.fault(f"`{value.key}`: {error}", error.hint)
-            continue
-        if conda is not None:
+        conda, project = value.parsed(values.conda_name), value.checked(key, values.project)
+        if conda is not None and project is not None:
             found[str(project_name(project))] = conda
     return found
