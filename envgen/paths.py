@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 RESERVED = "conda-meta"
 """The folder of a prefix that holds the records, and the marks by which envgen finishes an interrupted change."""
@@ -80,8 +80,25 @@ def check_prefix_paths(paths: Sequence[object]) -> None:
             parse_prefix_path(path)
 
 
+def folders_above(path: str) -> Iterator[str]:
+    """Yield the folders above a path, innermost first; not the root."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def folders_of(paths: Iterable[str]) -> dict[str, str]:
+    """Return every folder above some paths, each with the first of the paths that is below it."""
+    found: dict[str, str] = {}
+    for path in paths:
+        for above in folders_above(path):
+            if above in found:
+                break  # and so are those above it
+            found[above] = path
+    return found
+
+
 def _all_plain(paths: Sequence[object]) -> bool:
-    """Tell whether no path is suspicious, by searching all of them at once; False may be wrong, True never is."""
+    """Return whether no path is suspicious, by searching all of them at once; False may be wrong, True never is."""
     try:
         parts = "/" + "/\n/".join(paths) + "/"  # type: ignore[arg-type]  # what is not text is found here
     except TypeError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from envgen.convert.package import read_index
 from envgen.digest import CHUNK, Digest, Sha256, chunks
 from envgen.errors import ArtifactError
-from envgen.paths import check_prefix_paths, parse_file_name, parse_prefix_path
+from envgen.paths import check_prefix_paths, folders_above, parse_file_name, parse_prefix_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -191,24 +191,18 @@ def _is_placeholder(text: object) -> bool:
 
 
 def _check_listed(entries: list[dict[str, Any]], tree: Mapping[str, str], what: str) -> None:
-    """Hold every listed path against the tree."""
+    """Compare every listed path with the tree."""
     for entry in entries:
         path, expected = entry["_path"], _KINDS[entry["path_type"]]
         got = tree.get(path)
-        if got is None and (link := _link_above(path, tree)):
+        links = (above for above in folders_above(path) if tree.get(above) == "link")
+        if got is None and (link := next(links, None)):
             raise ArtifactError(f"`{what}`: `{path}` lies below `{link}`: expected a folder there, got a link")
         if got is not None and got != expected:
             raise ArtifactError(f"`{what}`: `{path}`: expected a {expected} as `info/paths.json` says, got a {got}")
     missing = sorted(entry["_path"] for entry in entries if entry["_path"] not in tree)
     if missing:
         raise ArtifactError(f"`{what}` lacks {len(missing)} listed paths, the first is `{missing[0]}`")
-
-
-def _link_above(path: str, tree: Mapping[str, str]) -> str | None:
-    while path := path.rpartition("/")[0]:
-        if tree.get(path) == "link":
-            return path
-    return None
 
 
 def _prove(package_dir: Path, entries: list[dict[str, Any]], what: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envgen.convert.wheel_layout import library_family
 from envgen.errors import ArtifactError
+from envgen.paths import folders_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -59,24 +60,13 @@ def place_members(
         if other := paths.get(path) or own.get(path):
             raise ArtifactError(f"`{name}` and `{other}` in `{layout.what}` are both installed at `{path}`")
         paths[path] = name
-    for path in sorted(paths.keys() & folders_of([*paths, *scripts])):
+    for path in sorted(paths.keys() & folders_of([*paths, *scripts]).keys()):
         raise ArtifactError(f"`{paths[path]}` in `{layout.what}` is installed at `{path}`, which is a folder")
     aliases = _aliases({path: record[name] for path, name in paths.items() if name in record})
     return [
         Placed(member=name, path=path, listed=record.get(name), alias_of=aliases.get(path))
         for path, name in paths.items()
     ]
-
-
-def folders_of(paths: Iterable[str]) -> set[str]:
-    """Name every folder above some paths."""
-    found: set[str] = set()
-    for path in paths:
-        above = path.rpartition("/")[0]
-        while above and above not in found:
-            found.add(above)
-            above = above.rpartition("/")[0]
-    return found
 
 
 def _aliases(listed: Mapping[str, RecordEntry]) -> dict[str, str]:

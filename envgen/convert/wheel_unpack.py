@@ -10,11 +10,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from envgen.convert.wheel_layout import WheelLayout, entry_point_scripts, find_data, find_stem, relocate_script
-from envgen.convert.wheel_places import folders_of, place_members
+from envgen.convert.wheel_places import place_members
 from envgen.convert.wheel_record import check_entry, check_listing, installed_entry, parse_record, render_record
 from envgen.convert.wheel_zip import Member, inflate, read_members
 from envgen.digest import Digest, Sha256
 from envgen.errors import ArtifactError
+from envgen.paths import folders_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from isal import isal_zlib
 
 from envgen.errors import ArtifactError
+from envgen.paths import folders_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -242,11 +243,7 @@ def _check_unique(names: Iterable[str], *, fold_case: bool) -> None:
         if key in seen:
             raise _Refusal(name, f"is a duplicate of `{seen[key]}`")
         seen[key] = name
-    for key, name in files.items():
-        above = key
-        while (above := above.rpartition("/")[0]) and above not in folders:
-            folders[above] = name
-    if clash := files.keys() & folders.keys():
+    if clash := files.keys() & (folders.keys() | folders_of(files).keys()):
         raise _Refusal(files[min(clash)], "is both a folder and a file")
 
 

@@ -13,7 +13,7 @@ from envgen.image.base_files import DIRECTORIES
 from envgen.image.blobs import LayerCache
 from envgen.image.config import LayerNote, annotations_of, cuda_major, environment_of, image_config, labels_of
 from envgen.image.content import linked, parts, survey
-from envgen.image.entries import Directory, file, parents
+from envgen.image.entries import Directory, file
 from envgen.image.inputs import (
     ImageBase,
     compiler,
@@ -28,6 +28,7 @@ from envgen.image.runtime_layer import runtime_entries
 from envgen.image.sbom import cyclonedx
 from envgen.oci.compress import Compression
 from envgen.oci.layout import Image, write_layout
+from envgen.paths import folders_above
 from envgen.project import shipped
 from envgen.whiteout import refuse_whiteouts
 
@@ -210,7 +211,7 @@ def _cache(context: Context, image: PlannedImage, planned: PlannedLayer) -> Laye
     special = {path: Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items()}
     special |= {entry.path: entry for entry in image.runtime if isinstance(entry, Directory)}
     if planned.stage not in _OURS:
-        above = (*parents(image.environment.prefix), image.environment.prefix)
+        above = (*folders_above(image.environment.prefix), image.environment.prefix)
         special = {path: folder for path, folder in special.items() if path in above}
     return LayerCache(store=context.store, compression=image.compression, special=special)
 

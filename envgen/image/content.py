@@ -21,6 +21,7 @@ from envgen.image.entries import EXECUTABLE, PLAIN, Directory, File, InWheel, Li
 from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Code, compile_all
 from envgen.packages import Wheel
+from envgen.paths import folders_of
 from envgen.prefix.conda_meta import META, load, paths_of, record_path
 from envgen.prefix.contents import Contents, python_layout, read_contents, read_paths
 from envgen.prefix.link import link
@@ -139,7 +140,7 @@ def with_targets(environment: Environment, names: Collection[str]) -> frozenset[
     Where a link cannot be followed by its text alone, all packages are taken.
     """
     owners = {path: str(c.package.record.name) for c in environment.contents for path in environment.owned(c)}
-    folders = {above for path in owners for above in _folders(path)}
+    folders = folders_of(owners)
     links = {
         item.claim.path: str(item.claim.content).removeprefix(_LINK)
         for content in environment.contents
@@ -278,8 +279,3 @@ def _key(environment: Environment, package: LinkPackage) -> str:
         environment.compiler.key,
     ]
     return Sha256.of(json.dumps(facts).encode())
-
-
-def _folders(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path

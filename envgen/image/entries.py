@@ -132,9 +132,3 @@ def file(path: str, data: bytes | str, *, mode: int = PLAIN, uid: int = 0, gid: 
     """Make a file of bytes in memory; text becomes UTF-8."""
     raw = data.encode() if isinstance(data, str) else data
     return File(path=path, source=Literal(data=raw), mode=mode, uid=uid, gid=gid)
-
-
-def parents(path: str) -> list[str]:
-    """List the folders above a path, outermost first; not the root."""
-    parts = path.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]

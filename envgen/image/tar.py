@@ -9,8 +9,9 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError
-from envgen.image.entries import Directory, Entry, File, Link, parents
+from envgen.image.entries import Directory, Entry, File, Link
 from envgen.oci.tar_blocks import MTIME
+from envgen.paths import folders_of
 from envgen.whiteout import is_whiteout
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def arrange(entries: Iterable[Entry], special: Mapping[str, Directory]) -> list[
         if is_whiteout(entry.path):  # empty folders too, which the plan of layers does not know
             raise EnvgenError(f"`{entry.path}` would remove a file of a lower layer")
         found[entry.path] = entry
-    for above in {name for path in found for name in parents(path)}:
+    for above in folders_of(found):
         folder = found.setdefault(above, special.get(above) or Directory(path=above))
         if not isinstance(folder, Directory):
             raise EnvgenError(f"`{above}` is both a directory and a file in a layer")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import ArtifactError
 from envgen.names import project_name
+from envgen.paths import folders_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -263,14 +264,9 @@ def _difference(path: str, claimants: list[tuple[Claims, str | None]]) -> str:
 
 def _file_and_folder(claimed: _Claimed, *, fold_case: bool) -> Iterable[str]:
     paths = {_folded(path): path for path in claimed} if fold_case else {path: path for path in claimed}
-    folders: dict[str, str] = {}
-    for folded, path in paths.items():
-        parent = folded.rpartition("/")[0]
-        while parent and parent not in folders:
-            folders[parent] = path
-            parent = parent.rpartition("/")[0]
+    folders = folders_of(paths)
     for folded in sorted(paths.keys() & folders.keys()):
-        path, below = paths[folded], folders[folded]
+        path, below = paths[folded], paths[folders[folded]]
         yield (
             f"package `{claimed[path][0][0].package}` contains `{path}` as a file, "
             f"package `{claimed[below][0][0].package}` needs it as a folder for `{below}`"

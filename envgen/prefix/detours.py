@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
+from envgen.paths import folders_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,7 @@ def refuse_detours(prefix: Path, paths: Iterable[str]) -> None:
         UserError: names the link, and where it leads.
     """
     root = os.path.realpath(prefix)
-    for folder in sorted(_folders(paths)):
+    for folder in sorted(folders_of(paths)):
         there = f"{root}/{folder}"
         # thousands of them: text is five times as fast as `Path` here
         if os.path.islink(there) and not _is_inside(target := os.path.realpath(there), root):  # noqa: PTH114
@@ -38,14 +39,3 @@ def refuse_detours(prefix: Path, paths: Iterable[str]) -> None:
 
 def _is_inside(path: str, root: str) -> bool:
     return path == root or path.startswith(f"{root}/")
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    """Name every folder above some paths."""
-    found: set[str] = set()
-    for folder in {path.rpartition("/")[0] for path in paths}:
-        above = folder
-        while above and above not in found:
-            found.add(above)
-            above = above.rpartition("/")[0]
-    return found

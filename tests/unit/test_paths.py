@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from envgen.paths import check_prefix_paths, parse_file_name, parse_prefix_path, parse_relative_path
+from envgen.paths import (
+    check_prefix_paths,
+    folders_above,
+    folders_of,
+    parse_file_name,
+    parse_prefix_path,
+    parse_relative_path,
+)
 
 ALLOWED = [
     "bin/python",
@@ -68,3 +75,12 @@ def test_a_file_name_is_one_part(name: object) -> None:
     with pytest.raises(ValueError, match="expected a"):
         parse_file_name(name)
     assert parse_file_name("spam-1.0-0.conda") == "spam-1.0-0.conda"
+
+
+def test_folders_above_are_innermost_first() -> None:
+    assert list(folders_above("a/b/c")) == ["a/b", "a"]
+    assert list(folders_above("a")) == []
+
+
+def test_folders_are_named_with_the_first_path_below_them() -> None:
+    assert folders_of(["a/b/c", "a/d", "e/f", "g"]) == {"a/b": "a/b/c", "a": "a/b/c", "e": "e/f"}

@@ -115,6 +115,7 @@ def test_knows_what_is_executable(tmp_path: Path, mode: int, executable: bool) -
         (["caf\u00e9", "cafe\u0301"], "is a duplicate"),
         (["a", "a/b"], "`a` in `a.whl`: is both a folder and a file"),
         (["A/b/c", "a/B"], "is both a folder and a file"),
+        (["a/b/", "a", "a/b/c"], "`a` in `a.whl`: is both a folder and a file"),
     ],
 )
 def test_refuses_names(read: Read, names: list[str], message: str) -> None:
