@@ -97,5 +97,5 @@ def _check_nodes(root: yaml.Node) -> None:
 
 
 def _nodes(part: yaml.Node | tuple[yaml.Node, yaml.Node]) -> tuple[yaml.Node, ...]:
-    """Take an item of a list, or the key and value of a mapping."""
+    """Return an item of a list, or the key and value of a mapping."""
     return part if isinstance(part, tuple) else (part,)

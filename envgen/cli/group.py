@@ -120,7 +120,7 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
 
 
 def _settle_home() -> None:
-    """Give libraries a home directory to name where the user has none: some of them cannot be imported without.
+    """Set `HOME` for libraries where the user has no home directory: some of them cannot be imported without.
 
     They use no folder in it: every cache is put below our own. What is started for the user gets `HOME` as it was.
     """

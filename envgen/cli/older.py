@@ -22,6 +22,6 @@ def older_json(older: Older) -> dict[str, Any]:
 
 
 def in_words(older: Older) -> str:
-    """Say for people that a package was not the newest when it was chosen, and why."""
+    """Render for people that a package was not the newest when it was chosen, and why."""
     newest = f"{older.newest} was the newest that `{older.line}` allows" if older.line else f"{older.newest} was newer"
     return f"when {older.chosen} was locked, {newest}: {older.why}"

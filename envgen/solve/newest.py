@@ -82,7 +82,7 @@ def idle_acceptances(
     *,
     is_kept: Callable[[WheelCandidate], bool],
 ) -> Iterator[str]:
-    """Say which acceptances of older releases accept nothing; of what an old lock holds that is not known."""
+    """Yield which acceptances of older releases accept nothing; of what an old lock holds that is not known."""
     wheels = {offer.origin.project: offer.origin for offer in chosen if isinstance(offer.origin, WheelCandidate)}
     used = {one.project for one in older} | {project for project, wheel in wheels.items() if is_kept(wheel)}
     for project in sorted(set(accepted) - used):

@@ -89,7 +89,7 @@ def _without_wheel(judged: Rejection) -> str:
 
 
 def _obstacle(closure: WheelClosure, candidate: WheelCandidate, seen: frozenset[ProjectName]) -> str | None:
-    """Say which requirement of a release nothing can meet because of a limit of envgen, with the chain to the limit."""
+    """Return the requirement that a limit of envgen leaves unmet, with the chain to the limit."""
     for requirement in closure.requirements(candidate):
         project = project_name(requirement.name)
         if project not in seen and (why := _unmet(closure, requirement, seen | {project})):
@@ -98,7 +98,7 @@ def _obstacle(closure: WheelClosure, candidate: WheelCandidate, seen: frozenset[
 
 
 def _unmet(closure: WheelClosure, requirement: Requirement, seen: frozenset[ProjectName]) -> str | None:
-    """Say why each release that meets a requirement is out of reach; None where one is not, or it is not known."""
+    """Return why each release that meets a requirement is out of reach; None where one is not, or it is not known."""
     project = project_name(requirement.name)
     known = closure.projects.get(project)
     if known is None or known.listing is None:
