@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from envgen.errors import GoneError, UserError
 from envgen.project import shipped
 from envgen.sources.debian import DebianArchive
+from envgen.sources.debian_suites import DebianSuites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from envgen.debs import Deb
     from envgen.project.context import Context
@@ -21,23 +22,30 @@ _DOWNLOADS = 6
 """Small files from one mirror at once: enough to hide the way there and back, few enough to be polite."""
 
 
+def debian_suites(context: Context) -> DebianSuites:
+    """Open Debian's archive, trusted by the keys that ship or by those that `ENVGEN_DEBIAN_KEYRING` names."""
+    return DebianSuites(
+        http=context.http,
+        store=context.store,
+        mirrors=context.mirrors,
+        keys=lambda: _keys(context.environment),
+        now=context.now,
+    )
+
+
 def debian_archive(context: Context, suites: Iterable[str]) -> DebianArchive:
-    """Open some suites of Debian, trusted by the keys that ship or by those that `ENVGEN_DEBIAN_KEYRING` names."""
-    own = context.environment.get("ENVGEN_DEBIAN_KEYRING")
+    """Open some suites of Debian, for themselves."""
+    return DebianArchive(debian_suites(context), tuple(suites))
+
+
+def _keys(environment: Mapping[str, str]) -> tuple[bytes, ...]:
+    own = environment.get("ENVGEN_DEBIAN_KEYRING")
     try:
-        keys = (Path(own).read_bytes(),) if own else shipped.debian_keys()
+        return (Path(own).read_bytes(),) if own else shipped.debian_keys()
     except OSError as error:
         raise UserError(
             f"ENVGEN_DEBIAN_KEYRING: {error}", hint="unset it to use the keys that ship with envgen"
         ) from error
-    return DebianArchive(
-        http=context.http,
-        store=context.store,
-        mirrors=context.mirrors,
-        suites=tuple(suites),
-        keys=keys,
-        now=context.now,
-    )
 
 
 def fetch_debs(

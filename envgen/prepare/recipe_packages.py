@@ -16,6 +16,7 @@ from envgen.prepare.built import ensure_built, extract_artifact
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
+from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
 from envgen.sources.recipes import DEBIAN, read_debian_recipe, recipe_files
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.records import Record
-    from envgen.sources.debian import DebianArchive
     from envgen.sources.debian_closure import Replaced
+    from envgen.sources.debian_suites import DebianSuites
     from envgen.sources.recipes import Recipe
 
 _NOTHING = LockedDebs()
@@ -74,6 +75,7 @@ def make(
     *,
     spec: EnvSpec,
     platform: Platform,
+    suites: DebianSuites,
     keep: Collection[Deb] = (),
     locked: LockedDebs = _NOTHING,
 ) -> RecipeOutput:
@@ -84,6 +86,7 @@ def make(
         recipe: to make.
         spec: which asks for it.
         platform: to make it for; need not be this machine's.
+        suites: of Debian.
         keep: Debian packages that are locked, taken again as long as a suite offers them.
         locked: all that are locked for the recipe.
 
@@ -96,7 +99,7 @@ def make(
     if not platform.is_linux:
         raise _not_for(context, recipe, spec, platform)
     debian = read_debian_recipe(recipe)
-    archive = debian_archive(context, debian.suites)
+    archive = DebianArchive(suites, debian.suites)
     closure = archive.closure(
         debian.packages, architecture=platform.debian_arch, exclude=debian.exclude, keep=keep, locked=locked
     )

@@ -11,6 +11,7 @@ from envgen.lock.debian_lock import IMAGE
 from envgen.manifest.image_spec import PACKAGES
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.project.spec_faults import fault_of
+from envgen.sources.debian import DebianArchive
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-    from envgen.sources.debian import DebianArchive
     from envgen.sources.debian_age import LockedDebs
     from envgen.sources.debian_closure import Replaced
+    from envgen.sources.debian_suites import DebianSuites
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +49,19 @@ class ResolvedBase:
 
 
 def resolve_base(
-    context: Context, spec: EnvSpec, platform: Platform, *, keep: Collection[Deb], locked: LockedDebs
+    context: Context,
+    suites: DebianSuites,
+    spec: EnvSpec,
+    platform: Platform,
+    *,
+    keep: Collection[Deb],
+    locked: LockedDebs,
 ) -> ResolvedBase | None:
     """Find the packages of the base with all that they need; None where no image is made for the platform.
 
     Args:
         context: the world.
+        suites: of Debian.
         spec: whose image it is.
         platform: to make it for; need not be this machine's.
         keep: packages that are locked, taken again as long as a suite offers them.
@@ -67,7 +75,7 @@ def resolve_base(
     if spec.image is None or not platform.is_linux:
         return None
     request = base_request(spec.image.base, platform)
-    archive = debian_archive(context, request.suites)
+    archive = DebianArchive(suites, request.suites)
     _check_names(context, spec, archive, request.packages, platform)
     closure = archive.closure(
         request.packages, architecture=platform.debian_arch, exclude=request.exclude, keep=keep, locked=locked

@@ -17,6 +17,7 @@ from envgen.manifest.values import match_name
 from envgen.meant import Asked
 from envgen.names import CondaName
 from envgen.packages import ChannelPackage, Wheel
+from envgen.prepare.deb_files import debian_suites
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_index
 from envgen.project import shipped
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from envgen.resolve.preflight import Remarks
     from envgen.resolve.wheel_directories import Directories
     from envgen.sources.debian_closure import Replaced
+    from envgen.sources.debian_suites import DebianSuites
     from envgen.sources.pypi import WheelIndex
 
 _PYTHON = "python"
@@ -64,6 +66,7 @@ class _Workbench:
     spec: EnvSpec
     names: NameTable
     index: WheelIndex
+    suites: DebianSuites
     directories: Directories
     upgrade: Upgrade
     warned: set[str] = field(default_factory=set)
@@ -111,7 +114,13 @@ async def _solve_all(
     )
     with wheel_index(context) as index, wheel_directories(context.store, index) as directories, progress as bar:
         bench = _Workbench(
-            context=context, spec=spec, names=names, index=index, directories=directories, upgrade=upgrade
+            context=context,
+            spec=spec,
+            names=names,
+            index=index,
+            suites=debian_suites(context),
+            directories=directories,
+            upgrade=upgrade,
         )
 
         async def one(platform: Platform, old: LockPair | None) -> Resolved:
@@ -185,6 +194,7 @@ async def _make_recipes(
             known[name],
             spec=bench.spec,
             platform=platform,
+            suites=bench.suites,
             keep=keep.get(name, ()),
             locked=locked(name),
         )
@@ -198,7 +208,9 @@ async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | N
     """Find the packages below the environment in an image, if there is to be one."""
     keep = _kept_debs(old, bench.upgrade).get(IMAGE, ())
     locked = _locked_debs(old, IMAGE)
-    base = await asyncio.to_thread(resolve_base, bench.context, bench.spec, platform, keep=keep, locked=locked)
+    base = await asyncio.to_thread(
+        resolve_base, bench.context, bench.suites, bench.spec, platform, keep=keep, locked=locked
+    )
     _tell_replaced(bench, platform, base.replaced if base else ())
     _warn_once(bench, base.remarks if base else ())
     return base

@@ -5,90 +5,41 @@ Trust runs one way: `InRelease` by its signature, `Packages` by the digest in it
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import zstandard
 from debian.debian_support import Version
 
-from envgen import limits
-from envgen.debs import DebianArea
-from envgen.digest import Sha256
-from envgen.errors import ArtifactError, DigestMismatchError, NetworkError, UnsatisfiableError
-from envgen.inflate import InflateError, inflate
-from envgen.sources.debian_age import LockedDebs, refuse_rollback, remark_on_clock, remarks_on_age
+from envgen.sources.debian_age import LockedDebs, refuse_rollback, remarks_on_age
 from envgen.sources.debian_closure import DebianClosure, close
-from envgen.sources.debian_index import PackageIndex, condense
-from envgen.sources.debian_release import verify_release
-from envgen.system.credentials import display
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from envgen.debs import Deb
-    from envgen.sources.debian_index import DebianCandidate
-    from envgen.sources.debian_release import Index, Release
-    from envgen.system.http import Http
-    from envgen.system.mirrors import Mirrors
-    from envgen.system.store import Store
-
-_CACHE_KIND = "debian-index-1"
-"""Kind of the condensed indices in the store; the number changes with what `condense` keeps."""
-
-_PACKED = (".xz", ".gz")
-"""How indices are packed, best first."""
+    from envgen.sources.debian_index import DebianCandidate, PackageIndex
+    from envgen.sources.debian_suites import DatedRelease, DebianSuites
 
 _NOTHING = LockedDebs()
-
-_MAX_RELEASE = 8 << 20
-"""Bytes of an `InRelease`; Debian's largest has 150 kB."""
-
-_MAX_INDEX = 256 << 20
-"""Bytes of a packed `Packages`; Debian's largest has 9 MB."""
 
 
 class DebianArchive:
     """Some suites of Debian. Offers of all suites count; the newest version wins, so security updates do."""
 
-    def __init__(
-        self,
-        *,
-        http: Http,
-        store: Store,
-        mirrors: Mirrors,
-        suites: Sequence[str],
-        keys: Sequence[bytes],
-        now: dt.datetime,
-        component: str = "main",
-    ) -> None:
+    def __init__(self, source: DebianSuites, suites: Sequence[str]) -> None:
         """Open the archive; nothing is fetched before it is asked for.
 
         Args:
-            http: the network.
-            store: keeps condensed indices.
-            mirrors: say where this machine reaches the archive.
+            source: reads suites.
             suites: such as `bookworm`, `bookworm-updates` and `bookworm-security`; which archive holds a suite
                 follows from its name.
-            keys: OpenPGP certificates that may sign releases.
-            now: aware; releases that have expired by then are refused.
-            component: which part of the suites.
         """
-        self._http = http
-        self._store = store
-        self._mirrors = mirrors
-        self._suites = tuple(suites)
-        self._keys = tuple(keys)
-        self._now = now
-        self._component = component
+        self._suites = source
+        self._names = tuple(suites)
         self._loaded: dict[str, tuple[PackageIndex, ...]] = {}
-        self._releases: dict[str, Release] = {}
-        self._remarks: dict[str, str] = {}
+        self._releases: Mapping[str, DatedRelease] = {}
 
     def closure(
         self,
@@ -113,12 +64,14 @@ class DebianArchive:
             UnsatisfiableError, NetworkError, IntegrityError: see `close` and `verify_release`.
         """
         self._load_all(architecture)
-        late = locked.newer_than(self._releases[suite] for suite in self._suites)
+        releases = self._releases
+        late = locked.newer_than(releases[suite].release for suite in self._names)
         kept = locked.debs if late else keep
         found = close(names, offers=self._offers(architecture, kept), exclude=exclude, keep=kept)
         refuse_rollback(late, locked, found.debs)
-        dates = {suite: min(self._releases[suite].date, self._now) for suite in self._suites}
-        remarks = (*self._remarks.values(), *remarks_on_age(late, locked, found.debs))
+        dates = {suite: releases[suite].date for suite in self._names}
+        told = (releases[suite].remark for suite in self._names)
+        remarks = (*filter(None, told), *remarks_on_age(late, locked, found.debs))
         return replace(found, dates=dates, remarks=remarks)
 
     def missing(self, names: Iterable[str], *, architecture: str) -> dict[str, str | None]:
@@ -142,7 +95,7 @@ class DebianArchive:
 
     def locate(self, deb: Deb) -> str:
         """Return where the mirror of this machine has a package."""
-        return self._mirrors.expand(deb.url)
+        return self._suites.locate(deb.url)
 
     def _offers(self, architecture: str, keep: Collection[Deb]) -> _Offers:
         self._load_all(architecture)
@@ -150,69 +103,7 @@ class DebianArchive:
 
     def _load_all(self, architecture: str) -> None:
         if architecture not in self._loaded:
-            with ThreadPoolExecutor(max_workers=len(self._suites) or 1) as pool:
-                self._loaded[architecture] = tuple(pool.map(lambda s: self._load(s, architecture), self._suites))
-
-    def _load(self, suite: str, architecture: str) -> PackageIndex:
-        release = self._release(suite)
-        path = f"{self._component}/binary-{architecture}/Packages"
-        index = next((release.indices[path + end] for end in _PACKED if path + end in release.indices), None)
-        if index is None:
-            raise UnsatisfiableError(f"Debian suite {suite} has no `{path}`", hint="choose another suite or platform")
-        condensed = self._store.cached(_CACHE_KIND, index.sha256)
-        if condensed is None:
-            condensed = self._condense(release, index)
-            self._store.put(_CACHE_KIND, index.sha256, condensed)
-        return PackageIndex(zstandard.decompress(condensed), archive=DebianArea.of_suite(suite))
-
-    def _release(self, suite: str) -> Release:
-        url = self._expand(suite, "InRelease")
-        response = self._http.get(url, limit=_MAX_RELEASE)
-        if response.status == HTTPStatus.NOT_FOUND:
-            raise NetworkError(f"{display(url)} does not exist", hint=f"check that the mirror has the suite {suite}")
-        found = verify_release(response.body, suite=suite, keys=self._keys, now=self._now)
-        where = urlsplit(url).hostname or display(url)
-        if remark := remark_on_clock(found, headers=response.headers, where=where, now=self._now):
-            self._remarks[suite] = remark
-        self._releases[suite] = found
-        return found
-
-    def _condense(self, release: Release, index: Index) -> bytes:
-        packed = self._fetch(release, index)
-        try:
-            text = inflate(packed, f".{index.path.rpartition('.')[2]}", limit=limits.DEBIAN_INDEX)
-        except InflateError as e:
-            raise ArtifactError(f"failed to unpack `{index.path}` of {release.suite}: {e}") from e
-        return zstandard.compress(condense(text), 3)
-
-    def _fetch(self, release: Release, index: Index) -> bytes:
-        """Download an index by its digest, which a mirror in the middle of an update still has; else by name."""
-        by_digest = f"{index.path.rpartition('/')[0]}/by-hash/SHA256/{index.sha256}"
-        # Some mirrors copy no by-hash folders, whatever the release says.
-        for path in (by_digest, index.path) if release.by_hash else (index.path,):
-            url = self._expand(release.suite, path)
-            response = self._http.get(url, limit=_MAX_INDEX)
-            if response.status != HTTPStatus.NOT_FOUND:
-                return _verified(response.body, index, where=response.url)
-        raise NetworkError(
-            f"{display(url)} does not exist", hint="the mirror is incomplete or is being updated: try again later"
-        )
-
-    def _expand(self, suite: str, path: str) -> str:
-        return self._mirrors.expand(f"{DebianArea.of_suite(suite).placeholder}/dists/{suite}/{path}")
-
-
-def _verified(data: bytes, index: Index, *, where: str) -> bytes:
-    got = Sha256.of(data)
-    if got != index.sha256:
-        raise DigestMismatchError(
-            what=f"`{index.path}`",
-            where=display(where),
-            expected=index.sha256,
-            got=got,
-            hint="the mirror is being updated, or modifies what it serves",
-        )
-    return data
+            self._loaded[architecture], self._releases = self._suites.load(self._names, architecture)
 
 
 class _Offers:

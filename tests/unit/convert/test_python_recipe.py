@@ -20,6 +20,7 @@ from envgen.platforms import Platform
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link import link
 from envgen.sources.debian import DebianArchive
+from envgen.sources.debian_suites import DebianSuites
 from envgen.sources.recipes import find_recipes, read_debian_recipe
 from envgen.system.host import probe_host
 from envgen.system.http import Http
@@ -62,14 +63,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def resolve(store: Store, platform: Platform) -> tuple[DebianRecipe, dict[Deb, Path]]:
     debian = read_debian_recipe(find_recipes([ROOT / "recipes"])["python"])
     http = Http(environment=os.environ)
-    archive = DebianArchive(
+    suites = DebianSuites(
         http=http,
         store=store,
         mirrors=Mirrors(environment=os.environ, home=Path.home()),
-        suites=debian.suites,
-        keys=[path.read_bytes() for path in sorted((ROOT / "envgen/data/debian").glob("*.asc"))],
+        keys=lambda: [path.read_bytes() for path in sorted((ROOT / "envgen/data/debian").glob("*.asc"))],
         now=dt.datetime.now(dt.UTC),
     )
+    archive = DebianArchive(suites, debian.suites)
     closure = archive.closure(debian.packages, architecture=platform.debian_arch, exclude=debian.exclude)
 
     def fetch(deb: Deb) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 from envgen.errors import DigestMismatchError, NetworkError, SignatureError, UnsatisfiableError
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
+from envgen.sources.debian_suites import DebianSuites
 from envgen.system.http import Http
 from envgen.system.mirrors import Mirrors
 from envgen.system.store import Store
@@ -52,16 +55,18 @@ class World:
     def open(
         self, *, now: dt.datetime = MOMENT, suites: tuple[str, ...] = ("bookworm", "bookworm-security")
     ) -> DebianArchive:
+        return DebianArchive(self.source(now=now), suites)
+
+    def source(self, *, now: dt.datetime = MOMENT) -> DebianSuites:
         environment = {
             "ENVGEN_DEBIAN": f"{self.server.url}/debian",
             "ENVGEN_DEBIAN_SECURITY": f"{self.server.url}/security",
         }
-        return DebianArchive(
+        return DebianSuites(
             http=Http(environment={}, sleep=lambda _: None),
             store=self.store,
             mirrors=Mirrors(environment=environment, home=self.home, root=self.home),
-            suites=suites,
-            keys=[public_key(KEY)],
+            keys=lambda: [public_key(KEY)],
             now=now,
         )
 
@@ -166,6 +171,22 @@ def test_index_is_fetched_once(world: World) -> None:
     before = len(world.server.requests)
     assert versions(world.open()) == {"python3.11": NEW.version, "zlib1g": ZLIB.version}
     assert all("InRelease" in path for path in world.server.paths()[before:])
+
+
+def test_archives_of_one_source_share_releases_and_indices(world: World) -> None:
+    source, suites = world.source(), ("bookworm", "bookworm-security")
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(versions, [DebianArchive(source, suites), DebianArchive(source, suites[:1])]))
+    assert [one["python3.11"] for one in found] == [NEW.version, OLD.version]
+    assert max(Counter(world.server.paths()).values()) == 1
+
+
+def test_a_suite_that_cannot_be_read_fails_everybody_who_asks(world: World) -> None:
+    source = world.source(now=MOMENT)
+    world.server.content = {}
+    for _ in range(2):
+        with pytest.raises(NetworkError, match="InRelease"):
+            versions(DebianArchive(source, ("bookworm",)))
 
 
 @pytest.mark.parametrize("by_hash", [True, False])

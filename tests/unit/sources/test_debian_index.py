@@ -116,3 +116,28 @@ def test_malformed_stanza_is_refused(field: str, value: str) -> None:
 def test_missing_field_is_refused() -> None:
     with pytest.raises(ArtifactError, match="SHA256"):
         list(index(PACKAGES.replace("SHA256", "SHA512")).find("python3.11"))
+
+
+def test_tables_have_every_name_once_and_where_its_stanzas_are() -> None:
+    head, _, rest = condense(PACKAGES.encode()).partition(b"\n")
+    names, provided = map(int, head.split())
+    assert [line.partition(" ")[0] for line in rest[:names].decode().splitlines()] == [
+        "python3-distutils",
+        "python3.11",
+        "python3.11-dev",
+    ]
+    assert rest[names : names + provided].count(b"\n") == 3
+    stanzas = rest[names + provided :]
+    for line in rest[:names].decode().splitlines():
+        name, *places = line.split()
+        assert all(stanzas[int(place) :].startswith(f"Package: {name}\n".encode()) for place in places)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "Origin: nobody\n"])
+def test_nothing_is_found_in_an_index_without_packages(text: str) -> None:
+    assert not [*index(text).find("a"), *index(text).providers("a"), *index(text).names()]
+
+
+def test_virtual_names_on_further_lines_are_found() -> None:
+    more = PACKAGES.replace("Provides: not-", "Provides: one,\n two (= 1),\n not-")
+    assert [c.deb.name for c in index(more).providers("two")] == ["python3.11-dev"]
