@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from envgen.create import activate
+from envgen.create import activate, programs
 from envgen.create.place import Place, find_environment
-from envgen.errors import NoProgramError, UserError
+from envgen.errors import UserError
 from envgen.manifest.select import spec_files
 from envgen.system.process import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from envgen.create.activate import Shell
     from envgen.project.context import Context
@@ -24,23 +22,19 @@ def run(context: Context, *, env: str | None, place: Place, argv: Sequence[str])
     """Become a command inside an environment: this process is replaced, so signals and exit codes are the command's.
 
     Raises:
-        NoProgramError: the environment has no such program.
+        NoProgramError: there is no such program, or it is Python or pip and the environment has none.
         UserError: no such environment, or the program cannot be run.
     """
     try:
-        environment = activate.run_environment(find_environment(context, env=env, place=place), context.environment)
-        _need_program(argv[0], environment)
+        prefix, own = find_environment(context, env=env, place=place), programs.own_folder()
+        outside = programs.without_own(context.environment, prefix=prefix, own=own)
+        environment = activate.run_environment(prefix, outside)
+        programs.check_program(argv[0], environment, prefix=prefix, own=own, reporter=context.reporter)
     except UserError as error:
         if env is None:
             error.hint = _forgotten_dashes(context, place, argv) or error.hint
         raise
     replace(argv, environment)
-
-
-def _need_program(program: str, environment: Mapping[str, str]) -> None:
-    """Find a program as `exec` does; a file that is not executable is left to `exec`."""
-    if not shutil.which(program, path=environment.get("PATH", "")) and not Path(program).is_file():
-        raise NoProgramError(f"failed to run `{program}`: not found in the environment or on PATH")
 
 
 def _forgotten_dashes(context: Context, place: Place, argv: Sequence[str]) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,26 @@ def test_run_of_an_unknown_program(locked: Project, cli: Command) -> None:
     assert outcome.code == 127
     assert "failed to run `no-such-program`: not found in the environment or on PATH" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@needs_311
+def test_run_never_falls_through_to_the_machine(locked: Project, cli: Command, tmp_path: Path) -> None:
+    prefix = make(cli)
+    assert cli.process("run", "--", "ls", "/").succeeded().err == (
+        f"`ls` is not in the environment: running `{shutil.which('ls', path='/usr/bin:/bin')}`\n"
+    )
+    own = str(Path(sys.executable).parent)
+    cli.variables |= {"PATH": f"{own}:/usr/bin:/bin", "VIRTUAL_ENV": str(Path(own).parent)}
+    outcome = cli.process("run", "--", "pip", "--version")
+    assert outcome.code == 127
+    assert "failed to run `pip`: not in the environment" in outcome.err
+    code = "import os; print(os.environ['PATH'], os.environ.get('VIRTUAL_ENV'))"
+    said = cli.process("run", "--", "python", "-c", code).succeeded().out
+    assert said == f"{prefix}/bin:/usr/bin:/bin None\n"
+    (prefix / "bin/python").unlink()
+    outcome = cli.process("run", "--", "python", "-c", "print('wrong')")
+    assert (outcome.code, outcome.out) == (127, "")
+    assert "is damaged: `bin/python` is missing" in outcome.err
 
 
 def test_run_without_the_dashes_says_so(locked: Project, cli: Command) -> None:
