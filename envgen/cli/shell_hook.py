@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def command(console: Console, env: str | None, name: str | None, prefix: Path | None, shell: str) -> None:
-    """Print shell code that activates an environment: eval "$(envgen shell-hook)"."""
+    """Print shell code that activates an environment: eval "$(envgen shell-hook)".
+
+    The function `deactivate` takes it back: every variable has the value that it had before.
+    """
     place = ops.Place(name=name, prefix=prefix)
     console.verbatim(
         ops.shell_hook(console.context(anywhere=place.is_given), env=env, place=place, shell=ops.Shell(shell))

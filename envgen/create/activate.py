@@ -21,7 +21,7 @@ from envgen.prefix.inventory import is_environment
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where there is no `PATH`: what shells assume then."""
@@ -32,8 +32,11 @@ _UNSET = "***unset***"
 _RUNNING = "__envgen_running"
 """A variable of the shell that sources scripts: which one it is at."""
 
-_OF_THE_SHELL = frozenset({_RUNNING, "BASH_ENV", "ENV", "OLDPWD", "PWD", "SHLVL", "_"})
+OF_THE_SHELL = frozenset({_RUNNING, "BASH_ENV", "ENV", "OLDPWD", "PWD", "SHLVL", "_"})
 """Variables between us and a shell (it sets some, and reads a script named by others): the program gets ours back."""
+
+ENTER, LEAVE = "activate.d", "deactivate.d"
+"""Folders of scripts below `etc/conda`."""
 
 _SCRIPT_TIME = 60.0
 """Seconds that activation scripts may take before something is wrong."""
@@ -62,6 +65,10 @@ class Activation:
     """What a shell has to do, in this order.
 
     Attributes:
+        prefix: the environment.
+        level: how many environments are active then, this one among them.
+        again: the environment is active already.
+        former: the environment that is left, or None.
         leave: scripts of the environment that was active, to be sourced first.
         unset: variables to remove.
         export: variables to set; `PATH` is among them.
@@ -69,6 +76,10 @@ class Activation:
         prompt: what stands before the prompt.
     """
 
+    prefix: Path
+    level: int
+    again: bool
+    former: Path | None
     leave: tuple[Path, ...]
     unset: tuple[str, ...]
     export: Mapping[str, str]
@@ -107,28 +118,16 @@ def activation(prefix: Path, environment: Mapping[str, str], *, shell: Shell = S
     if not again:  # deactivating restores what was there
         export |= {f"__CONDA_SHLVL_{level}_{key}": environment[key] for key in wanted if key in environment}
     return Activation(
-        leave=_scripts(active, "deactivate.d", shell)[::-1] if active else (),
+        prefix=prefix,
+        level=level if again else level + 1,
+        again=again,
+        former=Path(active) if active and not again else None,
+        leave=scripts(Path(active), LEAVE, shell)[::-1] if active else (),
         unset=tuple(sorted(own.keys() - wanted.keys())),
         export={**export, **wanted},
-        enter=_scripts(str(prefix), "activate.d", shell),
+        enter=scripts(prefix, ENTER, shell),
         prompt=f"({name}) ",
     )
-
-
-def shell_hook(prefix: Path, shell: Shell, environment: Mapping[str, str]) -> str:
-    """Write what a shell must evaluate to activate an environment.
-
-    Args:
-        prefix: the environment, absolute.
-        shell: which will evaluate it.
-        environment: that shell's variables.
-
-    Raises:
-        UserError: see `activation`.
-    """
-    found = activation(prefix, environment, shell=shell)
-    lines = _fish(found) if shell is Shell.FISH else _posix(found)
-    return "".join(f"{line}\n" for line in lines)
 
 
 def run_environment(prefix: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -148,21 +147,39 @@ def run_environment(prefix: Path, environment: Mapping[str, str]) -> dict[str, s
         kept = {key: value for key, value in environment.items() if key not in found.unset}
         return {**kept, **found.export}
     shell = which("bash", path=environment.get("PATH", _PATH)) or "/bin/sh"
-    script = "\n".join((_TOLD_AT_EXIT, "{", *_tracked(found), "} >&2", "exec /usr/bin/env -0"))
-    ours = {key: value for key, value in environment.items() if key in _OF_THE_SHELL}
-    given = {key: value for key, value in environment.items() if key not in _OF_THE_SHELL}
+    return evaluated([shell], found, environment)
+
+
+def evaluated(shell: Sequence[str], found: Activation, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables after a shell of its own has activated an environment.
+
+    Args:
+        shell: the program and its options, that of a POSIX shell or fish.
+        found: what it does.
+        environment: its variables.
+
+    Raises:
+        UserError: an activation script fails or does not end.
+    """
+    if Path(shell[0]).name == Shell.FISH:
+        lines = ("begin", ":", *fish_lines(found), "end >&2")
+    else:
+        lines = (_TOLD_AT_EXIT, "{", ":", *_tracked(found), "} >&2")
+    script = "\n".join((*lines, "exec /usr/bin/env -0"))
+    ours = {key: value for key, value in environment.items() if key in OF_THE_SHELL}
+    given = {key: value for key, value in environment.items() if key not in OF_THE_SHELL}
     try:
-        done = run([shell, "-c", script], env=given, timeout=_SCRIPT_TIME)
+        done = run([*shell, "-c", script], env=given, timeout=_SCRIPT_TIME)
     except ProcessError as error:
-        raise _script_fault(error, prefix) from error
+        raise _script_fault(error, found.prefix) from error
     printed = done.stdout.decode(errors="surrogateescape")
     after = dict(entry.split("=", 1) for entry in printed.split("\0") if "=" in entry)
-    return {key: value for key, value in after.items() if key not in _OF_THE_SHELL} | ours
+    return {key: value for key, value in after.items() if key not in OF_THE_SHELL} | ours
 
 
 def _tracked(found: Activation) -> Iterator[str]:
     """Write what activates, each script after a line that remembers its name for `_TOLD_AT_EXIT`."""
-    for line in _posix(found, prompt=False):
+    for line in posix_lines(found, prompt=False):
         if line.startswith(". "):
             yield f"{_RUNNING}={line[2:]}"
         yield line
@@ -225,11 +242,13 @@ def _strings(file: Path, variables: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in variables.items()}
 
 
-def _scripts(prefix: str, folder: str, shell: Shell) -> tuple[Path, ...]:
-    return tuple(sorted(Path(prefix, "etc/conda", folder).glob(f"*{shell.suffix}")))
+def scripts(prefix: Path, folder: str, shell: Shell) -> tuple[Path, ...]:
+    """List the scripts of an environment for a shell, in the order in which activation sources them."""
+    return tuple(sorted((prefix / "etc/conda" / folder).glob(f"*{shell.suffix}")))
 
 
-def _posix(found: Activation, *, prompt: bool = True) -> Iterator[str]:
+def posix_lines(found: Activation, *, prompt: bool = True) -> Iterator[str]:
+    """Yield what a POSIX shell evaluates."""
     yield from (f". {quote(str(script))}" for script in found.leave)
     if prompt:  # before CONDA_PROMPT_MODIFIER changes: it says what the active environment put there
         shown = f'PS1={quote(found.prompt)}"${{PS1#"${{CONDA_PROMPT_MODIFIER-}}"}}"'
@@ -239,16 +258,17 @@ def _posix(found: Activation, *, prompt: bool = True) -> Iterator[str]:
     yield from (f". {quote(str(script))}" for script in found.enter)
 
 
-def _fish(found: Activation) -> Iterator[str]:
-    yield from (f"source {_fish_quote(str(script))}" for script in found.leave)
+def fish_lines(found: Activation) -> Iterator[str]:
+    """Yield what fish evaluates."""
+    yield from (f"source {fish_quote(str(script))}" for script in found.leave)
     yield from (f"set -e {name}" for name in found.unset)
     for name, value in found.export.items():
         values = value.split(":") if name == "PATH" else [value]
-        yield f"set -gx {name} {' '.join(map(_fish_quote, values))}"
-    yield from (f"source {_fish_quote(str(script))}" for script in found.enter)
+        yield f"set -gx {name} {' '.join(map(fish_quote, values))}"
+    yield from (f"source {fish_quote(str(script))}" for script in found.enter)
 
 
-def _fish_quote(text: str) -> str:
-    """In single quotes fish knows two escapes: of the quote and of the backslash."""
+def fish_quote(text: str) -> str:
+    """Return text in single quotes, in which fish knows two escapes: of the quote and of the backslash."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

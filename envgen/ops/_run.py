@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from envgen.create import activate, programs
 from envgen.create.place import Place, find_environment
+from envgen.create.shell_hook import write_shell_hook
 from envgen.errors import UserError
 from envgen.manifest.select import spec_files
 from envgen.system.process import replace
@@ -51,9 +52,9 @@ def _forgotten_dashes(context: Context, place: Place, argv: Sequence[str]) -> st
 
 
 def shell_hook(context: Context, *, env: str | None, place: Place, shell: Shell) -> str:
-    """Write what a shell evaluates to activate an environment.
+    """Write what a shell evaluates to activate an environment, with a function `deactivate` that takes it back.
 
     Raises:
         UserError: no such environment.
     """
-    return activate.shell_hook(find_environment(context, env=env, place=place), shell, context.environment)
+    return write_shell_hook(find_environment(context, env=env, place=place), shell, context.environment)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.create import activate
-from envgen.create.activate import Shell, activation, run_environment, shell_hook
+from envgen.create.activate import Shell, activation, run_environment
+from envgen.create.shell_hook import write_shell_hook
 from envgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def test_a_shell_that_evaluates_the_hook_is_in_the_environment(prefix: Path, pro
     script(prefix, "10 first.fish", 'set -gx FIRST "$CONDA_PREFIX"\nset -gx SECOND "after first"\n')
     path = f"{shutil.which(program)}".rpartition("/")[0]
     environment = {**BASE, "PATH": f"/usr/bin:/bin:{path}"}
-    after = evaluate(program, shell_hook(prefix, shell, environment), environment)
+    after = evaluate(program, write_shell_hook(prefix, shell, environment), environment)
     expected = {
         **BASE,
         "PATH": f"{prefix}/bin:/usr/bin:/bin:{path}",
@@ -84,7 +85,7 @@ def test_a_shell_that_evaluates_the_hook_is_in_the_environment(prefix: Path, pro
 
 def test_a_prompt_that_is_there_gets_the_name_in_place_of_the_former(prefix: Path) -> None:
     environment = {**BASE, "CONDA_PROMPT_MODIFIER": "(old) "}
-    hook = shell_hook(prefix, Shell.BASH, environment)
+    hook = write_shell_hook(prefix, Shell.BASH, environment)
     after = evaluate("bash", f"set -eu\nexport PS1='(old) \\u $ '\n{hook}", environment)
     assert after["PS1"] == "(my env) \\u $ "
 
@@ -206,7 +207,7 @@ def test_a_script_that_does_not_end_is_told(prefix: Path, monkeypatch: pytest.Mo
 
 def test_what_is_no_environment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not an environment"):
-        shell_hook(tmp_path, Shell.BASH, BASE)
+        write_shell_hook(tmp_path, Shell.BASH, BASE)
 
 
 @pytest.mark.parametrize("text", ["{", '{"A B": "1"}', '{"A=$(id)": "1"}'])
