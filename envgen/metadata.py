@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
-from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -75,6 +74,8 @@ def parse_metadata(raw: bytes) -> WheelMetadata:
     Raises:
         InvalidMetadataError: a field that counts is missing, there twice, or not readable; all faults are told.
     """
+    from packaging.metadata import parse_email  # noqa: PLC0415  imports `email`; who shows locks reads no METADATA
+
     fields, unparsed = parse_email(raw)
     reader = _FieldReader(fields=fields, faults=[f"`{name}` cannot be parsed" for name in _NEEDED if name in unparsed])
     metadata = reader.read()

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from envgen import ops
+from envgen.cli.plain_table import plain_table
 from envgen.printable import in_json, message, one_line, visible
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from rich import progress as bars
 
     from envgen.ops import Context
-
-_ENDLESS = 100_000
-"""Columns of a table that goes into a pipe or a file."""
 
 
 class Console:
@@ -63,7 +61,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write a line to standard error."""
-        self._talk().print(message(text), markup=False, soft_wrap=True)
+        self._reporter.note(text)
 
     def data(self, text: str) -> None:
         """Write a result: standard output."""
@@ -86,25 +84,22 @@ class Console:
 
         On a terminal the widest column is wrapped at words; a pipe gets whole lines, as it has no width.
         """
+        lines = [tuple(map(one_line, row)) for row in rows]
+        if not sys.stdout.isatty():
+            self.data(plain_table(columns, lines, right=right))
+            return
         import rich.box  # noqa: PLC0415  see `_standard_error`
         import rich.console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
         table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-        lines = [tuple(map(one_line, row)) for row in rows]
         widths = [max(map(len, cells)) for cells in zip(columns, *lines, strict=True)]
         for column, width in zip(columns, widths, strict=True):
             side: Literal["left", "right"] = "right" if column in right else "left"
             table.add_column(column, justify=side, overflow="fold", no_wrap=width < max(widths))
         for row in lines:
             table.add_row(*row)
-        if sys.stdout.isatty():
-            rich.console.Console(highlight=False).print(table, markup=False)
-            return
-        paper = rich.console.Console(width=_ENDLESS, highlight=False)
-        with paper.capture() as captured:
-            paper.print(table, markup=False)
-        self.data("\n".join(line.rstrip() for line in captured.get().splitlines()))
+        rich.console.Console(highlight=False).print(table, markup=False)
 
 
 class TerminalReporter:
@@ -133,6 +128,9 @@ class TerminalReporter:
 
     def note(self, text: str) -> None:
         """Write a note: what a user may want to know."""
+        if self._bars is None and not sys.stderr.isatty():
+            sys.stderr.write(f"{message(text)}\n")  # without rich; see `_standard_error`
+            return
         self._talk().print(message(text), markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.diff_json import delta_json
-from envgen.cli.diff_text import lines
 from envgen.cli.older import older_json
 from envgen.cli.options import complete_packages, env_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted
@@ -139,11 +137,15 @@ def _render(console: Console, outcome: LockOutcome) -> None:
         return
     console.say(f"{outcome.path}: {packages}, {changes.summary()}")
     if not outcome.first:
+        from envgen.cli.diff_text import lines  # noqa: PLC0415  what `--check` does without
+
         for line in lines(changes):
             console.say(f"  {line}")
 
 
 def _outcome(outcome: LockOutcome) -> dict[str, Any]:
+    from envgen.cli.diff_json import delta_json  # noqa: PLC0415  as above
+
     return {
         "platform": str(outcome.platform),
         "lock": outcome.path,

@@ -11,11 +11,8 @@ from envgen.lock.debian_lock import debian_file_name
 from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
 from envgen.names import project_name
-from envgen.prepare.packages import tell_link_scripts
-from envgen.prepare.plan import items_of
 from envgen.project import orphans
 from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
-from envgen.resolve.resolve import Resolved, resolve
 from envgen.resolve.upgrade import Upgrade
 from envgen.suggest import nearest
 
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.records import Older
+    from envgen.resolve.resolve import Resolved
 
 _CLOSE = 3
 """Names that are offered for one that is not locked."""
@@ -146,6 +144,8 @@ def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOu
     chosen = platforms_of(spec, options.platforms)
     olds = {platform: find_lock(context, spec, platform) for platform in chosen}
     _check_names(spec, olds.values(), options.upgrade)
+    from envgen.resolve.resolve import resolve  # noqa: PLC0415  takes 0.2 s, and `--check` needs none of it
+
     news = resolve(context, spec, olds, options.upgrade)
     _tell_link_scripts(context, news)
     return tuple(_write(context, spec, olds[platform], new) for platform, new in zip(chosen, news, strict=True))
@@ -153,6 +153,9 @@ def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOu
 
 def _tell_link_scripts(context: Context, news: Sequence[Resolved]) -> None:
     """Name new packages with link scripts: those in the store, since an index does not tell what is in a package."""
+    from envgen.prepare.packages import tell_link_scripts  # noqa: PLC0415  as above
+    from envgen.prepare.plan import items_of  # noqa: PLC0415
+
     items = {item.wanted.key: item for new in news for item in items_of(new.lock, context.names, inputs={})}
     tell_link_scripts(context, items.values())
 

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from bs4.builder import ParserRejectedMarkup
-from pypi_simple import RepositoryPage, UnsupportedRepoVersionError
-
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.errors import NetworkError
@@ -22,8 +19,6 @@ from envgen.urls import display, without_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from pypi_simple import Link
 
     from envgen.names import ProjectName
 
@@ -36,15 +31,8 @@ class _UnexpectedError(ValueError):
     """A page has another shape than the standard says; the text says where, in words."""
 
 
-_MALFORMED = (
-    ValueError,
-    RecursionError,
-    LookupError,
-    AssertionError,
-    ParserRejectedMarkup,
-    UnsupportedRepoVersionError,
-)
-"""What parsing a document of any content raises: of JSON the first two, the others of HTML, in its libraries."""
+_MALFORMED = (ValueError, RecursionError)
+"""What parsing a document of any content raises."""
 
 _LARGEST = 1 << 50
 """Bytes beyond which a size is not believed: more than all wheels of the public index together."""
@@ -155,7 +143,7 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
         NetworkError: it is no such page.
     """
     try:
-        entries = _json_entries(body) if "json" in content_type else _html_entries(body, url=url)
+        entries = _json_entries(body) if "json" in content_type else _html_entries(body, url)
     except _MALFORMED as error:
         what = str(error) if isinstance(error, _UnexpectedError) else repr(error)
         raise NetworkError(
@@ -174,31 +162,20 @@ def _json_entries(body: bytes) -> list[Mapping[str, Any]]:
     return [_expect(entry, dict, f"`files[{at}]`") for at, entry in enumerate(files)]
 
 
+def _html_entries(body: bytes, url: str) -> list[Mapping[str, Any]]:
+    # its libraries take 0.1 s to import, and few indices have no JSON
+    from envgen.sources.pypi_html import MALFORMED, html_entries  # noqa: PLC0415
+
+    try:
+        return html_entries(body, url=url)
+    except MALFORMED as error:
+        raise _UnexpectedError(repr(error)) from error
+
+
 def _expect(value: Any, kind: type[T], what: str) -> T:
     if isinstance(value, kind):
         return value
     raise _UnexpectedError(f"{what} is {_shown(value)}, expected a {'list' if kind is list else 'mapping'}")
-
-
-def _html_entries(body: bytes, *, url: str) -> list[Mapping[str, Any]]:
-    return [_as_json(link) for link in RepositoryPage.from_html(body, base_url=url).links]
-
-
-def _as_json(link: Link) -> Mapping[str, Any]:
-    """Write a link as PEP 691 does, whose names PEP 714 gives to both attributes for METADATA."""
-    url, _, fragment = link.url.partition("#")
-    algorithm, _, digest = fragment.partition("=")
-    beside = link.get_str_attrib("data-core-metadata")
-    beside = link.get_str_attrib("data-dist-info-metadata") if beside is None else beside
-    its_algorithm, _, its_digest = (beside or "").partition("=")
-    return {
-        "filename": link.text,
-        "url": url,
-        "hashes": {algorithm: digest},
-        "requires-python": link.get_str_attrib("data-requires-python"),
-        "yanked": link.get_str_attrib("data-yanked"),
-        "core-metadata": {its_algorithm: its_digest} if its_digest else (beside or "").lower() == "true",
-    }
 
 
 def _second_part(stem: str) -> str:

@@ -161,3 +161,20 @@ def test_help_does_not_import_what_it_does_not_need() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
     assert not loaded & {"rattler", "urllib3", "yaml", "envgen.project.context", "rich", "asyncio"}
+
+
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [
+        (["list"], {"rattler", "urllib3", "rich", "asyncio", "envgen.resolve.resolve"}),
+        (["lock", "--check"], {"urllib3", "rich", "pypi_simple", "conda_lock", "envgen.resolve.resolve"}),
+    ],
+)
+def test_commands_that_read_locks_import_no_solver(
+    locked: Project, cli: Command, words: list[str], needless: set[str]
+) -> None:
+    code = f"import sys; from envgen.cli.main import run; run({words}); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=locked.root, env=cli.variables, capture_output=True, text=True, check=True
+    )
+    assert not set(done.stderr.split()) & needless
