@@ -14,10 +14,11 @@ from envgen.cli.sizes import counted, human_size
 from envgen.ops import CreateOptions, Place, Work
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from envgen.cli.console import Console
-    from envgen.ops import PlannedCreate, PlannedPackage
+    from envgen.ops import ForeignPackage, PlannedCreate, PlannedPackage
 
 _SHOWN = 5
 """Packages that a plan lists by name; the rest are counted."""
@@ -35,6 +36,7 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
     is_flag=True,
     help="verify the digest of every installed file, and reinstall packages with modified or missing files",
 )
+@click.option("--prune", is_flag=True, help="remove packages that were installed beside the lock, for example by pip")
 @dry_run_option("show the plan, change nothing")
 @click.option(
     "--compile", "compile_now", is_flag=True, help="compile Python files to bytecode now, not at first import"
@@ -49,6 +51,7 @@ def command(
     prefix: Path | None,
     frozen: bool,
     verify: bool,
+    prune: bool,
     dry_run: bool,
     compile_now: bool,
     no_build: bool,
@@ -57,7 +60,13 @@ def command(
     """Create the environment of a lock on this machine, or update it to match the lock."""
     place = Place(name=name, prefix=prefix)
     options = CreateOptions(
-        env=env, place=place, frozen=frozen, verify=verify, dry_run=dry_run, compile_now=compile_now
+        env=env,
+        place=place,
+        frozen=frozen,
+        verify=verify,
+        dry_run=dry_run,
+        compile_now=compile_now,
+        prune=prune,
     )
     done = ops.create(
         console.context(no_build=no_build),
@@ -95,16 +104,47 @@ def _render_plan(console: Console, prepared: PlannedCreate) -> None:
         if len(largest) > _SHOWN:
             rest = sum(artifact.size or 0 for artifact in largest[_SHOWN:])
             console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
-    for name, faults in sorted(prepared.damaged.items()):
-        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        console.say(f"  {name} will be reinstalled: {faults[0]}{more}")
+    _render_drift(console, prepared)
     made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
     if made:
         console.say(f"  {', '.join(made)}")
 
 
+def _render_drift(console: Console, prepared: PlannedCreate) -> None:
+    drift = prepared.examined.drift
+    told = sorted(prepared.damaged.items())
+    if drift.moved_from:
+        elsewhere = f"made for `{drift.moved_from}`"
+        moved = [name for name, faults in told if all(fault.endswith(elsewhere) for fault in faults)]
+        told = [(name, faults) for name, faults in told if name not in moved]
+        console.say(
+            f"  the environment was made at `{drift.moved_from}`: "
+            f"{counted(len(moved), 'package')} with that path in their files will be reinstalled"
+        )
+    for name, faults in told:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        console.say(f"  {name} will be reinstalled: {faults[0]}{more}")
+    for path, mode in sorted(drift.modes.items())[:_SHOWN]:
+        console.say(f"  {path}: mode was changed, restoring {mode:o}")
+    if len(drift.modes) > _SHOWN:
+        console.say(f"  and the modes of {len(drift.modes) - _SHOWN} more files")
+    if pruned := prepared.pruned:
+        console.say(f"  not in the lock, to be removed: {_foreign(pruned)}")
+    if left := [one for one in prepared.examined.beside if one not in pruned]:
+        console.say(f"  not in the lock: {_foreign(left)}; {_way_out(left)}")
+
+
+def _foreign(packages: Iterable[ForeignPackage]) -> str:
+    return ", ".join(f"{one.project} {one.version}{f' ({one.installer})' if one.installer else ''}" for one in packages)
+
+
+def _way_out(packages: Iterable[ForeignPackage]) -> str:
+    listed = all(one.files for one in packages)
+    return "`--prune` removes them" if listed else "those without a RECORD are removed by the tool that installed them"
+
+
 def _render_end(console: Console, prepared: PlannedCreate, *, env: str | None, place: Place) -> None:
-    if not prepared.plan:
+    if not prepared.acts:
         console.say("up to date, nothing to do")
         return
     own_name = prepared.prefix.name == (place.name or prepared.spec.name) and not place.prefix
@@ -115,7 +155,7 @@ def _render_end(console: Console, prepared: PlannedCreate, *, env: str | None, p
 
 
 def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
-    plan = prepared.plan
+    plan, pruned = prepared.plan, prepared.pruned
     return {
         "environment": prepared.spec.name,
         "platform": str(prepared.pair.lock.platform),
@@ -129,6 +169,12 @@ def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
         "relink": [str(name) for name in plan.changes.relink],
         "relinks_known": plan.relinks_known,
         "damaged": {name: list(faults) for name, faults in prepared.damaged.items()},
+        "modes": {path: f"{mode:o}" for path, mode in prepared.examined.drift.modes.items()},
+        "moved_from": prepared.examined.drift.moved_from,
+        "foreign": [
+            {"name": one.project, "version": one.version, "installer": one.installer, "removed": one in pruned}
+            for one in prepared.examined.beside
+        ],
     }
 
 

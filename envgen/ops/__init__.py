@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from envgen.ops._merge_lock import install_merge_driver, merge_lock, settle_locks
     from envgen.ops._run import run, shell_hook
     from envgen.ops._tree import Explanation, LockTree, tree, why
+    from envgen.prefix.foreign import ForeignPackage
     from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
     from envgen.resolve.upgrade import Upgrade
@@ -73,6 +74,7 @@ __all__ = [
     "Explanation",
     "ExportOptions",
     "Exported",
+    "ForeignPackage",
     "Graph",
     "ImageChange",
     "ImageInputs",
@@ -164,6 +166,7 @@ _HOMES = {
     "ops._merge_lock": ("install_merge_driver", "merge_lock", "settle_locks"),
     "ops._run": ("run", "shell_hook"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
+    "prefix.foreign": ("ForeignPackage",),
     "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),
     "resolve.upgrade": ("Upgrade",),

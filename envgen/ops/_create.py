@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from envgen.create.examine import examine
 from envgen.create.fit import unfit
 from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
@@ -14,13 +15,11 @@ from envgen.lock.request import active
 from envgen.manifest.select import select
 from envgen.manifest.values import match_name
 from envgen.names import project_name
-from envgen.prefix import inventory
-from envgen.prefix.conda_meta import record_files
 from envgen.prefix.link import link
 from envgen.prefix.link_plan import plan_links
+from envgen.prefix.mend import mend
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
-from envgen.prefix.verify import damaged
 from envgen.prepare.packages import link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
@@ -31,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from envgen.create.examine import Examined
     from envgen.manifest.env_spec import EnvSpec
     from envgen.prefix.changes import PrefixChanges
+    from envgen.prefix.foreign import ForeignPackage
     from envgen.prefix.link_plan import LinkPlan
     from envgen.prepare.plan import Plan
     from envgen.project.context import Context
@@ -50,6 +51,7 @@ class CreateOptions:
         verify: read every file that is installed, and reinstall packages whose files were modified.
         dry_run: plan, and change nothing.
         compile_now: compile Python files at once, also where nothing else is to be done.
+        prune: remove what was installed beside the lock.
     """
 
     env: str | None = None
@@ -58,6 +60,7 @@ class CreateOptions:
     verify: bool = False
     dry_run: bool = False
     compile_now: bool = False
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,8 @@ class PlannedCreate:
         prefix: where the environment goes, absolute.
         plan: what is fetched, made, linked and unlinked.
         links: the plan of the links, where the store has every package already.
-        damaged: packages of the environment with files that were changed or are missing, and the faults of each;
-            always empty unless it was asked for.
+        examined: what became of the environment that exists.
+        remove: paths that belong to no package of the lock, and go.
     """
 
     spec: EnvSpec
@@ -79,7 +82,23 @@ class PlannedCreate:
     prefix: Path
     plan: Plan
     links: LinkPlan | None
-    damaged: Mapping[str, tuple[str, ...]]
+    examined: Examined
+    remove: frozenset[str]
+
+    @property
+    def damaged(self) -> Mapping[str, tuple[str, ...]]:
+        """Packages of the environment that are linked again, and what happened to each."""
+        return self.examined.damaged
+
+    @property
+    def pruned(self) -> tuple[ForeignPackage, ...]:
+        """Distributions beside the lock that are removed."""
+        return tuple(one for one in self.examined.beside if self.remove.intersection(one.files))
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything in the environment is changed."""
+        return bool(self.plan or self.remove or self.examined.drift.modes)
 
 
 def create(
@@ -115,7 +134,9 @@ def create(
         on_plan(planned)
     if options.dry_run:
         return planned
-    done = _change(context, planned, on_change or (lambda _final: None)) if planned.plan else planned
+    mend(planned.prefix, planned.examined.drift, context.reporter)
+    changes = planned.plan or planned.remove
+    done = _change(context, planned, on_change or (lambda _final: None)) if changes else planned
     if options.compile_now:
         _compile(planned)
     return done
@@ -131,8 +152,8 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
             hint=f"lower it under `platforms` in `{spec.source}` and run `envgen lock`, or use another machine",
         )
     prefix = destination(context, env=spec.name, place=options.place)
-    spoilt = _verify(context, prefix) if options.verify else {}
-    installed = inventory.read(prefix)
+    found = examine(context, prefix, verify=options.verify)
+    installed, spoilt = found.installed, found.damaged
     conflicts = pair.lock.adjustments.conflicts
     what = plan(
         context,
@@ -158,7 +179,8 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
             what = _with_damaged(context, what, error)
         else:
             what = what.with_changes(links.changes)
-    return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, links=links, damaged=spoilt)
+    remove = found.strangers(prefix, prune=options.prune)
+    return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, links=links, examined=found, remove=remove)
 
 
 def _with_damaged(context: Context, what: Plan, error: ArtifactError) -> Plan:
@@ -171,12 +193,6 @@ def _with_damaged(context: Context, what: Plan, error: ArtifactError) -> Plan:
     if not damaged_items:
         raise error
     return replace(what, prepare=damaged_items, relinks_known=False)
-
-
-def _verify(context: Context, prefix: Path) -> dict[str, tuple[str, ...]]:
-    records = len(record_files(prefix))
-    with context.reporter.progress(f"checking {records} packages", total=records, unit="packages") as bar:
-        return damaged(prefix, advance=bar.advance)
 
 
 def _change(context: Context, prepared: PlannedCreate, show: Callable[[PlannedCreate], object]) -> PlannedCreate:
@@ -216,6 +232,7 @@ def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChang
         requested=_requested(prepared, context),
         conflicts=prepared.pair.lock.adjustments.conflicts,
         reinstall=prepared.damaged.keys(),
+        remove=prepared.remove,
         plan=prepared.links,
         tell=tell,
         reporter=context.reporter,

@@ -10,7 +10,7 @@ from envgen.names import CondaName
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from envgen.prefix.inventory import InstalledPackage
+    from envgen.prefix.installed import InstalledPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

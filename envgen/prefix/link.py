@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,16 +16,17 @@ from envgen.errors import EnvgenError, UserError
 from envgen.events import NullReporter
 from envgen.prefix import inventory
 from envgen.prefix.clobber import unused_conflict
-from envgen.prefix.conda_meta import META, normalise, record_path, tell_request
+from envgen.prefix.conda_meta import normalise, record_path, tell_request
 from envgen.prefix.detours import refuse_detours
 from envgen.prefix.installer import install
 from envgen.prefix.link_plan import plan_links
 from envgen.prefix.provenance import provenance
 from envgen.prefix.removal import remove_paths
 from envgen.prefix.settled import is_settled, settle
-from envgen.prefix.transaction import LOCK, Touched, clean_up, transaction, unfinished
+from envgen.prefix.state import read_state, record_state
+from envgen.prefix.transaction import Touched, alone, clean_up, transaction, unfinished
 from envgen.prefix.view import build_view
-from envgen.system.fs import explained, file_lock
+from envgen.system.fs import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -37,12 +37,9 @@ if TYPE_CHECKING:
     from envgen.prefix.changes import PrefixChanges
     from envgen.prefix.clobber import Kept, Ownership
     from envgen.prefix.contents import Contents, LinkPackage
-    from envgen.prefix.inventory import InstalledPackage
+    from envgen.prefix.installed import InstalledPackage
     from envgen.prefix.link_plan import LinkPlan
     from envgen.system.store import Store
-
-_PATIENCE = 3600.0
-"""Seconds to wait for another process that changes the same prefix."""
 
 _CACHE_TAG = "CACHEDIR.TAG"
 """Rattler marks every prefix as a cache, and backup programs then leave it out."""
@@ -59,6 +56,7 @@ def link(
     alternative_prefix: str | None = None,
     only: Collection[str] | None = None,
     reinstall: Collection[str] = frozenset(),
+    remove: Collection[str] = frozenset(),
     plan: LinkPlan | None = None,
     tell: Callable[[PrefixChanges], object] | None = None,
     reporter: Reporter | None = None,
@@ -79,6 +77,7 @@ def link(
         only: names of packages to link into an empty prefix; the others just take part in who owns what. None
             links them all.
         reinstall: names of packages to link again though they are installed, for their files are damaged.
+        remove: paths that no package owns and that go with this change.
         plan: made for these packages before, by `plan_links`; another one is made where the prefix holds something
             else by now, or without.
         tell: told what will be changed before anything is, while nobody else may change the prefix.
@@ -102,12 +101,13 @@ def link(
         alternative_prefix=alternative_prefix,
         only=frozenset(package.record.name for package in packages) if only is None else frozenset(only),
         reinstall=frozenset(reinstall),
+        remove=frozenset(remove),
         plan=plan,
         tell=tell or (lambda _changes: None),
         reporter=reporter or NullReporter(),
     )
     _refuse_twice(job.packages)
-    with explained(prefix), _alone(prefix, job.reporter), store.in_use():
+    with explained(prefix), alone(prefix, job.reporter), store.in_use():
         return _settle(job)
 
 
@@ -124,21 +124,10 @@ class _LinkJob:
     alternative_prefix: str | None
     only: frozenset[str]
     reinstall: frozenset[str]
+    remove: frozenset[str]
     plan: LinkPlan | None
     tell: Callable[[PrefixChanges], object]
     reporter: Reporter
-
-
-@contextmanager
-def _alone(prefix: Path, reporter: Reporter) -> Iterator[None]:
-    lock = prefix / META / LOCK
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(file_lock(lock, timeout=0))
-        except UserError:
-            reporter.note(f"waiting for another process to finish with `{prefix}`")
-            stack.enter_context(file_lock(lock, timeout=_PATIENCE))
-        yield
 
 
 def _refuse_twice(packages: Iterable[LinkPackage]) -> None:
@@ -149,17 +138,20 @@ def _refuse_twice(packages: Iterable[LinkPackage]) -> None:
 
 def _settle(job: _LinkJob) -> PrefixChanges:
     """Clear what an interrupted run left, then change what differs; nobody else may be at the prefix."""
-    left, installed = unfinished(job.prefix), inventory.read(job.prefix)
+    state = read_state(job.prefix)
+    left, installed = unfinished(job.prefix), inventory.read(job.prefix, state)
     if left:
         refuse_detours(job.prefix, left.paths)
         clean_up(job.prefix, left)
     unsettled = not is_settled(job.prefix, job.conflicts)
     plan = _plan(job, installed, decide_again=unsettled)
-    if plan.changes:
+    if plan.changes or job.remove:
         _change(job, plan)
     if plan.changes or unsettled:
         settle(job.prefix, job.conflicts)
     _tell_requests(job, plan.changes)
+    if job.alternative_prefix is None:
+        record_state(job.prefix, inventory.read(job.prefix, state), state, changed=plan.changes.link)
     return plan.changes
 
 
@@ -185,7 +177,7 @@ def _change(job: _LinkJob, plan: LinkPlan) -> None:
     changes = plan.changes
     _tell_ownership(job, plan.ownership)
     coming = [content for content in plan.contents if content.package.record.name in changes.link]
-    going = frozenset(path for have in changes.unlink for path in have.files)
+    going = frozenset(path for have in changes.unlink for path in have.files) | job.remove
     arriving = frozenset[str]().union(*(plan.paths[name] for name in changes.link))
     refuse_detours(job.prefix, going | arriving)
     _look_out_for_strangers(job, arriving - going)
@@ -193,7 +185,8 @@ def _change(job: _LinkJob, plan: LinkPlan) -> None:
     with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
         _unlink(job.prefix, changes, going)
         staying = {have.name for have in changes.unchanged} | ({str(p.record.name) for p in job.packages} - job.only)
-        _link(job, coming, plan.ownership, staying=staying)
+        if coming:
+            _link(job, coming, plan.ownership, staying=staying)
 
 
 def _tell_ownership(job: _LinkJob, ownership: Ownership) -> None:

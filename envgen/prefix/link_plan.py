@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from envgen.platforms import Platform
-    from envgen.prefix.inventory import InstalledPackage
+    from envgen.prefix.installed import InstalledPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

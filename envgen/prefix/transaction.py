@@ -10,25 +10,31 @@ packages in the store. No path in it belongs to a package that was to stay: `wit
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.errors import IntegrityError
+from envgen.errors import IntegrityError, UserError
 from envgen.paths import check_prefix_paths, parse_file_name
 from envgen.prefix.conda_meta import META, record_path
 from envgen.prefix.removal import remove_paths
 from envgen.prefix.settled import CONFLICTS
-from envgen.system.fs import atomic_write, remove_tree, sync_files
+from envgen.prefix.state import STATE
+from envgen.system.fs import atomic_write, file_lock, remove_tree, sync_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from envgen.events import Reporter
+
 UNFINISHED = ".envgen-unfinished"
 LOCK = ".envgen-lock"
-PRIVATE = frozenset({f"{META}/{UNFINISHED}", f"{META}/{LOCK}", f"{META}/{CONFLICTS}"})
+PRIVATE = frozenset({f"{META}/{UNFINISHED}", f"{META}/{LOCK}", f"{META}/{CONFLICTS}", f"{META}/{STATE}"})
 """Files of a prefix that are envgen's own business: they belong to no package and not into an image."""
+
+_PATIENCE = 3600.0
+"""Seconds to wait for another process that changes the same prefix."""
 
 _FORMAT = 1
 _ANEW = "remove the environment and create it again"
@@ -47,6 +53,23 @@ class Touched:
 
     records: tuple[str, ...]
     paths: tuple[str, ...]
+
+
+@contextmanager
+def alone(prefix: Path, reporter: Reporter) -> Iterator[None]:
+    """Keep every other process from changing the prefix while the block lasts; wait for one that does.
+
+    Raises:
+        UserError: it takes more than an hour.
+    """
+    lock = prefix / META / LOCK
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(lock, timeout=0))
+        except UserError:
+            reporter.note(f"waiting for another process to finish with `{prefix}`")
+            stack.enter_context(file_lock(lock, timeout=_PATIENCE))
+        yield
 
 
 @contextmanager

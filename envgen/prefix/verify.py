@@ -37,7 +37,7 @@ def verify_prefix(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
         for path, entry in entries.items():
             if entry["path_type"] != "directory":
                 owners.setdefault(path, []).append(name)
-            faults.extend(_faults_of(prefix, path, entry))
+            faults.extend(faults_of(prefix, path, entry))
     faults.extend(f"{path}: owned by {' and '.join(names)}" for path, names in owners.items() if len(names) > 1)
     faults.extend(
         f"{path}: not owned by any package"
@@ -62,7 +62,7 @@ def damaged(prefix: Path, *, advance: Callable[[int], object]) -> dict[str, tupl
     """
     found = {}
     for record, entries in _records(prefix):
-        if faults := tuple(fault for path, entry in entries.items() for fault in _faults_of(prefix, path, entry)):
+        if faults := tuple(fault for path, entry in entries.items() for fault in faults_of(prefix, path, entry)):
             found[record["name"]] = faults
         advance(1)
     return found
@@ -79,7 +79,8 @@ def _odd(record: Mapping[str, Any], entries: Mapping[str, object]) -> set[str]:
     return set(record.get("files", ())) ^ set(entries)
 
 
-def _faults_of(prefix: Path, path: str, entry: Mapping[str, Any]) -> Iterator[str]:
+def faults_of(prefix: Path, path: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """Read one file and yield how it differs from the entry of its record, in words that begin with the path."""
     file, kind = prefix / path, entry["path_type"]
     if kind == "directory":
         if not file.is_dir():

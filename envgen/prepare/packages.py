@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from envgen.lock.debian_lock import DebianLock
-    from envgen.prefix.inventory import InstalledPackage
+    from envgen.prefix.installed import InstalledPackage
     from envgen.prepare.plan import PlannedPackage
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair

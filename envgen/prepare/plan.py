@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envgen.lock.model import Lock
     from envgen.names import NameTable
     from envgen.packages import Package
-    from envgen.prefix.inventory import InstalledPackage
+    from envgen.prefix.installed import InstalledPackage
 
 
 class Work(StrEnum):

@@ -22,6 +22,7 @@ from envgen.names import NameTable
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link import link
+from envgen.prefix.transaction import PRIVATE
 from tests.builders.extracted import Draft, make
 from tests.builders.extracted import Link as LinkTo
 from tests.builders.wheels import locked_wheel, make_wheel
@@ -96,7 +97,7 @@ def test_an_image_holds_what_a_disk_holds(store: Store, tmp_path: Path, packages
     link(packages, prefix, store=store, platform=Platform.LINUX_64)
     disk = {p.relative_to(prefix).as_posix(): p for p in prefix.rglob("*") if p.is_symlink() or p.is_file()}
     image = {path.removeprefix(f"{PREFIX}/"): entry for path, entry in told(store, packages).items()}
-    ours = {"conda-meta/history", "conda-meta/.envgen-lock"}
+    ours = {"conda-meta/history", *PRIVATE}
     assert {path for path in image if "__pycache__" not in path} == disk.keys() - ours
     for path, (kind, text) in image.items():
         if kind == "link":

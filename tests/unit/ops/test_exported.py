@@ -56,6 +56,7 @@ OTHERS = (
     "ExportOptions",
     "Exported",
     "FORMATS",
+    "ForeignPackage",
     "Graph",
     "ImageChange",
     "ImageInputs",

@@ -6,7 +6,7 @@ import pytest
 
 from envgen.names import CondaName
 from envgen.prefix.changes import PrefixChanges, Wanted, compare, with_paths
-from envgen.prefix.inventory import InstalledPackage
+from envgen.prefix.installed import InstalledPackage
 
 
 def wanted(name: str, key: str | None = None) -> Wanted:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.errors import IntegrityError
-from envgen.prefix.inventory import InstalledPackage, is_environment, read
+from envgen.prefix.installed import InstalledPackage
+from envgen.prefix.inventory import is_environment, read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from envgen.lock.model import Lock
 from envgen.names import CondaName, NameTable, ProjectName
 from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Wheel
 from envgen.platforms import Platform, PythonMinor, Target
-from envgen.prefix.inventory import InstalledPackage
+from envgen.prefix.installed import InstalledPackage
 from envgen.prepare.plan import Artifact, Plan, PlannedPackage, Work, items_of, make_plan
 
 DEB = Artifact(filename="python3.11_3.11.2_amd64.deb", sha256=Sha256("d" * 64), size=5)
