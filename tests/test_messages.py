@@ -41,7 +41,7 @@ LEAST = 40
 
 VERBS = {
     *("init", "lock", "merge-lock", "create", "run", "shell-hook", "list", "tree", "why", "diff"),
-    *("export", "licenses", "doctor", "image", "build", "completion", "clean"),
+    *("export", "licenses", "doctor", "image", "build", "completion", "clean", "env"),
 }
 
 

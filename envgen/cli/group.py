@@ -29,6 +29,7 @@ _VERBS = {
     "create": "create the environment of a lock on this machine",
     "run": "run a command inside an environment",
     "shell-hook": "print shell code that activates an environment",
+    "env": "list, remove and rename the environments of this machine",
     "list": "list the locked packages",
     "tree": "show the dependency tree of the locks",
     "why": "show which requirements of the spec lead to a package",

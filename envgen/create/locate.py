@@ -67,6 +67,16 @@ def find(name: str, folders: Iterable[Path]) -> Path | None:
     return next((folder / name for folder in folders if is_environment(folder / name)), None)
 
 
+def check_name(name: str) -> None:
+    """Raise if conda would not take the name of an environment.
+
+    Raises:
+        UserError: it would not.
+    """
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise UserError(f"{name!r} is not a valid environment name", hint="use letters, digits, `-`, `_` and `.`")
+
+
 def place(name: str, folders: Iterable[Path]) -> Path:
     """Return where an environment is, or where it goes: the first folder that is writable.
 
@@ -74,8 +84,7 @@ def place(name: str, folders: Iterable[Path]) -> Path:
         UserError: conda would not take the name.
         HostError: no folder may be written to.
     """
-    if not _NAME.fullmatch(name) or name in _RESERVED:
-        raise UserError(f"{name!r} is not a valid environment name", hint="use letters, digits, `-`, `_` and `.`")
+    check_name(name)
     every = tuple(folders)
     if found := find(name, every):
         return found

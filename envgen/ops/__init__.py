@@ -37,6 +37,15 @@ if TYPE_CHECKING:
     from envgen.ops._create import CreateOptions, PlannedCreate, create
     from envgen.ops._diff import DiffOptions, diff
     from envgen.ops._doctor import DoctorReport, doctor
+    from envgen.ops._env import (
+        EnvironmentListing,
+        EnvironmentRemoval,
+        EnvironmentState,
+        ListedEnvironment,
+        list_environments,
+        remove_environment,
+        rename_environment,
+    )
     from envgen.ops._export import ExportOptions, export
     from envgen.ops._image import ImageOptions, ImageResult, image
     from envgen.ops._init import InitField, InitOptions, InitResult, check_init_field, init, init_defaults
@@ -71,6 +80,9 @@ __all__ = [
     "DoctorReport",
     "Entry",
     "EntryChange",
+    "EnvironmentListing",
+    "EnvironmentRemoval",
+    "EnvironmentState",
     "Explanation",
     "ExportOptions",
     "Exported",
@@ -86,6 +98,7 @@ __all__ = [
     "Level",
     "LicenseReport",
     "LicenseVerdict",
+    "ListedEnvironment",
     "ListedPackage",
     "LockListing",
     "LockOptions",
@@ -121,11 +134,14 @@ __all__ = [
     "init_defaults",
     "install_merge_driver",
     "licenses",
+    "list_environments",
     "list_packages",
     "lock",
     "merge_lock",
     "open_context",
     "package_names",
+    "remove_environment",
+    "rename_environment",
     "run",
     "settle_locks",
     "shell_hook",
@@ -157,6 +173,15 @@ _HOMES = {
     "ops._create": ("CreateOptions", "PlannedCreate", "create"),
     "ops._diff": ("DiffOptions", "diff"),
     "ops._doctor": ("DoctorReport", "doctor"),
+    "ops._env": (
+        "EnvironmentListing",
+        "EnvironmentRemoval",
+        "EnvironmentState",
+        "ListedEnvironment",
+        "list_environments",
+        "remove_environment",
+        "rename_environment",
+    ),
     "ops._export": ("ExportOptions", "export"),
     "ops._image": ("ImageOptions", "ImageResult", "image"),
     "ops._init": ("InitField", "InitOptions", "InitResult", "check_init_field", "init", "init_defaults"),

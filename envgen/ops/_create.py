@@ -10,6 +10,7 @@ from envgen.create.examine import examine
 from envgen.create.fit import unfit
 from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
+from envgen.digest import Sha256
 from envgen.errors import ArtifactError, HostError
 from envgen.lock.request import active
 from envgen.manifest.select import select
@@ -18,11 +19,13 @@ from envgen.names import project_name
 from envgen.prefix.link import link
 from envgen.prefix.link_plan import plan_links
 from envgen.prefix.mend import mend
+from envgen.prefix.origin import Origin, remember_origin
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
 from envgen.prepare.packages import link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
+from envgen.system.fs import explained
 from envgen.system.host import probe_host
 from envgen.system.process import ProcessError, run
 
@@ -137,9 +140,19 @@ def create(
     mend(planned.prefix, planned.examined.drift, context.reporter)
     changes = planned.plan or planned.remove
     done = _change(context, planned, on_change or (lambda _final: None)) if changes else planned
+    _remember_origin(context, planned)
     if options.compile_now:
         _compile(planned)
     return done
+
+
+def _remember_origin(context: Context, planned: PlannedCreate) -> None:
+    pair = planned.pair
+    digest = Sha256.of(pair.text.encode())
+    lock = context.relative(pair.path)
+    origin = Origin(project=context.root, environment=planned.spec.name, lock=lock, sha256=digest)
+    with explained(planned.prefix):
+        remember_origin(planned.prefix, origin)
 
 
 def _plan(context: Context, options: CreateOptions) -> PlannedCreate:

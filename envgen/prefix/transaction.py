@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 UNFINISHED = ".envgen-unfinished"
 LOCK = ".envgen-lock"
-PRIVATE = frozenset({f"{META}/{UNFINISHED}", f"{META}/{LOCK}", f"{META}/{CONFLICTS}", f"{META}/{STATE}"})
+ORIGIN = ".envgen-origin"
+PRIVATE = frozenset(f"{META}/{name}" for name in (UNFINISHED, LOCK, CONFLICTS, STATE, ORIGIN))
 """Files of a prefix that are envgen's own business: they belong to no package and not into an image."""
 
 _PATIENCE = 3600.0

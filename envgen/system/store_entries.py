@@ -49,6 +49,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskUse:
+    """What files take: bytes of all, and of those all of whose names are known, which removing them frees."""
+
+    size: int
+    own: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
     """What `clean` removed: entries by kind, and the bytes that the disk has back."""
 
@@ -81,15 +89,17 @@ def is_older(path: Path, kind: StoreKind, limit: float | None) -> bool:
 
 def measure(kind: StoreKind, paths: list[Path]) -> Usage:
     """Read the status of every file of the entries `paths`."""
-    sizes: dict[tuple[int, int], int] = {}
-    for path in paths:
-        sizes.update({(status.st_dev, status.st_ino): status.st_size for status in tree_files(path)})
-    total = sum(sizes.values())
-    return Usage(kind=kind, entries=len(paths), size=total, shared=total - only_here(paths))
+    use = disk_use(paths)
+    return Usage(kind=kind, entries=len(paths), size=use.size, shared=use.size - use.own)
 
 
 def only_here(paths: list[Path]) -> int:
     """Sum up the bytes of files all of whose names are below `paths`."""
+    return disk_use(paths).own
+
+
+def disk_use(paths: list[Path]) -> DiskUse:
+    """Read the status of every file at or below `paths`, each file once however many names it has."""
     names: Counter[tuple[int, int]] = Counter()
     inodes: dict[tuple[int, int], os.stat_result] = {}
     for path in paths:
@@ -97,4 +107,5 @@ def only_here(paths: list[Path]) -> int:
             identity = (status.st_dev, status.st_ino)
             names[identity] += 1
             inodes[identity] = status
-    return sum(status.st_size for identity, status in inodes.items() if names[identity] >= status.st_nlink)
+    own = sum(status.st_size for identity, status in inodes.items() if names[identity] >= status.st_nlink)
+    return DiskUse(size=sum(status.st_size for status in inodes.values()), own=own)

@@ -40,6 +40,7 @@ NEVER: dict[str, list[tuple[str, ...]]] = {
     "create": [("create", "--dry-run")],
     "run": [("run", "--", "true")],
     "shell-hook": [("shell-hook",)],
+    "env": [("env", "list"), ("env", "rename", "other"), ("env", "remove", "--yes")],
     "list": [("list",), ("list", "--json")],
     "tree": [("tree",), ("tree", "--json")],
     "why": [("why", "tool")],

@@ -17,6 +17,9 @@ from envgen import ops
 from tests.command import REPOSITORY
 
 VERBS = (
+    "rename_environment",
+    "remove_environment",
+    "list_environments",
     "build",
     "clean",
     "create",
@@ -35,6 +38,10 @@ VERBS = (
     "why",
 )
 OTHERS = (
+    "ListedEnvironment",
+    "EnvironmentState",
+    "EnvironmentRemoval",
+    "EnvironmentListing",
     "BuildResult",
     "Chain",
     "CleanOptions",
