@@ -65,6 +65,8 @@ _OF_CUDA_13 = frozenset({"nvidia-cufft", "nvidia-cufile", "nvidia-curand", "nvid
 
 _FIRST_WITHOUT_SUFFIX = 13
 
+_SUFFIX = re.compile(r"-cu1\d$")
+
 
 def cuda_major(project: ProjectName, version: Version) -> int | None:
     """Return the major version of CUDA that a wheel needs a driver for; None where nothing says that it needs one."""
@@ -73,3 +75,8 @@ def cuda_major(project: ProjectName, version: Version) -> int | None:
     if project in _VERSION_OF_CUDA and version.major:
         return version.major
     return _FIRST_WITHOUT_SUFFIX if project in _OF_CUDA_13 else None
+
+
+def is_versioned_as_cuda(project: ProjectName) -> bool:
+    """Return whether the version of a project of NVIDIA is that of CUDA."""
+    return _SUFFIX.sub("", project) in _VERSION_OF_CUDA

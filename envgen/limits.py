@@ -47,3 +47,12 @@ TOML = 1 << 18
 
 LINE = 4096
 """Characters of one line of TOML: a dotted key takes memory with the square of its parts."""
+
+ELF_TABLE = 256 << 20
+"""Bytes of one table of an ELF file; the largest seen are 60 MB, the strings of a library of torch."""
+
+ELF_SYMBOLS = 2_000_000
+"""Symbols of one ELF file; the most seen are 170,000."""
+
+ELF_VERSIONS = 20_000
+"""Symbol versions that one ELF file needs or defines; the most seen are 300."""

@@ -25,7 +25,9 @@ VOCABULARY_MODULES = frozenset(
         "digest",
         "documents",
         "errors",
+        "checks",
         "events",
+        "glibc",
         "inflate",
         "lenient",
         "licenses",
@@ -57,6 +59,7 @@ ROOMS = (
     "export",
     "convert",
     "prefix",
+    "check",
     "project",
     "prepare",
     "resolve",
@@ -79,6 +82,7 @@ NARROWER = {
     "export": (VOCABULARY, "lock"),
     "convert": (VOCABULARY, "manifest", "system", "lock"),
     "prefix": (VOCABULARY, "system"),
+    "check": (VOCABULARY,),
     "oci": (VOCABULARY, "system"),
     "cli": (VOCABULARY, "ops", "system.home"),  # libraries want a home before `ops` can be imported
 }

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import dry_run_option, env_argument, json_option, no_build_option, platform_option
+from envgen.cli.options import (
+    dry_run_option,
+    env_argument,
+    json_option,
+    no_build_option,
+    no_check_option,
+    platform_option,
+)
 from envgen.cli.sizes import counted, human_size
 from envgen.ops import Compression, ImageOptions
 
@@ -46,6 +53,7 @@ _SHOWN = 60
 @dry_run_option("show the layers and what a push would send; write no image")
 @click.option("--frozen", is_flag=True, help="use locks as they are, even if they are out of date")
 @no_build_option
+@no_check_option
 @json_option
 @click.pass_obj
 def command(
@@ -62,6 +70,7 @@ def command(
     dry_run: bool,
     frozen: bool,
     no_build: bool,
+    no_check: bool,
     as_json: bool,
 ) -> None:
     """Write an OCI image of the environment, without a container engine.
@@ -80,6 +89,7 @@ def command(
         sbom=sbom,
         verify=verify,
         dry_run=dry_run,
+        check=not no_check,
     )
     quiet = as_json or dry_run
     on_plan = None if quiet else lambda plan: _show_plan(console, plan)

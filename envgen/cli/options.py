@@ -47,6 +47,9 @@ env_argument = click.argument("env", required=False, shell_complete=_environment
 no_build_option = click.option(
     "--no-build", is_flag=True, help="run no recipe script: refuse a recipe that was not built on this machine before"
 )
+no_check_option = click.option(
+    "--no-check", is_flag=True, help="do not refuse packages that do not fit together (`envgen check`)"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="write JSON to standard output")
 prefix_option = click.option("-p", "--prefix", type=click.Path(path_type=Path), help="path of the environment")
 name_option = click.option("-n", "--name", help="name of the environment")

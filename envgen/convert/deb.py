@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.debs import Deb
+    from envgen.glibc import Glibc
     from envgen.manifest.debian_recipe import DebianRecipe
     from envgen.platforms import Platform
 
@@ -114,7 +115,7 @@ def _new(recipe: DebianRecipe, dest: Path, path: str) -> Path:
     return file
 
 
-def _check_glibc(recipe: DebianRecipe, main: DebianRecipePackage, needed: elf.Glibc) -> None:
+def _check_glibc(recipe: DebianRecipe, main: DebianRecipePackage, needed: Glibc) -> None:
     """Compare what the recipe declares with what was measured: too little would break at run time."""
     declared = [(int(m[1]), int(m[2])) for spec in main.depends if (m := _DECLARED.match(spec))]
     if needed > max(declared, default=(0, 0)):
@@ -124,7 +125,7 @@ def _check_glibc(recipe: DebianRecipe, main: DebianRecipePackage, needed: elf.Gl
         )
 
 
-def _report(debs: Iterable[Deb], unpacking: Unpacking, dangling: tuple[str, ...], glibc: elf.Glibc) -> dict[str, Any]:
+def _report(debs: Iterable[Deb], unpacking: Unpacking, dangling: tuple[str, ...], glibc: Glibc) -> dict[str, Any]:
     """Return what went in and what was left out, for scanners and for people who ask."""
     return {
         "glibc": f"{glibc[0]}.{glibc[1]}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import posixpath
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
 from envgen.errors import ArtifactError, HostError
+from envgen.glibc import C_LIBRARIES, NO_GLIBC, Glibc, glibc_of
 from envgen.system import process
 
 if TYPE_CHECKING:
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 _MAGIC = b"\x7fELF"
 _TIMEOUT = 300.0
 """Seconds for all files of one patchelf run, which takes milliseconds a file."""
-
-C_LIBRARIES = re.compile(
-    r"(?:libc|libm|libpthread|libdl|librt|libutil|libresolv|libanl|libmvec|libBrokenLocale|ld-linux[\w-]*)\.so\.\d+"
-)
-"""What the C library brings: the only libraries that a Debian recipe may need of the host."""
-
-_GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
-_MARKERS = {"GLIBC_ABI_DT_RELR": (2, 36)}
-"""Version names without a number, and the glibc that first had them: https://sourceware.org/glibc/wiki/Release/2.36"""
-
-Glibc = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +118,11 @@ def newest_glibc(versions: Iterable[str], path: str) -> Glibc:
     Raises:
         ArtifactError: a symbol that only one build of glibc has.
     """
-    newest = (0, 0)
+    newest = NO_GLIBC
     for name in versions:
         if name == "GLIBC_PRIVATE":
             raise ArtifactError(f"`{path}` uses private symbols of glibc, which change between its builds")
-        if match := _GLIBC.fullmatch(name):
-            newest = max(newest, (int(match[1]), int(match[2])))
-        newest = max(newest, _MARKERS.get(name, (0, 0)))
+        newest = max(newest, glibc_of(name))
     return newest
 
 

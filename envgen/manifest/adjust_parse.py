@@ -58,11 +58,11 @@ def parse_conflicts(section: Value | None) -> dict[str, str]:
     return _sorted(found)
 
 
-def parse_reasons(section: Value | None) -> dict[ProjectName, str]:
-    """Parse exceptions by name, `NAME: "reason"`."""
-    found: dict[ProjectName, str] = {}
+def parse_reasons(section: Value | None, parse: Callable[[str], K]) -> dict[K, str]:
+    """Parse exceptions by name, `NAME: "reason"`; `parse` reads a name."""
+    found: dict[K, str] = {}
     key = section.key if section else ""
-    for project, value in _by_key(section, values.project_key, f'`{key}: {{NAME: "reason"}}`'):
+    for project, value in _by_key(section, parse, f'`{key}: {{NAME: "reason"}}`'):
         reason = "" if value.is_empty else value.text()
         if reason == "":
             value.fault(f"`{value.key}`: the reason is missing", f'`{project}: "reason"`')

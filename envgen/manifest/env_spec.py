@@ -39,6 +39,7 @@ class EnvSpec:
         exclude_newer: ignore whatever was uploaded after this moment (aware, UTC), or None.
         image: what is around the environment in an OCI image, or None where no image is made of it.
         licenses: which licences the project accepts, or None where it does not say.
+        accept: rule of `check`, or rule and package with a space between -> why its findings are accepted.
         default: whether commands without an ENV argument take this one.
         source: path of the file, relative to the project root, with forward slashes.
     """
@@ -60,5 +61,6 @@ class EnvSpec:
     exclude_newer: dt.datetime | None = None
     image: ImageSpec | None = None
     licenses: LicensePolicy | None = None
+    accept: Mapping[str, str] = field(default_factory=dict)
     default: bool = False
     source: str

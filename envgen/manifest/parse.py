@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from envgen.manifest import values
 from envgen.manifest.adjust_parse import parse_conflicts, parse_exclude, parse_reasons, parse_substitutes
+from envgen.manifest.check_parse import parse_check
 from envgen.manifest.document import BadValueError, Document, Value
 from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.image_parse import parse_image
@@ -42,6 +43,7 @@ SECTIONS = (
     "exclude-newer",
     "image",
     "licenses",
+    "check",
     "default",
 )
 _REQUIRED = ("name", "python", "platforms")
@@ -80,11 +82,12 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         exclude=parse_exclude(sections.get("exclude")),
         substitutes=parse_substitutes(sections.get("substitutes")),
         conflicts=parse_conflicts(sections.get("conflicts")),
-        trust_record=parse_reasons(sections.get("trust-record")),
-        allow_older=parse_reasons(sections.get("allow-older")),
+        trust_record=parse_reasons(sections.get("trust-record"), values.project_key),
+        allow_older=parse_reasons(sections.get("allow-older"), values.project_key),
         exclude_newer=value.parsed(values.moment) if (value := _given(sections, "exclude-newer")) else None,
         image=parse_image(value) if (value := sections.get("image")) else None,
         licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
+        accept=parse_check(value) if (value := _given(sections, "check")) else {},
         default=bool(value.boolean()) if (value := _given(sections, "default")) else False,
         source=source,
     )

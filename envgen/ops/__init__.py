@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from envgen.lock.stack import Component
     from envgen.oci.compress import Compression
     from envgen.ops._build import BuildResult, build
+    from envgen.ops._check import CheckedLock, CheckReport, check
     from envgen.ops._clean import CleanOptions, CleanResult, clean
     from envgen.ops._completion import environment_names, package_names
     from envgen.ops._create import CreateOptions, PlannedCreate, create
@@ -65,6 +66,8 @@ __all__ = [
     "FORMATS",
     "BuildResult",
     "Chain",
+    "CheckReport",
+    "CheckedLock",
     "CleanOptions",
     "CleanResult",
     "Cleaned",
@@ -122,6 +125,7 @@ __all__ = [
     "Work",
     "WrittenImage",
     "build",
+    "check",
     "check_init_field",
     "clean",
     "create",
@@ -168,6 +172,7 @@ _HOMES = {
     "lock.stack": ("Component",),
     "oci.compress": ("Compression",),
     "ops._build": ("BuildResult", "build"),
+    "ops._check": ("CheckReport", "CheckedLock", "check"),
     "ops._clean": ("CleanOptions", "CleanResult", "clean"),
     "ops._completion": ("environment_names", "package_names"),
     "ops._create": ("CreateOptions", "PlannedCreate", "create"),

@@ -11,6 +11,7 @@ from envgen.image.assemble import planned, write
 from envgen.image.inputs import has_damage, open_images
 from envgen.oci.compress import Compression
 from envgen.oci.push import Reference
+from envgen.ops._check import refuse_misfits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ class ImageOptions:
         sbom: whether to put a software bill of materials beside each image.
         verify: read the layout again and recompute every digest.
         dry_run: plan the layers, ask the registry what it has, and write nothing.
+        check: refuse packages that do not fit together, as `check` does.
     """
 
     env: str | None = None
@@ -51,6 +53,7 @@ class ImageOptions:
     sbom: bool = True
     verify: bool = False
     dry_run: bool = False
+    check: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +85,8 @@ def image(
 
     Raises:
         LockError: a lock is missing, or not up to date.
-        UserError: the spec has no image, layers do not fit, paths clash, the output is something else, or `push` is
-            not a reference.
+        UserError: the spec has no image, packages do not fit together, layers do not fit, paths clash, the output is
+            something else, or `push` is not a reference.
         NetworkError, IntegrityError: as sources, builders and the registry say.
     """
     reference = Reference.parse(options.push) if options.push else None
@@ -118,6 +121,8 @@ def _make(
             on_plan(found)
         if options.dry_run:
             return found
+        if options.check:
+            refuse_misfits(context, inputs[0].spec, [one.pair for one in inputs])
         written = write(context, images, deliver.directory(context, inputs, options.output), sbom=options.sbom)
     _deliver(context, inputs, written, options, reference)
     return ImageResult(inputs=inputs, images=images, written=written)

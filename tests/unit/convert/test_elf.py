@@ -13,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 
 from envgen.convert import elf
 from envgen.errors import ArtifactError
+from envgen.glibc import C_LIBRARIES
 from envgen.system import process
 
 SAMPLE = Path(getattr(importlib.util.find_spec("zstandard.backend_c"), "origin", ""))
@@ -115,9 +116,9 @@ def test_private_symbols_of_glibc_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"])
 def test_c_library(name: str) -> None:
-    assert elf.C_LIBRARIES.fullmatch(name)
+    assert C_LIBRARIES.fullmatch(name)
 
 
 @pytest.mark.parametrize("name", ["libcrypt.so.1", "libcom_err.so.2", "libstdc++.so.6", "libnsl.so.2", "libgcc_s.so.1"])
 def test_not_the_c_library(name: str) -> None:
-    assert not elf.C_LIBRARIES.fullmatch(name)
+    assert not C_LIBRARIES.fullmatch(name)

@@ -1,0 +1,185 @@
+"""What the loader finds of the libraries that files need, and whether it has the symbol versions they want."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from envgen.check.loader import STANDARD, Where, is_of_system, leading, locate
+from envgen.checks import Misfit, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envgen.check.binary import Binary
+    from envgen.check.subject import Part, Subject
+
+    _Missing = dict[str, list[Binary]]
+
+_EXTENSION = re.compile(r"\.(?:cpython-\w+(?:-[\w-]+)?|abi3(?:-[\w-]+)?)\.so")
+"""End of the name of a file that only `import` opens."""
+
+_MANY = 20
+"""Names of libraries in one message."""
+
+_DEBIAN = {
+    "libGL.so.1": "libgl1",
+    "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6",
+    "libX11.so.6": "libx11-6",
+    "libXext.so.6": "libxext6",
+    "libXrender.so.1": "libxrender1",
+    "libatomic.so.1": "libatomic1",
+    "libexpat.so.1": "libexpat1",
+    "libgcc_s.so.1": "libgcc-s1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgobject-2.0.so.0": "libglib2.0-0",
+    "libgomp.so.1": "libgomp1",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libnsl.so.1": "libc6",
+    "libstdc++.so.6": "libstdc++6",
+    "libz.so.1": "zlib1g",
+}
+"""Library that packages expect of a system -> the package of Debian 12 that has it."""
+
+
+def check_closure(subject: Subject) -> Iterator[Misfit]:
+    """Yield which needed libraries are found nowhere, or only on the system."""
+    missing: dict[str, _Missing] = defaultdict(lambda: defaultdict(list))
+    outside: _Missing = defaultdict(list)
+    off_path: dict[str, set[str]] = defaultdict(set)
+    for binary in subject.binaries.values():
+        for name in binary.needed:
+            where, _found = locate(subject, binary, name)
+            if where is Where.NOWHERE and _is_in_image(subject, name):
+                outside[name].append(binary)
+            elif where is Where.NOWHERE:
+                missing[subject.owner(binary).name][name].append(binary)
+            elif where is Where.SYSTEM and not is_of_system(name):
+                outside[name].append(binary)
+            elif where is Where.LOADED and binary.program:
+                off_path[subject.owner(binary).name].add(binary.path)
+    for package, libraries in missing.items():
+        yield from _missing(subject, subject.parts[package], libraries)
+    yield from _not_in_image(subject, outside)
+    if outside:
+        yield _outside(subject, outside)
+    if off_path:
+        yield _off_path(off_path)
+
+
+def check_versions(subject: Subject) -> Iterator[Misfit]:
+    """Yield which libraries of the environment lack symbol versions that others want of them."""
+    for binary in subject.binaries.values():
+        for name, wanted in binary.wants.items():
+            where, found = locate(subject, binary, name)
+            if where is not Where.FOUND or found is None or not found.defines:
+                continue
+            if lacking := [version for version in wanted if version not in found.defines]:
+                owner = subject.owner(found).name
+                yield Misfit(
+                    rule="LIB005",
+                    packages=(subject.owner(binary).name, owner),
+                    files=(binary.path, found.path),
+                    what=f"`{binary.name}` wants {several(lacking)} of `{name}`, not defined by that of `{owner}`",
+                    remedy=f"pin a version of `{owner}` that defines it",
+                )
+
+
+def check_order(subject: Subject) -> Iterator[Misfit]:
+    """Yield libraries of which files that meet in a process find different ones under one name."""
+    for name, needers in sorted(subject.needers.items()):
+        if len(subject.providers.get(name, ())) < 2:  # noqa: PLR2004  one cannot be confused
+            continue
+        got: dict[str, list[Binary]] = defaultdict(list)
+        for binary in needers:
+            where, found = locate(subject, binary, name)
+            if where is Where.FOUND and found and not binary.program:
+                got[found.content or found.path].append(binary)
+        if len(got) > 1:
+            first = [binaries[0] for binaries in got.values()]
+            packages = [subject.owner(binary).name for binary in first]
+            yield Misfit(
+                rule="LIB004",
+                packages=tuple(dict.fromkeys(packages)),
+                files=tuple(binary.path for binary in first),
+                what=f"{several(packages)} find different files as `{name}`: what is imported first gives both its own",
+            )
+
+
+def _missing(subject: Subject, part: Part, libraries: Mapping[str, list[Binary]]) -> Iterator[Misfit]:
+    """Tell a package that cannot be used from one of which a part cannot be loaded."""
+    lacking = {binary.path for binaries in libraries.values() for binary in binaries}
+    crash = {name: found for name, found in libraries.items() if _is_crash(subject, part, lacking, found)}
+    rest = {name: found for name, found in libraries.items() if name not in crash}
+    for rule, chosen in (("LIB001", crash), ("LIB002", rest)):
+        if chosen:
+            binaries = list({b.path: b for found in chosen.values() for b in found}.values())
+            yield Misfit(
+                rule=rule,
+                packages=(part.name,),
+                files=tuple(binary.path for binary in binaries),
+                what=f"{several(b.name for b in binaries)} of `{part.name}`: "
+                f"{several(chosen)} not in the environment, and not among what every system has",
+                remedy=_brings(subject, chosen),
+            )
+
+
+def _is_crash(subject: Subject, part: Part, lacking: set[str], binaries: list[Binary]) -> bool:
+    """Tell whether a missing library stops an import, a program, or all that a package has of native code."""
+    if all(binary.path in lacking for binary in (part.files.binaries if part.files else ())):
+        return True
+    return any(
+        _EXTENSION.search(one.name) or one.program
+        for binary in binaries
+        for one in (binary, *leading(subject, binary))
+        if subject.owner(one).name == part.name
+    )
+
+
+def _brings(subject: Subject, names: Mapping[str, object]) -> str | None:
+    """Return what to write into the spec so that an image has the libraries."""
+    packages = [_DEBIAN[name] for name in names if name in _DEBIAN]
+    if subject.base is None or len(packages) != len(names):
+        return None
+    return f"`image: {{base: {{packages: [{', '.join(dict.fromkeys(packages))}]}}}}` adds it to the image"
+
+
+def _is_in_image(subject: Subject, name: str) -> bool:
+    return subject.base is not None and _DEBIAN.get(name) in subject.base.versions
+
+
+def _not_in_image(subject: Subject, outside: _Missing) -> Iterator[Misfit]:
+    if subject.base is None:
+        return
+    for name, binaries in sorted(outside.items()):
+        package = _DEBIAN.get(name)
+        if name in STANDARD and package and package not in subject.base.versions:
+            yield Misfit(
+                rule="LIB006",
+                packages=tuple(dict.fromkeys(subject.owner(b).name for b in binaries)),
+                files=tuple(b.path for b in binaries),
+                what=f"{several(b.name for b in binaries)} needs `{name}`, which no Debian package of the image has",
+                remedy=f"`image: {{base: {{packages: [{package}]}}}}`, then `envgen lock`",
+            )
+
+
+def _outside(subject: Subject, outside: _Missing) -> Misfit:
+    binaries = list({b.path: b for found in outside.values() for b in found}.values())
+    packages = tuple(sorted({subject.owner(b).name for b in binaries}))
+    return Misfit(
+        rule="LIB007",
+        packages=packages,
+        files=tuple(b.path for b in binaries),
+        what=f"{several(sorted(outside), most=_MANY)} must be on the system, for {several(packages)}",
+    )
+
+
+def _off_path(programs: Mapping[str, set[str]]) -> Misfit:
+    return Misfit(
+        rule="LIB003",
+        packages=tuple(sorted(programs)),
+        files=tuple(sorted(path for paths in programs.values() for path in paths)),
+        what=f"programs of {several(sorted(programs))} find libraries of the environment by LD_LIBRARY_PATH only",
+    )

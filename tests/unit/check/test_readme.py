@@ -1,0 +1,15 @@
+"""The table of rules in the README is the one in the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import envgen
+from envgen.checks import RULES
+
+README = Path(envgen.__file__).parent / "check/README.md"
+
+
+def test_every_rule_is_in_the_readme() -> None:
+    rows = [line for line in README.read_text().splitlines() if line.startswith("| ") and line[2:5].isupper()]
+    assert rows == [f"| {rule} | {severity} | {title} |" for rule, (severity, title) in sorted(RULES.items())]
