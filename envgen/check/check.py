@@ -20,6 +20,7 @@ _RULES = (
     ownership.check_scripts,
     families.check_openmp,
     families.check_families,
+    families.check_other_cuda,
     cuda_versions.check_minors,
     cuda_versions.check_built_against,
     closure.check_closure,

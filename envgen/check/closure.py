@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _EXTENSION = re.compile(r"\.(?:cpython-\w+(?:-[\w-]+)?|abi3(?:-[\w-]+)?)\.so")
 """End of the name of a file that only `import` opens."""
 
+_RENAMED = re.compile(r"-[0-9a-f]{8}\.so")
+"""Digest of the library that auditwheel copied: two with one name differ in their search paths alone."""
+
 _MANY = 20
 """Names of libraries in one message."""
 
@@ -39,6 +42,7 @@ _DEBIAN = {
     "libgthread-2.0.so.0": "libglib2.0-0",
     "libnsl.so.1": "libc6",
     "libstdc++.so.6": "libstdc++6",
+    "libxcb.so.1": "libxcb1",
     "libz.so.1": "zlib1g",
 }
 """Library that packages expect of a system -> the package of Debian 12 that has it."""
@@ -90,7 +94,7 @@ def check_versions(subject: Subject) -> Iterator[Misfit]:
 def check_order(subject: Subject) -> Iterator[Misfit]:
     """Yield libraries of which files that meet in a process find different ones under one name."""
     for name, needers in sorted(subject.needers.items()):
-        if len(subject.providers.get(name, ())) < 2:  # noqa: PLR2004  one cannot be confused
+        if _RENAMED.search(name) or len(subject.providers.get(name, ())) < 2:  # noqa: PLR2004  one cannot be confused
             continue
         got: dict[str, list[Binary]] = defaultdict(list)
         for binary in needers:
@@ -110,31 +114,21 @@ def check_order(subject: Subject) -> Iterator[Misfit]:
 
 def _missing(subject: Subject, part: Part, libraries: Mapping[str, list[Binary]]) -> Iterator[Misfit]:
     """Tell a package that cannot be used from one of which a part cannot be loaded."""
-    lacking = {binary.path for binaries in libraries.values() for binary in binaries}
-    crash = {name: found for name, found in libraries.items() if _is_crash(subject, part, lacking, found)}
-    rest = {name: found for name, found in libraries.items() if name not in crash}
-    for rule, chosen in (("LIB001", crash), ("LIB002", rest)):
-        if chosen:
-            binaries = list({b.path: b for found in chosen.values() for b in found}.values())
-            yield Misfit(
-                rule=rule,
-                packages=(part.name,),
-                files=tuple(binary.path for binary in binaries),
-                what=f"{several(b.name for b in binaries)} of `{part.name}`: "
-                f"{several(chosen)} not in the environment, and not among what every system has",
-                remedy=_brings(subject, chosen),
-            )
-
-
-def _is_crash(subject: Subject, part: Part, lacking: set[str], binaries: list[Binary]) -> bool:
-    """Tell whether a missing library stops an import, a program, or all that a package has of native code."""
-    if all(binary.path in lacking for binary in (part.files.binaries if part.files else ())):
-        return True
-    return any(
-        _EXTENSION.search(one.name) or one.program
-        for binary in binaries
-        for one in (binary, *leading(subject, binary))
-        if subject.owner(one).name == part.name
+    lost = {one.path for found in libraries.values() for b in found for one in (b, *leading(subject, b))}
+    binaries = part.files.binaries if part.files else ()
+    started = [binary for binary in binaries if binary.program or _EXTENSION.search(binary.name)]
+    if all(binary.path in lost for binary in started or binaries):
+        rule = "LIB001"
+    else:
+        rule = "LIB008" if any(binary.path in lost for binary in started) else "LIB002"
+    lacking = list({b.path: b for found in libraries.values() for b in found}.values())
+    yield Misfit(
+        rule=rule,
+        packages=(part.name,),
+        files=tuple(binary.path for binary in lacking),
+        what=f"{several(b.name for b in lacking)} of `{part.name}`: "
+        f"{several(libraries)} not in the environment, and not among what every system has",
+        remedy=_brings(subject, libraries),
     )
 
 

@@ -37,6 +37,9 @@ _ONE_OF = {
 }
 """Library -> prefix of the rules about it."""
 
+_MAJOR_OF_CUDA = {"libcudart", "libcublas", "libcublasLt", "libnvrtc"}
+"""Libraries whose major version is that of CUDA; `libcudnn.so.9` is there for CUDA 12 and for 13."""
+
 _KMPC, _GNU = "__kmpc_fork_call", "GOMP_parallel"
 _BY_NAME = {"llvm-openmp": _KMPC, "intel-openmp": _KMPC, "libgomp": _GNU}
 """Conda packages that are OpenMP runtimes, for those that the store does not have."""
@@ -84,6 +87,37 @@ def check_families(subject: Subject) -> Iterator[Misfit]:
                 yield _twice(subject, stem, tuple(found.values()))
         if len(majors) > 1:
             yield _majors(subject, stem, {major: tuple(found.values()) for major, found in majors.items()})
+
+
+def check_other_cuda(subject: Subject) -> Iterator[Misfit]:
+    """Yield packages all of whose files for CUDA need another major version of it than is there."""
+    there = {m["stem"]: m["major"] for name in subject.providers if (m := _cuda(name))}
+    wanted: dict[str, dict[str, list[Binary]]] = defaultdict(lambda: defaultdict(list))
+    for name, binaries in subject.needers.items():
+        if (match := _cuda(name)) and match["stem"] in there:
+            for binary in binaries:
+                key = "" if name in subject.providers else name
+                wanted[subject.owner(binary).name][key].append(binary)
+    for package, names in wanted.items():
+        if "" not in names:
+            needing = list({b.path: b for found in names.values() for b in found}.values())
+            yield Misfit(
+                rule="CUDA006",
+                packages=(package,),
+                files=tuple(binary.path for binary in needing),
+                what=f"{several(b.name for b in needing)} of `{package}` need {several(names)}; "
+                f"{several(f'{stem}.so.{there[stem]}' for stem in sorted(_stems(names)))} is there",
+                remedy=f"pin a version of `{package}` for this CUDA, or add the libraries that it needs",
+            )
+
+
+def _cuda(name: str) -> re.Match[str] | None:
+    match = _LIBRARY.fullmatch(name)
+    return match if match and match["major"] and match["stem"] in _MAJOR_OF_CUDA else None
+
+
+def _stems(names: Iterable[str]) -> set[str]:
+    return {match["stem"] for name in names if (match := _cuda(name))}
 
 
 def _twice(subject: Subject, stem: str, copies: tuple[Binary, ...]) -> Misfit:

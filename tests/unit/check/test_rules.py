@@ -63,6 +63,16 @@ def test_a_private_copy_of_the_cuda_runtime() -> None:
     assert "CUDA001" not in told
 
 
+def test_a_package_for_another_cuda() -> None:
+    cuda = part("nvidia-cuda-runtime-cu12", {f"{NVIDIA}/libcudart.so.12": make_elf(soname="libcudart.so.12")})
+    files = {f"{SITE}/ort/lib{n}.so": make_elf(needed=[f"libcudart.so.{n}"]) for n in (12, 13)}
+    core = {f"{SITE}/ort/core.abi3.so": make_elf()}
+    newer = {path: raw for path, raw in files.items() if "13" in path}
+    told = found(cuda, part("ort", {**core, **newer}))["CUDA006"]
+    assert told.what == "`lib13.so` of `ort` need `libcudart.so.13`; `libcudart.so.12` is there"
+    assert "CUDA006" not in found(cuda, part("ort", {**core, **files}))
+
+
 def test_two_majors_of_a_library() -> None:
     libraries = {f"lib/libcudart.so.{n}": make_elf(soname=f"libcudart.so.{n}") for n in ("11.0", "12")}
     assert "CUDA003" in found(part("a", libraries))
@@ -85,6 +95,11 @@ def test_a_library_that_is_nowhere_behind_another_one() -> None:
         f"{SITE}/spam/libham.so": make_elf(soname="libham.so", needed=["libeggs.so.1"]),
     }
     assert "LIB001" in found(part("spam", files))
+
+
+def test_one_of_several_extensions() -> None:
+    files = {EXTENSION: make_elf(needed=["libtbb.so.12"]), f"{SITE}/spam/d.abi3.so": make_elf()}
+    assert found(part("spam", files))["LIB008"].severity is Severity.WARNING
 
 
 def test_a_plugin_that_cannot_be_loaded_is_a_note() -> None:
@@ -226,6 +241,17 @@ def test_rpath_of_the_program_counts_for_what_it_imports() -> None:
     spam = part("spam", {EXTENSION: make_elf(needed=["libx.so.1"], wants={"libx.so.1": ["B"]})})
     assert "LIB005" in found(python, lib, spam)
     assert "LIB005" not in found(lib, spam)
+
+
+def test_copies_of_one_library_by_auditwheel() -> None:
+    def package(name: str) -> dict[str, bytes]:
+        copy = make_elf(soname="libXau-154567c4.so.6", rpath=name)
+        return {
+            f"{name}.libs/libx.so": make_elf(needed=["libXau-154567c4.so.6"], rpath="$ORIGIN"),
+            f"{name}.libs/libXau-154567c4.so.6": copy,
+        }
+
+    assert "LIB004" not in found(part("a", package("a")), part("b", package("b")))
 
 
 def test_what_is_accepted() -> None:
