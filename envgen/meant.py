@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from packaging.utils import is_normalized_name
 
 from envgen.errors import Fault, SpecError
+from envgen.indexes import index_of, index_words
 from envgen.names import ProjectName, project_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from envgen.indexes import NamedIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,19 @@ class Asked:
     """Where a solve looks, in words without credentials.
 
     Attributes:
-        index: the wheel index.
+        index: the default wheel index.
         channels: the channels of the spec, strongest first.
+        indexes: the indexes of the spec, by name.
     """
 
     index: str = "the wheel index"
     channels: tuple[str, ...] = ()
+    indexes: Mapping[str, NamedIndex] = field(default_factory=dict)
+
+    def index_of(self, project: ProjectName) -> str:
+        """Name the index that a project comes from, as the subject of a sentence."""
+        name = index_of(project, self.indexes)
+        return index_words(name) if name else self.index
 
     def sources(self) -> str:
         """Name whatever offers conda packages, as the subject of a sentence that denies it."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from envgen.indexes import DEFAULT, variable_of
 from envgen.names import CondaName
 
 if TYPE_CHECKING:
@@ -24,10 +25,15 @@ if TYPE_CHECKING:
     from envgen.names import NameTable, ProjectName
 
 PYPI = "${ENVGEN_PYPI}"
-"""Stands for the wheel index in URLs: what follows is `/<project>/<file>`."""
+"""Stands for the default wheel index in URLs: what follows is `/<project>/<file>`."""
 
 LOCAL_CHANNEL = "${ENVGEN_CHANNEL}"
 """Stands for the channel that envgen publishes to: what follows is `/<subdir>/<file>`."""
+
+
+def placeholder(index: str) -> str:
+    """Return what stands for a wheel index in URLs, by its name."""
+    return f"${{{variable_of(index)}}}" if index else PYPI
 
 
 class PackageKind(StrEnum):
@@ -41,7 +47,7 @@ class PackageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """A wheel file of the wheel index.
+    """A wheel file of a wheel index.
 
     Attributes:
         project: normalised project name.
@@ -52,6 +58,7 @@ class Wheel:
         requires: name -> specifier of `Requires-Dist` that hold for the target with the extras asked for,
             as PEP 440 text (`""` for any version); names are normalised.
         stands_for: projects that others require and that this one stands for, sorted.
+        index: name of the index that it comes from; "" for the default one.
     """
 
     manager: ClassVar[str] = "pip"
@@ -66,6 +73,7 @@ class Wheel:
     size: int | None
     requires: Mapping[ProjectName, str]
     stands_for: tuple[ProjectName, ...] = ()
+    index: str = DEFAULT
 
     @property
     def name(self) -> str:
@@ -80,7 +88,7 @@ class Wheel:
     @property
     def url(self) -> str:
         """Where an index has the file; it is looked up there by name and accepted by digest."""
-        return f"{PYPI}/{self.project}/{self.filename}"
+        return f"{placeholder(self.index)}/{self.project}/{self.filename}"
 
     @property
     def content(self) -> Sha256:

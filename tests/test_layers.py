@@ -28,6 +28,7 @@ VOCABULARY_MODULES = frozenset(
         "checks",
         "events",
         "glibc",
+        "indexes",
         "inflate",
         "lenient",
         "licenses",

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 from envgen.diagnose.machine import Mirror
 from envgen.errors import EnvgenError
-from envgen.packages import Wheel
+from envgen.indexes import NamedIndex, name_of, variable_of
+from envgen.prepare.wheel_index import spec_indexes
 from envgen.system.bounded import Attempt
 from envgen.system.credentials import display
 from envgen.system.file_url import file_path
 from envgen.system.mirrors import CHANNEL, DEBIAN, DEBIAN_SECURITY, PYPI
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.system.http import Http
+    from envgen.system.mirrors import Setting
+
+    _Find = Callable[[str], Setting | None]
 
 _ASKED = {PYPI: "/pip/", CHANNEL: "/noarch/repodata.json", DEBIAN: "/dists/", DEBIAN_SECURITY: "/dists/"}
 """What a mirror is asked for to see whether it answers: something small. That it is not there is an answer too."""
@@ -36,22 +40,31 @@ def probe_mirrors(context: Context, pair: LockPair | None) -> tuple[Mirror, ...]
 
     once = Http(environment=context.environment, attempts=1)
     needed = list(_needed(pair)) if pair else [PYPI]
-    asked = {name: Attempt(partial(_mirror, context, once, name)) for name in needed}
-    return tuple(attempt.result(_PATIENCE) or _silent(context, name) for name, attempt in asked.items())
+    find = partial(_setting, context, spec_indexes(context, [pair.lock] if pair else []))
+    asked = {name: Attempt(partial(_mirror, context, once, name, find)) for name in needed}
+    return tuple(attempt.result(_PATIENCE) or _silent(context, name, find) for name, attempt in asked.items())
+
+
+def _setting(context: Context, indexes: Mapping[str, NamedIndex], placeholder: str) -> Setting | None:
+    """Look a placeholder up; that of an index of the spec there at last."""
+    name = name_of(placeholder)
+    if name is None or name not in indexes:
+        return context.mirrors.find(placeholder)
+    return context.mirrors.find_index(indexes[name], context.root)
 
 
 def _needed(pair: LockPair) -> Iterator[str]:
-    if any(isinstance(package, Wheel) for package in pair.lock.packages):
-        yield PYPI
+    used = {wheel.index for wheel in pair.lock.wheels}
+    yield from sorted(variable_of(name) if name else PYPI for name in used)
     archives = {package.archive for package in pair.debian.packages} if pair.debian else set()
     yield from sorted(archive.placeholder.strip("${}") for archive in archives)
 
 
-def _mirror(context: Context, http: Http, placeholder: str) -> Mirror:
+def _mirror(context: Context, http: Http, placeholder: str, find: _Find) -> Mirror:
     hint = context.mirrors.hint(placeholder)
     url, source, problem = None, None, None
     try:
-        if found := context.mirrors.find(placeholder):
+        if found := find(placeholder):
             url, source = display(found.url), found.source
             problem = _fault(http, found.url, placeholder)
     except EnvgenError as error:
@@ -67,13 +80,13 @@ def _fault(http: Http, url: str, placeholder: str) -> str | None:
     """
     if url.startswith("file:"):
         return None if file_path(url).is_dir() else "the folder does not exist"
-    http.get(url + _ASKED[placeholder], accept=_ACCEPT, limit=_SMALL)
+    http.get(url + _ASKED.get(placeholder, "/pip/"), accept=_ACCEPT, limit=_SMALL)
     return None
 
 
-def _silent(context: Context, placeholder: str) -> Mirror:
+def _silent(context: Context, placeholder: str, find: _Find) -> Mirror:
     """Describe a mirror that has not answered in time, nor refused."""
-    found = context.mirrors.find(placeholder)
+    found = find(placeholder)
     return Mirror(
         placeholder=placeholder,
         url=display(found.url) if found else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from envgen.indexes import LockedIndex
     from envgen.lock.model import Lock
 
 _DIGITS = 12
@@ -39,6 +40,7 @@ def _texts(lock: Lock) -> dict[str, str]:
         "exclude-newer": lock.exclude_newer.isoformat() if lock.exclude_newer else "",
         **{name.removeprefix("__"): value for name, value in lock.target.virtual_packages().items()},
         **{f"name of {project}": name for project, name in lock.names.items()},
+        **{f"index {name}": _index(index) for name, index in lock.indexes.items()},
         **_adjustments(lock),
         **{f"recipe {recipe}": _short(digest) for recipe, digest in lock.recipes.items()},
     }
@@ -51,6 +53,10 @@ def _adjustments(lock: Lock) -> dict[str, str]:
         for entry, value in entries.items()
     }
     return found | {f"{project}": f"{other} stands for it" for project, other in lock.stand_ins.items()}
+
+
+def _index(index: LockedIndex) -> str:
+    return f"{', '.join(index.projects)} at an address with digest {_short(index.address)}"
 
 
 def _short(digest: str | None) -> str:

@@ -10,9 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
-from envgen.lock import older
+from envgen.lock import locked_indexes, older
 from envgen.lock.model import FORMAT
-from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, sort_key
+from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, placeholder, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def _channels(lock: Lock) -> list[dict[str, Any]]:
     """
     variables = [
         *([LOCAL_CHANNEL] if lock.built or lock.wheels else []),
-        *([PYPI] if lock.wheels else []),
+        *sorted({placeholder(wheel.index) for wheel in lock.wheels}, key=lambda text: (text != PYPI, text)),
     ]
     found: list[dict[str, Any]] = [{"url": channel, "used_env_vars": []} for channel in lock.channels]
     if variables:
@@ -95,6 +95,7 @@ def _custom(lock: Lock) -> dict[str, str]:
         "python-minor": str(lock.target.python),
         "virtual-packages": _json(lock.target.virtual_packages()),
         "converter": str(lock.converter),
+        **({"indexes": locked_indexes.to_json(lock.indexes)} if lock.indexes else {}),
         **({"names": _json(lock.names)} if lock.names else {}),
         **{key: _json(value) for key, value in lock.adjustments.by_key().items()},
         **({"exclude-newer": lock.exclude_newer.isoformat()} if lock.exclude_newer else {}),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import rattler
 
 from envgen.errors import LockError
+from envgen.indexes import LockedIndex, index_of
 from envgen.lock.model import Lock, normal
 from envgen.lock.older import facts_to_keep
 from envgen.lock.request import active, asked_extras, request_digest
@@ -65,6 +66,7 @@ def from_solution(
         target=normal(solution.target),
         python=python.version,
         channels=spec.channels,
+        indexes={name: LockedIndex.of(index) for name, index in spec.indexes.items()},
         names=dict(spec.names),
         adjustments=adjustments(spec, solution.target, known),
         exclude_newer=spec.exclude_newer,
@@ -84,7 +86,7 @@ def from_solution(
 def _locked(record: Record, spec: EnvSpec, root_url: str) -> Package:
     origin = record.origin
     if isinstance(origin, Wheel):
-        return origin
+        return replace(origin, index=index_of(origin.project, spec.indexes))
     identity: _Identity = {
         "name": record.name,
         "version": record.version,

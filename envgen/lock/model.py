@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envgen.digest import Sha256
+    from envgen.indexes import LockedIndex
     from envgen.names import ProjectName
     from envgen.packages import Package
     from envgen.platforms import PythonMinor
@@ -40,6 +41,7 @@ class Lock:
         target: what was solved for, with defaults filled in (`normal`).
         python: full version of the locked Python.
         channels: of the spec, strongest first.
+        indexes: of the spec, by name.
         names: of the spec: project -> conda name.
         adjustments: what the spec adjusts on this platform: overrides, constraints, exceptions by name.
         exclude_newer: of the spec.
@@ -58,6 +60,7 @@ class Lock:
     target: Target
     python: str
     channels: tuple[str, ...] = ()
+    indexes: Mapping[str, LockedIndex] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     adjustments: Adjustments = field(default_factory=Adjustments)
     exclude_newer: dt.datetime | None = None

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
-from envgen.lock import fields, older
+from envgen.indexes import DEFAULT, index_in
+from envgen.lock import fields, locked_indexes, older
 from envgen.lock.cep37 import PREFIX, content_hash
 from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
@@ -16,13 +17,13 @@ from envgen.manifest.values import environment_name
 from envgen.names import parse_conda_name, parse_project_name
 from envgen.packages import (
     LOCAL_CHANNEL,
-    PYPI,
     BuiltArchive,
     BuiltPackage,
     ChannelArchive,
     ChannelPackage,
     Package,
     Wheel,
+    placeholder,
     sort_key,
 )
 from envgen.platforms import Platform, PythonMinor, Target
@@ -59,6 +60,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         target=custom.parsed("virtual-packages", lambda t: _target(t, platform, custom.text("python-minor"))),
         python=custom.parsed("python", fields.conda_version),
         channels=_channels(metadata),
+        indexes=custom.parsed("indexes", locked_indexes.from_json, "{}"),
         names=custom.parsed("names", fields.renamed, "{}"),
         adjustments=_adjustments(custom),
         exclude_newer=custom.parsed("exclude-newer", fields.moment) if custom.has("exclude-newer") else None,
@@ -94,6 +96,9 @@ class _Custom:
         if value is None:
             self.node.fail(f"`{PREFIX}{key}` is missing: not written by envgen")
         return replace(self.node, value=value, path=f"{self.node.path}.{PREFIX}{key}").parsed(parse)
+
+    def knows_index(self, name: str) -> bool:
+        return name in self.parsed("indexes", locked_indexes.from_json, "{}")
 
     def below(self, prefix: str) -> list[str]:
         start = PREFIX + prefix
@@ -181,9 +186,12 @@ def _package(node: Field, platform: Platform, custom: _Custom) -> Package:
 def _wheel(node: Field, custom: _Custom) -> Wheel:
     project, url = node.get("name").parsed(parse_project_name), node.get("url")
     version, needs = node.get("version").parsed(fields.wheel_version), node.get("dependencies")
-    start = f"{PYPI}/{project}/"
+    index = index_in(url.text()) or DEFAULT
+    start = f"{placeholder(index)}/{project}/"
     if not url.text().startswith(start):
         url.fail(f"expected {start}<file>")
+    if index and not custom.knows_index(index):
+        url.fail(f"`{PREFIX}indexes` has no index `{index}`")
     return Wheel(
         project=project,
         version=version,
@@ -194,6 +202,7 @@ def _wheel(node: Field, custom: _Custom) -> Wheel:
         size=custom.size("pip", project),
         requires=_needs(needs, fields.requires),
         stands_for=custom.parsed(f"stands-for.{project}", fields.project_list, "[]"),
+        index=index,
     )
 
 

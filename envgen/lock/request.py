@@ -51,9 +51,16 @@ def _normalised(spec: EnvSpec, target: Target) -> dict[str, Any]:
         "channels": list(spec.channels),
         "dependencies": sorted(str(rattler.MatchSpec(text)) for text in spec.dependencies),
         "pypi": sorted(_text(requirement) for requirement in active(spec, target)),
+        **({"indexes": _indexes(spec)} if spec.indexes else {}),
         "names": dict(spec.names),
         **adjustments(spec, target).by_key(),
         "exclude-newer": spec.exclude_newer.isoformat() if spec.exclude_newer else None,
+    }
+
+
+def _indexes(spec: EnvSpec) -> dict[str, Any]:
+    return {
+        name: [sorted(index.projects), index.digest, index.undated is not None] for name, index in spec.indexes.items()
     }
 
 

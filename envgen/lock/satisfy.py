@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from envgen.cuda import cuda_major
 from envgen.lock.adjusted import differences
+from envgen.lock.locked_indexes import index_differences, moved_wheels
 from envgen.lock.model import Lock, normal
 from envgen.lock.request import active, asked_extras
 from envgen.manifest.adjust import adjustments
@@ -141,6 +142,8 @@ def _settings(spec: EnvSpec, lock: Lock, target: Target) -> Iterator[str]:
             yield f"{fact} of {lock.platform} is {now.get(name, 'none')}, the lock is for {then.get(name, 'none')}"
     if lock.channels != spec.channels:
         yield f"`channels` are {_listed(spec.channels)}, the lock was made with {_listed(lock.channels)}"
+    yield from index_differences(spec.indexes, lock.indexes)
+    yield from moved_wheels(lock.wheels, spec.indexes)
     for project in sorted(spec.names.keys() | lock.names.keys()):
         if spec.names.get(project) != lock.names.get(project):
             was = lock.names.get(project, "not set")

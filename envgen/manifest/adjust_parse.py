@@ -63,14 +63,22 @@ def parse_reasons(section: Value | None, parse: Callable[[str], K]) -> dict[K, s
     found: dict[K, str] = {}
     key = section.key if section else ""
     for project, value in _by_key(section, parse, f'`{key}: {{NAME: "reason"}}`'):
-        reason = "" if value.is_empty else value.text()
-        if reason == "":
-            value.fault(f"`{value.key}`: the reason is missing", f'`{project}: "reason"`')
-        elif reason and (what := leak(reason)):
-            value.fault(f"`{value.key}`: the reason contains {what}, which would end up in the lock")
-        elif reason:
-            found[project] = " ".join(reason.split())
+        reason = parse_reason(value, key=project)
+        if reason:
+            found[project] = reason
     return _sorted(found)
+
+
+def parse_reason(value: Value, *, key: str) -> str | None:
+    """Parse the reason of one exception, which stands behind `key`; None where it has a fault."""
+    reason = "" if value.is_empty else value.text()
+    if reason == "":
+        value.fault(f"`{value.key}`: the reason is missing", f'`{key}: "reason"`')
+    elif reason and (what := leak(reason)):
+        value.fault(f"`{value.key}`: the reason contains {what}, which would end up in the lock")
+    elif reason:
+        return " ".join(reason.split())
+    return None
 
 
 def _dependencies(items: tuple[Value, ...]) -> tuple[ProjectName, ...]:

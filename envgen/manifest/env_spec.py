@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from envgen.indexes import NamedIndex
     from envgen.licenses import LicensePolicy
     from envgen.manifest.image_spec import ImageSpec
     from envgen.names import ProjectName
@@ -27,7 +28,8 @@ class EnvSpec:
         targets: platform -> what its machines have; `python` stands in each.
         channels: conda channels (names, URLs or paths), first is strongest; may be empty.
         dependencies: MatchSpecs, from channels and recipes.
-        pypi: PEP 508 requirements with markers and extras, from the wheel index.
+        pypi: PEP 508 requirements with markers and extras, from the wheel indexes.
+        indexes: name -> wheel index beside the default one, sorted by name.
         names: project -> conda name, on top of the shipped name table.
         overrides: requirements that stand for every requirement on their projects, whoever has it.
         constraints: requirements that narrow the versions of their projects, and ask for nothing.
@@ -50,6 +52,7 @@ class EnvSpec:
     channels: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     pypi: tuple[Requirement, ...] = ()
+    indexes: Mapping[str, NamedIndex] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()

@@ -14,6 +14,7 @@ from envgen.manifest.check_parse import parse_check
 from envgen.manifest.document import BadValueError, Document, Value
 from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.image_parse import parse_image
+from envgen.manifest.index_parse import parse_indexes
 from envgen.manifest.license_parse import parse_policy
 from envgen.metadata import holds
 from envgen.names import project_name
@@ -32,6 +33,7 @@ SECTIONS = (
     "channels",
     "dependencies",
     "pypi",
+    "indexes",
     "names",
     "overrides",
     "constraints",
@@ -76,6 +78,7 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         channels=_channels(sections.get("channels")),
         dependencies=_dependencies(sections.get("dependencies")),
         pypi=_requirements(sections.get("pypi"), targets.values()),
+        indexes=parse_indexes(sections.get("indexes")),
         names=_names(sections.get("names")),
         overrides=_requirements(sections.get("overrides"), targets.values()),
         constraints=_requirements(sections.get("constraints"), targets.values(), values.constraint),

@@ -35,7 +35,7 @@ def licenses_of(context: Context, locks: Sequence[Lock], *, fetch: bool) -> dict
         NetworkError: an index or channel cannot be reached.
     """
     table = shipped.license_table()
-    wheels = metadata_of(context, (wheel for lock in locks for wheel in lock.wheels), fetch=fetch)
+    wheels = metadata_of(context, locks, fetch=fetch)
     words: dict[Sha256, str | None] = {sha: metadata.license for sha, metadata in wheels.items()}
     for lock in locks:
         words |= dict(_of_recipes(context, lock))

@@ -16,7 +16,7 @@ from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prepare import recipe_packages
 from envgen.prepare.built import extract_artifact
 from envgen.prepare.packages import address
-from envgen.prepare.wheel_index import wheel_index
+from envgen.prepare.wheel_index import locked_indexes
 from envgen.system.fs import remove_tree
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from envgen.prepare.plan import Plan, PlannedPackage
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-    from envgen.sources.pypi import WheelIndex
+    from envgen.sources.indexes import WheelIndexes
 
 _DOWNLOADS = 6
 """Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
@@ -66,7 +66,7 @@ class _Job:
     context: Context
     pair: LockPair
     names: NameTable
-    index: WheelIndex
+    index: WheelIndexes
     fetched: _Stoppable
     made: _Stoppable
 
@@ -113,7 +113,7 @@ def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event) ->
     report = context.reporter
     downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
     packages = report.progress("unpacking", total=sum(map(_size, plan.prepare)) if plan.sizes_known else None)
-    with wheel_index(context) as index, downloads as fetched, packages as made:
+    with locked_indexes(context, [pair.lock]) as index, downloads as fetched, packages as made:
         names = context.names.overridden(pair.lock.names).substituted(pair.lock.stand_ins)
         yield _Job(
             context=context,

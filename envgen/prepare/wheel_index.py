@@ -1,24 +1,29 @@
-"""The wheels of locks at their index: where each is, and what each says of itself."""
+"""The wheels of locks at their indexes: where each is, and what each says of itself."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envgen.errors import ArtifactError
+from envgen.indexes import DEFAULT, NamedIndex, index_of
+from envgen.manifest.select import load
 from envgen.sources import metadata_cache
+from envgen.sources.indexes import WheelIndexes
 from envgen.sources.pypi import WheelIndex
 from envgen.together import together
 from envgen.urls import without_login
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from envgen.digest import Sha256
     from envgen.lock.model import Lock
     from envgen.metadata import WheelMetadata
+    from envgen.names import ProjectName
     from envgen.packages import Wheel
     from envgen.project.context import Context
 
@@ -33,10 +38,11 @@ def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
         GoneError: the index no longer offers one of them.
         NetworkError: the index cannot be reached.
     """
+    locks = list(locks)
     wheels = _once(wheel for lock in locks for wheel in lock.wheels)
     label = "finding wheels"
     with (
-        wheel_index(context) as index,
+        locked_indexes(context, locks) as index,
         context.reporter.progress(label, total=len(wheels), unit="wheels") as bar,
         ThreadPoolExecutor(_REQUESTS) as pool,
     ):
@@ -49,33 +55,32 @@ def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
         return dict(zip((wheel.sha256 for wheel in wheels), pool.map(one, wheels), strict=True))
 
 
-def metadata_of(context: Context, wheels: Iterable[Wheel], *, fetch: bool) -> dict[Sha256, WheelMetadata]:
-    """Read METADATA of wheels: sha256 -> what it says; without those that cannot be had or say nothing valid.
+def metadata_of(context: Context, locks: Collection[Lock], *, fetch: bool) -> dict[Sha256, WheelMetadata]:
+    """Read METADATA of the wheels of locks: sha256 -> what it says; without those that are gone or not valid.
 
     Args:
         context: the world.
-        wheels: any, some perhaps twice.
+        locks: of one spec or several.
         fetch: ask the index for what the cache lacks.
 
     Raises:
         NetworkError: the index cannot be reached.
     """
-    every = _once(wheels)
+    every = _once(wheel for lock in locks for wheel in lock.wheels)
     read = {w.sha256: metadata_cache.known(context.store, w.sha256, w.project, w.version) for w in every}
     found = {sha: metadata for sha, metadata in read.items() if metadata is not None}
     missing = [wheel for wheel in every if wheel.sha256 not in found]
     if missing and fetch:
-        found |= asyncio.run(_fetch_all(context, missing))
+        found |= asyncio.run(_fetch_all(context, locks, missing))
     return found
 
 
-async def _fetch_all(context: Context, wheels: Collection[Wheel]) -> dict[Sha256, WheelMetadata]:
-    label = "reading metadata of wheels"
-    with wheel_index(context) as index, context.reporter.progress(label, total=len(wheels), unit="wheels") as bar:
+async def _fetch_all(context: Context, locks: Iterable[Lock], wheels: Collection[Wheel]) -> dict[Sha256, WheelMetadata]:
+    progress = context.reporter.progress("reading metadata of wheels", total=len(wheels), unit="wheels")
+    with locked_indexes(context, locks) as index, progress as bar:
 
         async def one(wheel: Wheel) -> tuple[Sha256, WheelMetadata | None]:
-            page = await index.page(wheel.project)
-            file = next((f for f in page.all_files() if f.sha256 == wheel.sha256), None) if page else None
+            file = await index.find(wheel)
             try:
                 return wheel.sha256, await index.metadata(file) if file else None
             except ArtifactError:
@@ -88,14 +93,61 @@ async def _fetch_all(context: Context, wheels: Collection[Wheel]) -> dict[Sha256
 
 
 @contextmanager
-def wheel_index(context: Context) -> Iterator[WheelIndex]:
-    """Open the wheel index of this machine."""
-    base_url = context.mirrors.resolve("ENVGEN_PYPI")
-    index = WheelIndex(http=context.http, store=context.store, base_url=base_url, warn=context.reporter.warn)
+def wheel_indexes(
+    context: Context, indexes: Mapping[str, NamedIndex], route: Callable[[ProjectName], str] | None = None
+) -> Iterator[WheelIndexes]:
+    """Open the wheel indexes of a spec: the default one of this machine, and those that it names.
+
+    Args:
+        context: the world.
+        indexes: of the spec, by name.
+        route: names the index of a project; as the indexes say by default.
+    """
+
+    def open_index(name: str) -> WheelIndex:
+        index = indexes.get(name, NamedIndex(name=name, url="", projects=()))
+        base = context.mirrors.find_index(index, context.root).url if name else context.mirrors.resolve("ENVGEN_PYPI")
+        return WheelIndex(
+            http=context.http,
+            store=context.store,
+            base_url=base,
+            warn=context.reporter.warn,
+            name=name,
+            undated=index.undated is not None,
+        )
+
+    opened = WheelIndexes(open_index=open_index, route=route or partial(index_of, indexes=indexes))
     try:
-        yield index
+        yield opened
     finally:
-        index.close()
+        opened.close()
+
+
+@contextmanager
+def locked_indexes(context: Context, locks: Iterable[Lock]) -> Iterator[WheelIndexes]:
+    """Open the indexes that the wheels of locks come from; addresses stand in the spec, unless this machine sets them.
+
+    Raises:
+        SpecError: the spec has faults.
+    """
+    locks = list(locks)
+    routes = {wheel.project: wheel.index for lock in locks for wheel in lock.wheels}
+    with wheel_indexes(context, spec_indexes(context, locks), lambda project: routes.get(project, DEFAULT)) as index:
+        yield index
+
+
+def spec_indexes(context: Context, locks: Iterable[Lock]) -> dict[str, NamedIndex]:
+    """Return the indexes of the specs of locks, as far as their wheels come from one; without those that are gone.
+
+    Raises:
+        SpecError: a spec has faults.
+    """
+    sources = {lock.source for lock in locks if any(wheel.index for wheel in lock.wheels)}
+    found: dict[str, NamedIndex] = {}
+    for path in (context.root / source for source in sorted(sources)):
+        if path.is_file():
+            found |= load(path).indexes
+    return found
 
 
 def _once(wheels: Iterable[Wheel]) -> list[Wheel]:

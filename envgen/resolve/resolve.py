@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from envgen.convert.wheel import CONVERTER_VERSION
 from envgen.digest import Sha256
+from envgen.indexes import index_of, index_words
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, DebianLock, later_dates, render_debian_lock
 from envgen.lock.render import render_lock
@@ -19,9 +20,9 @@ from envgen.names import CondaName
 from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.deb_files import debian_suites
 from envgen.prepare.recipe_packages import RecipeOutput, make
-from envgen.prepare.wheel_index import wheel_index
+from envgen.prepare.wheel_index import wheel_indexes
 from envgen.project import shipped
-from envgen.resolve import older
+from envgen.resolve import index_remarks, older
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.preflight import preflight_links
 from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from envgen.resolve.wheel_directories import Directories
     from envgen.sources.debian_closure import Replaced
     from envgen.sources.debian_suites import DebianSuites
-    from envgen.sources.pypi import WheelIndex
+    from envgen.sources.indexes import WheelIndexes
 
 _PYTHON = "python"
 
@@ -65,7 +66,7 @@ class _Workbench:
     context: Context
     spec: EnvSpec
     names: NameTable
-    index: WheelIndex
+    index: WheelIndexes
     suites: DebianSuites
     directories: Directories
     upgrade: Upgrade
@@ -112,7 +113,9 @@ async def _solve_all(
     progress = context.reporter.progress(
         f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"
     )
-    with wheel_index(context) as index, wheel_directories(context.store, index) as directories, progress as bar:
+    index_remarks.tell_pip(context, spec)
+    indexes = wheel_indexes(context, spec.indexes)
+    with indexes as index, wheel_directories(context.store, index) as directories, progress as bar:
         bench = _Workbench(
             context=context,
             spec=spec,
@@ -130,6 +133,7 @@ async def _solve_all(
 
         found = await together(one(platform, old) for platform, old in olds.items())
     _tell_idle(bench)
+    index_remarks.tell(context, spec, [one.lock for one in found])
     return found
 
 
@@ -146,6 +150,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
         names=bench.names,
         recipes=[record for one in made for record in one.records],
         wheels=bench.index,
+        indexes=spec.indexes,
         channels=channels,
         preferred=_preferred(old.lock, bench) if old else {},
         exclude_newer=spec.exclude_newer,
@@ -166,7 +171,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
 
 def _asked(context: Context, spec: EnvSpec) -> Asked:
     index = f"the wheel index at {display(context.mirrors.resolve('ENVGEN_PYPI'))}"
-    return Asked(index=index, channels=tuple(map(shown, spec.channels)))
+    return Asked(index=index, channels=tuple(map(shown, spec.channels)), indexes=spec.indexes)
 
 
 def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
@@ -307,11 +312,9 @@ async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> No
     for wheel in old.wheels:
         if wheel.sha256 in chosen or bench.upgrade.covers(wheel.project):
             continue
-        page = await bench.index.page(wheel.project)
-        if page is None or all(file.sha256 != wheel.sha256 for file in page.all_files()):
-            bench.context.reporter.note(
-                f"{old.platform}: the wheel index no longer offers `{wheel.filename}`, resolved again"
-            )
+        if not await bench.index.offers(wheel):
+            words = index_words(index_of(wheel.project, bench.spec.indexes))
+            bench.context.reporter.note(f"{old.platform}: {words} no longer offers `{wheel.filename}`, resolved again")
 
 
 def _assemble(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.packages import Wheel
-    from envgen.sources.pypi import WheelIndex
+    from envgen.sources.indexes import WheelIndexes
     from envgen.sources.pypi_page import ProjectFile
     from envgen.system.store import Store
 
@@ -47,7 +47,7 @@ class Directories:
     """
 
     store: Store
-    index: WheelIndex
+    index: WheelIndexes
     _pool: ThreadPoolExecutor = field(init=False, default_factory=lambda: ThreadPoolExecutor(_REQUESTS, "directories"))
     _kept: set[Sha256] = field(init=False, default_factory=set)
     _asked: dict[Sha256, asyncio.Task[WheelDirectory | Unread]] = field(init=False, default_factory=dict)
@@ -108,7 +108,7 @@ class Directories:
 
 
 @contextmanager
-def wheel_directories(store: Store, index: WheelIndex) -> Iterator[Directories]:
+def wheel_directories(store: Store, index: WheelIndexes) -> Iterator[Directories]:
     """Open the directories of wheels; the threads stop with the block."""
     found = Directories(store=store, index=index)
     try:

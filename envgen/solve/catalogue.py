@@ -2,6 +2,7 @@
 
 * Projects that the spec asks for under `pypi:` come from the index alone.
 * A recipe offers its own names, unless a channel of the spec has them.
+* Projects that an index of the spec names come from that index alone, unless a recipe offers them.
 * What a wheel requires comes from a channel where the name table says that both are one project, else from the index.
 * What a conda package requires comes from the channels, and from the index only where one of the above says so.
 """
@@ -13,6 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError
+from envgen.indexes import index_of
 from envgen.names import CondaName, project_name
 from envgen.solve.closure import ClosureContext, WheelCandidate, WheelClosure
 from envgen.solve.encode import Offer, decode_wheel, encode_extra, encode_record, encode_virtual, encode_wheel, key_of
@@ -97,6 +99,8 @@ class Catalogue:
             return True  # a package of a channel would not be known by the other project's name
         if name in self._recipes:
             return False
+        if index_of(project, self._task.indexes):
+            return True
         # conda has no extras: who asks for one means the wheel
         if project not in self._task.names.same or self.closure.projects[project].extras:
             return True

@@ -280,6 +280,8 @@ class WheelClosure:
             if is_archive(file):
                 known.candidates[version] = self._stand_in(project, version, file, Reason.SDIST)
                 return
+            if file.sha256 is None:
+                file = await self._context.wheels.measured(file)
             metadata = await self._context.wheels.metadata(file)
             known.candidates[version] = self._candidate(project, version, file, metadata)
         except (ArtifactError, InexpressibleError) as error:

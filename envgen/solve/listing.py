@@ -309,10 +309,11 @@ class Listing:
         return min(files, key=self._preference)
 
     def _tests(self, *, pinned: bool) -> Sequence[tuple[Reason, _Test]]:
-        limit = self._rules.exclude_newer
+        limit, page = self._rules.exclude_newer, self._page
+        measurable, undated = page is not None and page.measurable, page is not None and page.undated
         return (
-            (Reason.NO_DIGEST, lambda f: f.sha256 is not None),
-            (Reason.NO_UPLOAD_TIME, lambda f: limit is None or f.uploaded is not None),
+            (Reason.NO_DIGEST, lambda f: f.sha256 is not None or measurable),
+            (Reason.NO_UPLOAD_TIME, lambda f: limit is None or f.uploaded is not None or undated),
             (Reason.TOO_NEW, lambda f: limit is None or f.uploaded is None or f.uploaded <= limit),
             (Reason.YANKED, lambda f: pinned or not f.yanked or f.sha256 == self._kept),
             (Reason.PLATFORM, lambda f: not self._rules.platforms.isdisjoint(_tags(f)[-1].split("."))),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
+from envgen.indexes import index_of
 from envgen.names import CondaName, project_name
 from envgen.packages import BuiltArchive
 from envgen.platforms import DEFAULT_GLIBC, dotted
@@ -152,7 +153,9 @@ def _of_missing(edge: Edge, task: SolveTask) -> Cause:
 
 def _of_unknown(edge: Edge, project: ProjectName, task: SolveTask) -> Cause:
     advice = Hint(text="check the spelling, and that this is the index that has it")
-    text = f"{task.asked.index} has no project `{project}`"
+    text = f"{task.asked.index_of(project)} has no project `{project}`"
+    if name := index_of(project, task.indexes):
+        text = f"{text}, and `indexes.{name}.projects` says that it comes from no other"
     return Cause(text=text, hints=(*_near(edge, task), advice) if edge.line else ())
 
 
@@ -175,7 +178,7 @@ def _of_project(edge: Edge, project: ProjectName, listing: Listing, specifiers: 
         text = f"there is no wheel of `{project}` {_few(sources)}, only a source archive"
         return Cause(text=text, hints=_possible([_write_recipe(edge, project, sources[0], task)]))
     if not listing.versions:
-        return Cause(text=f"the wheel index has no files of `{project}`")
+        return Cause(text=f"{task.asked.index_of(project)} has no files of `{project}`")
     return Cause(text=f"there is no such version of `{project}`; {_there_are(listing.versions)}")
 
 
@@ -214,6 +217,8 @@ def _way_past(  # noqa: PLR0917  one place for what a reason calls for
         asked = f"{project}{extras} >={newest}"
         changed = asking(task, edge.line, asked)
         return Hint(text=f"`{asked}` under `pypi` allows them", task=changed) if changed else None
+    if reason is Reason.NO_UPLOAD_TIME and (name := index_of(project, task.indexes)):
+        return Hint(text=f'`undated: "reason"` in `indexes.{name}` accepts what it lists without an upload time')
     if reason is Reason.TOO_NEW and detail:
         return Hint(text=f"set `exclude-newer` to {detail} or later", task=later(task, detail))
     return None

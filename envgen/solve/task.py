@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rattler import RepoDataRecord
 
     from envgen.digest import Sha256
+    from envgen.indexes import NamedIndex
     from envgen.metadata import WheelMetadata
     from envgen.names import CondaName, NameTable, ProjectName
     from envgen.platforms import Target
@@ -61,6 +62,14 @@ class IndexPage(Protocol):
     def sdists(self) -> frozenset[str]:
         """Texts of versions that have a source archive."""
 
+    @property
+    def measurable(self) -> bool:
+        """Whether wheels without a sha256 may be hashed by download."""
+
+    @property
+    def undated(self) -> bool:
+        """Whether files without an upload time may be taken where there is `exclude_newer`."""
+
     def files(self, version: str) -> Sequence[IndexFile]:
         """Wheels of one of `versions`."""
 
@@ -76,6 +85,13 @@ class WheelSource(Protocol):
 
         Raises:
             NetworkError: it cannot be told.
+        """
+
+    async def measured(self, file: Any) -> IndexFile:
+        """Return one of the listed files with its sha256.
+
+        Raises:
+            NetworkError: it has to be downloaded for that, and cannot be.
         """
 
     async def metadata(self, file: Any) -> WheelMetadata:
@@ -123,7 +139,8 @@ class SolveTask:
         pypi: requirements for wheels, as the spec has them; markers are evaluated here.
         names: which project is which conda package.
         recipes: packages that recipes yield for the target.
-        wheels: the index.
+        wheels: the indexes.
+        indexes: those of them that the spec names, by name: wheels of their projects come from nowhere else.
         channels: None where the spec names no channel.
         preferred: conda name -> what to keep if it still serves.
         exclude_newer: whatever was uploaded later is not there.
@@ -140,6 +157,7 @@ class SolveTask:
     names: NameTable
     recipes: Sequence[Record] = ()
     wheels: WheelSource
+    indexes: Mapping[str, NamedIndex] = field(default_factory=dict)
     channels: ChannelRecords | None = None
     preferred: Mapping[CondaName, Preference] = field(default_factory=dict)
     exclude_newer: dt.datetime | None = None

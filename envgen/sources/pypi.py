@@ -1,4 +1,4 @@
-"""The wheel index: which wheels a project has, what a wheel requires, and where its bytes are."""
+"""A wheel index: which wheels a project has, what a wheel requires, and where its bytes are."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import json
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, GoneError, NetworkError
 from envgen.events import NullReporter
+from envgen.indexes import DEFAULT, index_words, variable_of
 from envgen.sources.pypi_metadata import MetadataReader, open_remote
 from envgen.sources.pypi_page import ACCEPT, parse_page
+from envgen.sources.unproven import measure
+from envgen.sources.wheel_folder import page_of_folder
 from envgen.system.credentials import display
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterable
 
     from envgen.metadata import WheelMetadata
     from envgen.names import ProjectName
@@ -36,7 +39,7 @@ _SILENT = NullReporter()
 
 
 class WheelIndex:
-    """A Simple API server; any number of solves may ask it at once.
+    """A Simple API server, a page of links or a folder; any number of solves may ask it at once.
 
     Pages are fetched by each index object, so that a lock sees what was just published; METADATA that a digest proves
     is kept for ever. Requests run on a bounded pool of threads.
@@ -44,9 +47,12 @@ class WheelIndex:
     Args:
         http: does the requests.
         store: keeps METADATA, and pages of servers that send an ETag.
-        base_url: where project pages stand: `<base_url>/<project>/`.
+        base_url: where project pages stand: `<base_url>/<project>/`; one page for all projects where it ends in
+            `.html`; a folder of wheels where it is a `file:` URL.
         workers: requests at once; look-ups begin to fail under more concurrency than some resolvers stand.
         warn: is told what the server does wrong where that does no harm.
+        name: of an index of the spec; "" for the default one.
+        undated: whether files without an upload time are taken where the spec has `exclude-newer`.
     """
 
     def __init__(
@@ -57,11 +63,18 @@ class WheelIndex:
         base_url: str,
         workers: int = 16,
         warn: Callable[[str], None] = _SILENT.warn,
+        name: str = DEFAULT,
+        undated: bool = False,
     ) -> None:
         self._http = http
         self._store = store
         self._base = base_url.rstrip("/")
+        self._name = name
+        self._undated = undated
+        self._warn = warn
+        self._told: set[str] = set()
         self._reader = MetadataReader(http=http, store=store, warn=warn)
+        http.use_keyring(self._base)
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="index")
         self._lock = threading.Lock()
         self._asked: dict[Hashable, Future[object]] = {}
@@ -73,6 +86,17 @@ class WheelIndex:
             NetworkError: the index cannot be reached or does not answer in its language.
         """
         return await self._once(("page", project), lambda: self._page(project))
+
+    async def measured(self, file: ProjectFile) -> ProjectFile:
+        """Return a listed file with its sha256: where the index gives none, the file is hashed by download.
+
+        Raises:
+            NetworkError: it cannot be had.
+        """
+        if file.sha256 is not None:
+            return file
+        sha = await self._once(("measured", file.url), lambda: self._measure(file))
+        return replace(file, sha256=sha)
 
     async def metadata(self, file: ProjectFile) -> WheelMetadata:
         """Read what a listed wheel says of itself.
@@ -92,7 +116,7 @@ class WheelIndex:
         page, version = await self.page(wheel.project), wheel.filename.split("-", 2)[1]
         if page is None or version not in page.versions:
             return None
-        return next((file for file in page.files(version) if file.sha256 == wheel.sha256), None)
+        return _same(wheel, page.files(version))
 
     def open(self, file: ProjectFile) -> RangeFile:
         """Open a listed wheel to be read by ranges; see `open_remote`."""
@@ -106,27 +130,63 @@ class WheelIndex:
             NetworkError: the index cannot be reached.
         """
         page = self._ask(("page", wheel.project), lambda: self._page(wheel.project)).result()
-        found = [file for file in page.all_files() if file.sha256 == wheel.sha256] if page else []
-        if not found:
+        found = _same(wheel, page.all_files()) if page else None
+        if found is None:
             raise GoneError(
-                f"`{wheel.filename}` with sha256 {wheel.sha256} is no longer offered by the wheel index at"
-                f" {display(self._base)}",
+                f"`{wheel.filename}` with sha256 {wheel.sha256} is no longer offered by {self._words}",
                 hint=f"run `envgen lock --upgrade {wheel.project}` to lock one that is offered",
             )
-        return min(found, key=lambda file: (file.filename != wheel.filename, file.filename)).url
+        return found.url
 
     def close(self) -> None:
         """Stop the threads; what was not started is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def _words(self) -> str:
+        return f"{index_words(self._name)} at {display(self._base)}"
+
     def _page(self, project: ProjectName) -> ProjectPage | None:
+        """Find the page of a project; None if there is none."""
+        try:
+            page = self._own_page(project)
+        except NetworkError as error:
+            raise self._explained(error) from error
+        if page is None:
+            return None
+        page.measurable = bool(self._name) or self._base.startswith("file:")
+        page.undated = self._undated
+        if page.strangers and not self._is_flat and str(project) not in self._told:
+            self._told.add(str(project))
+            what = f"{self._words} lists files of other projects for `{project}`, such as `{page.strangers[0]}`"
+            self._warn(f"{what}: they are ignored")
+        return page
+
+    @property
+    def _is_flat(self) -> bool:
+        return self._base.endswith((".html", ".htm"))
+
+    def _own_page(self, project: ProjectName) -> ProjectPage | None:
+        if self._is_flat:
+            page = self._listed(self._base, project)
+            return page if page and (page.versions or page.sdists) else None
+        if not self._base.startswith("file:"):
+            return self._listed(f"{self._base}/{project}/", project)
+        found = page_of_folder(self._base, project)
+        return self._listed(found, project) if isinstance(found, str) else found
+
+    def _explained(self, error: NetworkError) -> NetworkError:
+        """Name the index of the spec in an error, and its variable where another address or a login helps."""
+        if not self._name:
+            return error
+        other = f"or set {variable_of(self._name)} to another address of `{self._name}`, or one with a login in it"
+        return NetworkError(f"index `{self._name}`: {error}", hint=f"{error.hint}, {other}" if error.hint else None)
+
+    def _listed(self, url: str, project: ProjectName) -> ProjectPage | None:
         """Fetch a page, or take the kept one where the server says that it is current; None if there is none.
 
         Only what could be read is kept, and only if it lists a file: a network's login page has an ETag too.
         """
-        url = f"{self._base}/{project}/"
-        if url.startswith("file:"):
-            url += "index.html"
         key = Sha256.of(url.encode())
         kept = _Document.unpack(self._store.cached(_PAGES, key))
         found = self._fetch(url, kept)
@@ -153,6 +213,13 @@ class WheelIndex:
             etag=response.headers.get("etag"), content_type=content_type, url=response.url, body=response.body
         )
 
+    def _measure(self, file: ProjectFile) -> Sha256:
+        if "sha256" not in self._told and not file.url.startswith("file:"):
+            self._told.add("sha256")
+            what = f"{self._words} provides no sha256 for `{file.filename}`"
+            self._warn(f"{what}: such files are downloaded and locked by what came")
+        return measure(self._http, self._store, file.url)
+
     def _metadata(self, file: ProjectFile) -> WheelMetadata:
         if file.sha256 is None:
             raise ArtifactError(f"the wheel index has no sha256 for `{file.filename}`")
@@ -167,6 +234,15 @@ class WheelIndex:
             if key not in self._asked:
                 self._asked[key] = self._pool.submit(work)
             return self._asked[key]  # type: ignore[return-value]  # a key always stands for one type of answer
+
+
+def _same(wheel: Wheel, files: Iterable[ProjectFile]) -> ProjectFile | None:
+    """Find a locked wheel: by its digest, else by its name where the index has no digests; the bytes decide later."""
+    every = list(files)
+    found = [file for file in every if file.sha256 == wheel.sha256]
+    found.sort(key=lambda file: (file.filename != wheel.filename, file.filename))
+    unproven = [replace(f, sha256=wheel.sha256) for f in every if f.sha256 is None and f.filename == wheel.filename]
+    return next(iter((*found, *unproven)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

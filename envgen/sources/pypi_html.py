@@ -28,14 +28,14 @@ def html_entries(body: bytes, *, url: str) -> list[Mapping[str, Any]]:
 def _as_json(link: Link) -> Mapping[str, Any]:
     """Write a link as PEP 691 does, whose names PEP 714 gives to both attributes for METADATA."""
     url, _, fragment = link.url.partition("#")
-    algorithm, _, digest = fragment.partition("=")
+    hashes = dict(part.partition("=")[::2] for part in fragment.split("&"))
     beside = link.get_str_attrib("data-core-metadata")
     beside = link.get_str_attrib("data-dist-info-metadata") if beside is None else beside
     its_algorithm, _, its_digest = (beside or "").partition("=")
     return {
         "filename": link.text,
         "url": url,
-        "hashes": {algorithm: digest},
+        "hashes": hashes,
         "requires-python": link.get_str_attrib("data-requires-python"),
         "yanked": link.get_str_attrib("data-yanked"),
         "core-metadata": {its_algorithm: its_digest} if its_digest else (beside or "").lower() == "true",

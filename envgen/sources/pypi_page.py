@@ -10,11 +10,12 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.errors import NetworkError
+from envgen.names import project_name
 from envgen.urls import display, without_login
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _SHOWN = 60
 _WEB = frozenset({"http", "https"})
 _SAFE_LINKS = {"https": {"https"}, "http": _WEB}
 
-_SDIST_ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
+SDIST_ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
 ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 """What to ask for: JSON first, since HTML has neither sizes nor upload times."""
@@ -80,14 +81,22 @@ class ProjectPage:
     Args:
         url: of the page; relative links count from it.
         entries: files as PEP 691 spells them, unchecked; those without a name of a file in use are left out.
+        project: whose page it is, where it may list wheels of others: these are left out.
 
     Attributes:
+        strangers: names of wheels of other projects that the page lists.
+        measurable: whether files without a sha256 may be hashed by download.
+        undated: whether files without an upload time may be taken where the spec has `exclude-newer`.
         versions: texts as they stand in the names of wheels, in no useful order.
         sdists: texts of versions in the names of source archives.
     """
 
-    def __init__(self, *, url: str, entries: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, *, url: str, entries: Iterable[Mapping[str, Any]], project: ProjectName | None = None) -> None:
+        self.strangers: list[str] = []
+        self.measurable = False
+        self.undated = False
         self._url = url
+        names: dict[str, bool] = {}
         self._wheels: dict[str, list[Mapping[str, Any]]] = {}
         self._archives: dict[str, list[Mapping[str, Any]]] = {}
         self._typed: dict[str, tuple[ProjectFile, ...]] = {}
@@ -97,8 +106,12 @@ class ProjectPage:
                 continue
             stem, _, ending = filename.rpartition(".")
             if ending == "whl":
+                first = stem.partition("-")[0]
+                if not names.setdefault(first, project is None or project_name(first) == project):
+                    self.strangers.append(filename)
+                    continue
                 self._wheels.setdefault(_second_part(stem), []).append(entry)
-            elif filename.endswith(_SDIST_ENDINGS):
+            elif filename.endswith(SDIST_ENDINGS):
                 self._archives.setdefault(_sdist_version(filename), []).append(entry)
         self.versions: Sequence[str] = tuple(self._wheels)
         self.sdists: frozenset[str] = frozenset(self._archives)
@@ -150,7 +163,7 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
             f"{display(url)} returned a document for `{project}` that is not a page of the Simple API: {what}",
             hint="check that the configured index is a Simple API; its URL usually ends in `/simple`",
         ) from error
-    return ProjectPage(url=url, entries=entries)
+    return ProjectPage(url=url, entries=entries, project=project)
 
 
 def _json_entries(body: bytes) -> list[Mapping[str, Any]]:
@@ -167,7 +180,7 @@ def _html_entries(body: bytes, url: str) -> list[Mapping[str, Any]]:
     from envgen.sources.pypi_html import MALFORMED, html_entries  # noqa: PLC0415
 
     try:
-        return html_entries(body, url=url)
+        return [{**e, "filename": _filename(e["filename"], e["url"])} for e in html_entries(body, url=url)]
     except MALFORMED as error:
         raise _UnexpectedError(repr(error)) from error
 
@@ -178,13 +191,21 @@ def _expect(value: Any, kind: type[T], what: str) -> T:
     raise _UnexpectedError(f"{what} is {_shown(value)}, expected a {'list' if kind is list else 'mapping'}")
 
 
+def _filename(text: str, url: str) -> str:
+    """Return the name of a linked file: PEP 503 wants it as the text of the link, older pages have a path there."""
+    endings = (".whl", *SDIST_ENDINGS)
+    last = unquote(urlsplit(url).path.rpartition("/")[2])
+    names = (name for name in (text, last) if name.endswith(endings) and "/" not in name)
+    return next(names, text)
+
+
 def _second_part(stem: str) -> str:
     parts = stem.split("-", 2)
     return parts[1] if len(parts) > 1 else ""
 
 
 def _sdist_version(filename: str) -> str:
-    stem = next(filename.removesuffix(ending) for ending in _SDIST_ENDINGS if filename.endswith(ending))
+    stem = next(filename.removesuffix(ending) for ending in SDIST_ENDINGS if filename.endswith(ending))
     return stem.rpartition("-")[2]
 
 

@@ -57,6 +57,7 @@ class Credentials:
         self._by_host = dict(entries)
         self._default = default
         self._by_origin: dict[Origin, Secret] = {}
+        self._learnt: dict[Origin, Secret] = {}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Credentials:
@@ -99,7 +100,19 @@ class Credentials:
 
     def known(self, url: str) -> Secret | None:
         """Look up what the server of a URL is to be sent, of whatever was said of that very server."""
-        return self._by_origin.get(origin(url)) or self._by_host.get(urlsplit(url).hostname or "")
+        own = self._learnt.get(origin(url)) or self._by_origin.get(origin(url))
+        return own or self._by_host.get(urlsplit(url).hostname or "")
+
+    def learn(self, url: str, user: str, password: str) -> Secret:
+        """Keep what the `keyring` program has for the server of a URL, and return what it is to be sent."""
+        self._learnt[origin(url)] = basic(user, password)
+        return self._learnt[origin(url)]
+
+    def source(self, url: str) -> str:
+        """Name where the login is from that the server of a URL is sent."""
+        if origin(url) in self._learnt:
+            return "`keyring`"
+        return "its configured address" if origin(url) in self._by_origin else "netrc"
 
 
 def without_login(url: str) -> tuple[str, Secret | None]:

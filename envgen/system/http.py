@@ -7,7 +7,6 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -29,8 +28,10 @@ from envgen.events import NullReporter
 from envgen.system.connection import check_address, proxy_for, redirected, tls_context
 from envgen.system.credentials import Credentials, display, without_login
 from envgen.system.file_url import open_file_url
+from envgen.system.keyring import KeyringLogins
+from envgen.system.refusals import refuse_failure
 from envgen.system.retry import ATTEMPTS, RetryPolicy, TransientError
-from envgen.system.streamed_response import ABSENT, RangeUnsupportedError, StreamedResponse
+from envgen.system.streamed_response import ABSENT, RangeUnsupportedError, Response, StreamedResponse
 from envgen.system.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -51,29 +52,9 @@ _WORTH_READING = 64 << 10
 """Bytes: reading them is cheaper than a new connection with its TLS handshake."""
 
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
-_TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LOGIN_STATUSES = frozenset({401, 403, 407})
 
 _REACH_HINT = "check the network, HTTPS_PROXY and NO_PROXY, or set a mirror that this machine can reach"
 _CERTIFICATE_HINT = "if a proxy intercepts TLS connections, set SSL_CERT_FILE to a file with its CA certificate"
-_LOGIN_HINT = "add the user and password for the server to `~/.netrc`"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """An answer in full.
-
-    Attributes:
-        status: 200, 304 (where an ETag was given), or 404 (410 becomes 404); any where the document is optional.
-        headers: lower-case names.
-        body: decoded content.
-        url: where it came from after redirects, without credentials; links in the body are relative to it.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
 
 
 class Http:
@@ -99,6 +80,7 @@ class Http:
         self._environment = environment
         note = (reporter or NullReporter()).note
         self._retry = RetryPolicy(sleep=sleep, jitter=jitter, note=note, attempts=attempts)
+        self._keyring = KeyringLogins(environment=environment, note=note, credentials=self._credentials)
         self._lock = threading.Lock()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._known: Credentials | None = None
@@ -214,6 +196,32 @@ class Http:
             raise DigestMismatchError(what=f"`{name}`", where=display(url), expected=expected, got=got)
         return transfer.done
 
+    def download_unproven(self, url: str, out: BinaryIO) -> str | None:
+        """Copy a file whose digest nobody knows into `out`, an empty seekable file.
+
+        Returns:
+            Its strong ETag, where the server sends one.
+
+        Raises:
+            GoneError: the file is not there.
+            NetworkError: no answer after all tries, or one that means failure.
+        """
+        transfer = Transfer(out, what=display(url))
+        self._complete(url, transfer, None)
+        return transfer.etag
+
+    def is_unchanged(self, url: str, etag: str) -> bool:
+        """Return whether a server says that a file is still the one with this ETag; False where it does not answer."""
+        try:
+            with self._open(url, {"If-None-Match": etag}) as answer:
+                return answer.status == HTTPStatus.NOT_MODIFIED
+        except NetworkError:
+            return False
+
+    def use_keyring(self, url: str) -> None:
+        """Let the `keyring` program be asked for the login of an index at this address, if it wants one."""
+        self._keyring.add(url)
+
     def close(self) -> None:
         """Close idle connections."""
         with self._lock:
@@ -260,8 +268,12 @@ class Http:
         bare, secret = self._credentials().take(url)
         with _explained(bare):
             final, response = self._follow(bare, headers, secret)
+            if response.status == HTTPStatus.UNAUTHORIZED and (other := self._keyring.login(url, final, secret)):
+                _put_away(response)
+                secret = other
+                final, response = self._follow(bare, headers, secret)
             if not optional:
-                _refuse_failure(response, final)
+                self._refuse_failure(response, final, sent=bool(secret))
             try:
                 yield _answer(final, response, decode=headers.get("Accept-Encoding") == "gzip")
             finally:
@@ -282,6 +294,15 @@ class Http:
             else:
                 return url, response
         raise NetworkError(f"{display(url)} redirects more than {_REDIRECTS} times")
+
+    def _refuse_failure(self, response: urllib3.BaseHTTPResponse, url: str, *, sent: bool) -> None:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        login = self._credentials().source(url) if sent else None
+        try:
+            refuse_failure(response.status, response.reason or "", headers, url=url, login=login)
+        except NetworkError:
+            _put_away(response)
+            raise
 
     def _ask(self, url: str, headers: Mapping[str, str], secret: Secret | None) -> urllib3.BaseHTTPResponse:
         own = {"User-Agent": f"envgen/{__version__}"} | ({"Authorization": secret.value} if secret else {})
@@ -333,22 +354,6 @@ def _put_away(response: urllib3.BaseHTTPResponse) -> None:
             response.read(_WORTH_READING)
     response.close()
     response.release_conn()
-
-
-def _refuse_failure(response: urllib3.BaseHTTPResponse, url: str) -> None:
-    status = response.status
-    if status in ABSENT or status in {304, 416} or 200 <= status < 300:  # noqa: PLR2004  the class of success
-        return
-    _put_away(response)
-    said = f"{display(url)} returned status {status} {response.reason or ''}".rstrip()
-    if status in _TRANSIENT_STATUSES:
-        raise TransientError(said, wait=_retry_after(response.headers.get("retry-after", "")))
-    raise NetworkError(said, hint=_LOGIN_HINT if status in _LOGIN_STATUSES else None)
-
-
-def _retry_after(text: str) -> float:
-    """Read seconds; the other form of the header, a date, is left to our own delays."""
-    return float(text) if text.isdigit() else 0.0
 
 
 @contextmanager

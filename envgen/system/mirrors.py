@@ -10,10 +10,11 @@ import difflib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envgen.documents import read_toml
 from envgen.errors import Fault, SpecError, UserError
+from envgen.indexes import is_index_name, name_of, variable_of
 from envgen.system.apt_sources import debian_archive, read_entries
 from envgen.system.credentials import display
 from envgen.system.pip_config import find_index_url
@@ -21,6 +22,8 @@ from envgen.urls import is_cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from envgen.indexes import NamedIndex
 
 PYPI = "ENVGEN_PYPI"
 CHANNEL = "ENVGEN_CHANNEL"
@@ -34,6 +37,8 @@ _WHAT = {
     DEBIAN: "the Debian archive",
     DEBIAN_SECURITY: "the Debian security archive",
 }
+_INDEXES = "indexes"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _URL = re.compile(r"(?i)(https?|file)://\S+")
 
@@ -67,13 +72,38 @@ class Mirrors:
             KeyError: there is no such placeholder.
             UserError: a setting is no URL, or a file of settings has faults.
         """
-        key = _KEYS[placeholder]
+        key = _key(placeholder)
         if own := self._environment.get(placeholder):
-            return _setting(own, placeholder)
+            return setting(own, placeholder)
         path = config_path(self._environment, self._home)
         if own := _read_config(path).get(key):
-            return _setting(own, f"`mirrors.{key}` in `{path}`")
+            return setting(own, f"`mirrors.{key}` in `{path}`")
         return self._of_clients(placeholder)
+
+    def find_index(self, index: NamedIndex, root: Path) -> Setting:
+        """Look up the address of an index of a spec: as a placeholder, else as the spec has it.
+
+        Args:
+            index: as the spec has it; its URL is empty where the spec no longer has it.
+            root: of the project, which relative paths count from.
+
+        Raises:
+            UserError: the address holds a variable that is not set, or is no URL, or a file of settings has faults.
+        """
+        placeholder = variable_of(index.name)
+        if found := self.find(placeholder):
+            return found
+        if not index.url:
+            what = f"no URL is known for index `{index.name}` (`${{{placeholder}}}`)"
+            raise UserError(what, hint=self.hint(placeholder))
+        where = f"`indexes.{index.name}.url`"
+        text = _VARIABLE.sub(lambda found: self._variable(found[1], where, placeholder), index.url)
+        return setting(str((root / text).resolve()) if text.startswith(".") else text, where)
+
+    def _variable(self, name: str, where: str, placeholder: str) -> str:
+        if value := self._environment.get(name):
+            return value.strip()
+        raise UserError(f"{where} needs the variable {name}, which is not set", hint=f"set {name} or {placeholder}")
 
     def resolve(self, placeholder: str) -> str:
         """Return what a placeholder (`ENVGEN_PYPI`) stands for: a URL without a slash at its end.
@@ -105,19 +135,29 @@ class Mirrors:
     def hint(self, placeholder: str) -> str:
         """Return what to set for another address."""
         path = config_path(self._environment, self._home)
-        return f"set {placeholder}, or `{_KEYS[placeholder]}` under [mirrors] in `{path}`"
+        return f"set {placeholder}, or `{_key(placeholder)}` under [mirrors] in `{path}`"
 
     def _of_clients(self, placeholder: str) -> Setting | None:
         if placeholder == PYPI:
             if found := find_index_url(self._environment, self._home, self._root):
-                return _setting(*found)
+                return setting(*found)
             from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  takes 250 ms, and most have it loaded by then
 
-            return _setting(PYPI_SIMPLE_ENDPOINT, "pip's default")
+            return setting(PYPI_SIMPLE_ENDPOINT, "pip's default")
         if placeholder in {DEBIAN, DEBIAN_SECURITY}:
             entry = debian_archive(read_entries(self._root), security=placeholder == DEBIAN_SECURITY)
-            return _setting(entry.uri, f"`{entry.file}` of apt") if entry else None
+            return setting(entry.uri, f"`{entry.file}` of apt") if entry else None
         return None
+
+
+def _key(placeholder: str) -> str:
+    """Return the key of a placeholder in `[mirrors]`.
+
+    Raises:
+        KeyError: there is no such placeholder.
+    """
+    index = name_of(placeholder)
+    return f"{_INDEXES}.{index}" if index else _KEYS[placeholder]
 
 
 def config_path(environment: Mapping[str, str], home: Path) -> Path:
@@ -141,14 +181,30 @@ def parse_config(text: str, where: str) -> dict[str, str]:
     if not isinstance(mirrors, dict):
         faults.append(Fault(where=f"{where}: mirrors", what=f"expected a table, got {type(mirrors).__name__}"))
         mirrors = {}
+    mirrors = _flat(mirrors, where, faults)
     for key, value in mirrors.items():
-        if key not in _KEYS.values():
-            faults.append(_unknown(f"{where}: mirrors", key, list(_KEYS.values())))
+        if key not in _KEYS.values() and not key.startswith(f"{_INDEXES}."):
+            faults.append(_unknown(f"{where}: mirrors", key, [*_KEYS.values(), _INDEXES]))
         elif not isinstance(value, str):
             faults.append(Fault(where=f"{where}: mirrors.{key}", what=f"expected a URL, got {type(value).__name__}"))
     if faults:
         raise SpecError(tuple(faults))
     return {key: str(value) for key, value in mirrors.items()}
+
+
+def _flat(mirrors: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[str, Any]:
+    """Return the table with the entries of `[mirrors.indexes]` as `indexes.<name>`; wrong ones become faults."""
+    indexes = mirrors.get(_INDEXES, {})
+    found = {key: value for key, value in mirrors.items() if key != _INDEXES}
+    if not isinstance(indexes, dict):
+        what = f"expected a table, got {type(indexes).__name__}"
+        faults.append(Fault(where=f"{where}: mirrors.{_INDEXES}", what=what))
+        return found
+    for name in indexes:
+        if not is_index_name(name):
+            what = f"not the name of an index: {name!r}"
+            faults.append(Fault(where=f"{where}: mirrors.{_INDEXES}", what=what))
+    return found | {f"{_INDEXES}.{name}": url for name, url in indexes.items()}
 
 
 def _unknown(where: str, key: str, known: list[str]) -> Fault:
@@ -167,8 +223,12 @@ def _read_config(path: Path) -> dict[str, str]:
     return parse_config(text, str(path))
 
 
-def _setting(value: str, source: str) -> Setting:
-    """Check an address; an absolute path is one too."""
+def setting(value: str, source: str) -> Setting:
+    """Check an address; an absolute path is one too.
+
+    Raises:
+        UserError: it is neither a URL nor a path.
+    """
     text = value.strip().rstrip("/")
     url = Path(text).as_uri() if text.startswith("/") else text
     if not _URL.fullmatch(url):

@@ -1,7 +1,8 @@
 """The wheel index that this machine's pip is configured for.
 
-`extra-index-url` and `find-links` are left out on purpose: pip takes the best version from any of them, so that
-whoever may upload to the weakest one replaces a package of the strongest ("dependency confusion").
+`extra-index-url` and `find-links` are not followed on purpose: pip takes the best version from any of them, so that
+whoever may upload to the weakest one replaces a package of the strongest ("dependency confusion"). Who has them is told
+to name the projects in the spec (`indexes`).
 """
 
 from __future__ import annotations
@@ -44,6 +45,36 @@ def find_index_url(environment: Mapping[str, str], home: Path, root: Path) -> tu
     return None
 
 
+_EXTRA_VARIABLES = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS")
+_EXTRA_KEYS = ("extra-index-url", "find-links")
+
+
+def find_extra_indexes(
+    environment: Mapping[str, str], home: Path, root: Path = Path("/")
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Find further indexes that pip and uv are configured for: what sets them, and their addresses.
+
+    Raises:
+        SpecError: a file cannot be parsed.
+    """
+    found = [(name, tuple(_urls(environment.get(name, "")))) for name in _EXTRA_VARIABLES]
+    for path in config_files(environment, home, root):
+        try:
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:  # as in `find_index_url`
+            continue
+        parser = _read(text, str(path))
+        for key in _EXTRA_KEYS:
+            urls = [url for section in _SECTIONS for url in _urls(parser.get(section, key, fallback=""))]
+            found.append((f"`{key}` in `{path}`", tuple(urls)))
+    return [(source, urls) for source, urls in found if urls]
+
+
+def _urls(text: str) -> list[str]:
+    """Split a setting: pip's by space and line, uv's by space, where a name may stand before `=`."""
+    return [url.partition("=")[2] if "://" in url.partition("=")[2] else url for url in text.split()]
+
+
 def config_files(environment: Mapping[str, str], home: Path, root: Path) -> Iterator[Path]:
     """Yield the places of pip's configuration, strongest first (pip: `configuration.py`, `OVERRIDE_ORDER`)."""
     own = environment.get("PIP_CONFIG_FILE")
@@ -73,16 +104,21 @@ def parse_index_url(text: str, where: str) -> str | None:
     Raises:
         SpecError: it cannot be parsed, or the address is not in UTF-8.
     """
+    parser = _read(text, where)
+    for section in _SECTIONS:
+        if url := parser.get(section, "index-url", fallback="").strip():
+            return _in_utf8(url, where)
+    return None
+
+
+def _read(text: str, where: str) -> _Parser:
     parser = _Parser()
     try:
         parser.read_string(text, source=where)
     except configparser.Error as error:
         # the parser quotes what it does not understand, which may be a password: so not its words, not `from error`
         raise SpecError((Fault(where=_place(where, error), what="not in the form of pip's configuration"),)) from None
-    for section in _SECTIONS:
-        if url := parser.get(section, "index-url", fallback="").strip():
-            return _in_utf8(url, where)
-    return None
+    return parser
 
 
 def _place(where: str, error: configparser.Error) -> str:

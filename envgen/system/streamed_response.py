@@ -24,6 +24,23 @@ class RangeUnsupportedError(NetworkError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer in full.
+
+    Attributes:
+        status: 200, 304 (where an ETag was given), or 404 (410 becomes 404); any where the document is optional.
+        headers: lower-case names.
+        body: decoded content.
+        url: where it came from after redirects, without credentials; links in the body are relative to it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamedResponse:
     """The head of an answer, with its body still to be read.
 

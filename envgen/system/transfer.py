@@ -24,6 +24,7 @@ class Transfer:
     Attributes:
         done: bytes that `out` holds.
         resumed: whether they came in more than one answer.
+        etag: the strong one of the file, where the server sends one.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Transfer:
     ) -> None:
         self.done = 0
         self.resumed = False
-        self._etag: str | None = None
+        self.etag: str | None = None
         self._told = 0
         self._out = out
         self._what = what
@@ -53,7 +54,7 @@ class Transfer:
         """Ask for what is missing, and for all of it if the file has changed meanwhile."""
         if not self.done:
             return {}
-        return {"Range": f"bytes={self.done}-"} | ({"If-Range": self._etag} if self._etag else {})
+        return {"Range": f"bytes={self.done}-"} | ({"If-Range": self.etag} if self.etag else {})
 
     def take(self, answer: StreamedResponse) -> None:
         """Append the bytes of a response: go on where they follow ours, else start again.
@@ -69,7 +70,7 @@ class Transfer:
             self.restart()
         self.resumed = self.done > 0
         etag = answer.headers.get("etag", "")
-        self._etag = None if etag.startswith("W/") else etag  # RFC 9110, 13.1.5: If-Range wants a strong one
+        self.etag = None if etag.startswith("W/") else etag  # RFC 9110, 13.1.5: If-Range wants a strong one
         for data in answer.pieces():
             self.append(data)
 

@@ -53,6 +53,8 @@ class FakePage:
     wheels: dict[str, list[FakeFile]] = field(default_factory=dict)
     sdists: frozenset[str] = frozenset()
     sources: dict[str, FakeFile] = field(default_factory=dict)
+    measurable: bool = False
+    undated: bool = False
 
     @property
     def versions(self) -> Sequence[str]:
@@ -103,6 +105,10 @@ class FakeIndex:
     async def page(self, project: ProjectName) -> FakePage | None:
         await self._wait(project)
         return self.pages.get(project)
+
+    async def measured(self, file: IndexFile) -> IndexFile:
+        assert isinstance(file, FakeFile)
+        return replace(file, sha256=Sha256.of(file.raw))
 
     async def metadata(self, file: IndexFile) -> WheelMetadata:
         assert isinstance(file, FakeFile)

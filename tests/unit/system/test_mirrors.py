@@ -125,7 +125,7 @@ def test_all_faults_of_settings_are_told() -> None:
         "config.toml: unknown key `other` (known are mirrors)",
         "config.toml: mirrors: unknown key `pipy` (did you mean `pypi`?)",
         "config.toml: mirrors.debian: expected a URL, got int",
-        "config.toml: mirrors: unknown key `zzz` (known are pypi, channel, debian, debian-security)",
+        "config.toml: mirrors: unknown key `zzz` (known are pypi, channel, debian, debian-security, indexes)",
     ]
 
 
