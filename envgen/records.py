@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from envgen.names import CondaName, ProjectName
     from envgen.packages import Origin
     from envgen.platforms import Target
@@ -87,6 +89,7 @@ class Solution:
         older: what is not the newest, by project.
         notes: what the spec's adjustments changed, in words.
         idle: adjustments that changed nothing, in words.
+        newest_upload: when the youngest of the chosen wheels was uploaded, as far as the index says; aware.
     """
 
     target: Target
@@ -96,3 +99,4 @@ class Solution:
     older: tuple[Older, ...] = ()
     notes: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
+    newest_upload: dt.datetime | None = None

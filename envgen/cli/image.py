@@ -47,7 +47,10 @@ _SHOWN = 60
     help="compression of the layers",
 )
 @click.option(
-    "--sbom/--no-sbom", default=True, show_default=True, help="attach a CycloneDX SBOM to the image, as an OCI referrer"
+    "--sbom/--no-sbom",
+    default=True,
+    show_default=True,
+    help="write a CycloneDX SBOM beside the layout, and push it as a referrer of the image",
 )
 @click.option("--verify", is_flag=True, help="read the written layout again and verify every digest")
 @dry_run_option("show the layers and what a push would send; write no image")
@@ -201,6 +204,7 @@ def _result(made: WrittenImage) -> dict[str, Any]:
                 "platform": str(image.platform),
                 "digest": f"sha256:{made.layout.manifests[image.platform]}",
                 "sbom": sboms.get(made.layout.manifests[image.platform]),
+                "sbom_file": str(made.sboms[image.platform]) if image.platform in made.sboms else None,
                 "layers": [
                     {
                         "digest": f"sha256:{layer.digest}",

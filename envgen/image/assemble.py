@@ -25,7 +25,8 @@ from envgen.image.inputs import (
 from envgen.image.layer_plan import LayerGroup, group, part_of
 from envgen.image.made_layers import MadeLayer, made_from, remember
 from envgen.image.runtime_layer import runtime_entries
-from envgen.image.sbom import cyclonedx
+from envgen.image.sbom import cyclonedx, write_sboms
+from envgen.lock.dates import date_of
 from envgen.oci.compress import Compression
 from envgen.oci.layout import Image, write_layout
 from envgen.paths import folders_above
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from envgen.image.layer_plan import PlannedLayer
     from envgen.oci.layer import Layer
     from envgen.oci.layout import Layout
+    from envgen.platforms import Platform
     from envgen.project.context import Context
 
 _RUNTIME = "users, services and entry point"
@@ -91,10 +93,12 @@ class WrittenImage:
     Attributes:
         layout: where.
         images: one for each platform.
+        sboms: bill of materials of each image, beside the layout; none where none was asked for.
     """
 
     layout: Layout
     images: tuple[Image, ...]
+    sboms: Mapping[Platform, Path]
 
 
 @contextmanager
@@ -135,7 +139,7 @@ def write(context: Context, images: Sequence[PlannedImage], directory: Path, *, 
         _remember(context, plan, image)
     attachments = [cyclonedx(context, p.inputs, i) for p, i in zip(images, made, strict=True)] if sbom else ()
     layout = write_layout(made, directory, name=name, blob=context.store.need_blob, attachments=attachments)
-    return WrittenImage(layout=layout, images=made)
+    return WrittenImage(layout=layout, images=made, sboms=write_sboms(layout))
 
 
 def _with_sound_layers(context: Context, image: PlannedImage) -> PlannedImage:
@@ -268,7 +272,8 @@ def _linked(
 def _described(image: PlannedImage, layers: Sequence[Layer]) -> Image:
     """Add the configuration and the annotations."""
     spec, section, lock = image.inputs.spec, image.inputs.image, image.inputs.pair.lock
-    labels = labels_of(spec, section, cuda=cuda_major(lock))
+    created = date_of(lock, image.inputs.pair.debian)
+    labels = labels_of(spec, section, cuda=cuda_major(lock), created=created)
     config = image_config(
         section,
         platform=lock.platform,
@@ -278,5 +283,6 @@ def _described(image: PlannedImage, layers: Sequence[Layer]) -> Image:
             LayerNote(diff_id=layer.diff_id, note=planned.title)
             for layer, planned in zip(layers, image.layers, strict=True)
         ],
+        created=created,
     )
     return Image(platform=lock.platform, config=config, layers=tuple(layers), annotations=annotations_of(labels))

@@ -6,6 +6,7 @@ enroot come past every script: a program sees the same environment however it is
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,18 @@ def _nvidia(cuda: int) -> dict[str, str]:
     }
 
 
-def labels_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None) -> dict[str, str]:
+def moment(when: dt.datetime) -> str:
+    """Write a moment as RFC 3339 has it, in UTC and whole seconds."""
+    return when.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def labels_of(
+    spec: EnvSpec, image: ImageSpec, *, cuda: int | None, created: dt.datetime | None = None
+) -> dict[str, str]:
     """List the labels of an image; the spec's own win."""
     found = {"org.opencontainers.image.title": spec.name}
+    if created:
+        found["org.opencontainers.image.created"] = moment(created)
     if cuda:
         found["com.nvidia.volumes.needed"] = "nvidia_driver"
     return dict(sorted({**found, **image.labels}.items()))
@@ -103,8 +113,9 @@ def image_config(
     environment: Mapping[str, str],
     labels: Mapping[str, str],
     layers: Sequence[LayerNote],
+    created: dt.datetime | None,
 ) -> bytes:
-    """Write the configuration: JSON whose bytes are a function of the arguments, without a creation time.
+    """Write the configuration: JSON whose bytes are a function of the arguments.
 
     Args:
         image: the section of the spec.
@@ -112,12 +123,15 @@ def image_config(
         environment: variables.
         labels: of the image.
         layers: from the bottom up.
+        created: when the image is said to be made; engines take a date of the year 1 without.
     """
+    when = {"created": moment(created)} if created else {}
     config = {
+        **when,
         **platform_of(platform),
         "config": _run_config(image, environment, labels),
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.diff_id}" for layer in layers]},
-        "history": [{"created_by": f"envgen: {layer.note}"} for layer in layers],
+        "history": [{**when, "created_by": f"envgen: {layer.note}"} for layer in layers],
     }
     return canonical(config)
 

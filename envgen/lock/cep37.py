@@ -99,6 +99,7 @@ def _custom(lock: Lock) -> dict[str, str]:
         **({"names": _json(lock.names)} if lock.names else {}),
         **{key: _json(value) for key, value in lock.adjustments.by_key().items()},
         **({"exclude-newer": lock.exclude_newer.isoformat()} if lock.exclude_newer else {}),
+        **({"newest-upload": lock.newest_upload.isoformat()} if lock.newest_upload else {}),
         **({"asked-extras": _json(lock.asked_extras)} if lock.asked_extras else {}),
         **({"extras": _json(lock.extras)} if lock.extras else {}),
         **({"older": older.to_json(lock.older)} if lock.older else {}),

@@ -12,6 +12,7 @@ import rattler
 
 from envgen.errors import LockError
 from envgen.indexes import LockedIndex, index_of
+from envgen.lock.dates import newest_upload
 from envgen.lock.model import Lock, normal
 from envgen.lock.older import facts_to_keep
 from envgen.lock.request import active, asked_extras, request_digest
@@ -60,6 +61,7 @@ def from_solution(
     known = python.version if isinstance(python.origin, BuiltArchive) else None  # as `Lock.marker_python` says
     packages = tuple(sorted((_locked(r, spec, root_url) for r in solution.records), key=sort_key))
     request = request_digest(spec, solution.target)
+    uploaded = newest_upload(solution.newest_upload, packages, old) if spec.image else None
     return Lock(
         environment=spec.name,
         source=spec.source,
@@ -77,6 +79,7 @@ def from_solution(
         debian=debian,
         converter=converter,
         packages=packages,
+        newest_upload=uploaded,
         older=facts_to_keep(
             solution.older, old, packages=packages, request=request, asked=active(spec, solution.target, known)
         ),

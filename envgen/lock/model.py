@@ -53,6 +53,8 @@ class Lock:
         converter: version of the wheel converter.
         packages: sorted by manager and name.
         older: packages that were not the newest when they were chosen, and why, by project.
+        newest_upload: when the youngest wheel was uploaded, aware; None in locks without an image, in those from
+            before this was recorded, and where the index does not say.
     """
 
     environment: str
@@ -72,6 +74,7 @@ class Lock:
     converter: int
     packages: tuple[Package, ...]
     older: tuple[Older, ...] = ()
+    newest_upload: dt.datetime | None = None
 
     @property
     def platform(self) -> Platform:

@@ -71,6 +71,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         debian=custom.parsed("debian-lock", Sha256.parse) if custom.has("debian-lock") else None,
         converter=custom.number("converter"),
         packages=packages,
+        newest_upload=custom.parsed("newest-upload", fields.moment) if custom.has("newest-upload") else None,
         older=custom.parsed("older", lambda text: older.from_json(text, packages), "{}"),
     )
 

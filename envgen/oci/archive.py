@@ -6,8 +6,8 @@ import json
 import tarfile
 from typing import TYPE_CHECKING, Any
 
-from envgen.digest import Sha256, chunks
-from envgen.oci.layout import MARK, blob_path, canonical, index_of
+from envgen.digest import chunks
+from envgen.oci.layout import MARK, blob_path, canonical
 from envgen.oci.tar_blocks import END, MTIME, padding
 from envgen.system.fs import atomic_path, explained
 
@@ -23,7 +23,6 @@ def write_archive(layout: Layout, file: Path, *, advance: Callable[[int], None] 
     """Write a layout as a tar that `podman load`, `docker load` and `skopeo` read.
 
     Docker's own store reads no OCI layout: it wants a `manifest.json`, which lists the same blobs in another way.
-    Attachments stay away: of an archive with more than one manifest, these programs want to be told which.
 
     Args:
         layout: to be written.
@@ -35,13 +34,9 @@ def write_archive(layout: Layout, file: Path, *, advance: Callable[[int], None] 
     """
     with explained(file.parent), atomic_path(file) as temporary, temporary.open("wb") as out:
         _add(out, MARK, (layout.directory / MARK).read_bytes())
-        index = json.loads((layout.directory / "index.json").read_bytes())
-        _add(out, "index.json", index_of(index["manifests"][:1]))
+        _add(out, "index.json", (layout.directory / "index.json").read_bytes())
         _add(out, "manifest.json", canonical(_docker_images(layout)))
-        attached = {Sha256.of(document) for attachment in layout.attachments for document in attachment.documents}
         for path in sorted(blob_path(layout.directory, layout.digest).parent.iterdir()):
-            if path.name in attached:
-                continue
             size = path.stat().st_size
             out.write(_header(path.relative_to(layout.directory).as_posix(), size))
             with path.open("rb") as stream:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.documents import read_json
 from envgen.errors import NetworkError
-from envgen.oci.layout import INDEX
+from envgen.oci.layout import INDEX, write_attachments
 from envgen.oci.push import ChangedError, copy, fetch_manifest
 from envgen.oci.referrer import added, lists, tag_of, without_types
 from envgen.system.fs import atomic_write
@@ -39,7 +39,7 @@ def attach(
     environment: Mapping[str, str],
     retry: RetryPolicy,
 ) -> None:
-    """Send what stands beside an image in a layout; the image itself is there.
+    """Send what refers to an image; the image itself is in the registry.
 
     Args:
         layout: with the image.
@@ -52,12 +52,13 @@ def attach(
     Raises:
         UserError, NetworkError: see `push`.
     """
+    write_attachments(layout.attachments, scratch / "attachments")
     for attachment in layout.attachments:
         copy(
             f"oci:.:{attachment.name}",
             reference,
             which=f"@{attachment.entry['digest']}",
-            directory=layout.directory,
+            directory=scratch / "attachments",
             environment=environment,
             retry=retry,
         )

@@ -81,15 +81,17 @@ class Attachment:
     """A manifest of another kind, which refers to an image.
 
     Attributes:
-        name: by which tools find it in the layout.
+        name: by which tools find it in a layout.
         entry: its descriptor.
         subject: digest of the image's manifest.
+        content: what is attached.
         documents: the manifest, and all that it leads to but the image.
     """
 
     name: str
     entry: Mapping[str, Any]
     subject: Sha256
+    content: bytes
     documents: tuple[bytes, ...]
 
 
@@ -103,7 +105,8 @@ class Layout:
         digest: of the manifest, or of the index where there are several platforms: what a registry calls it by.
         media_type: of what has that digest.
         manifests: platform -> digest of its manifest.
-        attachments: what refers to them, and stands beside them.
+        attachments: what refers to them. They are not in the layout: of one with several manifests at its top, other
+            tools want to be told which one is meant.
     """
 
     directory: Path
@@ -146,7 +149,7 @@ def write_layout(
         directory: of the layout; made where it is not there.
         name: of the image, by which tools find it in the layout.
         blob: finds the file of a layer.
-        attachments: of the images. They come behind them in `index.json`, each with a name of its own.
+        attachments: of the images; they go to registries, and not into the layout.
 
     Raises:
         UserError: the folder is something else, cannot be written, or the disk is full.
@@ -160,16 +163,26 @@ def write_layout(
         manifests={image.platform: image.digest for image in images},
         attachments=tuple(attachments),
     )
-    documents += [document for attachment in attachments for document in attachment.documents]
     layers = {layer.digest: blob(layer.digest) for image in images for layer in image.layers}
     with explained(directory):
         _claim(directory)
         with file_lock(directory / _LOCK, timeout=_PATIENCE):
             _write(directory, layers, documents)
-            entries = [_named(descriptor(media_type, top), name), *(_named(a.entry, a.name) for a in attachments)]
-            atomic_write(directory / "index.json", index_of(entries))
+            atomic_write(directory / "index.json", index_of([_named(descriptor(media_type, top), name)]))
             _prune(directory, {*layers, *map(Sha256.of, documents)})
     return layout
+
+
+def write_attachments(attachments: Sequence[Attachment], directory: Path) -> None:
+    """Write a layout of attachments alone, from which they are copied to a registry; nothing is there yet.
+
+    Args:
+        attachments: of an image that is elsewhere; each is found by its name.
+        directory: of the layout; made where it is not there.
+    """
+    atomic_write(directory / MARK, _MARK_TEXT)
+    _write(directory, {}, [document for one in attachments for document in one.documents])
+    atomic_write(directory / "index.json", index_of([_named(one.entry, one.name) for one in attachments]))
 
 
 def blob_path(directory: Path, digest: Sha256) -> Path:

@@ -29,7 +29,7 @@ def sbom(image: Image, text: str, *, name: str) -> Attachment:
     Args:
         image: which; of one platform.
         text: CycloneDX, as JSON.
-        name: by which tools find the artifact in a layout.
+        name: by which tools find the artifact in a layout of its own.
     """
     data = text.encode()
     manifest = canonical(
@@ -46,6 +46,7 @@ def sbom(image: Image, text: str, *, name: str) -> Attachment:
         name=name,
         entry={**descriptor(MANIFEST, manifest), "artifactType": CYCLONEDX},
         subject=image.digest,
+        content=data,
         documents=(_NOTHING, data, manifest),
     )
 

@@ -11,6 +11,7 @@ from envgen import __version__
 from envgen.documents import read_json
 from envgen.errors import LockError, NetworkError, UserError
 from envgen.export.export_input import ExportInput, PublishedArchive
+from envgen.lock.dates import date_of
 from envgen.packages import ChannelPackage
 from envgen.prepare.package_licenses import licenses_of
 from envgen.prepare.packages import address
@@ -64,7 +65,7 @@ def export_input(
         index=without_secrets(context.mirrors.resolve("ENVGEN_PYPI")) if form.addresses else None,
         archives=archives,
         licenses=licenses_of(context, locks, fetch=not offline) if form.licenses else {},
-        created=_created(context, locks),
+        created=_created(context, pairs),
         tool=("envgen", __version__),
     )
 
@@ -145,8 +146,8 @@ def _channel_url(context: Context, text: str) -> str:
     return without_secrets(str(channel.base_url).rstrip("/"))
 
 
-def _created(context: Context, locks: Sequence[Lock]) -> dt.datetime:
-    """Date a document: by SOURCE_DATE_EPOCH, else by the day up to which the lock saw releases, never by the clock.
+def _created(context: Context, pairs: Sequence[LockPair]) -> dt.datetime:
+    """Date a document: by SOURCE_DATE_EPOCH, else by the locks, never by the clock.
 
     Raises:
         UserError: the variable is no number.
@@ -157,6 +158,5 @@ def _created(context: Context, locks: Sequence[Lock]) -> dt.datetime:
             return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC)
         except (ValueError, OverflowError) as error:
             raise UserError(f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {epoch!r}") from error
-    return max(
-        (lock.exclude_newer for lock in locks if lock.exclude_newer), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    )
+    dates = (date_of(pair.lock, pair.debian) for pair in pairs)
+    return max(filter(None, dates), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC))

@@ -381,6 +381,7 @@ def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None, cata
         remarks=remarks,
         notes=effects.notes,
         idle=effects.idle,
+        newest_upload=max(filter(None, (wheel.file.uploaded for wheel in wheels_of(chosen).values())), default=None),
     )
 
 

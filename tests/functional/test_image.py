@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +21,6 @@ from tests.builders.system import base_debs
 from tests.builders.wheels import make_wheel, wheel_filename
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -196,12 +195,13 @@ def test_the_bill_of_materials_stands_beside_the_image(imaged: Project, cli: Com
     assert plain["images"][0]["sbom"] is None
     told = make(cli)
     assert (told["digest"], digests(told)) == (plain["digest"], digests(plain))
-    blobs = imaged.root / "dist/demo.oci/blobs/sha256"
-    manifest = json.loads((blobs / told["images"][0]["sbom"][7:]).read_bytes())
-    assert manifest["subject"]["digest"] == told["images"][0]["digest"]
-    text = (blobs / manifest["layers"][0]["digest"][7:]).read_text()
+    file = imaged.root / "dist/demo.linux-64.cdx.json"
+    assert told["images"][0]["sbom_file"] == str(file)
+    text = file.read_text()
     assert text == cli("export", "cyclonedx", "--platform", "linux-64").succeeded().out
     assert {"spam", "eggs", "python"} <= {component["name"] for component in json.loads(text)["components"]}
+    make(cli, "--no-sbom")
+    assert not file.exists()
 
 
 def test_an_image_is_described_by_the_lock_it_is_made_from(
@@ -226,9 +226,7 @@ def test_an_image_is_described_by_the_lock_it_is_made_from(
     with monkeypatch.context() as patch:
         patch.setattr(LayerCache, "make", disturbed)
         told = make(cli)
-    blobs = imaged.root / "dist/demo.oci/blobs/sha256"
-    manifest = json.loads((blobs / told["images"][0]["sbom"][7:]).read_bytes())
-    assert (blobs / manifest["layers"][0]["digest"][7:]).read_text() == described
+    assert Path(told["images"][0]["sbom_file"]).read_text() == described
     question = ("diff", str(tmp_path / "old"), str(tmp_path / "new"), "--platform", "linux-64", "--json")
     assert cli(*question).succeeded().json()["differences"][0]["image"] is None  # of the new lock there is no image
     make(cli)
@@ -249,6 +247,28 @@ def test_a_push_takes_the_bill_of_materials_along(imaged: Project, cli: Command,
         found = fetch_manifest(Reference.parse(f"{address}/team/demo"), f":{subject.replace(':', '-')}", cli.variables)
         assert found
         assert [entry["digest"] for entry in found["manifests"]] == [bill]
+
+
+def test_an_image_is_as_old_as_its_youngest_wheel(imaged: Project, cli: Command) -> None:
+    def created(told: Any) -> str:
+        blobs = imaged.root / "dist/demo.oci/blobs/sha256"
+        manifest = json.loads((blobs / told["digest"][7:]).read_bytes())
+        config = json.loads((blobs / manifest["config"]["digest"][7:]).read_bytes())
+        assert manifest["annotations"]["org.opencontainers.image.created"] == config["created"]
+        return str(config["created"])
+
+    new = make(cli)
+    assert created(new) == "2026-01-02T03:04:05Z"
+    # a lock from before the date was recorded has that of Debian
+    lock = imaged.root / "locks/demo.linux-64.conda-lock.yml"
+    lines = lock.read_text().splitlines(keepends=True)
+    lock.write_text("".join(line for line in lines if "newest-upload" not in line))
+    cli("lock", "--check").succeeded()
+    old = make(cli)
+    assert created(old) > "2026-01-02"
+    assert digests(old) == digests(new)
+    cli("lock").succeeded()
+    assert lock.read_text().splitlines(keepends=True) == lines
 
 
 def test_a_plan_writes_nothing(imaged: Project, cli: Command) -> None:

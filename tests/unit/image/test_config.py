@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def config(of: EnvSpec, **more: Any) -> dict[str, Any]:
         environment=environment_of(of, image(of), cuda=None, own={}),
         labels=labels_of(of, image(of), cuda=None),
         layers=[LayerNote(diff_id=Sha256("a" * 64), note="Debian base")],
+        created=more.pop("created", None),
         **more,
     )
     found: dict[str, Any] = json.loads(raw)
@@ -124,7 +126,19 @@ def test_bytes_are_a_function_of_the_arguments() -> None:
             environment=dict(order(environment_of(of, image(of), cuda=12, own={}).items())),
             labels=dict(order(labels_of(of, image(of), cuda=12).items())),
             layers=[],
+            created=None,
         )
         for order in (sorted, lambda items: sorted(items, reverse=True))
     )
     assert one == other
+
+
+def test_the_date_is_that_of_the_lock() -> None:
+    when = dt.datetime(2026, 1, 2, 4, 4, 5, 999, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    found = config(spec(), created=when)
+    assert (found["created"], found["history"][0]["created"]) == ("2026-01-02T03:04:05Z",) * 2
+    labels = labels_of(spec(), image(spec()), cuda=None, created=when)
+    assert annotations_of(labels)["org.opencontainers.image.created"] == "2026-01-02T03:04:05Z"
+    without = config(spec())
+    assert "created" not in without
+    assert "created" not in without["history"][0]

@@ -6,6 +6,7 @@ wheel is a file of the repository, and the `.deb`s show their content alone. `WR
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from envgen.image.layer_plan import PlannedLayer
     from envgen.oci.layer import Layer
 
+CREATED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 GOLDEN = Path(__file__).parents[2] / "golden/image/image.json"
 """Changes with the format of layers, the base, the files of an image, or another release of a compressor."""
 
@@ -163,12 +165,13 @@ def packages(store: Store) -> list[LinkPackage]:
 def described(planned: tuple[PlannedLayer, ...], layers: tuple[Layer, ...]) -> Image:
     spec = parse_spec(SPEC, source="environments/demo.yaml")
     assert spec.image
-    labels = labels_of(spec, spec.image, cuda=None)
+    labels = labels_of(spec, spec.image, cuda=None, created=CREATED)
     config = image_config(
         spec.image,
         platform=ON,
         environment=environment_of(spec, spec.image, cuda=None, own={}),
         labels=labels,
         layers=[LayerNote(diff_id=layer.diff_id, note=one.title) for layer, one in zip(layers, planned, strict=True)],
+        created=CREATED,
     )
     return Image(platform=ON, config=config, layers=layers, annotations=annotations_of(labels))
