@@ -56,3 +56,12 @@ ELF_SYMBOLS = 2_000_000
 
 ELF_VERSIONS = 20_000
 """Symbol versions that one ELF file needs or defines; the most seen are 300."""
+
+ADVISORY = 8 << 20
+"""Bytes of one record of a vulnerability database; the largest, which list every release of a kernel, have 1 MB."""
+
+ADVISORIES = 2_000_000
+"""Records of one archive of a vulnerability database; all ecosystems together have 700,000."""
+
+SUMMARY = 300
+"""Characters of an advisory's summary that are kept."""

@@ -70,6 +70,7 @@ ROOMS = (
     "diff",
     "merge",
     "diagnose",
+    "audit",
     "ops",
     "cli",
 )
@@ -85,6 +86,7 @@ NARROWER = {
     "prefix": (VOCABULARY, "system"),
     "check": (VOCABULARY,),
     "oci": (VOCABULARY, "system"),
+    "audit": (VOCABULARY, "manifest", "system", "lock"),
     "cli": (VOCABULARY, "ops", "system.home"),  # libraries want a home before `ops` can be imported
 }
 """Rooms that see less than everything before them; `room.module` names one module of a room."""

@@ -63,6 +63,10 @@ class Console:
         """Write a line to standard error."""
         self._reporter.note(text)
 
+    def warn(self, text: str) -> None:
+        """Write a warning to standard error."""
+        self._reporter.warn(text)
+
     def data(self, text: str) -> None:
         """Write a result: standard output."""
         self.verbatim(visible(text))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from envgen.indexes import NamedIndex
     from envgen.licenses import LicensePolicy
+    from envgen.manifest.audit_parse import Ignored
     from envgen.manifest.image_spec import ImageSpec
     from envgen.names import ProjectName
     from envgen.platforms import Platform, PythonMinor, Target
@@ -42,6 +43,7 @@ class EnvSpec:
         image: what is around the environment in an OCI image, or None where no image is made of it.
         licenses: which licences the project accepts, or None where it does not say.
         accept: rule of `check`, or rule and package with a space between -> why its findings are accepted.
+        audit: identifier of an advisory -> why the project ignores it, and until when.
         default: whether commands without an ENV argument take this one.
         source: path of the file, relative to the project root, with forward slashes.
     """
@@ -65,5 +67,6 @@ class EnvSpec:
     image: ImageSpec | None = None
     licenses: LicensePolicy | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
+    audit: Mapping[str, Ignored] = field(default_factory=dict)
     default: bool = False
     source: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from envgen.manifest import values
 from envgen.manifest.adjust_parse import parse_conflicts, parse_exclude, parse_reasons, parse_substitutes
+from envgen.manifest.audit_parse import parse_audit
 from envgen.manifest.check_parse import parse_check
 from envgen.manifest.document import BadValueError, Document, Value
 from envgen.manifest.env_spec import EnvSpec
@@ -46,6 +47,7 @@ SECTIONS = (
     "image",
     "licenses",
     "check",
+    "audit",
     "default",
 )
 _REQUIRED = ("name", "python", "platforms")
@@ -91,6 +93,7 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         image=parse_image(value) if (value := sections.get("image")) else None,
         licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
         accept=parse_check(value) if (value := _given(sections, "check")) else {},
+        audit=parse_audit(_given(sections, "audit")),
         default=bool(value.boolean()) if (value := _given(sections, "default")) else False,
         source=source,
     )

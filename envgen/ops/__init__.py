@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from envgen.audit.findings import Vulnerability
     from envgen.convert.local_channel import Published
     from envgen.create.activate import Shell
     from envgen.create.place import Place
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from envgen.lock.graph import Chain, Graph, Need, Node
     from envgen.lock.stack import Component
     from envgen.oci.compress import Compression
+    from envgen.ops._audit import AuditOptions, AuditReport, audit
     from envgen.ops._build import BuildResult, build
     from envgen.ops._check import CheckedLock, CheckReport, check
     from envgen.ops._clean import CleanOptions, CleanResult, clean
@@ -64,6 +66,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "AuditOptions",
+    "AuditReport",
     "BuildResult",
     "Chain",
     "CheckReport",
@@ -122,8 +126,10 @@ __all__ = [
     "Shell",
     "StoreKind",
     "Upgrade",
+    "Vulnerability",
     "Work",
     "WrittenImage",
+    "audit",
     "build",
     "check",
     "check_init_field",
@@ -154,6 +160,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "audit.findings": ("Vulnerability",),
     "convert.local_channel": ("Published",),
     "create.activate": ("Shell",),
     "create.place": ("Place",),
@@ -171,6 +178,7 @@ _HOMES = {
     "lock.graph": ("Chain", "Graph", "Need", "Node"),
     "lock.stack": ("Component",),
     "oci.compress": ("Compression",),
+    "ops._audit": ("AuditOptions", "AuditReport", "audit"),
     "ops._build": ("BuildResult", "build"),
     "ops._check": ("CheckReport", "CheckedLock", "check"),
     "ops._clean": ("CleanOptions", "CleanResult", "clean"),

@@ -62,6 +62,7 @@ class ProjectFile:
         requires_python: as listed, unchecked.
         uploaded: aware moment of upload, where the index says so readably.
         yanked: withdrawn by its authors (PEP 592).
+        yanked_reason: why, in their words; empty where they do not say.
         metadata: whether METADATA is served beside the file (PEP 658), and its digest where the index gives one.
     """
 
@@ -73,6 +74,7 @@ class ProjectFile:
     uploaded: dt.datetime | None
     yanked: bool
     metadata: Sha256 | bool
+    yanked_reason: str = ""
 
 
 class ProjectPage:
@@ -82,6 +84,7 @@ class ProjectPage:
         url: of the page; relative links count from it.
         entries: files as PEP 691 spells them, unchecked; those without a name of a file in use are left out.
         project: whose page it is, where it may list wheels of others: these are left out.
+        status: of the project (PEP 792), such as `archived`; None where the index has none.
 
     Attributes:
         strangers: names of wheels of other projects that the page lists.
@@ -91,7 +94,15 @@ class ProjectPage:
         sdists: texts of versions in the names of source archives.
     """
 
-    def __init__(self, *, url: str, entries: Iterable[Mapping[str, Any]], project: ProjectName | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        entries: Iterable[Mapping[str, Any]],
+        project: ProjectName | None = None,
+        status: str | None = None,
+    ) -> None:
+        self.status = status
         self.strangers: list[str] = []
         self.measurable = False
         self.undated = False
@@ -156,23 +167,27 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
         NetworkError: it is no such page.
     """
     try:
-        entries = _json_entries(body) if "json" in content_type else _html_entries(body, url)
+        entries, status = _json_page(body) if "json" in content_type else (_html_entries(body, url), None)
     except _MALFORMED as error:
         what = str(error) if isinstance(error, _UnexpectedError) else repr(error)
         raise NetworkError(
             f"{display(url)} returned a document for `{project}` that is not a page of the Simple API: {what}",
             hint="check that the configured index is a Simple API; its URL usually ends in `/simple`",
         ) from error
-    return ProjectPage(url=url, entries=entries, project=project)
+    return ProjectPage(url=url, entries=entries, project=project, status=status)
 
 
-def _json_entries(body: bytes) -> list[Mapping[str, Any]]:
+def _json_page(body: bytes) -> tuple[list[Mapping[str, Any]], str | None]:
+    """Return the files of a document, and the status of its project."""
     document = _expect(read_json(body), dict, "the document")
     version = _expect(document.get("meta"), dict, "`meta`").get("api-version")
     if str(version).partition(".")[0] != "1":  # PEP 629: a client must refuse an unknown major version
         raise _UnexpectedError(f"`meta.api-version` is {version!r}, expected '1.x'")
     files = _expect(document.get("files"), list, "`files`")
-    return [_expect(entry, dict, f"`files[{at}]`") for at, entry in enumerate(files)]
+    entries: list[Mapping[str, Any]] = [_expect(entry, dict, f"`files[{at}]`") for at, entry in enumerate(files)]
+    marked = document.get("project-status")
+    status = marked.get("status") if isinstance(marked, dict) else None
+    return entries, status if isinstance(status, str) else None
 
 
 def _html_entries(body: bytes, url: str) -> list[Mapping[str, Any]]:
@@ -224,6 +239,7 @@ def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
         uploaded=_moment(entry.get("upload-time")),
         yanked=bool(entry.get("yanked")) or entry.get("yanked") == "",  # PEP 592: an empty reason is one too
         metadata=(_sha256(beside) or True) if isinstance(beside, dict) else bool(beside),
+        yanked_reason=found if isinstance(found := entry.get("yanked"), str) else "",
     )
 
 

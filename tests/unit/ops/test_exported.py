@@ -17,6 +17,7 @@ from envgen import ops
 from tests.command import REPOSITORY
 
 VERBS = (
+    "audit",
     "rename_environment",
     "remove_environment",
     "list_environments",
@@ -39,6 +40,8 @@ VERBS = (
     "why",
 )
 OTHERS = (
+    "AuditOptions",
+    "AuditReport",
     "ListedEnvironment",
     "EnvironmentState",
     "EnvironmentRemoval",
@@ -98,6 +101,7 @@ OTHERS = (
     "Shell",
     "StoreKind",
     "Upgrade",
+    "Vulnerability",
     "Work",
     "WrittenImage",
     "check_init_field",

@@ -51,6 +51,7 @@ def test_all_that_json_says() -> None:
         uploaded=dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC),
         yanked=True,
         metadata=DIGEST,
+        yanked_reason="broken",
     )
 
 
