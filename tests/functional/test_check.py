@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.builders.channel import CondaPackage
 from tests.builders.elf import make_elf
 from tests.builders.system import base_debs
+from tests.builders.tree import File, Link
 from tests.builders.wheels import make_wheel, wheel_filename
 
 if TYPE_CHECKING:
@@ -21,21 +23,28 @@ dependencies: [python]
 pypi: [broken]
 """
 TAG = "cp311-cp311-manylinux_2_17_x86_64"
+KMPC = ["__kmpc_fork_call", "GOMP_parallel", "omp_get_num_threads"]
 PATH = "lib/python3.11/site-packages/broken/_c.abi3.so"
 
 
 @pytest.fixture
 def broken(registries: Registries) -> Registries:
     """Offer a wheel whose extension needs a library that nobody has, and lies about one of its files."""
-    files = {
+    files: dict[str, str | bytes] = {
         "broken/_c.abi3.so": make_elf(needed=["libnowhere.so.1", "libc.so.6"]),
         "broken/liar.so": make_elf(soname="liar.so")[:0x1010],
     }
-    registries.index.add(wheel_filename("broken", "1.0", TAG), make_wheel("broken", files=files, tag=TAG))
+    offer(registries, "broken", files)
     for architecture in ("amd64", "arm64"):
         registries.debian.add(*base_debs(architecture))
     registries.publish()
     return registries
+
+
+def offer(registries: Registries, name: str, files: dict[str, str | bytes]) -> None:
+    """Put a wheel into the index."""
+    registries.index.add(wheel_filename(name, "1.0", TAG), make_wheel(name, files=files, tag=TAG))
+    registries.publish()
 
 
 def findings(told: Any) -> dict[str, Any]:
@@ -89,3 +98,37 @@ def test_an_image_of_what_does_not_fit_is_refused(demo: Project, broken: Registr
     assert not (demo.root / "dist").exists()
     made = cli("image", "--no-check").succeeded()
     assert made.out.startswith("sha256:")
+
+
+def test_symbols_that_this_torch_does_not_define(demo: Project, registries: Registries, cli: Command) -> None:
+    """As with an extension of torch that was compiled against another release."""
+    library = make_elf(soname="libtorch_cpu.so", defines=["_ZN2at4_ops3add4callERKNS_6TensorE", "_ZN3c105ErrorE"])
+    wanted = ["_ZN2at4_ops3add4callERKNS_6TensorE", "_ZNK3c1010TensorImpl4sizeEv", "_ZN2at6gotten", "memcpy"]
+    own = make_elf(soname="libextra.so", defines=["_ZN2at6gotten"])
+    extension = make_elf(needed=["libtorch_cpu.so"], undefined=wanted)
+    offer(registries, "torch", {"torch/lib/libtorch_cpu.so": library})
+    offer(registries, "extra", {"extra/_c.abi3.so": extension, "extra/libextra.so": own})
+    demo.spec("demo", SPEC.replace("broken", "torch, extra"))
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    for _run in range(2):  # the second one reads what the first one kept
+        told = findings(cli("check", "--json").json())["ABI001"]
+        assert told["packages"] == ["extra", "pytorch"]
+        assert told["what"].endswith("does not define: _ZNK3c1010TensorImpl4sizeEv")
+
+
+def test_packages_of_a_channel(demo: Project, registries: Registries, cli: Command) -> None:
+    script = {"bin/.scripted-post-link.sh": File(b"#!/bin/sh\n# makes a cache\n", 0o755)}
+    openmp = {
+        "lib/libomp.so": File(make_elf(soname="libomp.so", defines=KMPC), 0o755),
+        "lib/libgomp.so.1": Link("libomp.so"),
+    }
+    registries.channel.add(CondaPackage(name="scripted", files=script), CondaPackage(name="llvm-openmp", files=openmp))
+    offer(registries, "torch", {"torch/lib/libgomp.so.1": make_elf(soname="libgomp.so.1", defines=["GOMP_parallel"])})
+    spec = SPEC.replace("[broken]", "[torch]").replace("[python]", "[python, scripted, llvm-openmp]")
+    demo.spec("demo", f"{spec}channels: ['{registries.channel_url}']\n")
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    told = findings(cli("check", "--json").succeeded().json())
+    assert told["LINK001"]["files"] == ["bin/.scripted-post-link.sh"]
+    assert told["OMP002"]["packages"] == ["pytorch", "llvm-openmp"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from envgen.check.check import accept, find_misfits
-from envgen.check.subject import Base
+from envgen.check.subject import Base, PathClaims
 from envgen.checks import RULES, Misfit, Severity
 from envgen.packages import Wheel
 from envgen.platforms import PythonMinor
@@ -252,6 +252,18 @@ def test_copies_of_one_library_by_auditwheel() -> None:
         }
 
     assert "LIB004" not in found(part("a", package("a")), part("b", package("b")))
+
+
+def test_paths_of_two_packages() -> None:
+    told = found(claims=PathClaims(clash="`a` and `b` both contain `x`", way_out="`conflicts: {x: a}`"))
+    assert (told["PATH001"].is_open, told["PATH001"].remedy) == (True, "`conflicts: {x: a}`")
+    kept = found(claims=PathClaims(kept={"share/x": ("a", "b")}))
+    assert (kept["PATH002"].packages, kept["PATH002"].files) == (("a", "b"), ("share/x",))
+
+
+def test_a_file_that_another_package_keeps_does_not_count() -> None:
+    newer = part("spam", {EXTENSION: make_elf(wants={"libc.so.6": ["GLIBC_2.99"]})})
+    assert found(replace(newer, lost=frozenset({EXTENSION}))) == {}
 
 
 def test_what_is_accepted() -> None:
