@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from envgen.check.loader import STANDARD, Where, is_of_system, leading, locate
+from envgen.check.loader import STANDARD, Where, is_of_programs, is_of_system, leading, locate
 from envgen.checks import Misfit, several
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ _DEBIAN = {
 
 
 def check_closure(subject: Subject) -> Iterator[Misfit]:
-    """Yield which needed libraries are found nowhere, or only on the system."""
+    """Yield which needed libraries are found nowhere, or only on the system.
+
+    Nothing is missing as long as a package was not read: it may bring the library.
+    """
     missing: dict[str, _Missing] = defaultdict(lambda: defaultdict(list))
     outside: _Missing = defaultdict(list)
     off_path: dict[str, set[str]] = defaultdict(set)
@@ -64,7 +67,7 @@ def check_closure(subject: Subject) -> Iterator[Misfit]:
                 outside[name].append(binary)
             elif where is Where.LOADED and binary.program:
                 off_path[subject.owner(binary).name].add(binary.path)
-    for package, libraries in missing.items():
+    for package, libraries in missing.items() if subject.is_complete else ():
         yield from _missing(subject, subject.parts[package], libraries)
     yield from _not_in_image(subject, outside)
     if outside:
@@ -99,7 +102,7 @@ def check_order(subject: Subject) -> Iterator[Misfit]:
         got: dict[str, list[Binary]] = defaultdict(list)
         for binary in needers:
             where, found = locate(subject, binary, name)
-            if where is Where.FOUND and found and not binary.program:
+            if where is Where.FOUND and found and not is_of_programs(subject, binary):
                 got[found.content or found.path].append(binary)
         if len(got) > 1:
             first = [binaries[0] for binaries in got.values()]
@@ -133,11 +136,13 @@ def _missing(subject: Subject, part: Part, libraries: Mapping[str, list[Binary]]
 
 
 def _brings(subject: Subject, names: Mapping[str, object]) -> str | None:
-    """Return what to write into the spec so that an image has the libraries."""
-    packages = [_DEBIAN[name] for name in names if name in _DEBIAN]
-    if subject.base is None or len(packages) != len(names):
+    """Return what brings the libraries: Debian packages, in an image by the spec."""
+    packages = dict.fromkeys(_DEBIAN[name] for name in names if name in _DEBIAN)
+    if not all(name in _DEBIAN for name in names):
         return None
-    return f"`image: {{base: {{packages: [{', '.join(dict.fromkeys(packages))}]}}}}` adds it to the image"
+    if subject.base is None:
+        return f"install {several(packages)} (Debian) on the machines"
+    return f"`image: {{base: {{packages: [{', '.join(packages)}]}}}}` adds it to the image, then `envgen lock`"
 
 
 def _is_in_image(subject: Subject, name: str) -> bool:

@@ -81,6 +81,17 @@ def leading(subject: Subject, binary: Binary) -> Iterator[Binary]:
                 yield needer
 
 
+def is_of_programs(subject: Subject, binary: Binary) -> bool:
+    """Tell whether nothing but programs leads to a file, so that no Python process loads it."""
+    seen, waiting, roots = {binary.path}, [binary], []
+    for one in waiting:
+        found = [n for n in subject.needers.get(one.called, ()) if locate(subject, n, one.called)[1] in (one, None)]
+        roots += [] if found else [one]
+        waiting += [needer for needer in found if needer.path not in seen]
+        seen.update(needer.path for needer in found)
+    return all(root.program for root in roots)
+
+
 def _python(subject: Subject) -> Iterator[Binary]:
     """Yield the program whose `DT_RPATH` counts for all that is imported."""
     version = subject.target.python

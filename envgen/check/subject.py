@@ -83,6 +83,11 @@ class Subject:
     claims: PathClaims = field(default_factory=PathClaims)
     lacking: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the files of every package are known."""
+        return all(part.files is not None for part in self.parts.values())
+
     @functools.cached_property
     def binaries(self) -> Mapping[str, Binary]:
         """Return every file that the target's loader may load, by path."""

@@ -118,8 +118,8 @@ def test_symbols_that_this_torch_does_not_define(demo: Project, registries: Regi
 
 
 def test_packages_of_a_channel(demo: Project, registries: Registries, cli: Command) -> None:
-    script = {"bin/.scripted-post-link.sh": File(b"#!/bin/sh\n# makes a cache\n", 0o755)}
-    openmp = {
+    script: dict[str, File | Link] = {"bin/.scripted-post-link.sh": File(b"#!/bin/sh\n# makes a cache\n", 0o755)}
+    openmp: dict[str, File | Link] = {
         "lib/libomp.so": File(make_elf(soname="libomp.so", defines=KMPC), 0o755),
         "lib/libgomp.so.1": Link("libomp.so"),
     }

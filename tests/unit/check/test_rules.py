@@ -11,7 +11,7 @@ from envgen.check.subject import Base, PathClaims
 from envgen.checks import RULES, Misfit, Severity
 from envgen.packages import Wheel
 from envgen.platforms import PythonMinor
-from tests.builders.elf import AARCH64, EXECUTABLE, make_elf
+from tests.builders.elf import AARCH64, EXECUTABLE, SHARED, make_elf
 from tests.unit.check.samples import GOMP, IOMP, OMP, SITE, TARGET, found, part, subject
 
 NVIDIA = f"{SITE}/nvidia"
@@ -109,7 +109,7 @@ def test_a_plugin_that_cannot_be_loaded_is_a_note() -> None:
 
 def test_the_only_library_of_a_package_is_no_plugin() -> None:
     told = found(part("spam", {f"{SITE}/spam/lib_spam.so": make_elf(needed=["libgomp.so.1"])}), base=Base(versions={}))
-    assert told["LIB001"].remedy == "`image: {base: {packages: [libgomp1]}}` adds it to the image"
+    assert told["LIB001"].remedy == "`image: {base: {packages: [libgomp1]}}` adds it to the image, then `envgen lock`"
 
 
 def test_a_library_of_the_system_that_the_image_lacks() -> None:
@@ -264,6 +264,27 @@ def test_paths_of_two_packages() -> None:
 def test_a_file_that_another_package_keeps_does_not_count() -> None:
     newer = part("spam", {EXTENSION: make_elf(wants={"libc.so.6": ["GLIBC_2.99"]})})
     assert found(replace(newer, lost=frozenset({EXTENSION}))) == {}
+
+
+def test_libraries_of_a_program_meet_no_extension() -> None:
+    def package(name: str, user: bytes, path: str) -> dict[str, bytes]:
+        libraries = {"libssl.so.3": make_elf(soname="libssl.so.3", needed=["libcrypto.so.3"], rpath="$ORIGIN")}
+        libraries["libcrypto.so.3"] = make_elf(soname="libcrypto.so.3", defines=[name])
+        return {path: user, **{f"{name}/{library}": raw for library, raw in libraries.items()}}
+
+    def user(kind: int, folder: str) -> bytes:
+        return make_elf(kind=kind, needed=["libssl.so.3"], rpath=f"$ORIGIN/{folder}")
+
+    python = part("python", package("p", user(SHARED, "../p"), "dynload/_ssl.cpython-311-x86_64-linux-gnu.so"))
+    proxy = part("proxy", package("q", user(EXECUTABLE, "../q"), "bin/haproxy"))
+    assert "LIB004" not in found(python, proxy)
+    other = part("other", package("q", user(SHARED, "../q"), "x/_c.abi3.so"))
+    assert "LIB004" in found(python, other)
+
+
+def test_nothing_is_missing_as_long_as_a_package_was_not_read() -> None:
+    spam = part("spam", {EXTENSION: make_elf(needed=["libeggs.so.1"])})
+    assert "LIB001" not in found(spam, part("eggs", None))
 
 
 def test_what_is_accepted() -> None:
