@@ -121,6 +121,7 @@ def _machine(machine: Machine) -> dict[str, Any]:
             {"purpose": s.purpose, "folder": str(s.folder), "free": s.free, "writable": s.writable}
             for s in machine.spaces
         ],
+        "replaced_libraries": {name: str(path) for name, path in machine.replaced.items()},
         "cache": machine.cache,
         "mirrors": [
             {"placeholder": m.placeholder, "url": m.url, "source": m.source, "problem": m.problem}

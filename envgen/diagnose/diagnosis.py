@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envgen.create.fit import unfit
 from envgen.diagnose.findings import Finding, Level, fine, note, problem
 from envgen.diagnose.gpu import against_nvidia, intel_findings, nvidia_findings
+from envgen.diagnose.libraries import replaced_findings
 from envgen.platforms import Platform, dotted
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def diagnose(machine: Machine, lock: Lock | None, spec: EnvSpec | None = None) -
             *intel_findings(machine, lock),
             *_no_gpu(machine, against),
             *_processor(machine),
+            *replaced_findings(machine.replaced),
             *_programs(machine, lock),
             *_spaces(machine, lock),
             *_mirrors(machine),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from envgen.system.accelerators import Accelerators
@@ -58,6 +59,7 @@ class Machine:
         spaces: places on disk.
         cache: bytes in envgen's store; None where measuring them takes too long.
         mirrors: that the lock needs.
+        replaced: library of the environment -> file of another installation that the loader takes for it.
     """
 
     host: HostFacts
@@ -69,6 +71,7 @@ class Machine:
     spaces: tuple[Space, ...]
     cache: int | None
     mirrors: tuple[Mirror, ...]
+    replaced: Mapping[str, Path] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
         """Return whether one of some programs is installed."""

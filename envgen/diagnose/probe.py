@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from envgen.create.place import conda_settings
+from envgen.diagnose.libraries import probe_replaced
 from envgen.diagnose.machine import Machine, Space
 from envgen.diagnose.mirror_probe import probe_mirrors
 from envgen.project import shipped
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.system.host import HostFacts
@@ -36,19 +38,21 @@ _CACHE_PATIENCE = 2.0
 """Seconds to measure the cache: not worth a longer wait, as `envgen clean` shows it too."""
 
 
-def probe_machine(context: Context, facts: HostFacts, pair: LockPair | None) -> Machine:
+def probe_machine(context: Context, facts: HostFacts, pair: LockPair | None, spec: EnvSpec | None = None) -> Machine:
     """Probe this machine; what does not respond in time is left out, or reported as a problem.
 
     Args:
         context: the world.
         facts: platform, glibc and microarchitecture.
         pair: the lock that is to work here; its mirrors are asked.
+        spec: of the lock.
     """
     driver = Attempt(partial(accelerators.probe_accelerators, shipped.driver_probe()))
     found = Attempt(partial(programs.probe_programs, _PROGRAMS, context.environment))
     cached = Attempt(lambda: sum(usage.size for usage in context.store.usage()))
     spaces = Attempt(lambda: tuple(_spaces(context)))
     return Machine(
+        replaced=probe_replaced(context, spec, pair) if spec and pair else {},
         mirrors=probe_mirrors(context, pair),
         host=facts,
         processor=processor.probe_processor(machine=facts.platform.machine),

@@ -47,7 +47,7 @@ def doctor(context: Context, *, env: str | None = None) -> DoctorReport:
     facts = host.probe_host()
     spec = select(context.root, env) if (context.root / FOLDER).is_dir() or env else None
     pair = find_lock(context, spec, facts.platform) if spec and facts.platform in spec.targets else None
-    machine = probe_machine(context, facts, pair)
+    machine = probe_machine(context, facts, pair, spec)
     return DoctorReport(
         machine=machine,
         diagnosis=diagnose(machine, pair.lock if pair else None, spec),

@@ -74,6 +74,13 @@ def told(diagnosis: Diagnosis) -> list[Finding]:
     return [finding for finding in diagnosis.findings if finding.level is not Level.OK]
 
 
+def test_libraries_that_a_variable_replaces() -> None:
+    found = told(diagnose(machine("two-gpus", replaced={"libcudnn_ops.so.9": HERE / "cuda/libcudnn_ops.so.9"}), lock()))
+    assert [finding.what for finding in found] == [
+        "LD_LIBRARY_PATH replaces `libcudnn_ops.so.9` of the environment by those of `/somewhere/cuda`"
+    ]
+
+
 def test_a_gpu_that_works() -> None:
     found = diagnose(machine("two-gpus"), lock())
     assert (found.path, found.why, told(found)) == ("cuda", "2 x NVIDIA L4", [])
