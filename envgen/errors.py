@@ -10,7 +10,8 @@
     ├── UsageError                   2  the command line itself
     ├── UnsatisfiableError           3  no set of packages meets the requirements
     ├── NetworkError                 4  a source cannot be reached, or answers with an error
-    │   └── GoneError                   a locked artifact is no longer offered
+    │   ├── GoneError                   a locked artifact is no longer offered
+    │   └── OfflineError                a file is not on this machine, and the network must not be used
     └── IntegrityError               5  bytes are not what they should be
         ├── DigestMismatchError
         ├── SignatureError
@@ -114,6 +115,10 @@ class NetworkError(EnvgenError):
 
 class GoneError(NetworkError):
     """A locked artifact is no longer offered by any configured source."""
+
+
+class OfflineError(NetworkError):
+    """Something would have to be fetched, and the network must not be used."""
 
 
 class IntegrityError(EnvgenError):

@@ -36,6 +36,12 @@ XZ_MEMORY = 256 << 20
 DOCUMENT = 64 << 20
 """Characters of one YAML or JSON document; the page of the wheel index with the most files has 12 MB."""
 
+BLOBS = 100_000
+"""Files of an OCI layout; a bundle of two platforms with images has 600."""
+
+MANIFEST = 4 << 20
+"""Bytes of one OCI manifest or index: what registries take at most; a bundle of 500 files has 200 kB."""
+
 NODES = 500_000
 """Values in one YAML document, aliases counted as often as they are used; a lock of 1000 packages has 40,000."""
 

@@ -37,13 +37,23 @@ class Console:
         self._talk = functools.cache(_standard_error)
         self._reporter = TerminalReporter(self._talk)
 
-    def context(self, directory: Path | None = None, *, anywhere: bool = False, no_build: bool = False) -> Context:
+    def context(
+        self,
+        directory: Path | None = None,
+        *,
+        anywhere: bool = False,
+        no_build: bool = False,
+        offline: bool = False,
+        bundles: Sequence[Path] = (),
+    ) -> Context:
         """Open what the verbs of `envgen.ops` need, as if started in `directory` where that is given.
 
         Args:
             directory: where.
             anywhere: be content outside a project.
             no_build: run no script of a recipe.
+            offline: use what is on this machine alone.
+            bundles: to take artifacts from.
         """
         return ops.open_context(
             directory=directory or self.directory,
@@ -52,6 +62,8 @@ class Console:
             reporter=self._reporter,
             anywhere=anywhere,
             no_build=no_build,
+            offline=offline,
+            bundles=bundles,
         )
 
     @property

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import dry_run_option, env_argument, json_option, name_option, no_build_option, prefix_option
+from envgen.cli.options import (
+    bundle_option,
+    dry_run_option,
+    env_argument,
+    json_option,
+    name_option,
+    no_build_option,
+    offline_option,
+    prefix_option,
+)
 from envgen.cli.sizes import counted, human_size
 from envgen.ops import CreateOptions, Place, Work
 
@@ -42,6 +51,8 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
     "--compile", "compile_now", is_flag=True, help="compile Python files to bytecode now, not at first import"
 )
 @no_build_option
+@offline_option
+@bundle_option
 @json_option
 @click.pass_obj
 def command(
@@ -55,6 +66,8 @@ def command(
     dry_run: bool,
     compile_now: bool,
     no_build: bool,
+    offline: bool,
+    bundles: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Create the environment of a lock on this machine, or update it to match the lock."""
@@ -69,7 +82,7 @@ def command(
         prune=prune,
     )
     done = ops.create(
-        console.context(no_build=no_build),
+        console.context(no_build=no_build, offline=offline, bundles=bundles),
         options,
         on_plan=None if as_json else partial(_render_plan, console),
         on_change=None if as_json else partial(_render_changes, console),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
-from envgen.cli.options import env_argument, platform_option
+from envgen.cli.options import bundle_option, env_argument, offline_option, platform_option
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
@@ -28,9 +28,8 @@ _LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in o
     type=click.Path(dir_okay=False, path_type=Path),
     help="write to this file instead of standard output",
 )
-@click.option(
-    "--offline", is_flag=True, help="do not look up licences online; leave out those that are not in the cache"
-)
+@offline_option
+@bundle_option
 @click.pass_obj
 def command(
     console: Console,
@@ -39,10 +38,15 @@ def command(
     platforms: tuple[Platform, ...],
     output: Path | None,
     offline: bool,
+    bundles: tuple[Path, ...],
 ) -> None:
-    """Write the lock of ENV in another tool's FORMAT."""
+    """Write the lock of ENV in another tool's FORMAT.
+
+    With --offline, addresses come from pages of the index that are in the cache, and licences that are not known here
+    are left out.
+    """
     options = ops.ExportOptions(form=form, env=env, platforms=platforms, offline=offline, output=output)
-    exported = ops.export(console.context(), options)
+    exported = ops.export(console.context(offline=offline, bundles=bundles), options)
     for note in exported.notes:
         console.say(note)
     if output is None:

@@ -40,6 +40,7 @@ _VERBS = {
     "audit": "list known vulnerabilities of locked packages",
     "doctor": "check whether this machine fits a lock",
     "image": "write an OCI image of an environment",
+    "bundle": "write locks and all their files into one file, for machines without a network",
     "build": "write conda archives of wheels and recipes into a channel",
     "completion": "print the completion script for a shell",
     "clean": "show the cache, and remove from it",

@@ -9,11 +9,13 @@ import click
 
 from envgen import ops
 from envgen.cli.options import (
+    bundle_option,
     dry_run_option,
     env_argument,
     json_option,
     no_build_option,
     no_check_option,
+    offline_option,
     platform_option,
 )
 from envgen.cli.sizes import counted, human_size
@@ -57,6 +59,8 @@ _SHOWN = 60
 @click.option("--frozen", is_flag=True, help="use locks as they are, even if they are out of date")
 @no_build_option
 @no_check_option
+@offline_option
+@bundle_option
 @json_option
 @click.pass_obj
 def command(
@@ -74,6 +78,8 @@ def command(
     frozen: bool,
     no_build: bool,
     no_check: bool,
+    offline: bool,
+    bundles: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Write an OCI image of the environment, without a container engine.
@@ -96,7 +102,7 @@ def command(
     )
     quiet = as_json or dry_run
     on_plan = None if quiet else lambda plan: _show_plan(console, plan)
-    result = ops.image(console.context(no_build=no_build), options, on_plan=on_plan)
+    result = ops.image(console.context(no_build=no_build, offline=offline, bundles=bundles), options, on_plan=on_plan)
     if dry_run:
         _show_dry_run(console, result, as_json=as_json)
     elif result.written and as_json:

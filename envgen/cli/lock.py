@@ -9,12 +9,21 @@ import click
 
 from envgen import ops
 from envgen.cli.older import older_json
-from envgen.cli.options import complete_packages, env_argument, json_option, no_build_option, platform_option
+from envgen.cli.options import (
+    bundle_option,
+    complete_packages,
+    env_argument,
+    json_option,
+    no_build_option,
+    offline_option,
+    platform_option,
+)
 from envgen.cli.sizes import counted
 from envgen.errors import LockError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from envgen.cli.console import Console
     from envgen.ops import LockOutcome, LockResult, LockVerdict, Upgrade
@@ -40,6 +49,8 @@ _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>
 )
 @click.option("--all", "everything", is_flag=True, help="lock every environment of the project")
 @no_build_option
+@offline_option
+@bundle_option
 @json_option
 @click.pass_obj
 def command(
@@ -50,6 +61,8 @@ def command(
     upgrades: tuple[str, ...],
     everything: bool,
     no_build: bool,
+    offline: bool,
+    bundles: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Resolve a spec and write one lock for each platform.
@@ -58,9 +71,9 @@ def command(
     Locks of platforms that the spec no longer names are removed; with --all also those of deleted specs.
     """
     options = ops.LockOptions(
-        env=env, everything=everything, platforms=platforms, upgrade=_upgrade(upgrades), check=check
+        env=env, everything=everything, platforms=platforms, upgrade=_upgrade(upgrades), check=check, at_hand=offline
     )
-    result = ops.lock(console.context(no_build=no_build), options)
+    result = ops.lock(console.context(no_build=no_build, offline=offline, bundles=bundles), options)
     if check:
         command_line = "envgen lock --all" if everything else "envgen lock"
         _tell_verdicts(console, result.verdicts, remedy=command_line, as_json=as_json)

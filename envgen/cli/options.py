@@ -44,6 +44,7 @@ class _FirstName(click.Option):
 
 
 env_argument = click.argument("env", required=False, shell_complete=_environments)
+environments_argument = click.argument("envs", metavar="[ENV]...", nargs=-1, shell_complete=_environments)
 no_build_option = click.option(
     "--no-build", is_flag=True, help="run no recipe script: refuse a recipe that was not built on this machine before"
 )
@@ -51,6 +52,16 @@ no_check_option = click.option(
     "--no-check", is_flag=True, help="do not refuse packages that do not fit together (`envgen check`)"
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="write JSON to standard output")
+offline_option = click.option(
+    "--offline", is_flag=True, help="use what is in the cache or in a bundle, and no network (ENVGEN_OFFLINE=1)"
+)
+bundle_option = click.option(
+    "--bundle",
+    "bundles",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="take files from what `envgen bundle` wrote, before anything is downloaded; may be repeated (ENVGEN_BUNDLE)",
+)
 prefix_option = click.option("-p", "--prefix", type=click.Path(path_type=Path), help="path of the environment")
 name_option = click.option("-n", "--name", help="name of the environment")
 

@@ -21,6 +21,7 @@ from envgen.image.inputs import (
     fetch_wheels,
     gather,
     opencl_vendors,
+    refuse_missing_inputs,
 )
 from envgen.image.layer_plan import LayerGroup, group, part_of
 from envgen.image.made_layers import MadeLayer, made_from, remember
@@ -112,6 +113,7 @@ def planned(
         NetworkError, IntegrityError: as sources and builders say.
         UserError: the layers do not fit, or paths clash.
     """
+    refuse_missing_inputs(context, inputs)
     with context.store.in_use(), context.store.view() as folder:
         yield tuple(_plan(context, one, folder / one.platform, compression) for one in inputs)
 

@@ -18,7 +18,8 @@ from envgen.image.pyc import Compiler
 from envgen.lock.debian_lock import IMAGE
 from envgen.manifest.select import select
 from envgen.packages import Wheel
-from envgen.prepare.packages import link_packages, plan, recipe_inputs
+from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
+from envgen.prepare.packages import artifact_of, link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of, make_plan
 from envgen.prepare.preparer import prepare
 from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
@@ -127,6 +128,20 @@ def has_damage(context: Context, inputs: Collection[ImageInputs]) -> bool:
     packages = [item.wanted.key for item in every if store.altered(item.wanted.key, read=True)]
     lost = [sha for sha in wheels if store.artifact(sha) and not store.sound_artifact(sha)]
     return bool(packages or lost)
+
+
+def refuse_missing_inputs(context: Context, inputs: Iterable[ImageInputs]) -> None:
+    """Raise where the network must not be used and packages cannot be made: what the base lacks is told as well.
+
+    Raises:
+        OfflineError: files are neither in the store nor in a bundle.
+    """
+    every = list(inputs)
+    files = [file for one in every for file in needed(context, one.plan.prepare)]
+    if all(is_at_hand(context, file.sha256) for file in files):
+        return
+    debs = [deb for one in every if one.pair.debian for deb in one.pair.debian.used_by(IMAGE)]
+    refuse_missing(context, [*files, *map(artifact_of, debs)])
 
 
 def gather(context: Context, inputs: ImageInputs) -> list[LinkPackage]:

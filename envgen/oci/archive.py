@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import chunks
 from envgen.oci.layout import MARK, blob_path, canonical
-from envgen.oci.tar_blocks import END, MTIME, padding
+from envgen.oci.tar_blocks import END, header, padding
 from envgen.system.fs import atomic_path, explained
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def write_archive(layout: Layout, file: Path, *, advance: Callable[[int], None] 
         _add(out, "manifest.json", canonical(_docker_images(layout)))
         for path in sorted(blob_path(layout.directory, layout.digest).parent.iterdir()):
             size = path.stat().st_size
-            out.write(_header(path.relative_to(layout.directory).as_posix(), size))
+            out.write(header(path.relative_to(layout.directory).as_posix(), size))
             with path.open("rb") as stream:
                 for data in chunks(stream):
                     out.write(data)
@@ -69,10 +68,4 @@ def _place(descriptor: dict[str, Any]) -> str:
 
 
 def _add(out: BinaryIO, name: str, data: bytes) -> None:
-    out.write(_header(name, len(data)) + data + padding(len(data)))
-
-
-def _header(name: str, size: int) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size, info.mtime = size, MTIME
-    return info.tobuf(tarfile.PAX_FORMAT)
+    out.write(header(name, len(data)) + data + padding(len(data)))

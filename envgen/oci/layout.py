@@ -31,7 +31,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"
 
 MARK = "oci-layout"
-_MARK_TEXT = '{"imageLayoutVersion":"1.0.0"}'
+MARK_TEXT = '{"imageLayoutVersion":"1.0.0"}'
 _BLOBS = "blobs/sha256"
 _LOCK = ".envgen-lock"
 _PATIENCE = 3600.0
@@ -180,7 +180,7 @@ def write_attachments(attachments: Sequence[Attachment], directory: Path) -> Non
         attachments: of an image that is elsewhere; each is found by its name.
         directory: of the layout; made where it is not there.
     """
-    atomic_write(directory / MARK, _MARK_TEXT)
+    atomic_write(directory / MARK, MARK_TEXT)
     _write(directory, {}, [document for one in attachments for document in one.documents])
     atomic_write(directory / "index.json", index_of([_named(one.entry, one.name) for one in attachments]))
 
@@ -225,7 +225,7 @@ def _claim(directory: Path) -> None:
             )
     elif directory.exists():
         raise UserError(f"`{directory}` is not a folder", hint="choose another path with `--output`")
-    atomic_write(directory / MARK, _MARK_TEXT)
+    atomic_write(directory / MARK, MARK_TEXT)
 
 
 def _write(directory: Path, layers: Mapping[Sha256, Path], documents: Iterable[bytes]) -> None:

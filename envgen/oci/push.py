@@ -10,18 +10,20 @@ changes their digests, and knows one login only. A client of our own would be on
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envgen.documents import read_json
 from envgen.errors import NetworkError, UserError
+from envgen.oci.layout import REF_NAME
 from envgen.system.process import ProcessError, run
 from envgen.system.retry import TransientError
 from envgen.urls import display, without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from envgen.oci.layout import Layout
     from envgen.system.retry import RetryPolicy
@@ -136,6 +138,41 @@ def copy(
             raise _explained(error, reference) from error
 
     retry.call(once, hint="try again later: blobs that were sent are not sent again")
+
+
+def push_index(
+    folder: Path,
+    entries: Sequence[Mapping[str, Any]],
+    reference: Reference,
+    *,
+    environment: Mapping[str, str],
+    retry: RetryPolicy,
+) -> None:
+    """Send all that a layout lists, and then its index under the tag of the reference.
+
+    Args:
+        folder: of the layout.
+        entries: of its index, each with a name.
+        reference: where to.
+        environment: see `push`.
+        retry: how to try again.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    for entry in entries:
+        source, which = f"oci:.:{entry['annotations'][REF_NAME]}", f"@{entry['digest']}"
+        copy(source, reference, which=which, directory=folder, environment=environment, retry=retry)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        Path(scratch, "manifest.json").write_bytes((folder / "index.json").read_bytes())
+        copy(
+            "dir:.",
+            reference,
+            select="--multi-arch=index-only",
+            directory=Path(scratch),
+            environment=environment,
+            retry=retry,
+        )
 
 
 def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> frozenset[str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envgen.oci.compress import Compression
     from envgen.ops._audit import AuditOptions, AuditReport, audit
     from envgen.ops._build import BuildResult, build
+    from envgen.ops._bundle import BundleOptions, BundlePlan, BundleResult, bundle
     from envgen.ops._check import CheckedLock, CheckReport, check
     from envgen.ops._clean import CleanOptions, CleanResult, clean
     from envgen.ops._completion import environment_names, package_names
@@ -69,6 +70,9 @@ __all__ = [
     "AuditOptions",
     "AuditReport",
     "BuildResult",
+    "BundleOptions",
+    "BundlePlan",
+    "BundleResult",
     "Chain",
     "CheckReport",
     "CheckedLock",
@@ -131,6 +135,7 @@ __all__ = [
     "WrittenImage",
     "audit",
     "build",
+    "bundle",
     "check",
     "check_init_field",
     "clean",
@@ -181,6 +186,7 @@ _HOMES = {
     "ops._audit": ("AuditOptions", "AuditReport", "audit"),
     "ops._build": ("BuildResult", "build"),
     "ops._check": ("CheckReport", "CheckedLock", "check"),
+    "ops._bundle": ("BundleOptions", "BundlePlan", "BundleResult", "bundle"),
     "ops._clean": ("CleanOptions", "CleanResult", "clean"),
     "ops._completion": ("environment_names", "package_names"),
     "ops._create": ("CreateOptions", "PlannedCreate", "create"),

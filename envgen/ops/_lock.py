@@ -39,6 +39,7 @@ class LockOptions:
         platforms: those to lock; all of the spec without.
         upgrade: what may be newer than it is locked; nothing by default.
         check: write nothing, and say of each lock whether it is up to date. Offline.
+        at_hand: with `check`, also ask whether the store and bundles have every file that a lock needs.
 
     Raises:
         UsageError: `env` is given, and `everything`.
@@ -49,6 +50,7 @@ class LockOptions:
     platforms: Sequence[Platform] = ()
     upgrade: Upgrade = field(default_factory=Upgrade)
     check: bool = False
+    at_hand: bool = False
 
     def __post_init__(self) -> None:
         if self.env and self.everything:
@@ -205,7 +207,7 @@ def _verdicts(context: Context, options: LockOptions) -> Iterator[LockVerdict]:
     """Judge each lock; one of a platform that its spec dropped, or without a spec, is not up to date."""
     for env in _environments(context, options):
         spec = select(context.root, env)
-        yield from (_verdict(context, spec, platform) for platform in platforms_of(spec, options.platforms))
+        yield from (_verdict(context, options, spec, platform) for platform in platforms_of(spec, options.platforms))
         for platform, path in orphans.dropped(context, spec).items() if not options.platforms else ():
             reasons = (f"the spec no longer names the platform {platform}",)
             yield LockVerdict(path=context.relative(path), reasons=reasons)
@@ -213,9 +215,19 @@ def _verdicts(context: Context, options: LockOptions) -> Iterator[LockVerdict]:
         yield LockVerdict(path=context.relative(path), reasons=(why,))
 
 
-def _verdict(context: Context, spec: EnvSpec, platform: Platform) -> LockVerdict:
+def _verdict(context: Context, options: LockOptions, spec: EnvSpec, platform: Platform) -> LockVerdict:
     pair = find_lock(context, spec, platform)
     path = context.relative(lock_path(context, spec, platform))
     if pair is None:
         return LockVerdict(path=path, reasons=("the file is missing",), missing=True)
-    return LockVerdict(path=path, reasons=reasons_against(context, spec, pair, image=True))
+    missing = tuple(_missing(context, pair)) if options.at_hand else ()
+    return LockVerdict(path=path, reasons=(*reasons_against(context, spec, pair, image=True), *missing))
+
+
+def _missing(context: Context, pair: LockPair) -> Iterator[str]:
+    """Yield a reason for each file of a lock that neither the store nor a bundle has."""
+    from envgen.prepare.artifacts import artifacts_of, is_at_hand  # noqa: PLC0415  a plain `--check` needs none of it
+
+    for artifact in artifacts_of(context, pair):
+        if not is_at_hand(context, artifact.sha256):
+            yield f"`{artifact.filename}` (sha256 {artifact.sha256}) is neither in the store nor in a bundle"

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.errors import GoneError, UserError
+from envgen.prepare.artifacts import ensure_artifact, refuse_missing
+from envgen.prepare.packages import artifact_of
 from envgen.project import shipped
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_suites import DebianSuites
@@ -55,15 +57,17 @@ def fetch_debs(
 
     Raises:
         GoneError: one is no longer offered.
+        OfflineError: some are missing, and the network must not be used.
         NetworkError, IntegrityError: as the archive says.
     """
+    refuse_missing(context, map(artifact_of, debs))
     missing = [deb for deb in debs if not context.store.artifact(deb.sha256)]
     total = sum(deb.size for deb in missing)
     with context.reporter.progress("Debian packages", total=total) as bar, ThreadPoolExecutor(_DOWNLOADS) as pool:
 
         def fetch(deb: Deb) -> Path:
             source = partial(_download, context, archive, deb, architecture=architecture, advance=bar.advance)
-            return context.store.ensure_artifact(deb.sha256, source)
+            return ensure_artifact(context, deb.sha256, source, advance=bar.advance)
 
         return dict(zip(debs, pool.map(fetch, debs), strict=True))
 

@@ -9,6 +9,7 @@ from envgen.convert.package import read_index
 from envgen.errors import EnvgenError
 from envgen.export.export_input import License
 from envgen.packages import BuiltPackage, ChannelPackage
+from envgen.prepare.local_metadata import metadata_here
 from envgen.prepare.plan import items_of
 from envgen.prepare.wheel_index import metadata_of
 from envgen.project import shipped
@@ -35,7 +36,10 @@ def licenses_of(context: Context, locks: Sequence[Lock], *, fetch: bool) -> dict
         NetworkError: an index or channel cannot be reached.
     """
     table = shipped.license_table()
+    fetch = fetch and not context.offline
     wheels = metadata_of(context, locks, fetch=fetch)
+    if context.offline:
+        wheels = {sha: found for lock in locks for sha, found in metadata_here(context, lock)} | wheels
     words: dict[Sha256, str | None] = {sha: metadata.license for sha, metadata in wheels.items()}
     for lock in locks:
         words |= dict(_of_recipes(context, lock))

@@ -18,6 +18,7 @@ from envgen.prepare.plan import Artifact, Plan, make_plan
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from envgen.debs import Deb
     from envgen.lock.debian_lock import DebianLock
     from envgen.prefix.installed import InstalledPackage
     from envgen.prepare.plan import PlannedPackage
@@ -30,10 +31,14 @@ def recipe_inputs(debian: DebianLock | None) -> dict[str, tuple[Artifact, ...]]:
     """Return of each recipe which files building it takes."""
     found: dict[str, tuple[Artifact, ...]] = {}
     for package in debian.packages if debian else ():
-        artifact = Artifact(filename=package.path.rpartition("/")[2], sha256=package.sha256, size=package.size)
         for recipe in package.used_by:
-            found[recipe] = (*found.get(recipe, ()), artifact)
+            found[recipe] = (*found.get(recipe, ()), artifact_of(package))
     return found
+
+
+def artifact_of(deb: Deb) -> Artifact:
+    """Return the file of a Debian package."""
+    return Artifact(filename=deb.path.rpartition("/")[2], sha256=deb.sha256, size=deb.size)
 
 
 def plan(

@@ -8,14 +8,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from envgen.convert.wheel import convert
 from envgen.errors import EnvgenError, RecordMismatchError
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prepare import recipe_packages
+from envgen.prepare.artifacts import needed, refuse_missing
 from envgen.prepare.built import extract_artifact
-from envgen.prepare.packages import address
+from envgen.prepare.fetch import DOWNLOADS, fetch_package
 from envgen.prepare.wheel_index import locked_indexes
 from envgen.system.fs import remove_tree
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.sources.indexes import WheelIndexes
-
-_DOWNLOADS = 6
-"""Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
 
 _GRACE = 0.5
 """Seconds for running work to throw away what it has begun once something has gone wrong, or somebody said stop."""
@@ -78,13 +76,15 @@ def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
 
     Raises:
         GoneError: a locked artifact is no longer offered.
+        OfflineError: files are missing, and the network must not be used.
         NetworkError, IntegrityError: as sources and builders say; the first fault stops the rest. Work that hears
             nothing, as of a server that sends nothing, is left behind in its thread.
     """
     if not plan.prepare:
         return
+    refuse_missing(context, needed(context, plan.prepare))
     stop = threading.Event()
-    lines, hands = ThreadPoolExecutor(_DOWNLOADS), _makers()
+    lines, hands = ThreadPoolExecutor(DOWNLOADS), _makers()
     with _job(context, plan, pair, stop) as job:
         fetched: dict[Future[None], PlannedPackage] = {}
         running: set[Future[None]] = set()
@@ -135,13 +135,7 @@ def _fetch(job: _Job, item: PlannedPackage) -> None:
     package = item.package
     if isinstance(package, BuiltPackage):
         return
-
-    def download(out: BinaryIO) -> None:
-        url = job.index.locate(package) if isinstance(package, Wheel) else address(package, job.pair)
-        # no `size=`: that of the lock is what an index said, which may be wrong where the digest is right
-        job.context.http.download(url, out, expected=package.sha256, advance=job.fetched.advance)
-
-    job.context.store.ensure_artifact(package.sha256, download)
+    fetch_package(job.context, package, job.pair, index=job.index, advance=job.fetched.advance)
 
 
 def _make(job: _Job, item: PlannedPackage) -> None:

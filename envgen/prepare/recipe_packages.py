@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from envgen.convert.deb import build_debian_recipe, build_empty
 from envgen.convert.deb_plan import describe
 from envgen.convert.package import record_of
-from envgen.errors import DigestMismatchError, GoneError, LockError, NoBuildError
+from envgen.errors import DigestMismatchError, GoneError, LockError, NoBuildError, OfflineError
 from envgen.packages import BuiltArchive, store_key
+from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.built import ensure_built, extract_artifact
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.project import shipped
@@ -19,6 +20,7 @@ from envgen.project.spec_faults import fault_of
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
 from envgen.sources.recipes import DEBIAN, read_debian_recipe, recipe_files
+from envgen.system.mirrors import CHANNEL
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -140,18 +142,21 @@ def prepare_built(context: Context, package: BuiltPackage, pair: LockPair) -> No
 
 
 def _fetch_published(context: Context, package: BuiltPackage) -> bool:
-    """Fetch a locked package's own archive from `ENVGEN_CHANNEL`; return whether it is there.
+    """Fetch a locked package's own archive from a bundle or `ENVGEN_CHANNEL`; return whether it is there.
 
     Another archive of the same name counts as not there: what is built instead has to have the locked content.
     """
-    if not context.mirrors.find("ENVGEN_CHANNEL"):
+    if not (is_at_hand(context, package.sha256) or context.mirrors.find(CHANNEL)):
         return False
-    url = context.mirrors.expand(package.url)
     try:
         # without the locked size: an archive of another one is another archive, not a broken transfer
-        archive = context.store.ensure_artifact(
-            package.sha256, lambda out: context.http.download(url, out, expected=package.sha256)
+        archive = ensure_artifact(
+            context,
+            package.sha256,
+            lambda out: context.http.download(context.mirrors.expand(package.url), out, expected=package.sha256),
         )
+    except OfflineError:
+        return False
     except (GoneError, DigestMismatchError):
         context.reporter.note(f"building `{package.filename}`: the channel does not have it with the locked digest")
         return False

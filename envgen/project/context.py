@@ -11,17 +11,19 @@ from envgen.errors import UserError
 from envgen.events import NullReporter
 from envgen.manifest.select import find_root
 from envgen.project import shipped
-from envgen.system.home import find_home
-from envgen.system.mirrors import Mirrors
+from envgen.system.home import expand, find_home
+from envgen.system.mirrors import BLOBS, Mirrors
 from envgen.system.store import Store, store_root
+from envgen.system.switches import is_on
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from envgen.events import Reporter
     from envgen.names import NameTable
+    from envgen.oci.supply import Supply
     from envgen.system.http import Http
 
 
@@ -40,7 +42,9 @@ class Context:
         connect: opens the network, once.
         mirrors: what the placeholders of locks stand for on this machine.
         names: the shipped name table.
+        open_supply: opens bundles and the mirror of blobs, once; they come before the sources of artifacts.
         no_build: run no script of a recipe; one that was built before is taken from the store.
+        offline: use what is on this machine alone.
     """
 
     root: Path
@@ -51,9 +55,11 @@ class Context:
     reporter: Reporter
     open_store: Callable[[], Store]
     connect: Callable[[], Http]
+    open_supply: Callable[[], Supply]
     mirrors: Mirrors
     names: NameTable
     no_build: bool = False
+    offline: bool = False
 
     @property
     def store(self) -> Store:
@@ -68,6 +74,16 @@ class Context:
     def http(self) -> Http:
         """The network."""
         return self.connect()
+
+    @property
+    def supply(self) -> Supply:
+        """Bundles and the mirror of blobs.
+
+        Raises:
+            UserError: a bundle cannot be read.
+            IntegrityError: a bundle is damaged.
+        """
+        return self.open_supply()
 
     @property
     def locks(self) -> Path:
@@ -92,6 +108,8 @@ def open_context(
     reporter: Reporter | None = None,
     anywhere: bool = False,
     no_build: bool = False,
+    offline: bool = False,
+    bundles: Sequence[Path] = (),
 ) -> Context:
     """Open the world for a process that was started in `directory`.
 
@@ -102,12 +120,19 @@ def open_context(
         reporter: receives progress and remarks.
         anywhere: be content outside a project, whose root is then taken to be `directory`.
         no_build: run no script of a recipe.
+        offline: use what is on this machine alone; `ENVGEN_OFFLINE` says the same.
+        bundles: to take artifacts from, those that `ENVGEN_BUNDLE` names after them.
 
     Raises:
         UserError: no project at or above `directory`.
     """
     told = reporter or NullReporter()
     home = find_home(environment, os.getuid())
+    mirrors = Mirrors(environment=environment, home=home)
+    offline = offline or is_on(environment, "ENVGEN_OFFLINE")
+    named = [expand(text, home) for text in environment.get("ENVGEN_BUNDLE", "").split(os.pathsep) if text]
+    paths = [directory / path for path in (*bundles, *named)]
+    connect = functools.cache(lambda: _connect(environment, told, offline=offline))
     return Context(
         root=_root(directory, anywhere=anywhere),
         directory=directory,
@@ -116,10 +141,12 @@ def open_context(
         now=now,
         reporter=told,
         open_store=functools.cache(lambda: Store(store_root(environment, home), reporter=told)),
-        connect=functools.cache(lambda: _connect(environment, told)),
-        mirrors=Mirrors(environment=environment, home=home),
+        connect=connect,
+        open_supply=functools.cache(lambda: _open_supply(paths, mirrors, None if offline else connect, told)),
+        mirrors=mirrors,
         names=shipped.name_table(),
         no_build=no_build,
+        offline=offline,
     )
 
 
@@ -132,7 +159,22 @@ def _root(directory: Path, *, anywhere: bool) -> Path:
         raise
 
 
-def _connect(environment: Mapping[str, str], reporter: Reporter) -> Http:
+def _connect(environment: Mapping[str, str], reporter: Reporter, *, offline: bool) -> Http:
+    from envgen.system.connection import refuse_network  # noqa: PLC0415
     from envgen.system.http import Http  # noqa: PLC0415  its library takes 80 ms, and many verbs never use it
 
+    if offline:
+        return Http(environment=environment, reporter=reporter, check=refuse_network)
     return Http(environment=environment, reporter=reporter)
+
+
+def _open_supply(
+    bundles: Sequence[Path], mirrors: Mirrors, connect: Callable[[], Http] | None, reporter: Reporter
+) -> Supply:
+    from envgen.oci.read import open_layout  # noqa: PLC0415  most runs have neither bundle nor mirror
+    from envgen.oci.registry import BlobRepository  # noqa: PLC0415
+    from envgen.oci.supply import Supply  # noqa: PLC0415
+
+    found = mirrors.find(BLOBS) if connect else None
+    mirror = BlobRepository(found.url, http=connect()) if found and connect else None
+    return Supply(bundles=[open_layout(path) for path in bundles], mirror=mirror, reporter=reporter)

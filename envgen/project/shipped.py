@@ -73,6 +73,16 @@ def driver_probe() -> Path:
     return _shipped_recipes() / "accel-runtime/src/accel_runtime/drivers.py"
 
 
+def shipped_recipes() -> tuple[Path, ...]:
+    """List the folders of the recipes that ship, sorted."""
+    return tuple(sorted(path for path in _shipped_recipes().iterdir() if path.is_dir()))
+
+
+def bundle_start() -> bytes:
+    """Read the script that stands in bundles and installs envgen out of them."""
+    return (_DATA / "bundle" / "start.py").read_bytes()
+
+
 def _shipped_recipes() -> Path:
     shipped = _DATA / "recipes"
     return shipped if shipped.is_dir() else _DATA.parent.parent / "recipes"

@@ -178,7 +178,7 @@ def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSou
     if not spec.channels:
         return None
     cache = context.store.repodata()
-    return ChannelSource(spec.channels, platform=platform, cache_dir=cache, root=context.root)
+    return ChannelSource(spec.channels, platform=platform, cache_dir=cache, root=context.root, offline=context.offline)
 
 
 async def _make_recipes(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from rattler import Channel, ChannelConfig, Gateway, SourceConfig, Subdir
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidChannelError, InvalidUrlError, IoError
 
-from envgen.errors import NetworkError, UserError
+from envgen.errors import NetworkError, OfflineError, UserError
 from envgen.system.credentials import display
+from envgen.system.file_url import is_file_url
 from envgen.urls import has_token, without_secrets
 
 if TYPE_CHECKING:
@@ -44,12 +45,16 @@ class ChannelSource:
         platform: its subdir is asked, and `noarch`.
         cache_dir: where rattler keeps repodata.
         root: folder that relative paths count from.
+        offline: read channels of this machine only.
 
     Raises:
         UserError: a channel is written in a way that cannot be one.
     """
 
-    def __init__(self, channels: Sequence[str], *, platform: Platform, cache_dir: Path, root: Path) -> None:
+    def __init__(
+        self, channels: Sequence[str], *, platform: Platform, cache_dir: Path, root: Path, offline: bool = False
+    ) -> None:
+        self._offline = offline
         self._channels = [_channel(text, root) for text in channels]
         self._subdirs = [Subdir(platform.value), Subdir("noarch")]
         self._gateway = Gateway(cache_dir=cache_dir)
@@ -73,6 +78,8 @@ class ChannelSource:
         return ()
 
     async def _query(self, channel: Channel, name: CondaName) -> tuple[RepoDataRecord, ...]:
+        if self._offline and not is_file_url(channel.base_url):
+            raise OfflineError(f"the conda channel at {shown(channel.base_url)} would have to be read")
         answer = await self._read(
             [channel],
             lambda gateway: gateway.query(

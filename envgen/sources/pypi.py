@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, GoneError, NetworkError
+from envgen.errors import ArtifactError, GoneError, NetworkError, OfflineError
 from envgen.events import NullReporter
 from envgen.indexes import DEFAULT, index_words, variable_of
 from envgen.sources.pypi_metadata import MetadataReader, open_remote
@@ -202,8 +202,16 @@ class WheelIndex:
         return page
 
     def _fetch(self, url: str, kept: _Document | None) -> _Document | None:
-        """Fetch a page, or take the kept one where the server says that it is current; None if there is none."""
-        response = self._http.get(url, accept=ACCEPT, etag=kept.etag if kept else None)
+        """Fetch a page, or take the kept one where the server says that it is current; None if there is none.
+
+        Where the network must not be used, the kept one is taken as it is.
+        """
+        try:
+            response = self._http.get(url, accept=ACCEPT, etag=kept.etag if kept else None)
+        except OfflineError:
+            if kept:
+                return kept
+            raise
         if response.status == _NOT_MODIFIED:
             return kept
         if response.status == _NOT_FOUND:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from envgen.errors import NetworkError, UserError
+from envgen.errors import NetworkError, OfflineError, UserError
 from envgen.system.credentials import display, without_login
 
 if TYPE_CHECKING:
@@ -66,6 +66,18 @@ def bypasses(host: str, port: int | None, no_proxy: str) -> bool:
         if entry == "*" or (fits and (not wanted or str(port) == wanted)):
             return True
     return False
+
+
+def refuse_network(url: str) -> None:
+    """Refuse every address, for runs that must not use the network.
+
+    Raises:
+        OfflineError: always.
+    """
+    raise OfflineError(
+        f"{display(url)} would have to be fetched",
+        hint="add it with `--bundle`, or remove `--offline` and ENVGEN_OFFLINE",
+    )
 
 
 def check_address(url: str) -> None:

@@ -98,6 +98,10 @@ class Credentials:
         same = urlsplit(asked).hostname == urlsplit(redirected).hostname
         return self.known(redirected) or (self._default if same else None)
 
+    def remember(self, url: str, authorization: str) -> None:
+        """Keep what the server of a URL is to be sent from now on."""
+        self._by_origin[origin(url)] = Secret(authorization)
+
     def known(self, url: str) -> Secret | None:
         """Look up what the server of a URL is to be sent, of whatever was said of that very server."""
         own = self._learnt.get(origin(url)) or self._by_origin.get(origin(url))

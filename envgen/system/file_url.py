@@ -46,6 +46,11 @@ def open_file_url(url: str, headers: Mapping[str, str]) -> Iterator[StreamedResp
         yield StreamedResponse(url=url, status=200 if whole else 206, headers=head, read=read)
 
 
+def is_file_url(url: str) -> bool:
+    """Return whether a URL names a file of this machine."""
+    return url.startswith("file:")
+
+
 def file_path(url: str) -> Path:
     """Turn a `file:` URL into a path.
 

@@ -27,7 +27,7 @@ from envgen.errors import DigestMismatchError, NetworkError
 from envgen.events import NullReporter
 from envgen.system.connection import check_address, proxy_for, redirected, tls_context
 from envgen.system.credentials import Credentials, display, without_login
-from envgen.system.file_url import open_file_url
+from envgen.system.file_url import is_file_url, open_file_url
 from envgen.system.keyring import KeyringLogins
 from envgen.system.refusals import refuse_failure
 from envgen.system.retry import ATTEMPTS, RetryPolicy, TransientError
@@ -46,8 +46,7 @@ __all__ = ["Http", "RangeUnsupportedError", "Response", "display"]
 CONNECTIONS = 16
 """Open connections per server: with more, look-ups and handshakes failed in trials; with fewer the line stood idle."""
 
-_CONNECT_TIMEOUT, _READ_TIMEOUT = 15.0, 60.0
-_REDIRECTS = 10
+_CONNECT_TIMEOUT, _READ_TIMEOUT, _REDIRECTS = 15.0, 60.0, 10
 _WORTH_READING = 64 << 10
 """Bytes: reading them is cheaper than a new connection with its TLS handshake."""
 
@@ -66,6 +65,7 @@ class Http:
         sleep: waits that many seconds.
         jitter: returns a number in [0, 1) that spreads the tries of many clients.
         attempts: failures in a row after which a server counts as down.
+        check: refuses addresses, other than `file:` ones, by raising.
     """
 
     def __init__(
@@ -76,8 +76,10 @@ class Http:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         attempts: int = ATTEMPTS,
+        check: Callable[[str], object] = check_address,
     ) -> None:
         self._environment = environment
+        self._check = check
         note = (reporter or NullReporter()).note
         self._retry = RetryPolicy(sleep=sleep, jitter=jitter, note=note, attempts=attempts)
         self._keyring = KeyringLogins(environment=environment, note=note, credentials=self._credentials)
@@ -206,8 +208,7 @@ class Http:
             GoneError: the file is not there.
             NetworkError: no answer after all tries, or one that means failure.
         """
-        transfer = Transfer(out, what=display(url))
-        self._complete(url, transfer, None)
+        self._complete(url, transfer := Transfer(out, what=display(url)), None)
         return transfer.etag
 
     def is_unchanged(self, url: str, etag: str) -> bool:
@@ -221,6 +222,10 @@ class Http:
     def use_keyring(self, url: str) -> None:
         """Let the `keyring` program be asked for the login of an index at this address, if it wants one."""
         self._keyring.add(url)
+
+    def remember(self, url: str, authorization: str) -> None:
+        """Send a value as `Authorization` to the server of a URL from now on, and to no other."""
+        self._credentials().remember(url, authorization)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -260,11 +265,11 @@ class Http:
     @contextmanager
     def _open(self, url: str, headers: Mapping[str, str], *, optional: bool = False) -> Iterator[StreamedResponse]:
         """Ask and yield the head of the answer: its status is 2xx, 304, 404, 410 or 416, or any if it is `optional`."""
-        if url.startswith("file:"):
+        if is_file_url(url):
             with open_file_url(url, headers) as answer:
                 yield answer
             return
-        check_address(url)
+        self._check(url)
         bare, secret = self._credentials().take(url)
         with _explained(bare):
             final, response = self._follow(bare, headers, secret)

@@ -29,8 +29,11 @@ PYPI = "ENVGEN_PYPI"
 CHANNEL = "ENVGEN_CHANNEL"
 DEBIAN = "ENVGEN_DEBIAN"
 DEBIAN_SECURITY = "ENVGEN_DEBIAN_SECURITY"
+BLOBS = "ENVGEN_BLOBS"
+"""Stands in no lock: a repository of a registry that has artifacts by their digest, asked before all others."""
 
 _KEYS = {PYPI: "pypi", CHANNEL: "channel", DEBIAN: "debian", DEBIAN_SECURITY: "debian-security"}
+_SETTINGS = {**_KEYS, BLOBS: "blobs"}
 _WHAT = {
     PYPI: "the wheel index",
     CHANNEL: "the channel of built packages",
@@ -41,6 +44,7 @@ _INDEXES = "indexes"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _URL = re.compile(r"(?i)(https?|file)://\S+")
+_REGISTRY = re.compile(r"oci://\S+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,7 @@ class Mirrors:
         self._root = root
 
     def find(self, placeholder: str) -> Setting | None:
-        """Look a placeholder (`ENVGEN_PYPI`) up, and who sets it; None where nobody does.
+        """Look a placeholder (`ENVGEN_PYPI`) or `ENVGEN_BLOBS` up, and who sets it; None where nobody does.
 
         Raises:
             KeyError: there is no such placeholder.
@@ -74,10 +78,10 @@ class Mirrors:
         """
         key = _key(placeholder)
         if own := self._environment.get(placeholder):
-            return setting(own, placeholder)
+            return _checked(own, placeholder, placeholder)
         path = config_path(self._environment, self._home)
         if own := _read_config(path).get(key):
-            return setting(own, f"`mirrors.{key}` in `{path}`")
+            return _checked(own, f"`mirrors.{key}` in `{path}`", placeholder)
         return self._of_clients(placeholder)
 
     def find_index(self, index: NamedIndex, root: Path) -> Setting:
@@ -157,7 +161,7 @@ def _key(placeholder: str) -> str:
         KeyError: there is no such placeholder.
     """
     index = name_of(placeholder)
-    return f"{_INDEXES}.{index}" if index else _KEYS[placeholder]
+    return f"{_INDEXES}.{index}" if index else _SETTINGS[placeholder]
 
 
 def config_path(environment: Mapping[str, str], home: Path) -> Path:
@@ -183,8 +187,8 @@ def parse_config(text: str, where: str) -> dict[str, str]:
         mirrors = {}
     mirrors = _flat(mirrors, where, faults)
     for key, value in mirrors.items():
-        if key not in _KEYS.values() and not key.startswith(f"{_INDEXES}."):
-            faults.append(_unknown(f"{where}: mirrors", key, [*_KEYS.values(), _INDEXES]))
+        if key not in _SETTINGS.values() and not key.startswith(f"{_INDEXES}."):
+            faults.append(_unknown(f"{where}: mirrors", key, [*_SETTINGS.values(), _INDEXES]))
         elif not isinstance(value, str):
             faults.append(Fault(where=f"{where}: mirrors.{key}", what=f"expected a URL, got {type(value).__name__}"))
     if faults:
@@ -221,6 +225,18 @@ def _read_config(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"failed to read `{path}`: {error}") from error
     return parse_config(text, str(path))
+
+
+def _checked(value: str, source: str, placeholder: str) -> Setting:
+    """Check what somebody set for a placeholder."""
+    if placeholder != BLOBS:
+        return setting(value, source)
+    text = value.strip().rstrip("/")
+    if not _REGISTRY.fullmatch(text):
+        raise UserError(
+            f"{source} is not a repository of a registry: {display(value)!r}", hint="expected `oci://REGISTRY/NAME`"
+        )
+    return Setting(url=text, source=source)
 
 
 def setting(value: str, source: str) -> Setting:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.errors import SpecError, UserError
-from envgen.system.mirrors import CHANNEL, DEBIAN, DEBIAN_SECURITY, PYPI, Mirrors, parse_config
+from envgen.system.mirrors import BLOBS, CHANNEL, DEBIAN, DEBIAN_SECURITY, PYPI, Mirrors, parse_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +125,7 @@ def test_all_faults_of_settings_are_told() -> None:
         "config.toml: unknown key `other` (known are mirrors)",
         "config.toml: mirrors: unknown key `pipy` (did you mean `pypi`?)",
         "config.toml: mirrors.debian: expected a URL, got int",
-        "config.toml: mirrors: unknown key `zzz` (known are pypi, channel, debian, debian-security, indexes)",
+        "config.toml: mirrors: unknown key `zzz` (known are pypi, channel, debian, debian-security, blobs, indexes)",
     ]
 
 
@@ -139,3 +139,14 @@ def test_settings_of_another_shape(text: str, said: str) -> None:
 
 def test_settings_without_mirrors() -> None:
     assert parse_config("", "config.toml") == {}
+
+
+def test_a_repository_of_blobs(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.write("home/me/.config/envgen/config.toml", '[mirrors]\nblobs = "oci://registry.example/team/blobs/"\n')
+    found = machine.mirrors.find(BLOBS)
+    assert found
+    assert found.url == "oci://registry.example/team/blobs"
+    machine.environment["ENVGEN_BLOBS"] = "https://registry.example/team"
+    with pytest.raises(UserError, match="not a repository of a registry"):
+        machine.mirrors.find(BLOBS)

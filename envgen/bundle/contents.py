@@ -1,0 +1,144 @@
+"""What a bundle holds of a lock: the project's own texts, and every file that environment and image are made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envgen.bundle.parts import (
+    CONDA,
+    DEB,
+    LOCK,
+    OLD_CONDA,
+    WHEEL,
+    BundleArtifact,
+    BundledFile,
+    file_part,
+    text_part,
+    without,
+)
+from envgen.convert.conda_archive import write_conda
+from envgen.debs import Deb
+from envgen.errors import DigestMismatchError, EnvgenError
+from envgen.lock.debian_lock import debian_file_name
+from envgen.packages import BuiltPackage, Wheel
+from envgen.prepare.artifacts import is_at_hand
+from envgen.prepare.fetch import files_of
+from envgen.prepare.packages import artifact_of, plan, recipe_inputs
+from envgen.prepare.plan import items_of
+from envgen.prepare.preparer import prepare
+from envgen.project import shipped
+from envgen.sources.recipes import recipe_files
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from envgen.digest import Sha256
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.packages import ChannelPackage
+    from envgen.prepare.plan import PlannedPackage
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+
+ENVIRONMENT, PLATFORM, SINCE = "envgen.environment", "envgen.platform", "envgen.since"
+"""Annotations of the artifact of a lock; the last one is on deltas alone."""
+
+
+def lock_artifact(
+    context: Context, spec: EnvSpec, pair: LockPair, *, known: Collection[Sha256], since: str | None
+) -> BundleArtifact:
+    """Collect the texts and files of a lock; all of them are in the store.
+
+    Args:
+        context: the world.
+        spec: of the lock.
+        pair: the lock.
+        known: files that the reader has already, which are left out.
+        since: where these come from, in words.
+
+    Raises:
+        UserError: the script of a recipe fails, or may not run.
+        IntegrityError: a package that a script built is not the locked one.
+    """
+    texts = (*_texts(context, spec, pair), *_recipes(context, pair))
+    files = (*_files(context, pair), *_archives(context, pair))
+    platform = pair.lock.platform
+    return BundleArtifact(
+        kind=LOCK,
+        name=f"{spec.name}.{platform}",
+        annotations={ENVIRONMENT: spec.name, PLATFORM: str(platform)} | ({SINCE: since} if since else {}),
+        parts=(*texts, *without(files, known)),
+    )
+
+
+def _texts(context: Context, spec: EnvSpec, pair: LockPair) -> Iterator[BundledFile]:
+    yield text_part(spec.source, (context.root / spec.source).read_bytes())
+    yield text_part(context.relative(pair.path), pair.path.read_bytes())
+    if pair.debian:
+        beside = pair.path.with_name(debian_file_name(spec.name, pair.lock.platform))
+        yield text_part(context.relative(beside), beside.read_bytes())
+
+
+def _recipes(context: Context, pair: LockPair) -> Iterator[BundledFile]:
+    """Yield the files of the project's own recipes; those that ship come with envgen."""
+    recipes = shipped.recipes(context.root)
+    for name in pair.lock.recipes:
+        recipe = recipes.get(name)
+        if recipe and recipe.folder.is_relative_to(context.root):
+            for path in recipe_files(recipe.folder):
+                yield text_part(f"recipes/{name}/{path}", (recipe.folder / path).read_bytes())
+
+
+def _files(context: Context, pair: LockPair) -> Iterator[BundledFile]:
+    for file in files_of(pair):
+        title, media_type = _place(file)
+        yield file_part(title, media_type, file.sha256, _have(context, file.sha256))
+
+
+def _place(file: Wheel | ChannelPackage | Deb) -> tuple[str, str]:
+    """Return the title and media type of a file."""
+    if isinstance(file, Deb):
+        return f"debs/{artifact_of(file).filename}", DEB
+    if isinstance(file, Wheel):
+        return f"wheels/{file.filename}", WHEEL
+    return f"channel/{file.subdir}/{file.filename}", CONDA if file.filename.endswith(".conda") else OLD_CONDA
+
+
+def _archives(context: Context, pair: LockPair) -> Iterator[BundledFile]:
+    """Yield the archives of packages that scripts of recipes built: nothing else could make them there."""
+    recipes = shipped.recipes(context.root)
+    every = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
+    for item in every:
+        package = item.package
+        if not isinstance(package, BuiltPackage):
+            continue
+        recipe = recipes.get(package.recipe)
+        if recipe is None or not recipe.is_debian:
+            title = f"channel/{package.subdir}/{package.filename}"
+            yield file_part(title, CONDA, package.sha256, _archive(context, item, package, pair))
+
+
+def _archive(context: Context, item: PlannedPackage, package: BuiltPackage, pair: LockPair) -> Path:
+    """Write the archive of a package that was built here, unless it is at hand."""
+    if not is_at_hand(context, package.sha256):
+        prepare(context, plan(context, [item]), pair)
+    if context.store.artifact(package.sha256):
+        return _have(context, package.sha256)
+    with context.store.view() as folder:
+        file = folder / package.filename
+        with file.open("w+b") as out:
+            made = write_conda(context.store.need_package(item.wanted.key), out, stem=package.dist)
+        if made.sha256 != package.sha256:
+            raise DigestMismatchError(
+                what=f"`{package.filename}`", where="this machine", expected=package.sha256, got=made.sha256
+            )
+        with context.store.new_artifact(package.sha256) as target, file.open("rb") as source:
+            target.write(source.read())
+    return _have(context, package.sha256)
+
+
+def _have(context: Context, sha: Sha256) -> Path:
+    found = context.store.sound_artifact(sha)
+    if found is None:
+        raise EnvgenError(f"the file with sha256 {sha} was removed from the store while it was in use")
+    return found

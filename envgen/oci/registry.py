@@ -1,0 +1,121 @@
+"""Reading from a registry by envgen's own client: blobs by digest, manifests by tag, with the token that it asks for.
+
+Registries that anybody may read from often want a token all the same, which they give to anybody
+(https://distribution.github.io/distribution/spec/auth/token/). Logins come from `~/.netrc`, as for every other server.
+
+Format: OCI distribution specification 1.1, "Pulling blobs" and "Pulling manifests".
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from urllib.parse import urlencode, urljoin
+
+from envgen.documents import read_json
+from envgen.errors import GoneError, NetworkError
+from envgen.oci.push import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envgen.digest import Sha256
+    from envgen.system.http import Http
+
+T = TypeVar("T")
+
+SCHEME = "oci://"
+
+_UNAUTHORIZED = 401
+_OK = 200
+_FIELD = re.compile(r'(\w+)="([^"]*)"')
+
+
+class BlobRepository:
+    """One repository of a registry, to read from.
+
+    Args:
+        address: `oci://REGISTRY/NAME`.
+        http: the network.
+
+    Raises:
+        UserError: the address is not one.
+    """
+
+    def __init__(self, address: str, *, http: Http) -> None:
+        reference = Reference.parse(address.removeprefix(SCHEME))
+        scheme = "http" if reference.is_loopback else "https"
+        self._host = f"{scheme}://{reference.registry}"
+        self._name = reference.name
+        self._http = http
+        self._lock = threading.Lock()
+        self._logins = 0
+
+    def download(
+        self, sha: Sha256, out: BinaryIO, *, size: int | None = None, advance: Callable[[int], None] | None = None
+    ) -> None:
+        """Copy a blob to an empty file.
+
+        Raises:
+            GoneError: the repository does not have it.
+            DigestMismatchError: it sends other bytes.
+            NetworkError: it cannot be reached, or refuses.
+        """
+        url = f"{self._host}/v2/{self._name}/blobs/sha256:{sha}"
+        self._with_token(lambda: self._http.download(url, out, expected=sha, size=size, advance=advance))
+
+    def manifest(self, tag: str, *, accept: str) -> dict[str, Any] | None:
+        """Read a manifest by tag or digest; None where there is none.
+
+        Raises:
+            NetworkError: the registry cannot be reached, refuses, or sends something else.
+        """
+        url = f"{self._host}/v2/{self._name}/manifests/{tag}"
+        answer = self._with_token(lambda: self._http.get(url, accept=accept))
+        if answer.status != _OK:
+            return None
+        try:
+            found = read_json(answer.body)
+        except ValueError as error:
+            raise NetworkError(f"{url} is not a manifest: {error}") from error
+        return found if isinstance(found, dict) else None
+
+    def _with_token(self, ask: Callable[[], T]) -> T:
+        """Ask; where that is refused, get a token and ask once more, for tokens hold for minutes."""
+        before = self._logins
+        if not before:
+            self._log_in(before)
+            return ask()
+        try:
+            return ask()
+        except GoneError:
+            raise
+        except NetworkError:
+            self._log_in(before)
+            return ask()
+
+    def _log_in(self, seen: int) -> None:
+        """Get the token that the registry asks for, if it asks for one; one thread does it for all."""
+        with self._lock:
+            if self._logins != seen:
+                return
+            self._logins += 1
+            answer = self._http.get(f"{self._host}/v2/", optional=True)
+            challenge = answer.headers.get("www-authenticate", "")
+            if answer.status != _UNAUTHORIZED or not challenge.lower().startswith("bearer "):
+                return
+            fields = dict(_FIELD.findall(challenge))
+            if token := self._token(fields):
+                self._http.remember(self._host, f"Bearer {token}")
+
+    def _token(self, fields: dict[str, str]) -> str | None:
+        realm = urljoin(self._host, fields.get("realm", ""))
+        query = {"scope": f"repository:{self._name}:pull", **{k: fields[k] for k in ("service",) if k in fields}}
+        answer = self._http.get(f"{realm}?{urlencode(query)}", optional=True)
+        try:
+            found = read_json(answer.body)
+        except ValueError:
+            return None
+        token = (found.get("token") or found.get("access_token")) if isinstance(found, dict) else None
+        return token if isinstance(token, str) and token.isprintable() else None

@@ -1,0 +1,92 @@
+"""Files of locks, fetched into the store and not made into anything."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, BinaryIO
+
+from envgen.packages import ChannelPackage, Wheel
+from envgen.prepare.artifacts import ensure_artifact, is_at_hand, refuse_missing
+from envgen.prepare.deb_files import debian_archive, fetch_debs
+from envgen.prepare.packages import address, artifact_of
+from envgen.prepare.plan import Artifact
+from envgen.prepare.wheel_index import locked_indexes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from envgen.debs import Deb
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+    from envgen.sources.indexes import WheelIndexes
+
+DOWNLOADS = 6
+"""Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
+
+
+def fetch_package(
+    context: Context,
+    package: Wheel | ChannelPackage,
+    pair: LockPair,
+    *,
+    index: WheelIndexes,
+    advance: Callable[[int], None],
+) -> Path:
+    """Have the file of a wheel or of a package of a channel in the store.
+
+    Raises:
+        GoneError: it is no longer offered.
+        NetworkError, IntegrityError: as its source says.
+    """
+
+    def download(out: BinaryIO) -> None:
+        url = index.locate(package) if isinstance(package, Wheel) else address(package, pair)
+        # no `size=`: that of the lock is what an index said, which may be wrong where the digest is right
+        context.http.download(url, out, expected=package.sha256, advance=advance)
+
+    return ensure_artifact(context, package.sha256, download, advance=advance)
+
+
+def files_of(pair: LockPair) -> tuple[Wheel | ChannelPackage | Deb, ...]:
+    """List what a lock is made from and can be fetched: wheels, archives of channels, Debian packages."""
+    packages = [package for package in pair.lock.packages if isinstance(package, Wheel | ChannelPackage)]
+    return (*packages, *(pair.debian.packages if pair.debian else ()))
+
+
+def missing_files(context: Context, pair: LockPair) -> tuple[Artifact, ...]:
+    """List the files of a lock that neither the store nor a bundle has."""
+    return tuple(one for one in map(_artifact, files_of(pair)) if not is_at_hand(context, one.sha256))
+
+
+def fetch_files(context: Context, pair: LockPair) -> None:
+    """Have every file of a lock in the store, verified; see `files_of`.
+
+    Raises:
+        OfflineError: some are missing, and the network must not be used.
+        GoneError: one is no longer offered.
+        NetworkError, IntegrityError: as the sources say.
+    """
+    refuse_missing(context, map(_artifact, files_of(pair)))
+    packages = [package for package in pair.lock.packages if isinstance(package, Wheel | ChannelPackage)]
+    total = sum(package.size or 0 for package in packages if not context.store.artifact(package.sha256))
+    bar = context.reporter.progress("downloading", total=total)
+    with locked_indexes(context, [pair.lock]) as index, bar as fetched, ThreadPoolExecutor(DOWNLOADS) as pool:
+        waiting = [
+            pool.submit(fetch_package, context, package, pair, index=index, advance=fetched.advance)
+            for package in packages
+        ]
+        try:
+            for one in waiting:
+                one.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    if pair.debian:
+        archive = debian_archive(context, pair.debian.suites)
+        fetch_debs(context, pair.debian.packages, archive, architecture=pair.lock.platform.debian_arch)
+
+
+def _artifact(file: Wheel | ChannelPackage | Deb) -> Artifact:
+    if isinstance(file, Wheel | ChannelPackage):
+        return Artifact(filename=file.filename, sha256=file.sha256, size=file.size)
+    return artifact_of(file)

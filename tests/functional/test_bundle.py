@@ -1,0 +1,202 @@
+"""`envgen bundle` and `--offline`: from one file to an environment and an image, without a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tarfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.builders.system import base_debs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+SPEC = """\
+python: "3.11"
+platforms: {linux-64: {glibc: "2.36"}}
+pypi: [spam ==1.0, eggs <2]
+image: {base: {suites: [bookworm, bookworm-security]}}
+"""
+
+
+@pytest.fixture
+def imaged(project: Project, registries: Registries, cli: Command) -> Project:
+    """Lock an environment with an image."""
+    registries.debian.add(*base_debs("amd64"))
+    registries.publish()
+    project.spec("demo", SPEC)
+    cli("lock").succeeded()
+    return project
+
+
+@pytest.fixture
+def bundle(imaged: Project, cli: Command, tmp_path: Path) -> Path:
+    """Bundle it without envgen itself."""
+    file = tmp_path / "demo.tar"
+    cli("bundle", "--no-tools", "--output", str(file)).succeeded()
+    return file
+
+
+@pytest.fixture
+def away(cli: Command, tmp_path: Path) -> Command:
+    """Run on a machine with an empty cache."""
+    return replace(cli, variables={**cli.variables, "ENVGEN_CACHE": str(tmp_path / "other-cache")})
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_environment_and_image_from_one_file(
+    imaged: Project, bundle: Path, cli: Command, away: Command, registries: Registries
+) -> None:
+    """The image is the one that is made with a network, its bill of materials included."""
+    tmp_path = bundle.parent
+    online = cli("image", "--json").succeeded().json()
+    document = cli("export", "cyclonedx").succeeded().out
+    registries.server.content = {}
+    away.variables |= {"ENVGEN_OFFLINE": "1", "ENVGEN_BUNDLE": str(bundle)}
+    away("create", "-p", str(tmp_path / "env")).succeeded()
+    assert (tmp_path / "env/bin/spam").is_file()
+    offline = away("image", "--json", "--output", str(tmp_path / "image")).succeeded().json()
+    assert offline["digest"] == online["digest"]
+    assert offline["images"][0]["sbom"] == online["images"][0]["sbom"]
+    assert away("export", "cyclonedx").succeeded().out == document
+
+
+def test_two_caches_make_one_file(imaged: Project, bundle: Path, cli: Command, tmp_path: Path) -> None:
+    again = tmp_path / "again.tar"
+    cli("bundle", "--no-tools", "--output", str(again), ENVGEN_CACHE=str(tmp_path / "cache-2")).succeeded()
+    assert digest(again) == digest(bundle)
+    cli("bundle", "--no-tools", "--output", f"{tmp_path}/folder/").succeeded()
+    cli("bundle", "--no-tools", "--output", f"{tmp_path}/folder/").succeeded()
+    names = {path.relative_to(tmp_path / "folder").as_posix() for path in (tmp_path / "folder").rglob("*")}
+    with tarfile.open(bundle) as tar:
+        assert tar.getnames() == sorted(tar.getnames())
+        assert {member.mtime for member in tar} == {0}
+        assert names - {"blobs", "blobs/sha256"} == set(tar.getnames())
+
+
+def test_a_folder_serves_as_well(
+    imaged: Project, cli: Command, away: Command, registries: Registries, tmp_path: Path
+) -> None:
+    cli("bundle", "--no-tools", "--output", f"{tmp_path}/folder/").succeeded()
+    registries.server.content = {}
+    away("create", "-p", str(tmp_path / "env"), "--offline", "--bundle", str(tmp_path / "folder")).succeeded()
+
+
+def test_with_a_network_a_bundle_comes_first(
+    bundle: Path, away: Command, registries: Registries, tmp_path: Path
+) -> None:
+    registries.server.content = {}
+    away("create", "-p", str(tmp_path / "env"), "--bundle", str(bundle)).succeeded()
+
+
+def test_what_is_missing_is_told_at_once(imaged: Project, away: Command, tmp_path: Path) -> None:
+    outcome = away("create", "-p", str(tmp_path / "env"), "--offline")
+    assert outcome.code == 4
+    assert all(word in outcome.err for word in ("spam-1.0", "eggs-1.1", "python3.11", "--bundle"))
+    assert not (tmp_path / "env").exists()
+    image = away("image", "--offline", "--output", str(tmp_path / "image"))
+    assert image.code == 4
+    assert all(word in image.err for word in ("spam-1.0", "base-files"))
+    assert not (tmp_path / "image").exists()
+
+
+def test_check_tells_what_is_missing(imaged: Project, bundle: Path, away: Command) -> None:
+    outcome = away("lock", "--check", "--offline")
+    assert outcome.code == 1
+    assert "spam-1.0" in outcome.err + outcome.out
+    away("lock", "--check", "--offline", "--bundle", str(bundle)).succeeded()
+
+
+def test_offline_asks_no_server(imaged: Project, away: Command, registries: Registries) -> None:
+    before = len(registries.server.requests)
+    assert away("lock", "--upgrade", "--offline").code == 4
+    assert len(registries.server.requests) == before
+    assert away("create", ENVGEN_OFFLINE="perhaps").code == 1
+
+
+def test_a_delta_holds_what_the_older_lock_lacks(
+    imaged: Project, bundle: Path, cli: Command, away: Command, registries: Registries
+) -> None:
+    tmp_path = bundle.parent
+    old = tmp_path / "old"
+    old.mkdir()
+    for name, data in imaged.locks().items():
+        (old / name).write_bytes(data)
+    imaged.spec("demo", SPEC.replace("spam ==1.0", "spam ==1.1"))
+    cli("lock").succeeded()
+    delta = tmp_path / "delta.tar"
+    told = cli("bundle", "--since", str(old), "--output", str(delta), "--json").succeeded().json()
+    assert titles(delta)[-1] == "wheels/spam-1.1-py3-none-any.whl"
+    assert [title for title in titles(delta) if title.startswith(("wheels", "debs"))] == titles(delta)[-1:]
+    assert told["bytes"] < bundle.stat().st_size
+    registries.server.content = {}
+    both = ("--offline", "--bundle", str(bundle), "--bundle", str(delta))
+    away("create", "-p", str(tmp_path / "env"), *both).succeeded()
+    assert cli("bundle", "--image", "--since", str(old)).code == 2
+
+
+def titles(bundle: Path) -> list[str]:
+    """List the titles of everything in the artifacts of locks and tools."""
+    with tarfile.open(bundle) as tar:
+
+        def read(name: str) -> Any:
+            found = tar.extractfile(name)
+            assert found
+            return json.loads(found.read())
+
+        manifests = [read(f"blobs/sha256/{entry['digest'][7:]}") for entry in read("index.json")["manifests"]]
+    layers = [layer for manifest in manifests for layer in manifest["layers"]]
+    return [layer["annotations"]["org.opencontainers.image.title"] for layer in layers]
+
+
+def test_an_image_is_beside_the_files(imaged: Project, cli: Command, tmp_path: Path) -> None:
+    made = cli("image", "--json").succeeded().json()
+    file = tmp_path / "with-image.tar"
+    cli("bundle", "--no-tools", "--image", "--output", str(file)).succeeded()
+    with tarfile.open(file) as tar:
+        names = set(tar.getnames())
+    wanted = [made["digest"], *(layer["digest"] for layer in made["images"][0]["layers"]), made["images"][0]["sbom"]]
+    assert {f"blobs/sha256/{one[7:]}" for one in wanted} <= names
+
+
+def test_what_the_spec_denies_is_not_bundled(imaged: Project, cli: Command, tmp_path: Path) -> None:
+    imaged.spec("demo", SPEC + "licenses: {packages: {spam: GPL-3.0-only}, deny: [GPL-3.0-only]}\n")
+    cli("lock").succeeded()
+    outcome = cli("bundle", "--no-tools", "--output", str(tmp_path / "no.tar"))
+    assert outcome.code == 1
+    assert "spam 1.0" in outcome.err
+    assert not (tmp_path / "no.tar").exists()
+
+
+def test_an_output_of_another_kind_stays(imaged: Project, cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/file").write_text("mine")
+    outcome = cli("bundle", "--no-tools", "--output", f"{tmp_path}/mine/")
+    assert outcome.code == 1
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
+
+
+def test_the_starter_needs_the_library_alone(imaged: Project, bundle: Path, tmp_path: Path) -> None:
+    """A bundle without envgen says so; nothing is written."""
+    from envgen.project.shipped import bundle_start
+
+    (tmp_path / "start.py").write_bytes(bundle_start())
+    done = subprocess.run(
+        [sys.executable, "-I", tmp_path / "start.py", bundle, "--folder", tmp_path / "out"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no envgen for Python" in done.stderr
+    assert not (tmp_path / "out").exists()
