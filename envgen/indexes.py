@@ -25,6 +25,7 @@ VARIABLE = "ENVGEN_INDEX_"
 """What the variable of an index begins with; its name in upper case follows."""
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"\$\{ENVGEN_INDEX_([A-Z0-9]+(?:_[A-Z0-9]+)*)\}/")
 
 
@@ -69,6 +70,22 @@ class NamedIndex:
     def covers(self, project: str) -> bool:
         """Return whether a project comes from here."""
         return any(matches(pattern, project) for pattern in self.projects)
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether it has a page for each project, as far as its address tells: neither a page of links nor a folder."""
+        is_folder = self.url.startswith((".", "/", "file:"))
+        return not (is_folder or self.url.endswith((".html", ".htm")))
+
+    @property
+    def public_url(self) -> str | None:
+        """The address, where it is the same for everybody: no variable, no folder."""
+        return self.url if self.url.startswith("http") and "${" not in self.url else None
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the variables in the address."""
+        return tuple(_VARIABLE.findall(self.url))
 
     @property
     def digest(self) -> Sha256:

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from envgen.export.export_input import Exported
-from envgen.export.parts import parts_of, top_of
+from envgen.export.parts import parts_of, top_of, unnamed_indexes
 from envgen.licenses import licenses_in
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def render(inputs: ExportInput) -> Exported:
             *({"ref": part.purl, "dependsOn": list(part.needs)} for part in parts),
         ],
     }
-    return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n", notes=unnamed_indexes(inputs))
 
 
 def _metadata(inputs: ExportInput, subject: str) -> dict[str, Any]:

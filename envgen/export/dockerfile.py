@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envgen.export.export_input import Exported
+from envgen.indexes import variable_of
 from envgen.templates import fill
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ ARG ENVGEN_PYPI=""
 ARG ENVGEN_DEBIAN=""
 ARG ENVGEN_DEBIAN_SECURITY=""
 ARG ENVGEN_CHANNEL=""
+{%- for variable in variables %}
+ARG {{ variable }}=""
+{%- endfor %}
 RUN apt-get update \\
  && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \\
  && rm -rf /var/lib/apt/lists/*
@@ -69,6 +73,14 @@ def render(inputs: ExportInput) -> Exported:
         platforms=[str(lock.platform) for lock in inputs.locks],
         version=inputs.tool[1],
         prefix=_PREFIX,
+        variables=_variables(inputs),
         cuda=any(lock.target.cuda for lock in inputs.locks),
     )
     return Exported(text=text)
+
+
+def _variables(inputs: ExportInput) -> list[str]:
+    """List the variables that the addresses of indexes are taken from."""
+    indexes = [index for lock in inputs.locks for index in inputs.indexes_of(lock)]
+    found = [name for index in indexes for name in (variable_of(index.name), *index.variables)]
+    return list(dict.fromkeys(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envgen.export.export_input import Exported, condas
+from envgen.export.export_input import Exported, condas, not_confined, pip_options
 from envgen.export.yaml_text import dump
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ def render(inputs: ExportInput) -> Exported:
     document = {
         "name": lock.environment,
         "channels": [*local, *map(inputs.channel_name, lock.channels), "nodefaults"],
-        "dependencies": _dependencies(lock),
+        "dependencies": _dependencies(lock, pip_options(inputs.indexes_of(lock))),
     }
     head = f"# {lock.environment} for {lock.platform}. Made by `envgen export`.\n"
-    return Exported(text=dump(document, head=head), notes=_notes(lock))
+    return Exported(text=dump(document, head=head), notes=(*_notes(lock), *not_confined(inputs, lock)))
 
 
-def _dependencies(lock: Lock) -> list[Any]:
+def _dependencies(lock: Lock, options: list[str]) -> list[Any]:
     exact = [f"{p.name}={p.version}={p.build}" for p in sorted(condas(lock), key=lambda p: p.name)]
     wheels = [f"{wheel.project}=={wheel.version} --hash=sha256:{wheel.sha256}" for wheel in lock.wheels]
-    return [*exact, {"pip": wheels}] if wheels else [*exact]
+    return [*exact, {"pip": [*options, *wheels]}] if wheels else [*exact]
 
 
 def _notes(lock: Lock) -> tuple[str, ...]:

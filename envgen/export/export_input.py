@@ -10,9 +10,10 @@ from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from envgen.digest import Sha256
+    from envgen.indexes import NamedIndex
     from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock
     from envgen.names import NameTable
@@ -59,7 +60,8 @@ class ExportInput:
         urls: sha256 of a wheel or archive -> its address, for all whose address in the lock is a placeholder or a path.
         channels: channel as the spec has it -> its address.
         channel: address of the channel that `${ENVGEN_CHANNEL}` stands for.
-        index: address of the wheel index.
+        index: address of the default wheel index.
+        indexes: of the spec, by name.
         archives: sha256 of a wheel -> the conda archive that it was converted to, where a channel has one.
         licenses: sha256 of a wheel or archive -> licence.
         created: when a document is said to be made; never the clock.
@@ -73,6 +75,7 @@ class ExportInput:
     channels: Mapping[str, str] = field(default_factory=dict)
     channel: str | None = None
     index: str | None = None
+    indexes: Mapping[str, NamedIndex] = field(default_factory=dict)
     archives: Mapping[Sha256, PublishedArchive] = field(default_factory=dict)
     licenses: Mapping[Sha256, License] = field(default_factory=dict)
     created: dt.datetime
@@ -87,6 +90,16 @@ class ExportInput:
     def channel_name(self, channel: str) -> str:
         """Return the name of a channel for other tools: a path in the project means nothing to them."""
         return self.channels.get(channel, channel) if channel.startswith(".") else channel
+
+    def indexes_of(self, lock: Lock) -> tuple[NamedIndex, ...]:
+        """Return the indexes of the spec that wheels of a lock come from, by name."""
+        used = {wheel.index for wheel in lock.wheels}
+        return tuple(index for name, index in sorted(self.indexes.items()) if name in used)
+
+    def repository(self, package: Package) -> str | None:
+        """Return the public address of the index of a wheel; None for the default one, and where it is not public."""
+        index = self.indexes.get(package.index) if isinstance(package, Wheel) else None
+        return index.public_url if index else None
 
     def url(self, package: Package) -> str:
         """Return the URL of a package.
@@ -111,6 +124,18 @@ class Exported:
 
     text: str
     notes: tuple[str, ...] = ()
+
+
+def pip_options(indexes: Iterable[NamedIndex]) -> list[str]:
+    """Return the options that make pip and uv look into indexes, with the variables of the spec, which both expand."""
+    return [f"--{'extra-index-url' if index.is_simple else 'find-links'} {index.url}" for index in indexes]
+
+
+def not_confined(inputs: ExportInput, lock: Lock) -> tuple[str, ...]:
+    """Return a note on what a format cannot say of indexes: which projects come from which."""
+    named = ", ".join(f"`{index.name}`" for index in inputs.indexes_of(lock))
+    what = f"it cannot confine projects to index {named}: only the hashes keep files of other indexes out"
+    return (what,) if named else ()
 
 
 def condas(lock: Lock) -> tuple[ChannelPackage | BuiltPackage, ...]:

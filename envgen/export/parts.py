@@ -64,6 +64,13 @@ def parts_of(inputs: ExportInput) -> tuple[SbomComponent, ...]:
     return tuple(sorted(found, key=lambda part: part.purl))
 
 
+def unnamed_indexes(inputs: ExportInput) -> tuple[str, ...]:
+    """Return a note on wheels whose package URL cannot say which index they are from."""
+    wheels = [w for w in inputs.lock.wheels if w.index and inputs.repository(w) is None]
+    listed = ", ".join(f"`{wheel.project}` ({wheel.index})" for wheel in wheels)
+    return (f"the package URL has no index for {listed}: its address is not public",) if wheels else ()
+
+
 def top_of(parts: Sequence[SbomComponent]) -> tuple[str, ...]:
     """List the package URLs that no other part depends on: what the environment as a whole depends on."""
     needed = {purl for part in parts for purl in part.needs}
@@ -73,7 +80,7 @@ def top_of(parts: Sequence[SbomComponent]) -> tuple[str, ...]:
 def _part(package: Package, inputs: ExportInput) -> SbomComponent:
     is_public = isinstance(package, ChannelPackage) and "://" in package.url
     return SbomComponent(
-        purl=package_purl(package),
+        purl=package_purl(package, inputs.repository(package)),
         name=str(package.name),
         version=package.version,
         kind=package.kind,

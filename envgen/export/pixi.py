@@ -24,7 +24,7 @@ def render(inputs: ExportInput) -> Exported:
     """Write the locks of all platforms as the environment `default`."""
     environment = {
         "channels": [{"url": url} for url in _channels(inputs)],
-        **({"indexes": [inputs.index]} if inputs.index else {}),
+        **({"indexes": [inputs.index, *_public_indexes(inputs)]} if inputs.index else {}),
         "packages": {str(lock.platform): [_reference(p, inputs) for p in lock.packages] for lock in inputs.locks},
     }
     document = {"version": _FORMAT, "environments": {"default": environment}, "packages": _packages(inputs)}
@@ -37,6 +37,11 @@ def _channels(inputs: ExportInput) -> list[str]:
     named = [inputs.channels.get(channel, channel) for lock in inputs.locks for channel in lock.channels]
     local = [inputs.channel] if inputs.channel and any(lock.built for lock in inputs.locks) else []
     return list(dict.fromkeys(f"{channel.rstrip('/')}/" for channel in (*local, *named)))
+
+
+def _public_indexes(inputs: ExportInput) -> list[str]:
+    found = (index.public_url for lock in inputs.locks for index in inputs.indexes_of(lock) if index.is_simple)
+    return list(dict.fromkeys(url for url in found if url))
 
 
 def _packages(inputs: ExportInput) -> list[dict[str, Any]]:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from envgen.packages import Package
 
 
-def package_purl(package: Package) -> str:
-    """Name a locked package."""
+def package_purl(package: Package, repository: str | None = None) -> str:
+    """Name a locked package; `repository` is the address of the index that a wheel is from, if not the default one."""
     if isinstance(package, Wheel):
-        return f"pkg:pypi/{package.project}@{_quoted(package.version)}"
+        return f"pkg:pypi/{package.project}@{_quoted(package.version)}{_tail({'repository_url': repository or ''})}"
     qualifiers = {"build": package.build, "channel": _channel(package), "subdir": package.subdir, "type": "conda"}
     return f"pkg:conda/{package.name}@{_quoted(package.version)}{_tail(qualifiers)}"
 

@@ -42,6 +42,8 @@ def _package(wheel: Wheel, inputs: ExportInput, known: set[Any]) -> tomlkit.item
     table = tomlkit.table()
     table.add("name", str(wheel.project))
     table.add("version", wheel.version)
+    if (repository := inputs.repository(wheel)) is not None:
+        table.add("index", repository)
     if requires := [project for project in sorted(wheel.requires) if project in known]:
         table.add("dependencies", _tables([{"name": str(project)} for project in requires]))
     file = {

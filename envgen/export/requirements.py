@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envgen.export.export_input import Exported, not_wheels
+from envgen.export.export_input import Exported, not_confined, not_wheels, pip_options
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput
@@ -22,8 +22,8 @@ def render(inputs: ExportInput) -> Exported:
         "#     uv pip sync requirements.txt",
         "#     pip install --no-deps --require-hashes -r requirements.txt",
     )
-    lines = (*head, *map(_requirement, lock.wheels))
-    return Exported(text="".join(f"{line}\n" for line in lines), notes=not_wheels(lock))
+    lines = (*head, *pip_options(inputs.indexes_of(lock)), *map(_requirement, lock.wheels))
+    return Exported(text="".join(f"{line}\n" for line in lines), notes=(*not_wheels(lock), *not_confined(inputs, lock)))
 
 
 def _requirement(wheel: Wheel) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.export.export_input import Exported
-from envgen.export.parts import parts_of, top_of
+from envgen.export.parts import parts_of, top_of, unnamed_indexes
 from envgen.licenses import licenses_in
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def render(inputs: ExportInput) -> Exported:
         "relationships": relationships,
         **_extracted(parts),
     }
-    return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return Exported(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n", notes=unnamed_indexes(inputs))
 
 
 def _root(inputs: ExportInput) -> dict[str, Any]:

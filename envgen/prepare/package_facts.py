@@ -63,6 +63,7 @@ def export_input(
         channels={text: _channel_url(context, text) for text in spec.channels},
         channel=channel,
         index=without_secrets(context.mirrors.resolve("ENVGEN_PYPI")) if form.addresses else None,
+        indexes=spec.indexes,
         archives=archives,
         licenses=licenses_of(context, locks, fetch=not offline) if form.licenses else {},
         created=_created(context, pairs),

@@ -33,8 +33,9 @@ def tell_pip(context: Context, spec: EnvSpec) -> None:
     named = {_plain(context.mirrors.find_index(index, context.root).url) for index in spec.indexes.values()}
     left = sorted({source for source, urls in found if not {_plain(url) for url in urls} <= named})
     if left:
+        listed = ", ".join(left)
         context.reporter.note(
-            f"{', '.join(left)} is not used: an index is asked only for the projects that `indexes` in the spec lists"
+            f"further indexes are not used ({listed}): list their projects under `indexes` in the spec"
         )
 
 

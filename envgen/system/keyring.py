@@ -98,7 +98,7 @@ def find_login(
             return None
         except ProcessError as error:
             if error.status is None:
-                note(f"`keyring` did not answer for {urlsplit(url).hostname} within {patience:.0f} s, or cannot start")
+                note(f"`keyring` did not answer for {urlsplit(url).hostname} within {patience:g} s, or cannot start")
                 return None
             continue
         if found := parse_login(said, user):

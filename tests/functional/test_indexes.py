@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.builders.index import Index
-from tests.functional.further_indexes import XPU, lock_text, publish, said, spec, torch_index, wheel
+from tests.command import REPOSITORY
+from tests.functional.further_indexes import LINUX, XPU, lock_text, publish, said, spec, torch_index, wheel
 
 if TYPE_CHECKING:
     from tests.builders.registries import Registries
@@ -54,7 +55,8 @@ def test_a_newer_version_elsewhere_is_not_seen(project: Project, registries: Reg
     assert "/torch-2.8.0+xpu-" in lock_text(project)  # of equal public versions the last local one: PEP 440
 
 
-def test_local_versions_are_shown_as_they_are(xpu: Project, cli: Command) -> None:
+def test_local_versions_are_shown_as_they_are(xpu: Project, registries: Registries, cli: Command) -> None:
+    del xpu
     cli("lock").succeeded()
     assert "torch 2.8.0+xpu" in said(cli("list"))
     assert "torch 2.8.0+xpu" in said(cli("tree"))
@@ -67,6 +69,12 @@ def test_local_versions_are_shown_as_they_are(xpu: Project, cli: Command) -> Non
         assert "2.8.0+xpu" in out, form
         assert re.search(r"http://127.0.0.1:\d+/whl/files/\w+/torch-2.8.0", out), form
         assert re.search(r"http://127.0.0.1:\d+/pypi/files/\w+/eggs", out), form
+    address = re.escape(f"{registries.server.url}/whl/simple")
+    assert re.search(rf'index = "{address}"', cli("export", "pylock").out)
+    assert re.search(rf"--extra-index-url {address}\n", cli("export", "requirements").out)
+    assert "only the hashes keep files of other indexes out" in said(cli("export", "environment.yml"))
+    assert re.search(rf"torch@2.8.0%2Bxpu\?repository_url={address}", cli("export", "spdx").out)
+    assert "ARG ENVGEN_INDEX_PYTORCH=" in cli("export", "dockerfile").out
     assert "2.8.0+xpu" in cli("licenses", "--json").succeeded().out
 
 
@@ -78,6 +86,23 @@ def test_a_change_of_flavour_is_shown_and_a_mix_of_them_told(xpu: Project, cli: 
     assert "torch 2.8.0+xpu -> 2.8.0+cpu (wheel)" in said(outcome)
     mixed = "index `pytorch`: the locked wheels are of different flavours: torch 2.8.0+cpu, torchvision 0.23.0+xpu"
     assert mixed in said(outcome)
+
+
+def test_the_documented_spec_for_intel_gpus(project: Project, registries: Registries, cli: Command) -> None:
+    text = (REPOSITORY / "environments/README.md").read_text()
+    project.write("environments/xpu.yaml", text.partition("<!-- test: xpu -->\n```yaml\n")[2].partition("```")[0])
+    index = torch_index()
+    runtime = ("intel-sycl-rt ==2025.1.1", "mkl ==2025.1.0", "pytorch-triton-xpu ==3.4.0 ; sys_platform == 'linux'")
+    index.add(*wheel("torch", "2.8.0+xpu", LINUX, requires=runtime))
+    for name, version in (("intel-sycl-rt", "2025.1.1"), ("mkl", "2025.1.0")):
+        registries.index.add(*wheel(name, version, "py2.py3-none-manylinux_2_28_x86_64"))
+    publish(registries, index)
+    cli("lock", TORCH_INDEX=f"{registries.server.url}/whl/simple").succeeded()
+    lock = project.locks()["xpu.linux-64.conda-lock.yml"].decode()
+    for path in ("PYTORCH}/torch/torch-2.8.0+xpu-cp311-cp311-linux_x86_64.whl", "PYTORCH}/pytorch-triton-xpu/"):
+        assert f"${{ENVGEN_INDEX_{path}" in lock
+    assert "${ENVGEN_PYPI}/mkl/" in lock
+    assert "127.0.0.1" not in lock
 
 
 def test_an_environment_of_several_indexes(xpu: Project, cli: Command) -> None:
@@ -164,8 +189,8 @@ class TestConfusion:
         pip.write_text(f"[global]\nextra-index-url = http://user:secret@{registries.server.url[7:]}/evil/simple\n")
         outcome = cli("lock", UV_EXTRA_INDEX_URL=f"{registries.server.url}/evil/simple").succeeded()
         note = said(outcome)
-        assert f"UV_EXTRA_INDEX_URL, `extra-index-url` in `{pip}` is not used" in note
-        assert note.count("is not used") == 1
+        assert f"further indexes are not used (UV_EXTRA_INDEX_URL, `extra-index-url` in `{pip}`)" in note
+        assert note.count("are not used") == 1
         assert "secret" not in note
         assert not [path for path in registries.server.paths() if path.startswith("/evil")]
 
@@ -177,7 +202,7 @@ class TestConfusion:
         publish(registries, team)
         spec(project, registries, "acme-core", '  team: {url: "@/team/simple", projects: ["acme-*"]}')
         outcome = cli("lock", PIP_EXTRA_INDEX_URL=f"{registries.server.url}/team/simple/").succeeded()
-        assert "is not used" not in said(outcome)
+        assert "not used" not in said(outcome)
 
 
 class TestAddresses:
