@@ -13,6 +13,10 @@ from envgen import limits
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_NOT_A_VALUE = (ValueError, OverflowError, RecursionError, LookupError, TypeError, AttributeError)
+"""What PyYAML's constructors raise for a scalar that is not what its tag says: `!!bool x` is a KeyError."""
+
+
 class DocumentError(ValueError):
     """A document that is malformed, or larger or deeper than any real one."""
 
@@ -73,7 +77,7 @@ def read_yaml(text: str) -> Any:
         return None
     try:
         return yaml.SafeLoader("").construct_document(node)
-    except (ValueError, OverflowError, RecursionError) as error:
+    except _NOT_A_VALUE as error:
         raise DocumentError(f"a value cannot be read: {error}") from error
 
 

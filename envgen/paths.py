@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 RESERVED = "conda-meta"
 """The folder of a prefix that holds the records, and the marks by which envgen finishes an interrupted change."""
 
+LONGEST_NAME = 255
+"""Bytes of one part of a path, in all file systems of Linux and macOS."""
+
+_SHORT = LONGEST_NAME // 4
+"""Characters that cannot be more bytes than that, as UTF-8 has at most four for one."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters (C0, DEL, C1), and halves of surrogate pairs: names that are not UTF-8."""
 
@@ -40,6 +46,8 @@ def parse_relative_path(text: object) -> str:
         raise ValueError(f"expected a path without an empty, `.` or `..` part, got {text!r}")
     if _CONTROL.search(text):
         raise ValueError(f"expected a path without control characters, got {text!r}")
+    if len(text) > _SHORT and (longest := max(len(part.encode()) for part in text.split("/"))) > LONGEST_NAME:
+        raise ValueError(f"expected a path whose parts have at most {LONGEST_NAME} bytes, got one of {longest}")
     return text
 
 
@@ -108,6 +116,7 @@ def _all_plain(paths: Sequence[object]) -> bool:
         and parts.count("\n") == max(len(paths) - 1, 0)
         and len(parts.encode().translate(None, _UNUSUAL)) == len(parts)
         and "//" not in parts
+        and max(map(len, parts.split("\n")), default=0) <= LONGEST_NAME
         and not ("/." in parts and ("/./" in parts or "/../" in parts))
         and f"/{RESERVED}/" not in parts.lower()
     )

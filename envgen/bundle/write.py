@@ -13,7 +13,8 @@ from envgen.errors import DigestMismatchError, UserError
 from envgen.oci.layout import MARK, MARK_TEXT, index_of
 from envgen.oci.read import START
 from envgen.oci.tar_blocks import END, header, padding
-from envgen.system.fs import atomic_path, atomic_write, explained
+from envgen.system.fs import atomic_path, atomic_write
+from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

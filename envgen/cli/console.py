@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from envgen import ops
 from envgen.cli.plain_table import plain_table
+from envgen.errors import UserError
 from envgen.printable import in_json, message, one_line, visible
 
 if TYPE_CHECKING:
@@ -89,7 +90,12 @@ class Console:
 
     def verbatim(self, text: str) -> None:
         """Write a file, or what a shell evaluates, as it is: standard output."""
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        try:
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UserError(f"cannot write to standard output: {error.strerror}") from error
 
     def json(self, value: Any) -> None:
         """Write a result as JSON: standard output, keys in the order given."""

@@ -165,12 +165,10 @@ def invoke(argv: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception) -> int:
     """Print the error, and return its exit code."""
-    match error:
+    match found := _meant(error):
         case EnvgenError():
-            _complain(error)
-            return error.exit_code
-        case click.ClickException():
-            return _failed(_own_error(error))
+            _complain(found)
+            return found.exit_code
         case click.Abort():
             interrupt.current().told = True
             click.echo(interrupt.TOLD, err=True)
@@ -180,9 +178,21 @@ def _failed(error: Exception) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         case _:
-            click.echo(visible(without_secrets_in("".join(traceback.format_exception(error)))), err=True)
+            click.echo(visible(without_secrets_in("".join(traceback.format_exception(found)))), err=True)
             click.echo("error: internal error: please report it with the lines above", err=True)
             return EnvgenError.exit_code
+
+
+def _meant(error: Exception) -> Exception:
+    """Return an error as envgen words it: what click found, and what the machine refused."""
+    from envgen.system.os_faults import refusal  # noqa: PLC0415  only where something went wrong
+
+    match error:
+        case click.ClickException():
+            return _own_error(error)
+        case click.Abort(__cause__=EOFError() as ending):
+            return ending  # click takes any that it meets for Ctrl-D; one that we raise is a fault
+    return refusal(error) or error
 
 
 def _own_error(error: click.ClickException) -> UsageError:

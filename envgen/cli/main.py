@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 _GRACE = 0.5
 """Seconds that threads have to end after a failure."""
 
-_UNWRITTEN = 1
-"""Exit code where the end of the output could not be written."""
+_UNWRITTEN = _REFUSED = 1
+"""Exit code where the end of the output could not be written, or there is no memory."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with an exit code of the table in `envgen.errors`."""
     interrupt.install()
+    sys.unraisablehook = _unraisable
+    _open_streams()
     code = run(argv)
     interrupt.current().working = False  # from here on, a signal ends the process in its handler
     code = _flush(code)
@@ -33,6 +35,37 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         interrupt.end_children()
         os._exit(code)
     sys.exit(code)
+
+
+def _unraisable(fault: sys.UnraisableHookArgs) -> None:
+    """End the process where a thread died of too little memory before it ran; else tell the fault as Python does.
+
+    `Thread.start` waits until the thread says that it runs, which it never does then.
+    """
+    if issubclass(fault.exc_type, MemoryError):
+        try:
+            os.write(
+                2, b"error: out of memory\nhint: free memory, or raise the limit of this process with `ulimit -v`\n"
+            )
+            interrupt.end_children()
+        finally:
+            os._exit(_REFUSED)
+    sys.__unraisablehook__(fault)
+
+
+def _open_streams() -> None:
+    """Open the standard streams that whoever started the process has closed.
+
+    Else the next file that is opened would take the number of one, and what a program prints would be written to it.
+    Standard input and output are opened the wrong way round, so that using them is an error as before.
+    """
+    for number, way in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDWR)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, way)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -71,7 +104,8 @@ def _flush(code: int) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.stderr.write(f"error: cannot write to standard output: {error.strerror}\n")
+        if not code:
+            sys.stderr.write(f"error: cannot write to standard output: {error.strerror}\n")
         code = code or _UNWRITTEN
     sys.stderr.flush()
     if logging := sys.modules.get("logging"):

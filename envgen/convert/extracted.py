@@ -18,6 +18,7 @@ from envgen.convert.package import read_index
 from envgen.digest import CHUNK, Digest, Sha256, chunks
 from envgen.errors import ArtifactError
 from envgen.paths import check_prefix_paths, folders_above, parse_file_name, parse_prefix_path
+from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,7 +95,20 @@ def check_extracted(package_dir: Path, *, what: str, expected: Identity | None =
     entries = _entries(document, what)
     _check_listed(entries, tree, what)
     if _prove(package_dir, entries, what):
-        (package_dir / "info" / "paths.json").write_text(json.dumps(document), encoding="utf-8")
+        atomic_write(package_dir / "info" / "paths.json", json.dumps(document), sync=False)
+
+
+def check_stored(package_dir: Path) -> None:
+    """Prove a package of the store that another version of envgen extracted or converted.
+
+    Raises:
+        ArtifactError: as `check_extracted`; or it is not the package that its store key names.
+    """
+    what = package_dir.name
+    check_extracted(package_dir, what=what)
+    index = read_index(package_dir, what=what)
+    if not what.startswith(stem := f"{index['name']}-{index['version']}-{index['build']}-"):
+        raise ArtifactError(f"`{what}`: `info/index.json` names another package: {stem.rstrip('-')}")
 
 
 def _walk(root: str) -> Iterator[tuple[str, str]]:
@@ -146,11 +160,13 @@ def check_entry_points(document: Mapping[str, Any], *, what: str) -> None:
     Raises:
         ArtifactError: names the command.
     """
-    noarch = document.get("noarch")
-    entries = (noarch.get("entry_points") or []) if isinstance(noarch, dict) else []
+    noarch = document.get("noarch", {})
+    entries = noarch.get("entry_points", []) if isinstance(noarch, dict) else None
+    if not isinstance(entries, list):
+        raise ArtifactError(f"`{what}`: `info/link.json`: expected `noarch` with a list of `entry_points`")
     try:
         for entry in entries:
-            parse_file_name(str(entry).partition("=")[0].strip())
+            parse_file_name(entry.partition("=")[0].strip() if isinstance(entry, str) else entry)
     except (ValueError, TypeError) as error:
         raise ArtifactError(f"`{what}`: `info/link.json`: entry point: {error}") from error
 

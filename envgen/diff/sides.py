@@ -87,7 +87,8 @@ def find_side(context: Context, text: str) -> Side:
         return Side(label=text, states=_files(path, text), is_whole=False)
     if path.is_dir():
         return _folder(path, text)
-    repository = Repository.at(context.root, context.environment)
+    hint = "choose two files or environments, or work in a clone"
+    repository = Repository.at(context.root, context.environment, hint=hint)
     if commit := repository.resolve(text):
         return Side(label=text, states=dict(_revision(repository, commit, text)))
     try:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from envgen.export.formats import FORMATS
 from envgen.oci.referrer import sbom
 from envgen.prepare.package_facts import export_input
-from envgen.system.fs import atomic_write, explained
+from envgen.system.fs import atomic_write
+from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -123,10 +123,11 @@ class _Packages:
         provided = "the platform has" if name.startswith("__") else "locked at"
         if record is None:
             return "the platform has none" if name.startswith("__") else "not locked"
-        if rattler.MatchSpec(f"{name} {rest}".rstrip()).matches(record):
-            return None
-
-        return f"{provided} {record.version} {record.build}"
+        try:
+            is_met = rattler.MatchSpec(f"{name} {rest}".rstrip()).matches(record)
+        except rattler.exceptions.InvalidMatchSpecError:
+            return "not a MatchSpec"
+        return None if is_met else f"{provided} {record.version} {record.build}"
 
 
 def _settings(spec: EnvSpec, lock: Lock, target: Target) -> Iterator[str]:

@@ -132,8 +132,9 @@ class Value:
 
     def boolean(self) -> bool | None:
         """Return `true` or `false`."""
-        if self._kind() == "true or false":
-            return bool(_BOOLEANS[str(self.node.value).lower()])
+        found = _BOOLEANS.get(str(self.node.value).lower())  # `!!bool x` has the tag, and no value of it
+        if self._kind() == "true or false" and found is not None:
+            return bool(found)
         self._unexpected("true or false")
         return None
 

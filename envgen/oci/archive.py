@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from envgen.digest import chunks
 from envgen.oci.layout import MARK, blob_path, canonical
 from envgen.oci.tar_blocks import END, header, padding
-from envgen.system.fs import atomic_path, explained
+from envgen.system.fs import atomic_path
+from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable

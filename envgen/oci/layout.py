@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.errors import UserError
-from envgen.system.fs import atomic_path, atomic_write, explained, file_lock, remove_tree
+from envgen.system.fs import atomic_path, atomic_write, file_lock, remove_tree
+from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -25,8 +25,8 @@ from envgen.prefix.transaction import unfinished
 from envgen.prepare.packages import link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
-from envgen.system.fs import explained
 from envgen.system.host import probe_host
+from envgen.system.os_faults import explained
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from envgen.prefix.origin import Origin, is_own, read_origin
 from envgen.prefix.relocate import check_relocation, relocate
 from envgen.prefix.strangers import strangers
 from envgen.prefix.transaction import LOCK, unfinished
-from envgen.system.fs import TEMPORARY, explained, file_lock, remove_tree
+from envgen.system.fs import TEMPORARY, file_lock, remove_tree
 from envgen.system.home import expand
+from envgen.system.os_faults import explained
 from envgen.system.store_entries import disk_use
 
 if TYPE_CHECKING:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from envgen.project.lock_files import LockPair
 
 
+_OUTSIDE = "run it in a clone, after `git merge`; elsewhere `envgen lock` updates locks"
+
+
 def merge_lock(context: Context, *, result: Path, path: str) -> None:
     """Run as git's merge driver for one file.
 
@@ -43,7 +46,7 @@ def merge_lock(context: Context, *, result: Path, path: str) -> None:
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
     environment, platform = key = key_of(path)
-    repository = Repository.at(context.root, context.environment)
+    repository = Repository.at(context.root, context.environment, hint=_OUTSIDE)
     commits = find_commits(repository)
     pair = merge_commits(repository, commits, key, context.root)
     with merged_project(context, repository, commits) as merged:
@@ -85,7 +88,7 @@ def settle_locks(context: Context) -> tuple[str, ...]:
         UserError: a spec still conflicts, or no lock does.
         LockError: a side's lock cannot be read.
     """
-    repository = Repository.at(context.root, context.environment)
+    repository = Repository.at(context.root, context.environment, hint=_OUTSIDE)
     conflicts = _unmerged(repository)
     keys = sorted({key for path in conflicts if (key := find_key(path))})
     if not keys:
@@ -110,7 +113,7 @@ def install_merge_driver(context: Context) -> str:
     Returns:
         The line of `.gitattributes`, which belongs into the repository.
     """
-    repository = Repository.at(context.root, context.environment)
+    repository = Repository.at(context.root, context.environment, hint=_OUTSIDE)
     repository.git("config", "merge.envgen.name", "envgen: solve the lock again, keeping what both sides have")
     repository.git("config", "merge.envgen.driver", "envgen merge-lock %A %P")
     line = "locks/*-lock.yml merge=envgen"

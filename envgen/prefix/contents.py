@@ -180,7 +180,10 @@ def _paths(package: LinkPackage) -> Iterator[Content]:
 
 def _content(package: LinkPackage, path: str, entry: dict[str, Any]) -> str:
     if entry["path_type"] == "softlink":
-        return f"link to {os.readlink(package.directory / path)}"  # noqa: PTH115  thousands of them, Path is slow
+        try:
+            return f"link to {os.readlink(package.directory / path)}"  # noqa: PTH115  thousands of them, Path is slow
+        except OSError as error:
+            raise ArtifactError(f"package `{package.key}`: `{path}`: expected a link, {error.strerror}") from error
     if placeholder := entry.get("prefix_placeholder"):
         return f"sha256:{entry.get('sha256')} with {entry.get('file_mode')} placeholder {placeholder}"
     return f"sha256:{entry.get('sha256')}"

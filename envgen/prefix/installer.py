@@ -14,7 +14,7 @@ from rattler.install import InstallerReporter
 from envgen.errors import HostError
 from envgen.packages import Wheel
 from envgen.prefix.provenance import provenance
-from envgen.system.fs import os_fault
+from envgen.system.os_faults import os_fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

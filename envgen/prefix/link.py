@@ -26,7 +26,7 @@ from envgen.prefix.settled import is_settled, settle
 from envgen.prefix.state import read_state, record_state
 from envgen.prefix.transaction import Touched, alone, clean_up, transaction, unfinished
 from envgen.prefix.view import build_view
-from envgen.system.fs import explained
+from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envgen.prefix.detours import refuse_detours
 from envgen.prefix.state import write_state
 from envgen.prefix.transaction import alone
-from envgen.system.fs import explained
+from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from pathlib import Path

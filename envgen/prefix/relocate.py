@@ -15,7 +15,8 @@ from envgen.errors import UserError
 from envgen.prefix.conda_meta import load, paths_of, record_files, render
 from envgen.prefix.state import read_state, record_state
 from envgen.prefix.transaction import Touched, transaction
-from envgen.system.fs import atomic_write, explained
+from envgen.system.fs import atomic_write
+from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -140,7 +140,7 @@ def open_context(
         home=home,
         now=now,
         reporter=told,
-        open_store=functools.cache(lambda: Store(store_root(environment, home), reporter=told)),
+        open_store=functools.cache(lambda: Store(store_root(environment, home), reporter=told, prove=_prove)),
         connect=connect,
         open_supply=functools.cache(lambda: _open_supply(paths, mirrors, None if offline else connect, told)),
         mirrors=mirrors,
@@ -157,6 +157,12 @@ def _root(directory: Path, *, anywhere: bool) -> Path:
         if anywhere:
             return directory
         raise
+
+
+def _prove(package: Path) -> None:
+    from envgen.convert.extracted import check_stored  # noqa: PLC0415  only after a change of envgen's version
+
+    check_stored(package)
 
 
 def _connect(environment: Mapping[str, str], reporter: Reporter, *, offline: bool) -> Http:

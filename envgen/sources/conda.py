@@ -10,6 +10,7 @@ from rattler import Channel, ChannelConfig, Gateway, SourceConfig, Subdir
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidChannelError, InvalidUrlError, IoError
 
 from envgen.errors import NetworkError, OfflineError, UserError
+from envgen.sources.repodata_cache import forget_foreign
 from envgen.system.credentials import display
 from envgen.system.file_url import is_file_url
 from envgen.urls import has_token, without_secrets
@@ -59,6 +60,9 @@ class ChannelSource:
         self._subdirs = [Subdir(platform.value), Subdir("noarch")]
         self._gateway = Gateway(cache_dir=cache_dir)
         self._past_cache = Gateway(cache_dir=cache_dir, default_config=SourceConfig(cache_action="no-cache"))
+        self._cache_dir = cache_dir
+        self._checked: set[str] = set()
+        self._renewed: set[str] = set()
         self._asked: dict[str, asyncio.Future[tuple[RepoDataRecord, ...]]] = {}
 
     async def records(self, name: CondaName) -> tuple[RepoDataRecord, ...]:
@@ -80,17 +84,41 @@ class ChannelSource:
     async def _query(self, channel: Channel, name: CondaName) -> tuple[RepoDataRecord, ...]:
         if self._offline and not is_file_url(channel.base_url):
             raise OfflineError(f"the conda channel at {shown(channel.base_url)} would have to be read")
-        answer = await self._read(
-            [channel],
-            lambda gateway: gateway.query(
-                [channel], self._subdirs, [name], recursive=False, channel_relations="disabled"
-            ),
-        )
-        return tuple(record for records in answer for record in records)
 
-    async def _read(self, channels: Sequence[Channel], ask: Callable[[Gateway], Awaitable[T]]) -> T:
+        def ask(gateway: Gateway) -> Awaitable[list[list[RepoDataRecord]]]:
+            return gateway.query([channel], self._subdirs, [name], recursive=False, channel_relations="disabled")
+
+        while True:
+            is_renewed = channel.base_url in self._renewed
+            answer = await self._read([channel], ask, past_cache=is_renewed)
+            asked_before = not is_renewed and channel.base_url in self._renewed  # another name has found it foreign
+            if any(answer) or not (asked_before or self._is_foreign(channel)):
+                return tuple(record for records in answer for record in records)
+
+    def _is_foreign(self, channel: Channel) -> bool:
+        """Return whether a channel has to be asked again, past the cache: what was kept of it is not repodata.
+
+        Raises:
+            NetworkError: it was asked past the cache already.
+        """
+        url = channel.base_url
+        subdir = None if url in self._checked else forget_foreign(self._cache_dir, url)
+        if subdir is None:
+            self._checked.add(url)
+            return False
+        if url in self._renewed:
+            raise NetworkError(
+                f"the conda channel at {shown(url)} returned JSON that is not repodata of `{subdir}`",
+                hint="check the URL of the channel, and whether the network asks for a login",
+            )
+        self._renewed.add(url)
+        return True
+
+    async def _read(
+        self, channels: Sequence[Channel], ask: Callable[[Gateway], Awaitable[T]], *, past_cache: bool
+    ) -> T:
         try:
-            return await ask(self._gateway)
+            return await ask(self._past_cache if past_cache else self._gateway)
         except _FAILURES as error:
             if _NO_ANSWER in str(error):
                 raise _unreachable(channels, error) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from envgen.errors import NetworkError, OfflineError, UserError
+from envgen.errors import HostError, NetworkError, OfflineError, UserError
 from envgen.system.credentials import display, without_login
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def tls_context(environment: Mapping[str, str]) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=path, capath=folder)
     except (OSError, ssl.SSLError) as error:
+        if not (variable or folder):
+            raise HostError(f"failed to read the CA certificates of this machine: {error.strerror or error}") from error
         what = f"{variable}: failed to read CA certificates from `{path}`: {error.strerror or error}"
         raise UserError(what, hint=f"set {variable} to a file of certificates in PEM format, or unset it") from error
 

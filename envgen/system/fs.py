@@ -31,39 +31,6 @@ _LOCK_POLL = 0.05
 _SYNCS = 16
 """Files to sync at once."""
 
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
-
-
-def os_fault(error: OSError, path: Path) -> UserError | None:
-    """Return as an error what the file system refused below `path`; None where the error is not of that kind."""
-    if error.errno in _NO_SPACE:
-        return UserError(
-            f"no space left on the disk of `{path}`", hint="free some space, for example with `envgen clean`"
-        )
-    if error.errno in _NO_LOCKS:
-        return UserError(
-            f"the file system of `{path}` does not support file locks ({error.strerror})", hint="use a local disk"
-        )
-    where = Path(error.filename or path)
-    if error.errno in _NOT_ALLOWED and where.is_relative_to(path):
-        return UserError(
-            f"failed to write `{where}`: {error.strerror}", hint=f"make `{path}` writable, or use another folder"
-        )
-    return None
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn "no space" and "not allowed" inside the block into a `UserError` that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        if fault := os_fault(error, path):
-            raise fault from error
-        raise
-
 
 def atomic_write(path: Path, data: bytes | str, *, mode: int = 0o644, sync: bool = True) -> None:
     """Write a small file so that others see the old one or the new one, never half of it; text becomes UTF-8.
@@ -97,6 +64,10 @@ def atomic_path(path: Path, *, mode: int = 0o644, sync: bool = True) -> Iterator
         temporary.replace(path)
         if sync:
             _sync_folder(path.parent)
+    except OSError as error:
+        if error.filename is None:  # a write that fails names no file
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

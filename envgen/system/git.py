@@ -34,8 +34,13 @@ class Repository:
     environment: Mapping[str, str]
 
     @classmethod
-    def at(cls, folder: Path, environment: Mapping[str, str]) -> Repository:
+    def at(cls, folder: Path, environment: Mapping[str, str], *, hint: str = "work in a clone") -> Repository:
         """Open the repository that a folder is in.
+
+        Args:
+            folder: paths count from here.
+            environment: the process's environment variables.
+            hint: what the user can do where there is none.
 
         Raises:
             UserError: it is in none, or git is not installed.
@@ -46,7 +51,7 @@ class Repository:
         except ProcessError as error:
             is_none = "not a git repository" in error.tail
             what = f"`{folder}` is not in a git repository" if is_none else f"git failed to read the history: {error}"
-            raise UserError(what, hint="choose two files or environments, or work in a clone") from error
+            raise UserError(what, hint=hint) from error
         return repository
 
     def resolve(self, revision: str) -> str | None:

@@ -69,4 +69,4 @@ def login_hint(challenge: str, *, url: str, sent: bool) -> str:
 
 def _retry_after(text: str) -> float:
     """Read seconds; the other form of the header, a date, is left to our own delays."""
-    return float(text) if text.isdigit() else 0.0
+    return float(text) if text.isascii() and text.isdigit() else 0.0

@@ -65,12 +65,14 @@ class RetryPolicy:
             try:
                 return once()
             except TransientError as fault:
+                if fault.wait > _LONGEST_WAIT:
+                    raise NetworkError(f"{fault}, and asks to wait {min(fault.wait, 1e9):.0f} s", hint=hint) from fault
                 failures = 1 if fault.moved >= _ENOUGH_PROGRESS else failures + 1
                 if failures >= self.attempts:
                     tries = f", after {failures} tries" if failures > 1 else ""
                     raise NetworkError(f"{fault}{tries}", hint=fault.hint or hint) from fault
                 self._tell(str(fault), failures)
-                self.sleep(max(min(fault.wait, _LONGEST_WAIT), delay(failures, self.jitter())))
+                self.sleep(max(fault.wait, delay(failures, self.jitter())))
 
     def _tell(self, fault: str, failures: int) -> None:
         """Report it once for all requests that run side by side: with a dead proxy each would say it."""

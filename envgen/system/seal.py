@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
-from envgen.system.boots import BootTime
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from envgen.system.boots import BootTime
 
     _File = tuple[str, os.stat_result]
 
@@ -55,15 +56,20 @@ class Seal:
     unlisted: str
 
 
-def write_seal(package: Path, moment: BootTime) -> None:
+def write_seal(package: Path, moment: BootTime, *, replace_seal: bool = False) -> None:
     """Seal a package that is complete, after taking from group and others what an archive or umask lets them write.
+
+    Args:
+        package: the folder.
+        moment: when its files were written.
+        replace_seal: whether it may have a seal already.
 
     Raises:
         ArtifactError: the package has a file of the seal's name, or a link in place of its `info`.
     """
     info = (package / SEAL).parent
     for path in (info, package / SEAL):
-        if path.is_symlink() or (path != info and path.exists()):
+        if path.is_symlink() or (path != info and path.exists() and not replace_seal):
             raise ArtifactError(f"the package holds `{path.relative_to(package)}`, where envgen puts its seal")
     if not info.is_dir():
         info.mkdir()
@@ -120,23 +126,23 @@ def first_fault(package: Path, seal: Seal) -> str | None:
     return _first_other(package, listed)
 
 
-def adopt(package: Path) -> bool:
-    """Seal a package that was stored before there were seals; tell whether it has the files that it lists."""
-    listed = _listed(package)
-    if (package / SEAL).exists() or not listed or _first_other(package, listed):
-        return False
-    if not all(_is_own(status) for status in (package.stat(), *(status for _, status in _files(package)))):
-        return False
+def is_unsealed(package: Path) -> bool:
+    """Return whether a package has no seal, or one of another format: an earlier or later envgen stored it."""
     try:
-        json.loads((package / "info/index.json").read_bytes())
+        found = json.loads((package / SEAL).read_bytes())["format"]
+    except FileNotFoundError:
+        return True
     except _UNREADABLE:
         return False
-    write_seal(package, BootTime(boot="", at=0))
-    return True
+    return isinstance(found, int) and found != _FORMAT
+
+
+def is_own(package: Path) -> bool:
+    """Return whether all files of a package are this user's, which they are unless others could write to the store."""
+    return all(_is_own(status) for status in (package.stat(), *(status for _, status in _files(package))))
 
 
 def _is_own(status: os.stat_result) -> bool:
-    """Tell whether a file is this user's, which all of a store are unless others could write to it at some time."""
     return status.st_uid == os.geteuid()
 
 

@@ -5,16 +5,25 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from envgen.system.boots import read_synced, record_synced
-from envgen.system.fs import explained
-from envgen.system.seal import SEAL, adopt, confirm_seal, first_fault, read_seal, status_of
+from envgen.errors import ArtifactError
+from envgen.system.boots import BootTime, read_synced, record_synced
+from envgen.system.os_faults import explained
+from envgen.system.seal import (
+    SEAL,
+    confirm_seal,
+    first_fault,
+    is_own,
+    is_unsealed,
+    read_seal,
+    status_of,
+    write_seal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from envgen.events import Reporter
-    from envgen.system.boots import BootTime
     from envgen.system.seal import Seal
 
 _SYNCED = "synced.json"
@@ -30,30 +39,51 @@ class SealedPackages:
         root: of the store.
         reporter: hears when many files have to be read.
         clock: tells the boot and the time since.
+        prove: raises an ArtifactError unless a package that was stored without a seal is what it says of itself.
     """
 
-    def __init__(self, root: Path, *, reporter: Reporter, clock: Callable[[], BootTime]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        reporter: Reporter,
+        clock: Callable[[], BootTime],
+        prove: Callable[[Path], object],
+    ) -> None:
         self._root = root
         self._reporter = reporter
         self._clock = clock
+        self._prove = prove
         self._synced: dict[str, int] | None = None
         self._unsynced = self._told_boot = False
 
     def fault(self, folder: Path, *, read: bool) -> str | None:
-        """Name what is wrong with a package; reads its files only where their status does not settle it."""
+        """Say what is wrong with a package; reads its files only where their status does not settle it."""
         if not folder.is_dir():
             return None
         with explained(self._root):
             seal = read_seal(folder)
             if seal is None:
-                return None if adopt(folder) else SEAL
+                return self._adopt(folder)
             if not read and self._outlived(seal) and seal.status == status_of(folder):
                 return None
             fault = first_fault(folder, seal)
         if fault is None:
             with suppress(OSError):  # a store on a read-only file system serves all the same
                 confirm_seal(folder, seal, boot=self._clock().boot)
-        return fault
+        return fault and _changed(fault)
+
+    def _adopt(self, folder: Path) -> str | None:
+        """Seal a package that was stored without a seal and is proven now; say what is wrong with another one."""
+        if not (is_unsealed(folder) and is_own(folder)):
+            return _changed(SEAL)
+        try:
+            self._prove(folder)
+        except ArtifactError as error:
+            return f"was stored by another version of envgen and is not as it has to be ({error})"
+        with suppress(OSError):  # a store on a read-only file system serves all the same
+            write_seal(folder, BootTime(boot="", at=0), replace_seal=True)
+        return None
 
     def _outlived(self, seal: Seal) -> bool:
         """Tell whether no power failure can have come between a package and the disk."""
@@ -75,3 +105,7 @@ class SealedPackages:
             self._unsynced = False
             with suppress(OSError):  # they are read again then
                 record_synced(self._root / _SYNCED, self._clock())
+
+
+def _changed(path: str) -> str:
+    return f"was changed or damaged (`{path}`)"

@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.digest import Sha256
-from envgen.errors import DigestMismatchError, EnvgenError
+from envgen.errors import ArtifactError, DigestMismatchError, EnvgenError
 from envgen.events import NullReporter
 from envgen.system.boots import boot_time
-from envgen.system.fs import HashedFile, atomic_dir, atomic_path, atomic_write, explained, file_lock, remove_tree
+from envgen.system.fs import HashedFile, atomic_dir, atomic_path, atomic_write, file_lock, remove_tree
 from envgen.system.home import cache_home, expand
+from envgen.system.os_faults import NOT_ALLOWED, explained
 from envgen.system.proven import ProvenFiles
 from envgen.system.seal import write_seal
 from envgen.system.sealed_packages import SealedPackages
@@ -62,6 +63,10 @@ def store_root(environment: Mapping[str, str], home: Path) -> Path:
     return expand(own, home).absolute() if own else cache_home(environment, home) / "envgen"
 
 
+def _refuse_unproven(package: Path) -> None:
+    raise ArtifactError(f"`{package.name}` has no seal")
+
+
 class Store:
     """The store below `root`; any number of threads and processes may use it at once.
 
@@ -69,20 +74,27 @@ class Store:
         root: folder, made when something is written.
         reporter: hears of what was damaged.
         clock: tells the boot and the time since.
+        prove: raises an ArtifactError unless a package that was stored without a seal is what it says of itself;
+            without it, such packages are made again.
 
     Raises:
         UserError: `root` is not a folder, or another user owns it or may write to it.
     """
 
     def __init__(
-        self, root: Path, *, reporter: Reporter | None = None, clock: Callable[[], BootTime] = boot_time
+        self,
+        root: Path,
+        *,
+        reporter: Reporter | None = None,
+        clock: Callable[[], BootTime] = boot_time,
+        prove: Callable[[Path], object] = _refuse_unproven,
     ) -> None:
         self.root = root
         self._reporter = reporter or NullReporter()
         self._clock = clock
         self._proven = ProvenFiles()
         self._condemned: set[str] = set()
-        self._packages = SealedPackages(root, reporter=self._reporter, clock=clock)
+        self._packages = SealedPackages(root, reporter=self._reporter, clock=clock, prove=prove)
         with explained(root):
             check_access(root)
 
@@ -168,7 +180,7 @@ class Store:
         if (fault := self._packages.fault(self._package_path(key), read=read)) is None:
             return False
         self._condemned.add(key)
-        self._reporter.warn(f"cached package `{key}` was changed or damaged (`{fault}`), it is made again")
+        self._reporter.warn(f"cached package `{key}` {fault}, it is made again")
         return True
 
     def sync(self) -> None:
@@ -370,6 +382,8 @@ def _touch(path: Path) -> bool:
         os.utime(path)
     except FileNotFoundError:
         return False
-    except PermissionError:  # a store on a read-only file system serves all the same
-        return path.exists()
+    except OSError as error:
+        if error.errno not in NOT_ALLOWED:
+            raise
+        return path.exists()  # a store on a read-only file system serves all the same
     return True

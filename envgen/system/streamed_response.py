@@ -94,7 +94,7 @@ class StreamedResponse:
             NetworkError: it has more than `most` bytes.
         """
         shown = self.headers.get("content-range", "")
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", shown)
+        found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})", shown)
         first = wanted.removeprefix("bytes=").partition("-")[0]
         if self.status != HTTPStatus.PARTIAL_CONTENT or not found or first not in {"", found[1]}:
             what = f"{display(self.url)} returned status {self.status} {shown}".rstrip()

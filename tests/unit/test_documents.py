@@ -33,6 +33,9 @@ def test_what_is_sound() -> None:
         ("[" * 60 + "]" * 60, "levels deep"),
         ("a: 2001-99-99", "a value cannot be read"),
         ("a: " + "9" * 5000, "a value cannot be read"),
+        ("a: !!bool x", "a value cannot be read"),
+        ("a: !!int x", "a value cannot be read"),
+        ("a: !!timestamp x", "a value cannot be read"),
     ],
 )
 def test_yaml_out_of_bounds(text: str, said: str) -> None:

@@ -66,6 +66,17 @@ def test_names_of_systemd_units_hold_backslashes() -> None:
     assert parse_relative_path("usr/lib/systemd/system/x\\x2dy.slice") == "usr/lib/systemd/system/x\\x2dy.slice"
 
 
+@pytest.mark.parametrize("name", ["a" * 256, "\N{LATIN SMALL LETTER E WITH ACUTE}" * 128, f"share/{'b' * 300}/c"])
+def test_a_name_that_no_file_system_holds_is_refused(name: str) -> None:
+    for check in (parse_prefix_path, lambda path: check_prefix_paths(["first", path])):
+        with pytest.raises(ValueError, match="expected a path whose parts have at most 255 bytes, got one of"):
+            check(name)
+
+
+def test_the_longest_name_is_allowed() -> None:
+    check_prefix_paths(["a" * 255, f"share/{'a' * 255}/{'b' * 255}"])
+
+
 def test_no_paths_are_fine() -> None:
     check_prefix_paths([])
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 from envgen.cli import main
@@ -13,3 +15,18 @@ def test_a_thread_that_was_never_started_is_not_waited_for() -> None:
         main._wait_for_threads(130)
     finally:
         del threading._limbo[thread]  # type: ignore[attr-defined]
+
+
+def test_a_thread_that_died_of_memory_ends_the_process() -> None:
+    """`Thread.start` would wait for it for ever."""
+    code = (
+        "import sys, threading\n"
+        "from envgen.cli import main\n"
+        "sys.unraisablehook = main._unraisable\n"
+        "def fail(self):\n"
+        "    raise MemoryError\n"
+        "threading.Thread._bootstrap = fail\n"
+        "threading.Thread(target=print).start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: out of memory")

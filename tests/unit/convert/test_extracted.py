@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envgen.convert.extracted import Identity, check_extracted
+from envgen.convert.extracted import Identity, check_extracted, check_stored
 from envgen.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -174,13 +174,51 @@ def test_site_packages_lie_in_the_prefix(tmp_path: Path, place: object) -> None:
         check_extracted(root, what="spam.conda")
 
 
-@pytest.mark.parametrize("command", ["../../x", "a/b", "", "a\nb"])
-def test_a_command_is_a_file_name(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("entry_point", ["../../x = a:b", "a/b = a:b", " = a:b", "a\nb = a:b", f"{'x' * 256} = a:b", 5])
+def test_a_command_is_a_file_name(tmp_path: Path, entry_point: object) -> None:
     root = package(tmp_path, entry("share/a"))
-    document = {"noarch": {"type": "python", "entry_points": [f"{command} = spam:main"]}}
+    document = {"noarch": {"type": "python", "entry_points": [entry_point]}}
     (root / "info/link.json").write_text(json.dumps(document))
     with pytest.raises(ArtifactError, match=r"`info/link.json`: entry point: expected a"):
         check_extracted(root, what="spam.conda")
+
+
+@pytest.mark.parametrize("noarch", [None, "python", 3, {"entry_points": None}, {"entry_points": "a = b:c"}])
+def test_commands_are_a_list(tmp_path: Path, noarch: object) -> None:
+    root = package(tmp_path, entry("share/a"))
+    (root / "info/link.json").write_text(json.dumps({"noarch": noarch}))
+    with pytest.raises(ArtifactError, match=r"`info/link.json`: expected `noarch` with a list of `entry_points`"):
+        check_extracted(root, what="spam.conda")
+
+
+def stored(folder: Path, *entries: dict[str, Any], key: str = "spam-1.0-0-0123", **index: Any) -> Path:
+    """Make a package as a store has it, named by its key."""
+    return package(folder, *entries, **index).rename(folder / key)
+
+
+def test_a_package_of_an_earlier_envgen_is_proven(tmp_path: Path) -> None:
+    check_stored(stored(tmp_path, entry("share/a")))
+
+
+def test_one_without_files_too(tmp_path: Path) -> None:
+    check_stored(stored(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("key", "index", "listed"),
+    [
+        ("spam-2.0-0-0123", {}, entry("share/a")),
+        ("ham-1.0-0-0123", {}, entry("share/a")),
+        ("spam-1.0-0-0123", {"name": "ham"}, entry("share/a")),
+        ("spam-1.0-0-0123", {}, entry("share/a", data=b"other")),
+        ("spam-1.0-0-0123", {}, entry("share/gone")),
+        ("spam-1.0-0-0123", {}, entry("../outside")),
+        ("spam-1.0-0-0123", {}, entry("share/a", "softlink")),
+    ],
+)
+def test_or_refused(tmp_path: Path, key: str, index: dict[str, Any], listed: dict[str, Any]) -> None:
+    with pytest.raises(ArtifactError):
+        check_stored(stored(tmp_path, listed, key=key, **index))
 
 
 @pytest.mark.parametrize("name", ["index.json", "licenses/LICENSE"])

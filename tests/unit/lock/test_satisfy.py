@@ -178,6 +178,12 @@ def test_what_packages_are_made_with(changed: dict[str, Any], expected: list[str
             ],
         ),
         (
+            with_other(
+                samples.conda("numpy", "2.3.5", "python_abi file:///x", channel="https://conda.example.org/forge")
+            ),
+            ["`numpy` 2.3.5 depends on `python_abi file:///x`: not a MatchSpec"],
+        ),
+        (
             without("python_abi"),
             ["`numpy` 2.3.5 depends on `python_abi 3.11.* *_cp311`: not locked"],
         ),

@@ -108,6 +108,45 @@ def test_a_wrong_answer_does_not_stay(tmp_path: Path, wrong: bytes, headers: dic
         assert names(source(f"{server.url}/c", folder=tmp_path), "spam") == ["spam-1.0-0.conda"]
 
 
+FOREIGN = [b"{}", b'{"error": "please log in"}', b'{"info": {"subdir": "osx-arm64"}, "packages": {}}']
+
+
+@pytest.mark.parametrize("subdir", ["linux-64", "noarch"])
+@pytest.mark.parametrize("wrong", FOREIGN)
+def test_json_that_is_not_repodata_is_not_an_empty_channel(tmp_path: Path, wrong: bytes, subdir: str) -> None:
+    packages = (CondaPackage(name="spam"), CondaPackage(name="ham", subdir="noarch", noarch="generic"))
+    right, weak = channel("/c", *packages).site(), channel("/weak", *packages).site()
+    with serve({}, faults=Faults(headers={"Cache-Control": "max-age=31536000"})) as server:
+        both = (f"{server.url}/c", f"{server.url}/weak")
+        server.content = {**right, **weak, f"/c/{subdir}/repodata.json": wrong}
+        found = source(*both, folder=tmp_path)
+        with pytest.raises(NetworkError, match=f"/c/ returned JSON that is not repodata of `{subdir}`"):
+            names(found, "spam" if subdir == "linux-64" else "ham")
+        server.content = {**right, **weak}
+        assert names(source(*both, folder=tmp_path), "spam") == ["spam-1.0-0.conda"]
+
+
+@pytest.mark.parametrize("wrong", FOREIGN)
+def test_what_was_kept_of_an_earlier_run_is_asked_for_again(tmp_path: Path, wrong: bytes) -> None:
+    right = channel("/c", CondaPackage(name="spam")).site()
+    with serve({}, faults=Faults(headers={"Cache-Control": "max-age=31536000"})) as server:
+        server.content = {**right, "/c/linux-64/repodata.json": wrong}
+        found = source(f"{server.url}/c", folder=tmp_path)
+
+        async def ask_many() -> list[object]:
+            every = (found.records(CondaName(name)) for name in ("spam", "eggs", "bacon"))
+            return list(await asyncio.gather(*every, return_exceptions=True))
+
+        assert any(isinstance(answer, NetworkError) for answer in asyncio.run(ask_many()))
+        server.content = right
+        assert names(source(f"{server.url}/c", folder=tmp_path), "spam") == ["spam-1.0-0.conda"]
+
+
+def test_an_empty_channel_is_one(tmp_path: Path) -> None:
+    with serve(channel("/c").site()) as server:
+        assert names(source(f"{server.url}/c", folder=tmp_path), "spam") == []
+
+
 def test_a_server_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="failed to read"):
         names(source("http://127.0.0.1:9/c", folder=tmp_path), "spam")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import fcntl
 import multiprocessing
 import os
@@ -100,38 +99,6 @@ def test_who_loses_the_race_for_a_name_drops_his_folder(tmp_path: Path, monkeypa
         (temporary / "ours").touch()
     assert [p.name for p in path.iterdir()] == ["theirs"]
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), "no space left"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
-        (OSError(errno.ENOLCK, "No locks available"), "the file system of `/cache` does not support file locks"),
-        (
-            PermissionError(errno.EACCES, "Permission denied", "/cache/a/b"),
-            "failed to write `/cache/a/b`: Permission denied",
-        ),
-        (OSError(errno.EROFS, "Read-only file system"), "failed to write `/cache`: Read-only file system"),
-    ],
-)
-def test_refusals_of_the_file_system_are_told(error: OSError, said: str) -> None:
-    with pytest.raises(UserError, match=said) as caught, fs.explained(Path("/cache")):
-        raise error
-    assert caught.value.hint
-    assert "/cache" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        PermissionError(errno.EACCES, "Permission denied", "/elsewhere"),
-        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
-    ],
-)
-def test_other_faults_pass(error: OSError) -> None:
-    with pytest.raises(type(error)), fs.explained(Path("/cache")):
-        raise error
 
 
 @pytest.fixture

@@ -147,18 +147,32 @@ class TestDamagedPackages:
         store.ensure_package(KEY, make_listed)
         assert (package / "code.py").stat().st_ino == inode
 
-    def test_packages_from_before_there_were_seals_are_read_once(self, store: Store) -> None:
+    @pytest.mark.parametrize("seal", [None, b'{"format": 0}', b'{"format": 99, "more": []}'])
+    def test_packages_of_another_envgen_are_proven_once(self, tmp_path: Path, seal: bytes | None) -> None:
+        told, proven = Told(), list[str]()
+        store = Store(tmp_path / "store", reporter=told, prove=lambda folder: proven.append(folder.name))
         package = store.ensure_package(KEY, make_listed)
         (package / SEAL).unlink()
-        assert not store.altered(KEY)
-        assert (package / SEAL).is_file()
+        if seal:
+            (package / SEAL).write_bytes(seal)
+        for _ in range(2):
+            assert not Store(store.root, prove=lambda folder: proven.append(folder.name)).altered(KEY)
+        assert proven == [KEY]
+        assert told.warnings == []
 
-    @pytest.mark.parametrize("path", ["code.py", "info/paths.json", "info/index.json"])
-    def test_they_are_made_again_where_they_are_damaged(self, store: Store, path: str) -> None:
+    def test_they_are_made_again_where_they_cannot_be(self, tmp_path: Path) -> None:
+        def refuse(_: Path) -> None:
+            raise ArtifactError("`code.py` has other bytes")
+
+        told = Told()
+        store = Store(tmp_path / "store", reporter=told, prove=refuse)
         package = store.ensure_package(KEY, make_listed)
         (package / SEAL).unlink()
-        damage(package / path)
         assert store.altered(KEY)
+        (warning,) = told.warnings
+        assert "was stored by another version of envgen and is not as it has to be (`code.py` has other" in warning
+        store.ensure_package(KEY, make_listed)
+        assert not store.altered(KEY)
 
     def test_a_pipe_in_place_of_a_file_is_damage(self, store: Store) -> None:
         package = store.ensure_package(KEY, make_listed)

@@ -160,7 +160,7 @@ class TestFilesOfOthers:
             (folder / "info/index.json").write_text("{}")
 
         for owner, is_altered in ((0, False), (NOBODY[0], True)):
-            store = Store(tmp_path / f"store-{owner}")
+            store = Store(tmp_path / f"store-{owner}", prove=lambda _: None)
             package = store.ensure_package(KEY, make)
             (package / SEAL).unlink()
             os.chown(package / "file", owner, -1)

@@ -37,7 +37,15 @@ def test_a_part(wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "content_range"),
-    [(200, ""), (206, ""), (206, "bytes 2-4/6"), (206, "bytes 3-5/*"), (416, "bytes */2")],
+    [
+        (200, ""),
+        (206, ""),
+        (206, "bytes 2-4/6"),
+        (206, "bytes 3-5/*"),
+        (206, "bytes 3-5/" + "9" * 5000),
+        (206, "bytes 3-5/\u0666"),
+        (416, "bytes */2"),
+    ],
 )
 def test_what_is_not_the_part(status: int, content_range: str) -> None:
     with pytest.raises(RangeUnsupportedError, match=f"returned status {status}"):

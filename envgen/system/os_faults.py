@@ -1,0 +1,137 @@
+"""What the machine refuses, as errors for people: a full disk, a limit of the process, a disk that fails.
+
+None of it is a fault of envgen, and each can come at any line that opens, writes or starts something.
+"""
+
+from __future__ import annotations
+
+import errno
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.errors import HostError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""What writing ends in where one may not."""
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
+_NO_HANDLES = frozenset({errno.EMFILE, errno.ENFILE})
+_NO_MORE_TASKS = frozenset({errno.EAGAIN, errno.ENOMEM})
+_BROKEN_DISK = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.ENXIO, errno.ENODEV, errno.EREMOTEIO})
+_BAD_PATH = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EILSEQ})
+"""What a path that the file system cannot have, or has as something else, ends in."""
+
+_NO_THREAD = "can't start new thread"
+"""The RuntimeError of `threading`, which says nothing else."""
+
+_NOT_LOADED = ("failed to map segment", "annot allocate memory")
+"""What the loader says of a library that there is no memory for."""
+
+
+def os_fault(error: OSError, path: Path) -> UserError | None:
+    """Return as an error what the file system refused below `path`; None where the error is not of that kind."""
+    if error.errno in _NO_SPACE:
+        return UserError(
+            f"no space left on the disk of `{path}`", hint="free some space, for example with `envgen clean`"
+        )
+    if error.errno in _NO_LOCKS:
+        return UserError(
+            f"the file system of `{path}` does not support file locks ({error.strerror})", hint="use a local disk"
+        )
+    where = Path(_text(error.filename)) if error.filename else path
+    if error.errno in NOT_ALLOWED and where.is_relative_to(path):
+        return UserError(
+            f"failed to write `{where}`: {error.strerror}", hint=f"make `{path}` writable, or use another folder"
+        )
+    return _limit(error, path) or _broken(error, where)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what the file system or a limit refuses inside the block into a `UserError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if fault := os_fault(error, path):
+            raise fault from error
+        raise
+
+
+def refusal(error: BaseException) -> UserError | None:
+    """Return as an error for people what the machine refused, wherever that was; None where it is something else."""
+    match error:
+        case MemoryError():
+            return _no_memory()
+        case ImportError() if any(said in str(error) for said in _NOT_LOADED):
+            return _no_memory()
+        case RuntimeError() if str(error) == _NO_THREAD:
+            return _no_tasks()
+        case OSError(filename=None):
+            return _limit(error, None) or _unnamed(error)
+        case OSError():
+            return _refused_path(error, Path(_text(error.filename)))
+    return None
+
+
+def _refused_path(error: OSError, path: Path) -> UserError | None:
+    if error.errno in NOT_ALLOWED:
+        return HostError(f"no access to `{path}`: {error.strerror}", hint=f"check who may read and write `{path}`")
+    if error.errno in _BAD_PATH:
+        return HostError(f"failed to use the path `{path}`: {error.strerror}")
+    return _no_tasks() if error.errno in _NO_MORE_TASKS else os_fault(error, path)
+
+
+def _unnamed(error: OSError) -> UserError | None:
+    """Return what stopped a call that names no file, such as a write or the start of a process."""
+    if error.errno in _NO_MORE_TASKS:
+        return _no_tasks()
+    if error.errno in _NO_SPACE | _BROKEN_DISK:
+        return HostError(f"failed to write a file: {error.strerror}", hint="check the disks of this machine with `df`")
+    return None
+
+
+def _limit(error: OSError, path: Path | None) -> HostError | None:
+    """Name the limit of the process that stopped it."""
+    if error.errno in _NO_HANDLES:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return HostError(
+            f"too many open files: this process may open {most}", hint="`ulimit -n 1024`, then run the command again"
+        )
+    if error.errno == errno.EFBIG:
+        what = f"a file below `{path}`" if path else "a file"
+        return HostError(
+            f"failed to write {what}: this process may not write files of its size",
+            hint="`ulimit -f unlimited`, then run the command again; the limit may also be that of the file system",
+        )
+    return None
+
+
+def _broken(error: OSError, where: Path) -> HostError | None:
+    if error.errno not in _BROKEN_DISK:
+        return None
+    what = f"the disk or file system of `{where}` failed: {error.strerror}"
+    return HostError(what, hint="check the disk and the kernel's log, or use a folder on another disk")
+
+
+def _no_memory() -> HostError:
+    return HostError(
+        "out of memory", hint="free memory, or raise the limits of this process (`ulimit -v`, `ulimit -d`)"
+    )
+
+
+def _no_tasks() -> HostError:
+    return HostError(
+        "this process may not start another thread or process",
+        hint="raise its limits: `ulimit -u` and `ulimit -v`, in a container `--pids-limit` and `--memory`",
+    )
+
+
+def _text(name: object) -> str:
+    """Return a file name as text; the system gives bytes where it was asked with bytes, and a handle as a number."""
+    return name.decode(errors="surrogateescape") if isinstance(name, bytes) else str(name)
