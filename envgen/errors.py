@@ -5,7 +5,8 @@
     │   ├── SpecError                   faults of one document, all of them
     │   ├── LockError                   a lock is missing, unreadable or stale
     │   ├── HostError                   this machine lacks what the lock needs
-    │   ├── NoBuildError                a recipe's script would have to run, and may not
+    │   ├── NoBuildError                code of a recipe or source would have to run, and may not
+    │   ├── BuildError                  the build of a source failed
     │   └── NoProgramError         127  what is to run in an environment is not there, as shells have it
     ├── UsageError                   2  the command line itself
     ├── UnsatisfiableError           3  no set of packages meets the requirements
@@ -79,14 +80,41 @@ class HostError(UserError):
 
 
 class NoBuildError(UserError):
-    """The script of a recipe would have to run, and was forbidden to."""
+    """The script of a recipe or the build of a source would have to run, and was forbidden to.
 
-    def __init__(self, recipe: str) -> None:
-        super().__init__(
+    Attributes:
+        what: would have to be built, in words.
+        where: its code can be read.
+    """
+
+    def __init__(self, message: str, *, what: str, where: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.what = what
+        self.where = where
+
+    @classmethod
+    def of_recipe(cls, recipe: str) -> NoBuildError:
+        """Build the error for a `recipe.yaml`."""
+        return cls(
             f"recipe `{recipe}` is not in the store yet, and its script must not run (`--no-build`)",
+            what=f"recipe `{recipe}`",
+            where=f"recipes/{recipe}",
             hint="read its `recipe.yaml`, then run the same command without `--no-build`",
         )
-        self.recipe = recipe
+
+    @classmethod
+    def of_source(cls, project: str, version: str, source: str) -> NoBuildError:
+        """Build the error for a source archive, a git repository or a project of the repository."""
+        return cls(
+            f"`{project}` {version} must be built from `{source}`, whose code must not run (`--no-build`)",
+            what=f"`{project}` {version}",
+            where=source,
+            hint="require a version that has a wheel, or run the same command without `--no-build`",
+        )
+
+
+class BuildError(UserError):
+    """The build of a source failed; the message has the end of its log."""
 
 
 class NoProgramError(UserError):

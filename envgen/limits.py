@@ -71,3 +71,15 @@ ADVISORIES = 2_000_000
 
 SUMMARY = 300
 """Characters of an advisory's summary that are kept."""
+
+SOURCE = 16 << 30
+"""Bytes that a source archive unpacks to; pyspark, among the largest, has 0.5 GB."""
+
+SOURCE_FILES = 500_000
+"""Files of a source archive; the largest seen have 30,000."""
+
+BUILD_SECONDS = 3 * 3600
+"""Seconds that one step of a build may take; the sources of large CUDA extensions compile for hours."""
+
+BUILD_LOG_LINES = 40
+"""Lines of the end of a failed build's log that are shown."""

@@ -21,6 +21,7 @@ from envgen.names import CondaName
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from envgen.builds import SourceArchive, WheelBuild
     from envgen.digest import Sha256
     from envgen.names import NameTable, ProjectName
 
@@ -47,18 +48,19 @@ class PackageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """A wheel file of a wheel index.
+    """A wheel: a file of a wheel index, or one that envgen builds from a source.
 
     Attributes:
         project: normalised project name.
         version: the file's PEP 440 version, normalised (`2.8.0+cu128`).
-        filename: name of the file as the index has it.
-        sha256: digest of the file.
-        size: bytes, where the index says so.
+        filename: name of the wheel.
+        sha256: digest of the wheel; of one that is built in its canonical form, which depends on its content alone.
+        size: bytes of the wheel, where they are known.
         requires: name -> specifier of `Requires-Dist` that hold for the target with the extras asked for,
             as PEP 440 text (`""` for any version); names are normalised.
         stands_for: projects that others require and that this one stands for, sorted.
         index: name of the index that it comes from; "" for the default one.
+        made: how it is built; None for a wheel that is downloaded.
     """
 
     manager: ClassVar[str] = "pip"
@@ -74,6 +76,12 @@ class Wheel:
     requires: Mapping[ProjectName, str]
     stands_for: tuple[ProjectName, ...] = ()
     index: str = DEFAULT
+    made: WheelBuild | None = None
+
+    @property
+    def listed(self) -> Wheel | SourceArchive:
+        """The file that an index has: the wheel, or the source archive that it is built from."""
+        return self.made.source if self.made else self
 
     @property
     def name(self) -> str:
@@ -88,7 +96,7 @@ class Wheel:
     @property
     def url(self) -> str:
         """Where an index has the file; it is looked up there by name and accepted by digest."""
-        return f"{placeholder(self.index)}/{self.project}/{self.filename}"
+        return f"{placeholder(self.index)}/{self.project}/{self.listed.filename}"
 
     @property
     def content(self) -> Sha256:
@@ -98,7 +106,7 @@ class Wheel:
     @property
     def download_size(self) -> int | None:
         """Bytes to download; None where that is not known."""
-        return self.size
+        return self.listed.size
 
     @property
     def origin(self) -> Wheel:

@@ -20,6 +20,7 @@ VOCABULARY = "vocabulary"
 VOCABULARY_MODULES = frozenset(
     {
         "__init__",
+        "builds",
         "cuda",
         "debs",
         "digest",

@@ -23,9 +23,9 @@ from envgen.lock.debian_lock import debian_file_name
 from envgen.packages import BuiltPackage, Wheel
 from envgen.prepare.artifacts import is_at_hand
 from envgen.prepare.fetch import files_of
+from envgen.prepare.locked_builds import prepare
 from envgen.prepare.packages import artifact_of, plan, recipe_inputs
 from envgen.prepare.plan import items_of
-from envgen.prepare.preparer import prepare
 from envgen.project import shipped
 from envgen.sources.recipes import recipe_files
 

@@ -52,7 +52,7 @@ class Console:
         Args:
             directory: where.
             anywhere: be content outside a project.
-            no_build: run no script of a recipe.
+            no_build: run no script of a recipe and no build of a source.
             offline: use what is on this machine alone.
             bundles: to take artifacts from.
         """

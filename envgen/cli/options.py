@@ -46,7 +46,9 @@ class _FirstName(click.Option):
 env_argument = click.argument("env", required=False, shell_complete=_environments)
 environments_argument = click.argument("envs", metavar="[ENV]...", nargs=-1, shell_complete=_environments)
 no_build_option = click.option(
-    "--no-build", is_flag=True, help="run no recipe script: refuse a recipe that was not built on this machine before"
+    "--no-build",
+    is_flag=True,
+    help="run no recipe script and no build of a source; refuse what was not built here",
 )
 no_check_option = click.option(
     "--no-check", is_flag=True, help="do not refuse packages that do not fit together (`envgen check`)"

@@ -27,7 +27,7 @@ def render(inputs: ExportInput) -> Exported:
 
 def _dependencies(lock: Lock, options: list[str]) -> list[Any]:
     exact = [f"{p.name}={p.version}={p.build}" for p in sorted(condas(lock), key=lambda p: p.name)]
-    wheels = [f"{wheel.project}=={wheel.version} --hash=sha256:{wheel.sha256}" for wheel in lock.wheels]
+    wheels = [f"{wheel.project}=={wheel.version} --hash=sha256:{wheel.listed.sha256}" for wheel in lock.wheels]
     return [*exact, {"pip": [*options, *wheels]}] if wheels else [*exact]
 
 

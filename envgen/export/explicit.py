@@ -39,7 +39,7 @@ def _archive(archive: PublishedArchive) -> str:
 
 
 def _pip(wheel: Wheel, inputs: ExportInput) -> str:
-    return f"# pip {wheel.project} @ {inputs.url(wheel)} --hash=sha256:{wheel.sha256}"
+    return f"# pip {wheel.project} @ {inputs.url(wheel)} --hash=sha256:{wheel.listed.sha256}"
 
 
 def _notes(left: list[Wheel]) -> tuple[str, ...]:

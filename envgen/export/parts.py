@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envgen.export.purl import debian_purl, package_purl
 from envgen.lock.graph import debian_node, graph_of, node_of
-from envgen.packages import ChannelPackage, PackageKind
+from envgen.packages import ChannelPackage, PackageKind, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,15 +78,16 @@ def top_of(parts: Sequence[SbomComponent]) -> tuple[str, ...]:
 
 
 def _part(package: Package, inputs: ExportInput) -> SbomComponent:
+    file = package.listed if isinstance(package, Wheel) else package
     is_public = isinstance(package, ChannelPackage) and "://" in package.url
     return SbomComponent(
         purl=package_purl(package, inputs.repository(package)),
         name=str(package.name),
         version=package.version,
         kind=package.kind,
-        sha256=package.sha256,
+        sha256=file.sha256,
         md5=package.md5,
-        filename=package.filename,
+        filename=file.filename,
         license=inputs.licenses.get(package.sha256),
         url=package.url if is_public else None,
         stands_for=package.stands_for,

@@ -63,7 +63,7 @@ def _package(package: Package, lock: Lock, inputs: ExportInput) -> dict[str, Any
             "pypi": inputs.url(package),
             "name": str(package.project),
             "version": package.version,
-            "sha256": str(package.sha256),
+            "sha256": str(package.listed.sha256),
             **_unless_empty("requires_dist", [f"{name}{text}" for name, text in sorted(package.requires.items())]),
             "requires_python": f"=={lock.target.python}.*",
         }

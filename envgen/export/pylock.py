@@ -46,13 +46,17 @@ def _package(wheel: Wheel, inputs: ExportInput, known: set[Any]) -> tomlkit.item
         table.add("index", repository)
     if requires := [project for project in sorted(wheel.requires) if project in known]:
         table.add("dependencies", _tables([{"name": str(project)} for project in requires]))
+    listed = wheel.listed
     file = {
-        "name": wheel.filename,
+        "name": listed.filename,
         "url": inputs.url(wheel),
-        **({} if wheel.size is None else {"size": wheel.size}),
-        "hashes": {"sha256": str(wheel.sha256)},
+        **({} if listed.size is None else {"size": listed.size}),
+        "hashes": {"sha256": str(listed.sha256)},
     }
-    table.add("wheels", _tables([file]))
+    if wheel.made:
+        table.add("sdist", _inline(file))
+    else:
+        table.add("wheels", _tables([file]))
     return table
 
 

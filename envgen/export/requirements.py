@@ -1,4 +1,4 @@
-"""`requirements.txt` of pip and uv: every wheel with its digest.
+"""`requirements.txt` of pip and uv: every wheel with its digest, or that of the source archive which it is built from.
 
 It is complete, so that `uv pip sync` and `pip install --no-deps --require-hashes` install exactly what is locked.
 """
@@ -27,4 +27,4 @@ def render(inputs: ExportInput) -> Exported:
 
 
 def _requirement(wheel: Wheel) -> str:
-    return f"{wheel.project}=={wheel.version} \\\n    --hash=sha256:{wheel.sha256}"
+    return f"{wheel.project}=={wheel.version} \\\n    --hash=sha256:{wheel.listed.sha256}"

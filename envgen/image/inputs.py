@@ -19,9 +19,9 @@ from envgen.lock.debian_lock import IMAGE
 from envgen.manifest.select import select
 from envgen.packages import Wheel
 from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
+from envgen.prepare.locked_builds import prepare
 from envgen.prepare.packages import artifact_of, link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of, make_plan
-from envgen.prepare.preparer import prepare
 from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
 from envgen.resolve.image_base import fetch_base
 from envgen.system.host import probe_host

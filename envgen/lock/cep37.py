@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from envgen.digest import Sha256
 from envgen.lock import locked_indexes, older
 from envgen.lock.model import FORMAT
-from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, placeholder, sort_key
+from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, Wheel, placeholder, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envgen.builds import WheelBuild
     from envgen.lock.model import Lock
 
 PREFIX = "envgen."
@@ -67,7 +68,8 @@ def content_hash(entries: Sequence[Mapping[str, Any]]) -> str:
 
 def _hashes(package: Package) -> dict[str, str]:
     md5 = {"md5": package.md5} if package.md5 else {}
-    return {**md5, "sha256": str(package.sha256)}
+    sha256 = package.listed.sha256 if isinstance(package, Wheel) else package.sha256
+    return {**md5, "sha256": str(sha256)}
 
 
 def _channels(lock: Lock) -> list[dict[str, Any]]:
@@ -105,10 +107,30 @@ def _custom(lock: Lock) -> dict[str, str]:
         **({"older": older.to_json(lock.older)} if lock.older else {}),
         **({"debian-lock": str(lock.debian)} if lock.debian else {}),
         **{f"stands-for.{w.project}": _json(w.stands_for) for w in lock.wheels if w.stands_for},
+        **_builds(lock),
         **{f"recipe.{recipe}": str(digest) for recipe, digest in lock.recipes.items()},
         **{f"recipe-of.{p.name}": p.recipe for p in lock.packages if isinstance(p, BuiltPackage)},
         **{f"content.{p.name}": str(p.content) for p in lock.packages if isinstance(p, BuiltPackage)},
         **{f"size.{p.manager}.{p.name}": str(p.size) for p in lock.packages if p.size is not None},
+    }
+
+
+def _builds(lock: Lock) -> dict[str, str]:
+    """Describe the wheels that are built, and the packages that their builds run in."""
+    found = {f"build.{wheel.project}": _json(_build(wheel, wheel.made)) for wheel in lock.wheels if wheel.made}
+    for key, packages in lock.build_environments.items():
+        found[f"build-environment.{key}"] = _json([entry(package, lock.platform) for package in packages])
+    return found
+
+
+def _build(wheel: Wheel, made: WheelBuild) -> dict[str, Any]:
+    return {
+        "filename": wheel.filename,
+        "sha256": str(wheel.sha256),
+        "environment": made.environment,
+        "files": dict(made.files),
+        **({"source-size": made.source.size} if made.source.size is not None else {}),
+        **({"unconfined": made.unconfined} if made.unconfined else {}),
     }
 
 

@@ -41,6 +41,7 @@ def from_solution(
     converter: int,
     root_url: str = "",
     old: Lock | None = None,
+    build_environments: Mapping[str, tuple[Package, ...]] | None = None,
 ) -> Lock:
     """Make the lock of a solution.
 
@@ -53,6 +54,7 @@ def from_solution(
         root_url: `file://` URL of the project root: packages of channels that the spec gives as relative paths get
             relative URLs.
         old: the lock before, which says more of what was kept of it.
+        build_environments: key -> packages that builds need beside Python.
 
     Raises:
         LockError: CEP 37 cannot hold one of the packages.
@@ -80,6 +82,7 @@ def from_solution(
         converter=converter,
         packages=packages,
         newest_upload=uploaded,
+        build_environments=build_environments or {},
         older=facts_to_keep(
             solution.older, old, packages=packages, request=request, asked=active(spec, solution.target, known)
         ),

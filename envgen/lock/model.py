@@ -55,6 +55,7 @@ class Lock:
         older: packages that were not the newest when they were chosen, and why, by project.
         newest_upload: when the youngest wheel was uploaded, aware; None in locks without an image, in those from
             before this was recorded, and where the index does not say.
+        build_environments: key -> packages that builds of that key need beside the locked Python.
     """
 
     environment: str
@@ -75,6 +76,7 @@ class Lock:
     packages: tuple[Package, ...]
     older: tuple[Older, ...] = ()
     newest_upload: dt.datetime | None = None
+    build_environments: Mapping[str, tuple[Package, ...]] = field(default_factory=dict)
 
     @property
     def platform(self) -> Platform:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from envgen.builds import SourceArchive, WheelBuild
 from envgen.digest import Sha256
+from envgen.documents import read_json
 from envgen.indexes import DEFAULT, index_in
 from envgen.lock import fields, locked_indexes, older
 from envgen.lock.cep37 import PREFIX, content_hash
@@ -30,6 +32,8 @@ from envgen.platforms import Platform, PythonMinor, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from envgen.names import ProjectName
 
 T = TypeVar("T")
 
@@ -73,6 +77,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         packages=packages,
         newest_upload=custom.parsed("newest-upload", fields.moment) if custom.has("newest-upload") else None,
         older=custom.parsed("older", lambda text: older.from_json(text, packages), "{}"),
+        build_environments={key: _environment(key, platform, custom) for key in custom.below("build-environment.")},
     )
 
 
@@ -193,18 +198,47 @@ def _wheel(node: Field, custom: _Custom) -> Wheel:
         url.fail(f"expected {start}<file>")
     if index and not custom.knows_index(index):
         url.fail(f"`{PREFIX}indexes` has no index `{index}`")
+    listed, sha256 = replace(url, value=url.text().removeprefix(start)), node.get("hash").get("sha256")
+    wheel_file = partial(fields.wheel_file, project=project, version=version)
+    made = custom.parsed(f"build.{project}", fields.build) if custom.has(f"build.{project}") else None
     return Wheel(
         project=project,
         version=version,
-        filename=replace(url, value=url.text().removeprefix(start)).parsed(
-            partial(fields.wheel_file, project=project, version=version)
-        ),
-        sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
+        filename=(replace(listed, value=made["filename"]) if made else listed).parsed(wheel_file),
+        sha256=(replace(sha256, value=made["sha256"]) if made else sha256).parsed(Sha256.parse),
         size=custom.size("pip", project),
+        made=_build(listed, sha256, project, made, custom) if made else None,
         requires=_needs(needs, fields.requires),
         stands_for=custom.parsed(f"stands-for.{project}", fields.project_list, "[]"),
         index=index,
     )
+
+
+def _build(listed: Field, sha256: Field, project: ProjectName, made: dict[str, Any], custom: _Custom) -> WheelBuild:
+    if not custom.has(f"build-environment.{made['environment']}"):
+        listed.fail(f"the environment {made['environment']!r} of its build is missing")
+    return WheelBuild(
+        source=SourceArchive(
+            filename=listed.parsed(partial(fields.source_file, project=project)),
+            sha256=sha256.parsed(Sha256.parse),
+            size=made.get("source-size"),
+        ),
+        environment=made["environment"],
+        files=made["files"],
+        unconfined=made.get("unconfined", ""),
+    )
+
+
+def _environment(key: str, platform: Platform, custom: _Custom) -> tuple[Package, ...]:
+    """Read the packages of a build's environment, which say no more than an entry of the lock does."""
+    bare = replace(custom, values={key: value for key, value in custom.values.items() if key == f"{PREFIX}indexes"})
+    found = custom.parsed(f"build-environment.{key}", read_json)
+    root = replace(custom.node, value=found, path=f"{custom.node.path}.{PREFIX}build-environment.{key}")
+    packages = tuple(_package(node, platform, bare) for node in root.items())
+    _refuse_twice(root, packages)
+    if any(isinstance(package, BuiltPackage) for package in packages):
+        root.fail("a build needs a package of a recipe, which cannot be locked for it")
+    return packages
 
 
 def _conda(node: Field, platform: Platform, custom: _Custom) -> ChannelPackage:

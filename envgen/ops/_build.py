@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from envgen.convert.local_channel import LocalChannel
 from envgen.manifest.select import select
 from envgen.packages import ChannelPackage
+from envgen.prepare.locked_builds import prepare
 from envgen.prepare.packages import plan, recipe_inputs
 from envgen.prepare.plan import items_of
-from envgen.prepare.preparer import prepare
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.system.host import probe_host
 

@@ -231,7 +231,7 @@ def _change(context: Context, prepared: PlannedCreate, show: Callable[[PlannedCr
 def _prepare(context: Context, prepared: PlannedCreate, what: Plan) -> None:
     if what.prepare:
         # sources and builders take half a second to import, more than linking a small environment
-        from envgen.prepare.preparer import prepare  # noqa: PLC0415
+        from envgen.prepare.locked_builds import prepare  # noqa: PLC0415
 
         prepare(context, what, prepared.pair)
 

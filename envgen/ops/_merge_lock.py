@@ -70,8 +70,8 @@ def _resolve(merged: Context, spec: EnvSpec, platform: Platform, pair: LockPair 
         (new,) = resolve(merged, spec, {platform: pair}, Upgrade())
     except NoBuildError as error:
         raise UserError(
-            f"recipe `{error.recipe}` has to be built for the merged spec, and a merge runs no recipe script",
-            hint=f"finish the merge, read `recipes/{error.recipe}`, then run `envgen merge-lock`, which builds it",
+            f"{error.what} has to be built for the merged spec, and a merge runs no code of recipes or sources",
+            hint=f"finish the merge, read `{error.where}`, then run `envgen merge-lock`, which builds it",
         ) from error
     return new
 

@@ -65,10 +65,11 @@ def _origin(package: LinkPackage) -> tuple[str, str]:
 
 
 def wheel_purl(wheel: Wheel) -> str:
-    """Name a wheel by project, version, digest and file."""
+    """Name a wheel, or the source archive that it is built from, by project, version, digest and file."""
+    listed = wheel.listed
     return (
         f"{_PURL}pypi/{wheel.project}@{quote(wheel.version, safe='')}"
-        f"?checksum=sha256:{wheel.sha256}&file_name={quote(wheel.filename, safe='')}"
+        f"?checksum=sha256:{listed.sha256}&file_name={quote(listed.filename, safe='')}"
     )
 
 

@@ -180,7 +180,8 @@ def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> PlannedPackage:
         trusted=locked.project in lock.adjustments.trust_record,
     )
     wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
-    return PlannedPackage(package=locked, wanted=wanted, work=Work.CONVERT, artifacts=(_file(locked),))
+    work = Work.BUILD if locked.made else Work.CONVERT
+    return PlannedPackage(package=locked, wanted=wanted, work=work, artifacts=(_file(locked),))
 
 
 def _file(package: ChannelPackage | Wheel) -> Artifact:

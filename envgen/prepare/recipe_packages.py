@@ -208,7 +208,7 @@ def _build(context: Context, recipe: Recipe, platform: Platform) -> Built:
 
     def fill(dest: Path) -> None:
         if context.no_build:
-            raise NoBuildError(recipe.name)
+            raise NoBuildError.of_recipe(recipe.name)
         # rattler-build takes 0.2 s to import, and most environments have no such recipe
         from envgen.convert.recipe_build import build_recipe  # noqa: PLC0415
 

@@ -43,7 +43,7 @@ class Context:
         mirrors: what the placeholders of locks stand for on this machine.
         names: the shipped name table.
         open_supply: opens bundles and the mirror of blobs, once; they come before the sources of artifacts.
-        no_build: run no script of a recipe; one that was built before is taken from the store.
+        no_build: run no script of a recipe and no build of a source; what was built before is taken from the store.
         offline: use what is on this machine alone.
     """
 
@@ -119,7 +119,7 @@ def open_context(
         now: the time, aware.
         reporter: receives progress and remarks.
         anywhere: be content outside a project, whose root is then taken to be `directory`.
-        no_build: run no script of a recipe.
+        no_build: run no script of a recipe and no build of a source.
         offline: use what is on this machine alone; `ENVGEN_OFFLINE` says the same.
         bundles: to take artifacts from, those that `ENVGEN_BUNDLE` names after them.
 

@@ -9,42 +9,45 @@ from typing import TYPE_CHECKING
 
 from envgen.convert.wheel import CONVERTER_VERSION
 from envgen.digest import Sha256
+from envgen.errors import UnsatisfiableError
 from envgen.indexes import index_of, index_words
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, DebianLock, later_dates, render_debian_lock
 from envgen.lock.render import render_lock
 from envgen.manifest.adjust import adjustments
+from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.values import match_name
 from envgen.meant import Asked
 from envgen.names import CondaName
-from envgen.packages import ChannelPackage, Wheel
+from envgen.platforms import Target
 from envgen.prepare.deb_files import debian_suites
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_indexes
 from envgen.project import shipped
-from envgen.resolve import index_remarks, older
+from envgen.project.lock_files import LockPair, lock_path
+from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.preflight import preflight_links
+from envgen.resolve.source_builds import BuiltSolution, SourceBuilds
 from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
 from envgen.resolve.wheel_directories import wheel_directories
 from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
-from envgen.solve.task import Preference, SolveTask
+from envgen.solve.task import SolveTask
 from envgen.sources.conda import ChannelSource, shown
-from envgen.sources.debian_age import LockedDebs
 from envgen.system.credentials import display
+from envgen.system.host import probe_host
 from envgen.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from envgen.debs import Deb
+    from packaging.requirements import Requirement
+
     from envgen.lock.model import Lock
-    from envgen.manifest.env_spec import EnvSpec
     from envgen.names import NameTable
     from envgen.platforms import Platform
     from envgen.project.context import Context
-    from envgen.project.lock_files import LockPair
     from envgen.records import Older, Solution
     from envgen.resolve.image_base import ResolvedBase
     from envgen.resolve.preflight import Remarks
@@ -60,7 +63,8 @@ _PYTHON = "python"
 class _Workbench:
     """What the solves of one spec share.
 
-    `warned` is what was said to the person already, `idle` what changed nothing, for each platform.
+    `builds` tells whether source archives are offered, `warned` what was said to the person already, `idle` what
+    changed nothing, for each platform.
     """
 
     context: Context
@@ -70,6 +74,7 @@ class _Workbench:
     suites: DebianSuites
     directories: Directories
     upgrade: Upgrade
+    builds: bool = True
     warned: set[str] = field(default_factory=set)
     idle: list[frozenset[str]] = field(default_factory=list)
 
@@ -143,30 +148,76 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     channels = _channels(context, spec, platform)
     made = await _make_recipes(bench, platform, old, channels)
     base = await _resolve_base(bench, platform, old)
+    builds = _source_builds(bench, platform, old) if bench.builds else None
     task = SolveTask(
         target=spec.targets[platform],
         dependencies=(*spec.dependencies, *pinned_specs(spec, bench.upgrade, locked)),
         pypi=(*spec.pypi, *pinned_requirements(spec, platform, bench.upgrade, locked)),
         names=bench.names,
         recipes=[record for one in made for record in one.records],
-        wheels=bench.index,
         indexes=spec.indexes,
+        wheels=builds or bench.index,
+        builds=builds is not None,
         channels=channels,
-        preferred=_preferred(old.lock, bench) if old else {},
+        preferred=kept.preferred(old.lock, bench.names, bench.upgrade) if old else {},
         exclude_newer=spec.exclude_newer,
         asked=_asked(context, spec),
         meant=shipped.meant_table(),
     )
     python = await known_python(task)
-    solution = await solve_families(replace(task, adjustments=adjustments(spec, spec.targets[platform], python)))
-    _tell_remarks(bench, solution)
-    older.tell(context, platform, solution.older, accepted=spec.allow_older.keys(), told=bench.warned)
+    try:
+        solution = await solve_families(replace(task, adjustments=adjustments(spec, spec.targets[platform], python)))
+        _tell_remarks(bench, solution)
+        older.tell(context, platform, solution.older, accepted=spec.allow_older.keys(), told=bench.warned)
+    except UnsatisfiableError as error:
+        raise (builds.explain(error) if builds else None) or error from error
     if old:
         await _tell_vanished(bench, old.lock, solution)
-    resolved = _assemble(bench, solution, made, base, old)
+    built = await builds.finish(solution) if builds else BuiltSolution(solution=solution)
+    resolved = _assemble(bench, built, made, base, old)
+    if not bench.builds:
+        return resolved
     remarks = await _preflight(bench, resolved)
     bench.idle.append(frozenset((*solution.idle, *remarks.idle)))
     return resolved
+
+
+def _source_builds(bench: _Workbench, platform: Platform, old: LockPair | None) -> SourceBuilds:
+    """Open the index with the source archives that this machine can build."""
+    host = probe_host()
+    targets = bench.spec.targets
+    own = Target(platform=host.platform, python=bench.spec.python, glibc=host.glibc)
+    return SourceBuilds(
+        context=bench.context,
+        index=bench.index,
+        names=bench.names,
+        target=targets[platform],
+        host=targets.get(host.platform, own),
+        old=old.lock if old else None,
+        renewed=lambda project: bench.upgrade.covers(project, bench.names.conda_name(project)),
+        solve=partial(_build_environment, bench, old),
+    )
+
+
+async def _build_environment(
+    bench: _Workbench, old: LockPair | None, target: Target, requires: tuple[Requirement, ...]
+) -> LockPair:
+    """Solve for what a build requires, with nothing of the spec's own but where packages come from."""
+    spec = replace(
+        EnvSpec(name=bench.spec.name, python=bench.spec.python, targets={target.platform: target}, source=""),
+        channels=bench.spec.channels,
+        pypi=requires,
+        names=bench.spec.names,
+        exclude_newer=bench.spec.exclude_newer,
+        indexes=bench.spec.indexes,
+    )
+    inner = replace(bench, spec=spec, upgrade=Upgrade(), idle=[], builds=False)
+    same = old if old and old.lock.platform == target.platform else None
+    recipes = replace(same, lock=replace(same.lock, packages=same.lock.built, older=())) if same else None
+    found = await _solve(inner, target.platform, recipes)
+    digest = Sha256.of(found.debian_text.encode()) if found.debian_text else None
+    path = lock_path(bench.context, bench.spec, target.platform)
+    return LockPair(path=path, text=found.text, lock=found.lock, debian=found.debian, debian_digest=digest)
 
 
 def _asked(context: Context, spec: EnvSpec) -> Asked:
@@ -185,8 +236,8 @@ async def _make_recipes(
     bench: _Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
 ) -> list[RecipeOutput]:
     """Build what recipes offer, for the names that no channel has."""
-    known, keep = shipped.recipes(bench.context.root), _kept_debs(old, bench.upgrade)
-    locked = partial(_locked_debs, old)
+    known, keep = shipped.recipes(bench.context.root), kept.debs(old, bench.upgrade)
+    locked = partial(kept.locked_debs, old)
     waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
     found: dict[str, RecipeOutput] = {}
     while waiting:
@@ -211,8 +262,8 @@ async def _make_recipes(
 
 async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> ResolvedBase | None:
     """Find the packages below the environment in an image, if there is to be one."""
-    keep = _kept_debs(old, bench.upgrade).get(IMAGE, ())
-    locked = _locked_debs(old, IMAGE)
+    keep = kept.debs(old, bench.upgrade).get(IMAGE, ())
+    locked = kept.locked_debs(old, IMAGE)
     base = await asyncio.to_thread(
         resolve_base, bench.context, bench.suites, bench.spec, platform, keep=keep, locked=locked
     )
@@ -228,48 +279,12 @@ def _tell_replaced(bench: _Workbench, platform: Platform, replaced: Sequence[Rep
         )
 
 
-def _kept_debs(old: LockPair | None, upgrade: Upgrade) -> dict[str, list[Deb]]:
-    """Group the locked Debian packages by the recipe that uses them, less those that may be upgraded."""
-    found: dict[str, list[Deb]] = {}
-    for package in old.debian.packages if old and old.debian else ():
-        for user in package.used_by:
-            if not upgrade.covers(user, package.name):
-                found.setdefault(user, []).append(package)
-    return found
-
-
-def _locked_debs(old: LockPair | None, user: str) -> LockedDebs:
-    """Return what is locked for a recipe or for the image, and from which releases."""
-    if old is None or old.debian is None:
-        return LockedDebs()
-    return LockedDebs(debs=old.debian.used_by(user), dates=old.debian.releases)
-
-
-def _preferred(old: Lock, bench: _Workbench) -> dict[CondaName, Preference]:
-    found: dict[CondaName, Preference] = {}
-    for package in old.packages:
-        if isinstance(package, Wheel):
-            name = bench.names.conda_name(package.project)
-            if not bench.upgrade.covers(package.project, name):
-                found[name] = Preference(version=package.version, sha256=package.sha256)
-        elif isinstance(package, ChannelPackage) and not bench.upgrade.covers(package.name):
-            found[package.name] = Preference(version=package.version, build=package.build, sha256=package.sha256)
-    return found
-
-
 def _warn_once(bench: _Workbench, texts: Iterable[str]) -> None:
     """Warn, once where several platforms have the same to say."""
     for text in texts:
         if text not in bench.warned:
             bench.warned.add(text)
             bench.context.reporter.warn(text)
-
-
-def _with_facts_of_kept(old: Lock, bench: _Workbench) -> Lock:
-    """Leave out what the old lock says of packages that are chosen again."""
-    names, covers = bench.names, bench.upgrade.covers
-    kept = (older for older in old.older if not covers(older.project, names.conda_name(older.project)))
-    return replace(old, older=tuple(kept))
 
 
 def _tell_remarks(bench: _Workbench, solution: Solution) -> None:
@@ -310,21 +325,24 @@ async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> No
     """Report each locked wheel that was replaced because the index dropped it."""
     chosen = {record.origin.sha256 for record in solution.records}
     for wheel in old.wheels:
-        if wheel.sha256 in chosen or bench.upgrade.covers(wheel.project):
+        if wheel.listed.sha256 in chosen or bench.upgrade.covers(wheel.project):
             continue
         if not await bench.index.offers(wheel):
             words = index_words(index_of(wheel.project, bench.spec.indexes))
-            bench.context.reporter.note(f"{old.platform}: {words} no longer offers `{wheel.filename}`, resolved again")
+            bench.context.reporter.note(
+                f"{old.platform}: {words} no longer offers `{wheel.listed.filename}`, resolved again"
+            )
 
 
 def _assemble(
     bench: _Workbench,
-    solution: Solution,
+    built: BuiltSolution,
     made: Sequence[RecipeOutput],
     base: ResolvedBase | None,
     old: LockPair | None,
 ) -> Resolved:
     """Render both files; the conda-lock holds the digest of the other one."""
+    solution = built.solution
     names, platform = {record.name for record in solution.records}, solution.target.platform
     used = [one for one in made if any(record.name in names for record in one.records)]
     debian = _debian_lock(bench.spec.name, platform, used, base) if base or any(one.debs for one in used) else None
@@ -337,7 +355,8 @@ def _assemble(
         debian=Sha256.of(debian_text.encode()) if debian_text else None,
         converter=CONVERTER_VERSION,
         root_url=bench.context.root.as_uri(),
-        old=_with_facts_of_kept(old.lock, bench) if old else None,
+        old=kept.with_facts(old.lock, bench.names, bench.upgrade) if old else None,
+        build_environments=built.environments,
     )
     return Resolved(lock=lock, debian=debian, text=render_lock(lock), debian_text=debian_text, older=solution.older)
 

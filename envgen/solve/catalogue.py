@@ -80,7 +80,7 @@ class Catalogue:
         context = ClosureContext(
             wheels=task.wheels,
             target=task.target,
-            rules=replace(rules, sources=lifted),
+            rules=replace(rules, sources=lifted or task.builds),
             names=names,
             python=python,
             required=required,
@@ -88,6 +88,7 @@ class Catalogue:
             index_owns=self.index_owns,
             lifted=lifted,
             adjustments=task.adjustments,
+            builds=task.builds,
             limited=limited or {},
         )
         self.closure = WheelClosure(context)

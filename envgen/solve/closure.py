@@ -14,6 +14,7 @@ from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
+from packaging.tags import parse_tag
 from packaging.utils import parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from envgen.platforms import Target
     from envgen.solve.listing import Rules
     from envgen.solve.task import IndexFile, Preference, WheelSource
+
+
+_ANYWHERE = parse_tag("py3-none-any")
+"""Tags that stand for those of a wheel that is not built yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ class ClosureContext:
         adjustments: see `SolveTask`.
         limited: project -> what constraints leave of it.
         index_owns: tells whether a project's wheels may be offered at all, or a channel has it.
+        builds: see `SolveTask`.
         lifted: offer what envgen cannot use, too, as if it required nothing: see `WheelCandidate.refused`.
     """
 
@@ -87,6 +93,7 @@ class ClosureContext:
     preferred: Mapping[CondaName, Preference]
     index_owns: Callable[[ProjectName], Awaitable[bool]]
     lifted: bool = False
+    builds: bool = False
     adjustments: Adjustments = field(default_factory=Adjustments)
     limited: Mapping[ProjectName, SpecifierSet] = field(default_factory=dict)
 
@@ -277,7 +284,7 @@ class WheelClosure:
             listing.refuse(version, str(error))
             return
         try:
-            if is_archive(file):
+            if is_archive(file) and not self._context.builds:
                 known.candidates[version] = self._stand_in(project, version, file, Reason.SDIST)
                 return
             if file.sha256 is None:
@@ -312,7 +319,7 @@ class WheelClosure:
         if (metadata.name, metadata.version.public) != (project, version.public):
             raise ArtifactError(f"METADATA of `{file.filename}` has {metadata.name} {metadata.version}")
         context = self._context
-        tags = parse_wheel_filename(file.filename)[3]
+        tags = _ANYWHERE if is_archive(file) else parse_wheel_filename(file.filename)[3]
         own = adjusted(metadata, context.adjustments)
         depends = wheel_depends(
             own, wheel_tags=tags, target=context.target, names=context.names, python_full=context.python

@@ -166,13 +166,15 @@ class Listing:
 
     def with_sources(self) -> Listing:
         """Return the listing as it would be if a source archive could stand for a wheel."""
-        if self._rules.sources or not (self._archives or self.unusable):
+        if not self.unusable and (self._rules.sources or not self._archives):
             return self
         rules = replace(self._rules, sources=True)
         return Listing(self._page, rules, required=self._demands, kept=self._kept, locked=self._locked)
 
     def newest_has_source_only(self, specifiers: SpecifierSet) -> bool:
-        """Whether the newest release that is allowed has a source archive and no wheel."""
+        """Whether the newest release that is allowed has a source archive and no wheel, where none is built."""
+        if self._rules.sources:
+            return False
         every = self.with_sources()
         newest = every.newest(every.allowing(specifiers))
         return newest is not None and newest in self.sdists
@@ -272,7 +274,9 @@ class Listing:
         for version in self._allowed(wanted):
             file = self.file(version, pinned=wanted.pinned)
             # nobody knows what an archive requires, so an old one would seem to fit where no wheel does
-            if version in self.unusable or isinstance(file, Rejection) or (has_wheel and is_archive(file)):
+            if version in self.unusable or isinstance(file, Rejection):
+                continue
+            if has_wheel and is_archive(file) and file.sha256 != self._kept:
                 continue
             has_wheel |= not is_archive(file)
             yield version

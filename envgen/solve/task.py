@@ -149,6 +149,7 @@ class SolveTask:
             is said by `names`.
         asked: what messages call the sources.
         meant: names that are not those of projects.
+        builds: whether source archives are offered, too: `wheels` reads their metadata like that of wheels.
     """
 
     target: Target
@@ -165,3 +166,4 @@ class SolveTask:
     adjustments: Adjustments = field(default_factory=Adjustments)
     asked: Asked = field(default_factory=Asked)
     meant: MeantTable = field(default_factory=MeantTable)
+    builds: bool = False

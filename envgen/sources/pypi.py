@@ -114,6 +114,8 @@ class WheelIndex:
             NetworkError: the index cannot be reached.
         """
         page, version = await self.page(wheel.project), wheel.filename.split("-", 2)[1]
+        if page is not None and wheel.made:
+            return _same(wheel, page.all_archives())
         if page is None or version not in page.versions:
             return None
         return _same(wheel, page.files(version))
@@ -123,17 +125,17 @@ class WheelIndex:
         return open_remote(self._http, file)
 
     def locate(self, wheel: Wheel) -> str:
-        """Return the URL of a locked wheel, found by its digest.
+        """Return the URL of a locked wheel, or of the source archive that it is built from, found by its digest.
 
         Raises:
             GoneError: the index offers no file with that digest any more.
             NetworkError: the index cannot be reached.
         """
         page = self._ask(("page", wheel.project), lambda: self._page(wheel.project)).result()
-        found = _same(wheel, page.all_files()) if page else None
+        found = _same(wheel, page.all_archives() if wheel.made else page.all_files()) if page else None
         if found is None:
             raise GoneError(
-                f"`{wheel.filename}` with sha256 {wheel.sha256} is no longer offered by {self._words}",
+                f"`{wheel.listed.filename}` with sha256 {wheel.listed.sha256} is no longer offered by {self._words}",
                 hint=f"run `envgen lock --upgrade {wheel.project}` to lock one that is offered",
             )
         return found.url
@@ -245,11 +247,11 @@ class WheelIndex:
 
 
 def _same(wheel: Wheel, files: Iterable[ProjectFile]) -> ProjectFile | None:
-    """Find a locked wheel: by its digest, else by its name where the index has no digests; the bytes decide later."""
-    every = list(files)
-    found = [file for file in every if file.sha256 == wheel.sha256]
-    found.sort(key=lambda file: (file.filename != wheel.filename, file.filename))
-    unproven = [replace(f, sha256=wheel.sha256) for f in every if f.sha256 is None and f.filename == wheel.filename]
+    """Find the file of a wheel: by its digest, else by its name where the index has none; the bytes decide later."""
+    every, listed = list(files), wheel.listed
+    found = [file for file in every if file.sha256 == listed.sha256]
+    found.sort(key=lambda file: (file.filename != listed.filename, file.filename))
+    unproven = [replace(f, sha256=listed.sha256) for f in every if f.sha256 is None and f.filename == listed.filename]
     return next(iter((*found, *unproven)), None)
 
 

@@ -145,6 +145,14 @@ class ProjectPage:
         """
         return tuple(_file(entry, self._url) for entry in self._archives[version])
 
+    def all_archives(self) -> Iterable[ProjectFile]:
+        """Type every source archive of the page.
+
+        Raises:
+            NetworkError: see `files`.
+        """
+        return (file for version in sorted(self.sdists) for file in self.archives(version))
+
     def all_files(self) -> Iterable[ProjectFile]:
         """Type every wheel of the page.
 

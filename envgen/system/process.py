@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from envgen.errors import EnvgenError, UserError
 from envgen.urls import without_secrets_in
@@ -54,6 +54,7 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     timeout: float | None = None,
+    output: BinaryIO | None = None,
 ) -> Completed:
     """Run a program to its end, without a shell and without a terminal.
 
@@ -65,11 +66,12 @@ def run(
         env: its whole environment; ours by default.
         stdin: what it reads; nothing by default.
         timeout: seconds.
+        output: a file that gets what it writes, in place of the result.
 
     Raises:
         ProcessError: it cannot be started, ends with a status other than 0, or takes longer than `timeout`.
     """
-    with _started(argv, cwd=cwd, env=env) as process:
+    with _started(argv, cwd=cwd, env=env, output=output) as process:
         _RUNNING.add(process)
         try:
             stdout, stderr = process.communicate(stdin or b"", timeout=timeout)
@@ -119,7 +121,9 @@ def shown(argv: Sequence[str | Path]) -> str:
     return shlex.join(without_secrets_in(text) for text in map(str, argv))
 
 
-def _started(argv: Sequence[str | Path], *, cwd: Path | None, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+def _started(
+    argv: Sequence[str | Path], *, cwd: Path | None, env: Mapping[str, str] | None, output: BinaryIO | None
+) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     try:
         return subprocess.Popen(
@@ -127,8 +131,8 @@ def _started(argv: Sequence[str | Path], *, cwd: Path | None, env: Mapping[str, 
             cwd=cwd,
             env=dict(env) if env is not None else None,
             stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
+            stdout=output or pipe,
+            stderr=output or pipe,
             start_new_session=True,
         )
     except OSError as error:

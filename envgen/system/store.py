@@ -268,6 +268,12 @@ class Store:
             self._make_folder(self.root / "repodata")
         return self.root / "repodata"
 
+    def log(self, name: str) -> Path:
+        """Return where to write the log of a build; `clean` removes it."""
+        with explained(self.root):
+            self._make_folder(self.root / "logs")
+        return self.root / "logs" / _safe(name)
+
     def forget(self, kind: str, key: str) -> None:
         """Drop a small fact."""
         self._cache_path(kind, key).unlink(missing_ok=True)

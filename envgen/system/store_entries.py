@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StoreKind(StrEnum):
-    """What the store holds; `temporary` are views and leftovers of processes that died.
+    """What the store holds; `temporary` are views, logs of builds and leftovers of processes that died.
 
     Everything can be had again: what is downloaded from where the locks say, what is made from that. The `channel` is
     written again by `envgen build`; no environment and no lock of this machine needs it, but other people's files may.
@@ -77,7 +77,11 @@ _PATTERNS = {
 def entries(root: Path, kind: StoreKind) -> list[Path]:
     """List the paths of a kind in the store at `root`, sorted."""
     if kind is StoreKind.TEMPORARY:
-        patterns = ("views/*", *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")))
+        patterns = (
+            "views/*",
+            "logs/*",
+            *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")),
+        )
         return sorted(path for pattern in patterns for path in root.glob(pattern))
     return sorted(path for path in root.glob(_PATTERNS[kind]) if not path.name.startswith(TEMPORARY))
 

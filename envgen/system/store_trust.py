@@ -20,7 +20,7 @@ MARK = "envgen-store"
 """File that says that a folder is a store."""
 
 _MARK_TEXT = "A store of envgen: what `envgen clean` removes from here can be had again.\n"
-_FOLDERS = frozenset({"artifacts", "blobs", "cache", "channel", "locks", "packages", "repodata", "views"})
+_FOLDERS = frozenset({"artifacts", "blobs", "cache", "channel", "locks", "logs", "packages", "repodata", "views"})
 _OWN = _FOLDERS | {MARK, "synced.json"}
 _BENIGN = frozenset({"lost+found", "CACHEDIR.TAG"})
 """What file systems and backup programs expect at the top of a disk."""

@@ -207,7 +207,7 @@ def test_merge_runs_no_script_of_the_branch(clone: Clone, tmp_path: Path) -> Non
     clone.commit("- eggs <2\n", "- eggs <2\n- bacon\n")
     before = clone.project.locks()
     said = clone.git("merge", "--no-edit", "contributor", fails=True)
-    assert "recipe `tool` has to be built for the merged spec, and a merge runs no recipe script" in said
+    assert "recipe `tool` has to be built for the merged spec, and a merge runs no code of recipes or sources" in said
     assert "CONFLICT" in said
     assert clone.project.locks() == before
     assert not marker.exists()

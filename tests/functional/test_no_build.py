@@ -1,4 +1,4 @@
-"""Which commands can run code of a repository: those that build a recipe that is new, and no other."""
+"""Which commands can run code of others: those that build a recipe or a source that is new, and no other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from envgen.cli.group import _VERBS
 from envgen.export.formats import FORMATS
+from tests.builders.sdists import make_sdist
 from tests.builders.system import base_debs
 from tests.functional.conftest import SPEC
 
@@ -71,6 +72,21 @@ def marker(project: Project, cli: Command, registries: Registries, tmp_path: Pat
     return file
 
 
+@pytest.fixture
+def source_marker(project: Project, cli: Command, registries: Registries, tmp_path: Path) -> Path:
+    """Make an environment with a source, and forget what was built; return the file that its backend writes."""
+    registries.debian.add(*base_debs("amd64"))
+    file = tmp_path / "marker"
+    registries.index.add("made-1.0.tar.gz", make_sdist("made", before=f"pathlib.Path({str(file)!r}).touch()"))
+    registries.publish()
+    image = "image: {base: {suites: [bookworm, bookworm-security]}}\n"
+    project.spec("demo", SPEC.replace("pypi: [", "pypi: [made, ") + image)
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    forget(cli, file)
+    return file
+
+
 def forget(cli: Command, marker: Path) -> None:
     shutil.rmtree(cli.variables["ENVGEN_CACHE"])
     marker.unlink()
@@ -102,6 +118,25 @@ def test_command_builds_a_new_recipe_and_says_so(marker: Path, cli: Command, com
     said = cli(*command)
     assert marker.exists(), said.err
     assert "running the script of recipe `tool` for linux-64" in said.err
+
+
+@pytest.mark.parametrize("command", [one for commands in NEVER.values() for one in commands], ids=" ".join)
+def test_command_builds_no_source(source_marker: Path, cli: Command, command: tuple[str, ...]) -> None:
+    outcome = cli.process(*command)
+    assert outcome.code in {0, 1, 2}, outcome.err
+    assert not source_marker.exists()
+
+
+@pytest.mark.parametrize("command", [("lock", "--upgrade"), ("create",), ("image",), ("build",)], ids=" ".join)
+def test_command_builds_a_new_source_and_says_so(source_marker: Path, cli: Command, command: tuple[str, ...]) -> None:
+    remove_environment(cli)
+    refused = cli(*command, "--no-build")
+    assert refused.code == 1
+    assert "`made` 1.0 must be built from `made-1.0.tar.gz`, whose code must not run" in refused.err
+    assert not source_marker.exists()
+    said = cli(*command)
+    assert source_marker.exists(), said.err
+    assert "running the build of `made` 1.0 from `made-1.0.tar.gz` for linux-64" in said.err
 
 
 @pytest.mark.parametrize("command", [("lock",), ("create",), ("build",)], ids=" ".join)

@@ -1,0 +1,82 @@
+"""Wheels that envgen builds: what each is built from, and what a build of it contains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SHOWN_DIGITS = 16
+"""Digits of a file's sha256 that a lock holds: they tell which files differ; the digest of the wheel proves."""
+
+_SHOWN_FILES = 200
+"""Files that a lock lists; of larger wheels it lists the folders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceArchive:
+    """A source archive of the index.
+
+    Attributes:
+        filename: as the index has it.
+        sha256: of the archive.
+        size: bytes, where the index says so.
+    """
+
+    filename: str
+    sha256: Sha256
+    size: int | None
+
+
+Source = SourceArchive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelBuild:
+    """How a wheel was built, as a lock has it.
+
+    Attributes:
+        source: what it is built from.
+        environment: key of the packages that the build runs in, see `Lock.build_environments`.
+        files: path in the wheel -> first digits of its sha256; folders of a large wheel, see `listed_files`.
+        unconfined: why the build could use the network or other paths; empty where it could not.
+    """
+
+    source: Source
+    environment: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    unconfined: str = ""
+
+
+def listed_files(digests: Mapping[str, Sha256]) -> dict[str, str]:
+    """Return what a lock lists of the files of a wheel: few enough to be read, and the same for the same files.
+
+    Args:
+        digests: path -> sha256 of each file.
+    """
+    depth = max((path.count("/") for path in digests), default=0) + 1
+    while depth > 1 and len({_cut(path, depth) for path in digests}) > _SHOWN_FILES:
+        depth -= 1
+    groups: dict[str, list[str]] = {}
+    for path, digest in sorted(digests.items()):
+        groups.setdefault(_cut(path, depth), []).append(f"{path} {digest}")
+    return {name: _digits(digests.get(name, lines)) for name, lines in sorted(groups.items())}
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:
+    """List the files or folders that two builds do not have in common, sorted."""
+    return tuple(path for path in sorted(one.keys() | other.keys()) if one.get(path) != other.get(path))
+
+
+def _cut(path: str, depth: int) -> str:
+    parts = path.split("/")
+    return path if len(parts) <= depth else "/".join(parts[:depth]) + "/"
+
+
+def _digits(found: Sha256 | Iterable[str]) -> str:
+    digest = found if isinstance(found, Sha256) else Sha256.of("\n".join(found).encode())
+    return digest[:SHOWN_DIGITS]

@@ -1,0 +1,195 @@
+"""The backend of a source tree: its build requirements, its metadata and its wheel, by the hooks of PEP 517.
+
+Everything but `static_requires` runs code of the source.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyproject_hooks
+from build import BuildBackendException, BuildException, ProjectBuilder
+
+from envgen import limits
+from envgen.errors import ArtifactError, BuildError
+from envgen.system.process import ProcessError
+from envgen.urls import without_secrets_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from envgen.names import ProjectName
+    from envgen.system.sandbox import Sandbox
+
+SOURCE, PREFIX, OUT = "source", "env", "out"
+"""Folders of the sandbox: the unpacked source, the environment of the build, what comes out."""
+
+_EPOCH = 315_619_200
+"""SOURCE_DATE_EPOCH of every build: 1980-01-02, which a zip file can hold in every time zone."""
+
+_DAMAGED = (BuildException, BuildBackendException, OSError, ValueError, TypeError, KeyError)
+"""What `build` and `pyproject_hooks` raise for what a source says and for what its backend answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceName:
+    """What messages call a source: `docopt` 0.6.2 from `docopt-0.6.2.tar.gz`."""
+
+    project: ProjectName
+    version: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"`{self.project}` {self.version} from `{self.origin}`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The backend of a source in a sandbox, whose folders are there.
+
+    Attributes:
+        sandbox: with the source below `SOURCE` and the environment below `PREFIX`.
+        name: for messages.
+        log: file that gets what the backend prints, step after step.
+        variables: that the spec sets for it.
+        timeout: seconds of each step.
+    """
+
+    sandbox: Sandbox
+    name: SourceName
+    log: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = limits.BUILD_SECONDS
+
+    def requires(self) -> tuple[str, ...]:
+        """Return what the backend requires beyond `static_requires`, sorted.
+
+        Raises:
+            BuildError: it fails.
+        """
+        with self._step("asking for build requirements"):
+            return tuple(sorted(self._builder().get_requires_for_build("wheel")))
+
+    def metadata(self) -> bytes:
+        """Return the METADATA that the wheel will have.
+
+        Raises:
+            BuildError: it fails.
+        """
+        with self._step("preparing metadata") as out:
+            folder = self._builder().prepare("wheel", out)
+            if folder is not None:
+                return _small(out / folder / "METADATA")
+        from envgen.convert.canonical_wheel import metadata_of  # noqa: PLC0415  few backends lack the hook
+
+        return metadata_of(self.wheel())
+
+    def wheel(self) -> Path:
+        """Build the wheel and return its path below the sandbox.
+
+        Raises:
+            BuildError: it fails.
+        """
+        with self._step("building the wheel") as out:
+            found = out / self._builder().build("wheel", out)
+            if found.parent != out or not found.is_file() or found.is_symlink():
+                raise BuildError(f"the backend of {self.name} returned `{found.name}`, which is not a file")
+            return found
+
+    def _builder(self) -> ProjectBuilder:
+        return ProjectBuilder(
+            self.sandbox.work / SOURCE, python_executable=self._inside(f"{PREFIX}/bin/python"), runner=self._run
+        )
+
+    def _inside(self, path: str) -> str:
+        return self.sandbox.path(self.sandbox.work / path)
+
+    def _run(self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
+        del cwd  # always the source's folder
+        extra = {name: self.sandbox.seen(value) for name, value in (extra_environ or {}).items()}
+        with self.log.open("ab") as output:
+            self.sandbox.run(
+                [self.sandbox.seen(str(part)) for part in cmd],
+                folder=SOURCE,
+                env={**self._environment(), **self.variables, **extra},
+                output=output,
+                timeout=self.timeout,
+                python=self._inside(f"{PREFIX}/bin/python"),
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """Return the variables of a build: nothing of the user's, and nothing that differs between machines."""
+        mapped = f"-ffile-prefix-map={self._inside(SOURCE)}=. -ffile-prefix-map={self._inside(PREFIX)}=/env"
+        return {
+            "PATH": f"{self._inside(f'{PREFIX}/bin')}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": self._inside("home"),
+            "TMPDIR": self._inside("tmp"),
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "SOURCE_DATE_EPOCH": str(_EPOCH),
+            "PYTHONHASHSEED": "0",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "CFLAGS": mapped,
+            "CXXFLAGS": mapped,
+        }
+
+    @contextmanager
+    def _step(self, what: str) -> Iterator[Path]:
+        """Yield an empty folder for what the backend writes; explain what goes wrong."""
+        warnings.simplefilter("ignore", pyproject_hooks.BuildBackendWarning)  # what it warns of, nobody here can change
+        out = self.sandbox.work / OUT
+        out.mkdir(exist_ok=True)
+        try:
+            yield out
+        except ProcessError as error:
+            how = error.message.rpartition("` ")[2].partition("\n")[0]
+            raise self._failed(what, how) from error
+        except _DAMAGED as error:
+            cause = error.exception if isinstance(error, BuildBackendException) else error
+            if isinstance(cause, ProcessError):
+                raise self._failed(what, cause.message.rpartition("` ")[2].partition("\n")[0]) from error
+            raise self._failed(what, f"failed: {cause}") from error
+
+    def _failed(self, what: str, how: str) -> BuildError:
+        shown = "".join(f"\n    {line}" for line in _tail(self.log))
+        return BuildError(
+            f"failed to build {self.name}: {what} {how}{shown}\nthe whole log is `{self.log}`",
+        )
+
+
+def static_requires(folder: Path, name: SourceName) -> tuple[str, ...]:
+    """Return the build requirements that an unpacked source states, sorted; runs none of its code.
+
+    Raises:
+        ArtifactError: it is not a Python project, or its `[build-system]` is malformed.
+    """
+    try:
+        return tuple(sorted(ProjectBuilder(folder).build_system_requires))
+    except (BuildException, ValueError) as error:
+        raise ArtifactError(f"failed to build {name}: {str(error).replace(str(folder), '`.`')}") from error
+
+
+def _tail(log: Path) -> list[str]:
+    """Return the end of a log, with secrets in URLs masked."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, 2)
+            stream.seek(max(0, stream.tell() - (1 << 16)))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return []
+    return without_secrets_in(text).splitlines()[-limits.BUILD_LOG_LINES :]
+
+
+def _small(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        raw = stream.read(limits.METADATA + 1)
+    if len(raw) > limits.METADATA:
+        raise ArtifactError(f"METADATA has more than {limits.METADATA} bytes, which is the limit")
+    return raw

@@ -1,0 +1,139 @@
+"""Rooms for builds: an unpacked source and the environment that builds it, in a sandbox."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyproject_hooks
+
+from envgen import limits
+from envgen.convert.build_backend import PREFIX, SOURCE, Backend, SourceName
+from envgen.errors import UserError
+from envgen.names import CondaName
+from envgen.prefix.link import link
+from envgen.prepare.packages import link_packages, plan, recipe_inputs
+from envgen.prepare.plan import items_of
+from envgen.prepare.preparer import prepare
+from envgen.sources.sdist import unpack_sdist
+from envgen.system.sandbox import Sandbox, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from envgen.packages import Package
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+
+_TIMEOUT = "ENVGEN_BUILD_TIMEOUT"
+"""Variable with the seconds that one step of a build may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permissions:
+    """What the spec allows a build by name, and sets for it.
+
+    Attributes:
+        network: why it may use the network; empty where it may not.
+        variables: that it gets.
+    """
+
+    network: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_ALLOWED = Permissions()
+
+
+def tell_unconfined(context: Context) -> None:
+    """Warn where this machine cannot confine builds."""
+    if why := refusal():
+        context.reporter.warn(f"builds can use the network, since this machine refuses user namespaces: {why}")
+
+
+@contextmanager
+def build_room(
+    context: Context,
+    name: SourceName,
+    unpack: Callable[[Path], Path],
+    environment: LockPair,
+    *,
+    allowed: Permissions = NOTHING_ALLOWED,
+) -> Iterator[Backend]:
+    """Yield the backend of a source in a room of its own, which goes when the block ends.
+
+    Args:
+        context: the world.
+        name: of the source.
+        unpack: fills a folder with the source, and returns its root there.
+        environment: the packages that the build runs in, Python among them.
+        allowed: what the spec allows it.
+
+    Raises:
+        ArtifactError: the source cannot be unpacked.
+        NetworkError, IntegrityError: as preparing the environment says.
+    """
+    with context.store.view() as work:
+        for folder in ("home", "tmp", "unpacked"):
+            (work / folder).mkdir()
+        unpack(work / "unpacked").rename(work / SOURCE)
+        needed = (Path(pyproject_hooks.__file__), Path(tempfile.gettempdir()))
+        sandbox = Sandbox.of(work, network=bool(allowed.network), needed=needed)
+        _link_environment(context, environment, sandbox)
+        yield Backend(
+            sandbox=sandbox,
+            name=name,
+            log=_new_log(context, name),
+            variables=allowed.variables,
+            timeout=_timeout(context),
+        )
+
+
+def unpacker(archive: Path, filename: str) -> Callable[[Path], Path]:
+    """Return what unpacks a source archive for a room."""
+    return lambda dest: unpack_sdist(archive, filename=filename, dest=dest)
+
+
+def python_closure(packages: Mapping[CondaName, Package], *, root: str = "python") -> dict[CondaName, Package]:
+    """Return Python among some packages, and all that it depends on."""
+    found: dict[CondaName, Package] = {}
+    waiting = [CondaName(root), CondaName("python_abi")]
+    while waiting:
+        name = waiting.pop()
+        if name in packages and name not in found:
+            found[name] = packages[name]
+            waiting += [CondaName(need) for need in packages[name].needs]
+    return found
+
+
+def _link_environment(context: Context, pair: LockPair, sandbox: Sandbox) -> None:
+    items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
+    prepare(context, plan(context, items), pair)
+    prefix = sandbox.work / PREFIX
+    link(
+        link_packages(context, items, pair),
+        prefix,
+        store=context.store,
+        platform=pair.lock.platform,
+        alternative_prefix=None if sandbox.refused else sandbox.path(prefix),
+    )
+
+
+def _new_log(context: Context, name: SourceName) -> Path:
+    log = context.store.log(f"{name.project}-{name.version}.log")
+    log.write_bytes(b"")
+    return log
+
+
+def _timeout(context: Context) -> float:
+    text = context.environment.get(_TIMEOUT, "")
+    try:
+        found = float(text or limits.BUILD_SECONDS)
+    except ValueError as error:
+        raise UserError(f"{_TIMEOUT}: expected seconds, got {text!r}") from error
+    if not found > 0:
+        raise UserError(f"{_TIMEOUT}: expected seconds above 0, got {text!r}")
+    return found

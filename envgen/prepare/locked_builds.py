@@ -1,0 +1,93 @@
+"""Packages of a lock into the store, built ones among them: each as the lock has it, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envgen.builds import differing
+from envgen.convert.build_backend import SourceName
+from envgen.errors import HostError, IntegrityError
+from envgen.manifest.adjust import Adjustments
+from envgen.packages import Wheel, sort_key
+from envgen.prepare.artifacts import is_at_hand
+from envgen.prepare.build_rooms import NOTHING_ALLOWED, python_closure, tell_unconfined
+from envgen.prepare.preparer import prepare as prepare_downloads
+from envgen.prepare.wheel_builds import BuildOrder, build_wheel
+from envgen.prepare.wheel_index import locked_indexes
+from envgen.system.host import probe_host
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from envgen.builds import WheelBuild
+    from envgen.prepare.plan import Plan
+    from envgen.prepare.wheel_builds import BuiltWheel
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+
+_SHOWN = 10
+"""Files that a message names."""
+
+
+def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
+    """Have every package that the plan links in the store: fetched, extracted, converted, built.
+
+    Raises:
+        NoBuildError: a wheel has to be built, and no code may run.
+        BuildError: a build fails.
+        HostError: a wheel can be built on another machine only.
+        IntegrityError: a build gave other files than the lock has, or see `preparer.prepare`.
+        NetworkError: as the sources say.
+    """
+    wheels = (item.package for item in plan.prepare if isinstance(item.package, Wheel))
+    builds = [(w, w.made) for w in wheels if w.made and not is_at_hand(context, w.sha256)]
+    if builds and not context.no_build:
+        tell_unconfined(context)
+    for wheel, made in builds:
+        _build(context, pair, wheel, made)
+    prepare_downloads(context, plan, pair)
+
+
+def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> None:
+    host = probe_host().platform
+    if pair.lock.platform != host:
+        raise HostError(
+            f"`{wheel.project}` {wheel.version} must be built for {pair.lock.platform}, this machine is {host}",
+            hint=f"run `envgen lock` here where it is pure Python, else `envgen build` on {pair.lock.platform}",
+        )
+    order = BuildOrder(
+        name=SourceName(project=wheel.project, version=wheel.version, origin=made.source.filename),
+        source=made.source,
+        environment=_environment(context, pair, made.environment),
+        allowed=NOTHING_ALLOWED,
+        fetch=partial(_fetch, context, pair, wheel),
+    )
+    built = build_wheel(context, order)
+    if built.sha256 != wheel.sha256:
+        raise _other_content(wheel, made, built)
+
+
+def _environment(context: Context, pair: LockPair, key: str) -> LockPair:
+    """Return the lock of a build's environment: the locked Python, and what is locked for the build."""
+    lock, names = pair.lock, context.names.overridden(pair.lock.names)
+    every = {package.conda_name(names): package for package in lock.packages}
+    packages = (*python_closure(every).values(), *lock.build_environments[key])
+    bare = replace(lock, packages=tuple(sorted(packages, key=sort_key)), adjustments=Adjustments(), extras={})
+    return replace(pair, lock=replace(bare, build_environments={}))
+
+
+def _fetch(context: Context, pair: LockPair, wheel: Wheel, out: BinaryIO) -> None:
+    with locked_indexes(context, [pair.lock]) as index:
+        context.http.download(index.locate(wheel), out, expected=wheel.listed.sha256)
+
+
+def _other_content(wheel: Wheel, made: WheelBuild, built: BuiltWheel) -> IntegrityError:
+    files = differing(made.files, built.files)
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    what = ", ".join(f"`{path}`" for path in files[:_SHOWN]) or "modes of files"
+    return IntegrityError(
+        f"the build of `{wheel.project}` {wheel.version} differs from the locked one in {what}{more}",
+        hint=f"run `envgen lock --upgrade {wheel.project}` to lock what this machine builds",
+    )

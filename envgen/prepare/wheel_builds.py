@@ -1,0 +1,137 @@
+"""Wheels that are built: each into the store once, in its canonical form, and never other than a lock says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envgen.builds import listed_files
+from envgen.convert.canonical_wheel import check_built_name, write_canonical
+from envgen.digest import Sha256
+from envgen.errors import NoBuildError
+from envgen.prepare.artifacts import ensure_artifact
+from envgen.prepare.build_rooms import build_room, unpacker
+from envgen.sources import metadata_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from envgen.builds import SourceArchive
+    from envgen.convert.build_backend import SourceName
+    from envgen.prepare.build_rooms import Permissions
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+
+_FACTS = "built-wheels"
+
+_BUILDER = 1
+"""Counts changes of how sources are built that change what comes out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltWheel:
+    """A wheel that was built, in the store under its sha256.
+
+    Attributes:
+        filename: that the backend gave it.
+        sha256: of its canonical form.
+        size: bytes of that.
+        files: what a lock lists of it.
+        unconfined: why the build was not kept from the network and paths; empty where it was.
+    """
+
+    filename: str
+    sha256: Sha256
+    size: int
+    files: Mapping[str, str]
+    unconfined: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOrder:
+    """What is to be built.
+
+    Attributes:
+        name: of the source, for messages.
+        source: what is built.
+        environment: packages that the build runs in.
+        allowed: what the spec allows it.
+        fetch: writes the source archive.
+    """
+
+    name: SourceName
+    source: SourceArchive
+    environment: LockPair
+    allowed: Permissions
+    fetch: Callable[[BinaryIO], object]
+
+    @property
+    def key(self) -> Sha256:
+        """Names everything that determines the wheel."""
+        packages = sorted((str(p.name), str(p.content)) for p in self.environment.lock.packages)
+        target = self.environment.lock.target
+        facts = [_BUILDER, self.source.sha256, packages, target.platform, sorted(self.allowed.variables.items())]
+        return Sha256.of(json.dumps([*facts, bool(self.allowed.network)]).encode())
+
+
+def build_wheel(context: Context, order: BuildOrder) -> BuiltWheel:
+    """Build a wheel, or take the one that was built before from the same.
+
+    Raises:
+        NoBuildError: it was not built before, and no code may run.
+        BuildError: the build fails.
+        ArtifactError: the source cannot be unpacked, or what comes out is not a wheel of it.
+        NetworkError, IntegrityError: as sources say.
+    """
+    store, name = context.store, order.name
+    if found := built_before(context, order):
+        return found
+    if context.no_build:
+        raise NoBuildError.of_source(name.project, name.version, name.origin)
+    with store.making(f"wheel-{order.key}"):
+        if found := built_before(context, order):
+            return found
+        archive = ensure_artifact(context, order.source.sha256, order.fetch)
+        label = f"building {name.project} {name.version}"
+        with context.reporter.progress(label, total=None, unit="wheels"):
+            return _build(context, order, unpack=unpacker(archive, order.source.filename))
+
+
+def built_before(context: Context, order: BuildOrder) -> BuiltWheel | None:
+    """Find a wheel that was built from the same and is still in the store."""
+    raw = context.store.cached(_FACTS, order.key)
+    if raw is None:
+        return None
+    facts: dict[str, Any] = json.loads(raw)
+    found = BuiltWheel(**{**facts, "sha256": Sha256(facts["sha256"])})
+    return found if context.store.sound_artifact(found.sha256) else None
+
+
+def _build(context: Context, order: BuildOrder, *, unpack: Callable[[Path], Path]) -> BuiltWheel:
+    store, name = context.store, order.name
+    context.reporter.note(f"running the build of {name} for {order.environment.lock.platform}")
+    with build_room(context, name, unpack, order.environment, allowed=order.allowed) as backend:
+        wheel = backend.wheel()
+        check_built_name(wheel.name, project=name.project, version=name.version)
+        canonical = backend.sandbox.work / "canonical.whl"
+        with canonical.open("w+b") as out:
+            content = write_canonical(wheel, out)
+        with canonical.open("rb") as stream:
+            sha = Sha256.of_stream(stream)
+        with canonical.open("rb") as stream:
+            store.ensure_artifact(sha, lambda out: shutil.copyfileobj(stream, out))
+        found = BuiltWheel(
+            filename=wheel.name,
+            sha256=sha,
+            size=canonical.stat().st_size,
+            files=listed_files(content.digests),
+            unconfined=backend.sandbox.refused,
+        )
+    metadata_cache.keep_read(store, sha, content.metadata)
+    facts = {"filename": found.filename, "sha256": sha, "size": found.size, "files": dict(found.files)}
+    store.put(_FACTS, order.key, json.dumps({**facts, "unconfined": found.unconfined}).encode())
+    return found

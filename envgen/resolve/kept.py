@@ -1,0 +1,54 @@
+"""What of an old lock is kept: preferences for the solve, Debian packages, and what it says of packages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envgen.packages import ChannelPackage, Wheel
+from envgen.solve.task import Preference
+from envgen.sources.debian_age import LockedDebs
+
+if TYPE_CHECKING:
+    from envgen.debs import Deb
+    from envgen.lock.model import Lock
+    from envgen.names import CondaName, NameTable
+    from envgen.project.lock_files import LockPair
+    from envgen.resolve.upgrade import Upgrade
+
+
+def debs(old: LockPair | None, upgrade: Upgrade) -> dict[str, list[Deb]]:
+    """Group the locked Debian packages by the recipe that uses them, less those that may be upgraded."""
+    found: dict[str, list[Deb]] = {}
+    for package in old.debian.packages if old and old.debian else ():
+        for user in package.used_by:
+            if not upgrade.covers(user, package.name):
+                found.setdefault(user, []).append(package)
+    return found
+
+
+def locked_debs(old: LockPair | None, user: str) -> LockedDebs:
+    """Return what is locked for a recipe or for the image, and from which releases."""
+    if old is None or old.debian is None:
+        return LockedDebs()
+    return LockedDebs(debs=old.debian.used_by(user), dates=old.debian.releases)
+
+
+def preferred(old: Lock, names: NameTable, upgrade: Upgrade) -> dict[CondaName, Preference]:
+    """Return what a solve is to choose again where it serves: conda name -> what the old lock has."""
+    found: dict[CondaName, Preference] = {}
+    for package in old.packages:
+        if isinstance(package, Wheel):
+            name = names.conda_name(package.project)
+            if not upgrade.covers(package.project, name):
+                found[name] = Preference(version=package.version, sha256=package.listed.sha256)
+        elif isinstance(package, ChannelPackage) and not upgrade.covers(package.name):
+            found[package.name] = Preference(version=package.version, build=package.build, sha256=package.sha256)
+    return found
+
+
+def with_facts(old: Lock, names: NameTable, upgrade: Upgrade) -> Lock:
+    """Leave out what the old lock says of packages that are chosen again."""
+    covers = upgrade.covers
+    kept = (older for older in old.older if not covers(older.project, names.conda_name(older.project)))
+    return replace(old, older=tuple(kept))

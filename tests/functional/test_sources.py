@@ -1,0 +1,261 @@
+"""Releases without a wheel: built while they are locked, pinned, and built again from the same where needed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from tests.builders.sdists import make_sdist, make_tar, sdist_filename
+from tests.builders.wheels import make_wheel, wheel_filename
+
+if TYPE_CHECKING:
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+SPEC = """\
+python: "3.11"
+platforms: {{linux-64: {{glibc: "2.36"}}}}
+dependencies: [python]
+pypi: [{pypi}]
+"""
+
+
+def offer(registries: Registries, name: str, version: str = "1.0", **wrong: object) -> None:
+    """Publish a source archive in the index."""
+    registries.index.add(sdist_filename(name, version), make_sdist(name, version, **wrong))  # type: ignore[arg-type]
+    registries.publish()
+
+
+def custom(project: Project, platform: str = "linux-64") -> dict[str, str]:
+    """Read what a lock says beside packages."""
+    text = project.locks()[f"demo.{platform}.conda-lock.yml"]
+    found: dict[str, str] = yaml.safe_load(text)["metadata"]["custom_metadata"]
+    return found
+
+
+def forget_builds(cli: Command) -> None:
+    """Remove what this machine has of builds, as if it were another one."""
+    shutil.rmtree(cli.variables["ENVGEN_CACHE"])
+
+
+def test_an_archive_is_built_and_its_wheel_locked(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "made", requires=["eggs <2"])
+    project.spec("demo", SPEC.format(pypi="made"))
+    said = cli("lock").succeeded().err
+    assert "running the build of `made` 1.0 from `made-1.0.tar.gz` for linux-64" in said
+    before = project.locks()
+    text = before["demo.linux-64.conda-lock.yml"].decode()
+    assert "${ENVGEN_PYPI}/made/made-1.0.tar.gz" in text
+    assert registries.index.offers["made-1.0.tar.gz"].sha256 in text
+    built = json.loads(custom(project)["envgen.build.made"])
+    assert built["filename"] == "made-1.0-py3-none-any.whl"
+    assert set(built["files"]) == {"made.py", "made-1.0.dist-info/METADATA", "made-1.0.dist-info/WHEEL"}
+    assert "eggs" in text
+    cli("create").succeeded()
+    assert cli.process("run", "--", "python", "-c", "import made, eggs; print(made.version)").out == "1.0\n"
+    assert "running" not in cli("lock").succeeded().err
+    assert project.locks() == before
+    forget_builds(cli)
+    assert "running the build of" not in cli("lock").succeeded().err, "the lock knows the wheel already"
+    assert project.locks() == before
+
+
+def test_another_machine_builds_the_same_from_the_lock(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "made", build_requires=["eggs <2"], before="import eggs")
+    project.spec("demo", SPEC.format(pypi="made"))
+    cli("lock").succeeded()
+    (environment,) = (json.loads(text) for key, text in custom(project).items() if "build-environment" in key)
+    assert [(one["name"], one["version"]) for one in environment] == [("eggs", "1.1")]
+    forget_builds(cli)
+    assert "running the build of `made`" in cli("create").succeeded().err
+    assert cli.process("run", "--", "python", "-c", "import made").code == 0
+    assert cli.process("run", "--", "python", "-c", "import eggs").code == 1, "of the build alone"
+
+
+def test_a_build_that_differs_from_the_lock_is_refused(
+    project: Project, registries: Registries, cli: Command, tmp_path: Path
+) -> None:
+    marker = tmp_path / "marker"
+    marker.write_text("one")
+    moody = f"pathlib.Path('moody.py').write_text(pathlib.Path({str(marker)!r}).read_text())"
+    offer(registries, "moody", on_wheel=moody)
+    project.spec("demo", SPEC.format(pypi="moody"))
+    cli("lock").succeeded()
+    forget_builds(cli)
+    marker.write_text("two")
+    outcome = cli("create")
+    assert outcome.code == 5
+    assert "the build of `moody` 1.0 differs from the locked one in `moody.py`" in outcome.err
+    assert not (Path(cli.variables["CONDA_ENVS_PATH"]) / "demo").exists()
+
+
+@pytest.mark.parametrize(
+    ("pkg_info", "project_table"),
+    [
+        ("Metadata-Version: 2.2\nName: plain\nVersion: 1.0\nRequires-Dist: eggs <2\n", ""),
+        (None, '[project]\nname = "plain"\nversion = "1.0"\ndependencies = ["eggs <2"]\n'),
+    ],
+    ids=["PKG-INFO", "pyproject.toml"],
+)
+def test_stated_metadata_is_read_without_a_build(
+    pkg_info: str | None, project_table: str, project: Project, registries: Registries, cli: Command
+) -> None:
+    offer(registries, "plain", requires=["eggs <2"], pkg_info=pkg_info, project=project_table)
+    project.spec("demo", SPEC.format(pypi="plain"))
+    said = cli("lock").succeeded().err
+    assert "for its metadata" not in said
+    assert "running the build of `plain`" in said
+
+
+def test_dynamic_fields_are_asked_of_the_backend(project: Project, registries: Registries, cli: Command) -> None:
+    info = "Metadata-Version: 2.2\nName: dynamic\nVersion: 1.0\nDynamic: Requires-Dist\n"
+    offer(registries, "dynamic", requires=["eggs <2"], pkg_info=info)
+    project.spec("demo", SPEC.format(pypi="dynamic"))
+    assert "running the build backend of `dynamic` 1.0" in cli("lock").succeeded().err
+    assert b"eggs" in project.locks()["demo.linux-64.conda-lock.yml"]
+
+
+def test_no_build_refuses_and_leaves_nothing(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "made")
+    project.spec("demo", SPEC.format(pypi="made"))
+    outcome = cli("lock", "--no-build")
+    assert outcome.code == 1
+    assert "`made` 1.0 must be built from `made-1.0.tar.gz`, whose code must not run (`--no-build`)" in outcome.err
+    assert project.locks() == {}
+    cli("lock").succeeded()
+    cli("lock", "--no-build").succeeded()
+    cli("create", "--no-build").succeeded()
+
+
+def test_a_failed_build_shows_the_end_of_its_log(project: Project, registries: Registries, cli: Command) -> None:
+    many = "[print('line', n) for n in range(100)]; raise SystemExit('the compiler is missing')"
+    offer(registries, "failing", on_wheel=many)
+    project.spec("demo", SPEC.format(pypi="failing"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "failed to build `failing` 1.0 from `failing-1.0.tar.gz`: building the wheel failed" in outcome.err
+    assert "the compiler is missing" in outcome.err
+    assert "line 99" in outcome.err
+    assert "line 50" not in outcome.err
+    log = Path(outcome.err.partition("the whole log is `")[2].partition("`")[0])
+    assert "line 50" in log.read_text()
+    assert project.locks() == {}
+
+
+def test_metadata_that_cannot_be_had_is_explained(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "failing", on_metadata="raise SystemExit('the header is missing')")
+    project.spec("demo", SPEC.format(pypi="failing"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "the header is missing" in outcome.err
+    assert "preparing metadata failed with status 1" in outcome.err
+    assert project.locks() == {}
+
+
+def test_a_build_has_neither_network_nor_secrets_nor_time_without_end(
+    project: Project, registries: Registries, cli: Command
+) -> None:
+    reach = f"import socket; socket.create_connection(('127.0.0.1', {urlsplit(registries.server.url).port}), 5)"
+    offer(registries, "reaching", on_wheel=reach)
+    project.spec("demo", SPEC.format(pypi="reaching"))
+    outcome = cli("lock", PRIVATE="hush-hush")
+    assert outcome.code == 1
+    assert "ConnectionRefusedError" in outcome.err
+    offer(registries, "telling", on_wheel="print(dict(os.environ), flush=True); raise SystemExit(1)")
+    project.spec("demo", SPEC.format(pypi="telling"))
+    outcome = cli("lock", PRIVATE="hush-hush")
+    assert "'SOURCE_DATE_EPOCH'" in outcome.err
+    assert "hush-hush" not in outcome.err
+    offer(registries, "endless", on_wheel="import time; time.sleep(1000)")
+    project.spec("demo", SPEC.format(pypi="endless"))
+    outcome = cli("lock", ENVGEN_BUILD_TIMEOUT="3")
+    assert outcome.code == 1
+    assert "did not finish within 3.0 s" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (make_sdist("lying", pkg_info="Metadata-Version: 2.1\nName: other\nVersion: 1.0\n"), "has `other` 1.0"),
+        (make_tar({"lying-1.0/setup.py": "", "../escaped.txt": ""}), "outside the destination"),
+        (make_tar({"lying-1.0/setup.py": "", "second/setup.py": ""}), "has 2 folders at its top, expected one"),
+        (make_tar({"lying-1.0/README": ""}), "no pyproject.toml or setup.py"),
+        (make_sdist("lying", build_requires=["nowhere-to-be-found"]), "its build requirements cannot be met"),
+        (make_sdist("lying", build_requires=["!!"]), "its build requirements cannot be read"),
+    ],
+    ids=["name", "escape", "folders", "no project", "no such requirement", "no requirement"],
+)
+def test_bad_archives(content: bytes, what: str, project: Project, registries: Registries, cli: Command) -> None:
+    registries.index.add("lying-1.0.tar.gz", content)
+    registries.publish()
+    project.spec("demo", SPEC.format(pypi="lying"))
+    outcome = cli("lock")
+    assert outcome.code == 3
+    assert what in " ".join(outcome.err.split())
+    assert project.locks() == {}
+
+
+def test_a_wheel_of_something_else_is_refused(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "posing", on_wheel="global VERSION; VERSION = '2.0'")
+    project.spec("demo", SPEC.format(pypi="posing"))
+    outcome = cli("lock")
+    assert outcome.code == 5
+    assert "gave `posing-2.0-py3-none-any.whl`, of another project or version" in outcome.err
+
+
+def test_a_wheel_with_code_for_this_machine_is_not_locked_for_another(
+    project: Project, registries: Registries, cli: Command
+) -> None:
+    offer(registries, "plain")
+    offer(registries, "native", tag="cp311-cp311-linux_x86_64")
+    spec = SPEC.replace("}}}}", "}}, linux-aarch64: {{glibc: '2.36'}}}}", 1)
+    project.spec("demo", spec.format(pypi="plain"))
+    cli("lock").succeeded()
+    one, other = (custom(project, platform)["envgen.build.plain"] for platform in ("linux-64", "linux-aarch64"))
+    assert json.loads(one)["sha256"] == json.loads(other)["sha256"]
+    project.spec("demo", spec.format(pypi="native"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "`native` 1.0 has no wheel for linux-aarch64, and its source archive holds code" in outcome.err
+    project.spec("demo", SPEC.format(pypi="native"))
+    cli("lock").succeeded()
+
+
+def test_an_upgrade_builds_in_new_packages(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "made", build_requires=["ham"])
+    project.spec("demo", SPEC.format(pypi="made"))
+    cli("lock").succeeded()
+    before = project.locks()
+    registries.index.add(wheel_filename("ham", "2.0"), make_wheel("ham", "2.0"))
+    registries.publish()
+    cli("lock").succeeded()
+    assert project.locks() == before
+    cli("lock", "--upgrade", "made").succeeded()
+    (environment,) = (json.loads(text) for key, text in custom(project).items() if "build-environment" in key)
+    assert environment[0]["version"] == "2.0"
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("requirements", "made==1.0"),
+        ("pylock", "made-1.0.tar.gz"),
+        ("pixi", "made-1.0.tar.gz"),
+        ("conda-lock", "made-1.0.tar.gz"),
+        ("cyclonedx", "made-1.0.tar.gz"),
+    ],
+)
+def test_exports_name_the_archive(form: str, said: str, project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "made")
+    project.spec("demo", SPEC.format(pypi="made"))
+    cli("lock").succeeded()
+    cli("build").succeeded()
+    out = cli("export", form).succeeded().out
+    assert said in out
+    assert registries.index.offers["made-1.0.tar.gz"].sha256 in out
