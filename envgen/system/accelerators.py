@@ -85,7 +85,7 @@ def probe_accelerators(program: Path) -> Accelerators:
         program: `drivers.py` of the recipe `accel-runtime`.
     """
     try:
-        return parse(run([sys.executable, "-I", program], timeout=PATIENCE).stdout)
+        return parse(run([sys.executable, "-I", "-B", program], timeout=PATIENCE).stdout)
     except ProcessError as error:
         ending = (
             "did not respond" if error.status is None else f"crashed the process that loaded it (status {error.status})"

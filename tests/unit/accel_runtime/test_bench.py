@@ -68,6 +68,13 @@ INT8 = Line(
 )
 
 
+@pytest.mark.parametrize(
+    ("done", "seconds", "said"), [(0, 1.0, ""), (1, 20.0, ", about 7 min left"), (20, 400.0, ", about 40 s left")]
+)
+def test_what_is_left(done: int, seconds: float, said: str) -> None:
+    assert bench.remaining(done, 22, seconds=seconds) == said
+
+
 def test_the_best_are_among_those_that_agree() -> None:
     best = {
         "best_throughput_ratio": 4.0,

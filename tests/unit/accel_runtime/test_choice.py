@@ -5,10 +5,12 @@ import pytest
 from accel_runtime.choice import Choice, choose, pick_engine
 from accel_runtime.cpu import Cpu
 from accel_runtime.extension import Extension
-from accel_runtime.settings import Device, Engine, Settings, read
-from tests.unit.accel_runtime.test_gpu import TORCH, sample
+from accel_runtime.gpu import parse
+from accel_runtime.settings import Device, Engine, Precision, Settings, read
+from tests.unit.accel_runtime.test_gpu import SAMPLES, TORCH, sample
 
 GENOA = Cpu(name="AMD EPYC", features=("AVX2", "AVX512-BF16"))
+SAPPHIRE = Cpu(name="Intel Xeon", features=("AVX2", "AVX512-BF16", "AMX", "AMX-BF16"))
 WORKS = Extension(version="2.8.0")
 BROKEN = Extension(version="2.8.0", problem="it needs torch 2.8, this is 2.11.0")
 
@@ -70,5 +72,31 @@ def test_nonsense_is_told_and_the_hardware_decides() -> None:
     ],
 )
 def test_engines(wanted: Engine | None, extension: Extension, engine: Engine, warns: bool) -> None:
-    found, warning = pick_engine(wanted, extension)
+    found, warning = pick_engine(wanted, extension, cpu=GENOA, precision=Precision.BF16)
     assert (found, warning is not None) == (engine, warns)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "extension", "precision", "engine"),
+    [
+        (None, WORKS, Precision.BF16, Engine.IPEX),
+        (None, WORKS, Precision.FP32, Engine.ONEDNN),
+        (None, BROKEN, Precision.BF16, Engine.ONEDNN),
+        (None, Extension(), Precision.BF16, Engine.ONEDNN),
+        (Engine.ONEDNN, WORKS, Precision.BF16, Engine.ONEDNN),
+    ],
+)
+def test_a_processor_with_amx(
+    wanted: Engine | None, extension: Extension, precision: Precision, engine: Engine
+) -> None:
+    assert pick_engine(wanted, extension, cpu=SAPPHIRE, precision=precision) == (engine, None)
+
+
+@pytest.mark.parametrize("value", ["", "-1", "7", "GPU-none"])
+def test_a_gpu_that_the_user_hid_is_no_reason_to_warn(value: str) -> None:
+    drivers = parse((SAMPLES / "hidden.json").read_text(), visible=value)
+    found = choose(Settings(), drivers=drivers, build=TORCH, cpu=GENOA, extension=WORKS)
+    assert (found.device, found.warnings) == ("cpu", ())
+    assert found.why == f"no usable GPU: CUDA_VISIBLE_DEVICES={value!r} hides every GPU"
+    demanded = choose(Settings(device=Device.CUDA), drivers=drivers, build=TORCH, cpu=GENOA, extension=WORKS)
+    assert demanded.refused == f"ACCEL_DEVICE=cuda, but CUDA_VISIBLE_DEVICES={value!r} hides every GPU"

@@ -106,6 +106,27 @@ def test_images_keep_the_layout_of_their_results(hook: Hook) -> None:
     assert entry(hook, "Sequential").optimised >= 4
 
 
+def test_counts_of_threads_are_prepared_as_shapes_are(hook: Hook, caplog: pytest.LogCaptureFixture) -> None:
+    """What was compiled stays in use however many other counts come; that they run uncompiled is said once."""
+    settings.warn.cache_clear()
+    model, before = net(), torch.get_num_threads()
+    try:
+        with caplog.at_level(WARNING, logger="accel_runtime"):
+            for threads in (*range(1, 13), 1):
+                torch.set_num_threads(threads)
+                for _call in range(3):
+                    model(data())
+    finally:
+        torch.set_num_threads(before)
+    found = entry(hook)
+    assert found.programs == 8
+    assert found.untouched["more than 8 sets of shapes or counts of threads"] == 4 * 2
+    assert found.optimised == 3 + 7 * 2 + 3
+    assert [
+        record.message.startswith("calls of Net without a program run uncompiled") for record in caplog.records
+    ] == [True]
+
+
 def test_shapes_are_prepared_when_they_come_again(hook: Hook) -> None:
     model = net()
     for batch in (4, 3, 3, 4, 1, 3):

@@ -141,7 +141,7 @@ def missing_gpu() -> Problem:
         return Problem(f"CUDA_VISIBLE_DEVICES={hidden!r} hides it", seen=False)
     drivers = gpu.read()
     if not drivers.seen:
-        return Problem("there is no NVIDIA GPU", seen=False)
+        return Problem(drivers.problem or "there is no NVIDIA GPU", seen=False)
     found = gpu.obstacle(drivers, torch_build())
     if found is None and hidden is not None:
         found = f"CUDA_VISIBLE_DEVICES={hidden!r} names none that torch sees"
@@ -222,7 +222,8 @@ class _Trained(_Call):
 
 def _serve(model: torch.nn.Module, precision: Precision) -> None:
     model._compiled_call_impl = None  # an earlier optimize, which this one replaces
-    engine, warning = pick_engine(settings.read().engine, extension.find(torch.__version__))
+    found = extension.find(torch.__version__)
+    engine, warning = pick_engine(settings.read().engine, found, cpu=cpu.read(), precision=precision)
     if warning:
         warn(warning)
     entry = Entry(name=type(model).__name__, weights=count(model))

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -138,7 +139,7 @@ def measure(
         BenchError: plain torch fails, as on a GPU that fails at first use.
     """
     found: list[Line] = []
-    turn, turns = itertools.count(1), len(batches) * len(ways)
+    turn, turns, started = itertools.count(), len(batches) * len(ways), time.monotonic()
     for batch in batches:
         with tempfile.TemporaryDirectory() as folder:
             job = {"model": model, "batch": batch, "device": device, "reference": str(Path(folder, "reference.pt"))}
@@ -147,13 +148,23 @@ def measure(
                     raise BenchError(f"plain torch fails on {device}: {problem}")
                 every: list[float] = []
                 for way in ways:
-                    tell(f"{way.name}, batch {batch} ({next(turn)} of {turns})")
+                    done = next(turn)
+                    left = remaining(done, turns, seconds=time.monotonic() - started)
+                    tell(f"{way.name}, batch {batch} ({done + 1} of {turns}{left})")
                     line, seconds = _against(plain, way, job, rounds)
                     found.append(line)
                     every += seconds
                 own = statistics.median(every or plain.times(_BURST.get(batch, 1)))
                 found.insert(-len(ways) or len(found), _plain_line(batch, own))
     return tuple(found)
+
+
+def remaining(done: int, every: int, *, seconds: float) -> str:
+    """Say how long the rest will take, as long as what is done took; nothing before the first is done."""
+    if not done:
+        return ""
+    left = seconds / done * (every - done)
+    return f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"  # noqa: PLR2004
 
 
 def summary(lines: Sequence[Line]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from accel_runtime.hardware import CUDA_ERRORS, INTEL, NVIDIA, ZE_GPU
 
 _PATIENCE = 30.0
 """Seconds for the drivers to answer: a cold machine with eight GPUs takes five, a hung driver for ever."""
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+_NO_DEVICE = 100
+"""`CUDA_ERROR_NO_DEVICE`: no GPU, or none that the variable lets the driver see."""
 
 OLDEST_DRIVERS = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
 """Major version of CUDA -> oldest driver on Linux that runs all of its minor versions.
@@ -40,7 +46,7 @@ class Drivers:
         cuda: newest CUDA version that the driver supports; None without a driver.
         driver: version of NVIDIA's kernel driver, where NVML tells it.
         problem: why NVIDIA's driver cannot be used, in words; None where it can.
-        seen: whether NVIDIA hardware or a driver library is there at all.
+        seen: whether NVIDIA hardware or a driver library is there at all, and not hidden by `CUDA_VISIBLE_DEVICES`.
         intel_gpus: names of Intel's GPUs that Level Zero offers.
         intel_seen: whether Intel display hardware is on the PCI bus.
         level_zero: why Level Zero cannot be used; None where it can.
@@ -69,27 +75,39 @@ def read() -> Drivers:
     program = Path(__file__).with_name("drivers.py")
     try:
         done = subprocess.run(
-            [sys.executable, "-I", program], capture_output=True, text=True, timeout=_PATIENCE, check=False
+            # -I ignores PYTHONDONTWRITEBYTECODE, and the prefix is not ours to write to
+            [sys.executable, "-I", "-B", program],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return Drivers(seen=True, problem=f"the driver did not answer within {_PATIENCE:.0f} s")
     if done.returncode:
         return Drivers(seen=True, problem=f"the driver crashed the process that asked it (status {done.returncode})")
-    return parse(done.stdout)
+    return parse(done.stdout, visible=os.environ.get(VISIBLE))
 
 
-def parse(text: str) -> Drivers:
-    """Read what `accel_runtime.drivers` printed; its docstring has a sample."""
+def parse(text: str, *, visible: str | None = None) -> Drivers:
+    """Read what `accel_runtime.drivers` printed; its docstring has a sample.
+
+    Args:
+        text: a JSON document.
+        visible: `CUDA_VISIBLE_DEVICES` of the process that asked. Where it names no GPU, the driver finds none: that is
+            what somebody wished, and not a GPU that cannot be used.
+    """
     document = json.loads(text)
     cuda, nvml, zero = document["cuda"], document["nvml"], document["level_zero"]
     vendors = [entry["vendor"] for entry in document["pci"]]
     version = cuda.get("version") or None
+    hidden = visible is not None and cuda.get("init") == _NO_DEVICE
     return Drivers(
         gpus=tuple(_gpu(device) for device in cuda.get("devices", ())),
         cuda=(version // 1000, version % 1000 // 10) if version else None,
         driver=nvml.get("driver") or None,
-        problem=_cuda_problem(cuda, on_bus=NVIDIA in vendors),
-        seen=NVIDIA in vendors or "library" in cuda,
+        problem=f"{VISIBLE}={visible!r} hides every GPU" if hidden else _cuda_problem(cuda, on_bus=NVIDIA in vendors),
+        seen=not hidden and (NVIDIA in vendors or "library" in cuda),
         intel_gpus=tuple(device["name"] for device in zero.get("devices", ()) if device["type"] == ZE_GPU),
         intel_seen=INTEL in vendors,
         level_zero=_zero_problem(zero),

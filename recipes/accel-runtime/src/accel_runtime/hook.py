@@ -100,7 +100,8 @@ def install_from_environment() -> Hook | None:
     if precision is Precision.BF16 and not cpu.read().has_bf16:
         warn("bf16 is not used: this CPU does not multiply bfloat16, and emulating it is slower than fp32")
         precision = Precision.FP32
-    engine, warning = pick_engine(wanted.engine, extension.find(torch.__version__))
+    found = extension.find(torch.__version__)
+    engine, warning = pick_engine(wanted.engine, found, cpu=cpu.read(), precision=precision)
     if warning:
         warn(warning)
     hook = Hook(precision=precision, engine=engine)

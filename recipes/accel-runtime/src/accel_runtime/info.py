@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accel_runtime import extension
+from accel_runtime import extension, loaded
 from accel_runtime import machine as machines
 from accel_runtime.choice import choose
 from accel_runtime.gpu import dotted
@@ -32,6 +35,7 @@ def collect() -> dict[str, Any]:
         versions |= more
     choice, drivers = machine.choice, machine.drivers
     return {
+        "replaced": [str(path) for path in _replaced(machine)],
         "path": {
             "device": choice.device,
             "engine": choice.engine.value if choice.engine else None,
@@ -68,6 +72,9 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     name = "none" if path["refused"] else f"{path['device']}{engine}{', bf16' if path['bf16'] else ''}"
     yield f"path      {name}: {path['why']}"
     yield from (f"warning   {text}" for text in path["warnings"])
+    if found["replaced"]:
+        listed = ", ".join(found["replaced"])
+        yield f"warning   LD_LIBRARY_PATH replaces libraries of the environment by {listed}"
     yield f"cpu       {found['cpu']['name']}: {' '.join(found['cpu']['features']) or 'no vector extensions known'}"
     for gpu in found["gpus"]:
         size = f"{gpu['memory'] / 2**30:.0f} GiB"
@@ -82,6 +89,14 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{name:<9} {version or 'not there'}"
     if found["ipex"]["note"]:
         yield f"note      {found['ipex']['note']}"
+
+
+def _replaced(machine: Machine) -> Iterator[Path]:
+    """Ask which files the loader took for libraries of NVIDIA's wheels, by now that torch has asked cuDNN."""
+    torch = sys.modules.get("torch")
+    with contextlib.suppress(OSError):  # no procfs: nothing can be said
+        if machine.torch is not None and torch is not None and torch.__file__:
+            yield from loaded.strangers(Path("/proc/self/maps").read_text(), Path(torch.__file__).parents[1])
 
 
 def _versions() -> dict[str, str | None]:

@@ -149,7 +149,7 @@ class Plan:
         elif not first and self._sightings[key] == 1:
             yield "shapes that came for the first time"
         elif len(self._ready) >= _SHAPES:
-            yield f"more than {_SHAPES} sets of shapes"
+            yield self._for_good(f"more than {_SHAPES} sets of shapes or counts of threads")
         elif not _preparing.acquire(blocking=False):
             yield "another thread was preparing a model"
         else:
@@ -157,6 +157,11 @@ class Plan:
                 yield None
             finally:
                 _preparing.release()
+
+    def _for_good(self, reason: str) -> str:
+        """Say in the log, once, that calls run uncompiled from now on; those that have a program keep it."""
+        warn(f"calls of {self._entry.name} without a program run uncompiled from now on: {reason}")
+        return reason
 
     def _forget(self) -> None:
         """Begin anew, as for a model that was never called."""
@@ -182,7 +187,7 @@ class Plan:
     def _renew(self) -> None:
         self._short_lived = self._short_lived + 1 if self._served < _WORTH else 0
         if self._short_lived >= _CHURN:
-            self._given_up = "its weights keep changing"
+            self._given_up = self._for_good("its weights keep changing")
         self._forget()
 
     def _make(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
@@ -191,7 +196,7 @@ class Plan:
         if not _thread.expected:
             self._surprises += 1
         if self._surprises > _SURPRISES:
-            self._problem = "what it computes changes from call to call"
+            self._problem = self._for_good("what it computes changes from call to call")
             raise program.UnfitError(self._problem)
         weights = self._weights()
         for engine in self._engines():
@@ -234,7 +239,7 @@ def _forward(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
 def _signature(args: Any, kwargs: Any) -> Hashable:
     """Tell calls apart that need programs of their own. Torch guards more; this only limits how many are made."""
     leaves, structure = pytree.tree_flatten((args, kwargs))
-    mode = (torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu"))
+    mode = (torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu"), torch.get_num_threads())
     return (mode, str(structure), tuple(map(_kind, leaves)))
 
 

@@ -2,7 +2,7 @@
 
 ACCEL_DEVICE   cuda  the GPU or an error      cpu  never the GPU      off  as if this package were not there
 ACCEL_AUTO     fp32  or  bf16: optimise every model that an unmodified script calls (`accel run` sets it)
-ACCEL_ENGINE   onednn  or  ipex: what compiles models on the CPU path
+ACCEL_ENGINE   onednn  or  ipex: what compiles models on the CPU path; by the processor where it is not set
 ACCEL_REPORT   1     say at the end what was optimised, what was not and why
 """
 
