@@ -162,7 +162,7 @@ def test_measuring() -> None:
         ("accel", 4.0, None),
         ("ipex", None, "IPEX is not installed"),
     ]
-    assert told == ["accel, batch 16 (1 of 2)", "ipex, batch 16 (2 of 2)"]
+    assert told == ["accel, batch 16 (1 of 2)", "ipex, batch 16 (2 of 2, about 0 s left)"]
     assert json.loads(json.dumps(bench.as_json(lines)))[1]["throughput"] == 160
 
 
