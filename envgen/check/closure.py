@@ -135,10 +135,32 @@ def _missing(subject: Subject, part: Part, libraries: Mapping[str, list[Binary]]
     )
 
 
+def missing_in_image(subject: Subject) -> Mapping[str, tuple[Binary, ...]]:
+    """Return what neither the environment nor the base of the image has: library -> the files that need it."""
+    if subject.base is None:
+        return {}
+    return {
+        name: needers
+        for name, needers in sorted(subject.needers.items())
+        if not (subject.providers.get(name) or is_of_system(name) or _is_in_image(subject, name))
+    }
+
+
+def package_of(subject: Subject, library: str) -> str | None:
+    """Return the package of Debian that brings a library; None where none is known."""
+    return next(iter(_debian(subject, library)), None)
+
+
+def _debian(subject: Subject, name: str) -> tuple[str, ...]:
+    """Return which packages of Debian have a library; that of Debian 12 where nobody has looked."""
+    known = subject.base.packages(name) if subject.base else ()
+    return known or tuple(filter(None, (_DEBIAN.get(name),)))
+
+
 def _brings(subject: Subject, names: Mapping[str, object]) -> str | None:
     """Return what brings the libraries: Debian packages, in an image by the spec."""
-    packages = dict.fromkeys(_DEBIAN[name] for name in names if name in _DEBIAN)
-    if not all(name in _DEBIAN for name in names):
+    packages = dict.fromkeys(found[0] for name in names if (found := _debian(subject, name)))
+    if not all(_debian(subject, name) for name in names):
         return None
     if subject.base is None:
         return f"install {several(packages)} (Debian) on the machines"
@@ -146,15 +168,15 @@ def _brings(subject: Subject, names: Mapping[str, object]) -> str | None:
 
 
 def _is_in_image(subject: Subject, name: str) -> bool:
-    return subject.base is not None and _DEBIAN.get(name) in subject.base.versions
+    return subject.base is not None and not subject.base.versions.keys().isdisjoint(_debian(subject, name))
 
 
 def _not_in_image(subject: Subject, outside: _Missing) -> Iterator[Misfit]:
     if subject.base is None:
         return
     for name, binaries in sorted(outside.items()):
-        package = _DEBIAN.get(name)
-        if name in STANDARD and package and package not in subject.base.versions:
+        package = package_of(subject, name)
+        if name in STANDARD and package and not _is_in_image(subject, name):
             yield Misfit(
                 rule="LIB006",
                 packages=tuple(dict.fromkeys(subject.owner(b).name for b in binaries)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import posixpath
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from envgen.check.binary import Binary, PackageFiles
     from envgen.packages import Package
     from envgen.platforms import Target
+
+_DEVELOPMENT = re.compile(r"-(?:dev|dbg|dbgsym|cross)$")
+"""End of the name of a package that is not there to run programs."""
 
 MACHINES = {"linux-64": 62, "linux-aarch64": 183}
 """Platform -> `e_machine` of what its loader takes."""
@@ -43,9 +47,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The Debian packages below an image: name -> version."""
+    """The Debian packages below an image.
+
+    Attributes:
+        versions: name -> version.
+        libraries: file name of a library -> packages of the suites that have it, as far as that is known.
+    """
 
     versions: Mapping[str, str]
+    libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def packages(self, library: str) -> tuple[str, ...]:
+        """Return which packages have a library, the most likely first; none where that is not known."""
+        every = self.libraries.get(library, ())
+        return tuple(sorted(every, key=lambda name: (_DEVELOPMENT.search(name) is not None, len(name), name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

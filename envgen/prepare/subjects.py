@@ -15,6 +15,7 @@ from envgen.prefix.contents import python_layout, read_contents
 from envgen.prefix.link_scripts import link_scripts
 from envgen.prepare.package_files import files_of, lacking_symbols
 from envgen.prepare.packages import link_packages
+from envgen.sources.debian_contents import kept_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,17 +48,22 @@ def subject_of(context: Context, spec: EnvSpec, pair: LockPair, items: Sequence[
     subject = Subject(
         target=target,
         parts=parts,
-        base=_base(spec, pair),
+        base=base_of(context, spec, pair),
         scripts=_scripts(items, folders),
         claims=claims,
     )
     return replace(subject, lacking=lacking_symbols(context, subject, folders))
 
 
-def _base(spec: EnvSpec, pair: LockPair) -> Base | None:
+def base_of(context: Context, spec: EnvSpec, pair: LockPair) -> Base | None:
+    """Return the base of the image, with what the store knows of the suites; None where there is to be no image."""
     if spec.image is None or pair.debian is None:
         return None
-    return Base(versions={deb.name: deb.version for deb in pair.debian.used_by(IMAGE)})
+    suites = pair.debian.base.suites if pair.debian.base else ()
+    return Base(
+        versions={deb.name: deb.version for deb in pair.debian.used_by(IMAGE)},
+        libraries=kept_libraries(context.store, suites, pair.lock.platform.debian_arch),
+    )
 
 
 def _scripts(items: Sequence[PlannedPackage], folders: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:

@@ -29,6 +29,7 @@ from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.preflight import preflight_links
 from envgen.resolve.source_builds import BuiltSolution, SourceBuilds
+from envgen.resolve.system_libraries import remarks_on_libraries
 from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
 from envgen.resolve.wheel_directories import wheel_directories
 from envgen.solve.engine import known_python
@@ -178,6 +179,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     if not bench.builds:
         return resolved
     remarks = await _preflight(bench, resolved)
+    await asyncio.to_thread(_tell_missing_libraries, bench, resolved)
     bench.idle.append(frozenset((*solution.idle, *remarks.idle)))
     return resolved
 
@@ -319,6 +321,18 @@ async def _preflight(bench: _Workbench, resolved: Resolved) -> Remarks:
             f"`{failed[0].filename}`: {failed[0].why}"
         )
     return found
+
+
+def _tell_missing_libraries(bench: _Workbench, resolved: Resolved) -> None:
+    """Warn of libraries that the packages need and the image would not have."""
+    path = lock_path(bench.context, bench.spec, resolved.lock.platform)
+    pair = LockPair(
+        path=path, text=resolved.text, lock=resolved.lock, debian=resolved.debian, debian_digest=resolved.lock.debian
+    )
+    told = remarks_on_libraries(bench.context, bench.spec, pair, bench.suites)
+    _warn_once(bench, told.missing)
+    if told.unknown:
+        bench.context.reporter.note(told.unknown)
 
 
 async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> None:

@@ -6,6 +6,7 @@ platforms share their releases.
 
 from __future__ import annotations
 
+import io
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from envgen import limits
 from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, DigestMismatchError, NetworkError, UnsatisfiableError
-from envgen.inflate import InflateError, inflate
+from envgen.inflate import Inflated, InflateError, inflate
 from envgen.sources.debian_age import remark_on_clock
+from envgen.sources.debian_contents import condense_contents, keep_libraries, parse_libraries
 from envgen.sources.debian_index import PackageIndex, condense
 from envgen.sources.debian_release import verify_release
 from envgen.system.credentials import display
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 _CACHE_KIND = "debian-index-2"
 """Kind of the condensed indices in the store; the number changes with what `condense` makes."""
+
+_CONTENTS_KIND = "debian-contents-1"
+"""Kind of the condensed `Contents` in the store."""
 
 _PACKED = (".xz", ".gz")
 """How indices are packed, best first."""
@@ -108,6 +113,19 @@ class DebianSuites:
             indices = tuple(pool.map(lambda suite: self._index(suite, architecture), suites))
         return indices, {suite: self._release(suite) for suite in suites}
 
+    def libraries(self, suites: Sequence[str], architecture: str) -> Mapping[str, tuple[str, ...]]:
+        """Return which packages of some suites have a shared library: its file name -> their names, sorted.
+
+        What was found is kept in the store for those who ask without a network.
+
+        Raises:
+            NetworkError, IntegrityError: an index cannot be had, or is not what was signed.
+        """
+        with ThreadPoolExecutor(max_workers=len(suites) or 1) as pool:
+            condensed = list(pool.map(lambda suite: self._contents(suite, architecture), suites))
+        keep_libraries(self._store, dict(zip(suites, condensed, strict=True)), architecture)
+        return parse_libraries(condensed)
+
     def locate(self, url: str) -> str:
         """Return where the mirror of this machine has what the lock has at `url`."""
         return self._mirrors.expand(url)
@@ -153,6 +171,23 @@ class DebianSuites:
             condensed = self._condense(release, index)
             self._store.put(_CACHE_KIND, index.sha256, condensed)
         return PackageIndex(zstandard.decompress(condensed), archive=DebianArea.of_suite(release.suite))
+
+    def _contents(self, suite: str, architecture: str) -> bytes:
+        """Return the condensed `Contents` of a suite; empty where it has none, as those of point releases."""
+        release = self._release(suite).release
+        path = f"{self._component}/Contents-{architecture}.gz"
+        index = release.indices.get(path)
+        if index is None:
+            return b""
+        found = self._store.cached(_CONTENTS_KIND, index.sha256)
+        if found is None:
+            stream = Inflated(io.BytesIO(self._fetch(release, index)), ".gz", limit=limits.DEBIAN_INDEX)
+            try:
+                found = condense_contents(stream)
+            except InflateError as e:
+                raise ArtifactError(f"failed to unpack `{path}` of {suite}: {e}") from e
+            self._store.put(_CONTENTS_KIND, index.sha256, found)
+        return found
 
     def _condense(self, release: Release, index: Index) -> bytes:
         packed = self._fetch(release, index)

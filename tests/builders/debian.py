@@ -166,7 +166,10 @@ class Archive:
     def site(self) -> dict[str, bytes]:
         """Lay the archive out: path -> body."""
         indices = {f"main/binary-{arch}/Packages": self._packages(arch) for arch in self.architectures}
-        packed = {f"{path}.{how}": pack(text) for path, text in indices.items() for how, pack in _PACKERS.items()}
+        contents = {f"main/Contents-{arch}.gz": _PACKERS["gz"](self._contents(arch)) for arch in self.architectures}
+        packed = contents | {
+            f"{path}.{how}": pack(text) for path, text in indices.items() for how, pack in _PACKERS.items()
+        }
         found = {f"dists/{self.suite}/{path}": data for path, data in packed.items()}
         if self.by_hash:
             found |= {f"dists/{self.suite}/{_by_hash(path, data)}": data for path, data in packed.items()}
@@ -191,6 +194,11 @@ class Archive:
             )
             for deb, path, data in listed
         ).encode()
+
+    def _contents(self, architecture: str) -> bytes:
+        """List the files of packages, as `Contents` does."""
+        debs = [deb for deb, _data in self._debs.values() if deb.architecture == architecture]
+        return "".join(sorted(f"{path:<60} misc/{deb.name}\n" for deb in debs for path in deb.files)).encode()
 
     def _release(self, listed: Mapping[str, bytes]) -> dict[str, bytes]:
         text = self._release_text(listed)

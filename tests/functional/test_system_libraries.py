@@ -1,0 +1,67 @@
+"""Libraries that a wheel expects of the system: `lock` names the Debian package, and the line to write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.builders.debian import Deb
+from tests.builders.elf import make_elf
+from tests.builders.system import base_debs
+from tests.builders.tree import File
+from tests.builders.wheels import make_wheel, wheel_filename
+
+if TYPE_CHECKING:
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+SPEC = """\
+python: "3.11"
+platforms: {linux-64: {glibc: "2.36"}}
+pypi: [viewer]
+image: {base: {suites: [bookworm, bookworm-security]@}}
+"""
+TAG = "cp311-cp311-manylinux_2_17_x86_64"
+WARNING = (
+    "warning: linux-64: neither the environment nor the image has `libwindow.so.1`, for `viewer`; add to the "
+    "spec, beside what is there: `image: {base: {packages: [libwindow1]}}`"
+)
+
+
+def publish(registries: Registries) -> None:
+    files = {"viewer/_c.abi3.so": make_elf(needed=["libwindow.so.1", "libc.so.6"])}
+    registries.index.add(wheel_filename("viewer", "1.0", TAG), make_wheel("viewer", files=files, tag=TAG))
+    library = make_elf(soname="libwindow.so.1", needed=["libc.so.6"])
+    folder = "usr/lib/x86_64-linux-gnu"
+    registries.debian.add(
+        *base_debs("amd64"),
+        *base_debs("arm64"),
+        Deb(name="git"),
+        Deb(name="libwindow1", files={f"{folder}/libwindow.so.1": File(library)}),
+        Deb(name="libwindow1-dbg", files={f"{folder}/libwindow.so.1": File(library)}),
+    )
+    registries.publish()
+
+
+def test_lock_names_the_package_that_has_a_library(demo: Project, registries: Registries, cli: Command) -> None:
+    publish(registries)
+    demo.spec("demo", SPEC.replace("@", ", packages: [git]"))
+    first = cli("lock").succeeded().err
+    assert "linux-64: libraries that 1 packages need of the image are known once they are in the cache" in first
+    cli("create").succeeded()
+    locks = demo.locks()
+    assert WARNING in " ".join(cli("lock").succeeded().err.split())
+    assert demo.locks() == locks
+    # what the archive said is known without a network from now on
+    assert "packages: [libwindow1]" in cli("check", "--json").out
+    assert cli("image").code == 1
+    demo.spec("demo", SPEC.replace("@", ", packages: [git, libwindow1]"))
+    assert "libwindow" not in cli("lock").succeeded().err
+    cli("image").succeeded()
+
+
+def test_what_the_spec_accepts_is_not_told(demo: Project, registries: Registries, cli: Command) -> None:
+    publish(registries)
+    demo.spec("demo", SPEC.replace("@", "") + 'check: {accept: {LIB001 viewer: "no window here"}}\n')
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    assert "libwindow" not in cli("lock").succeeded().err
