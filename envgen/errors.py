@@ -17,6 +17,7 @@
         ├── DigestMismatchError
         ├── SignatureError
         └── ArtifactError               a wheel, .deb or .conda that must not be used
+            ├── MissingLibrariesError   files of a Debian recipe need libraries that are not in it
             ├── InvalidMetadataError    a wheel whose METADATA breaks the standard, as old ones do
             └── RecordMismatchError     a wheel whose RECORD does not fit its files
 
@@ -28,7 +29,10 @@ The message says what, where, expected and got; `hint` says what to do and is pr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class EnvgenError(Exception):
@@ -174,6 +178,18 @@ class ArtifactError(IntegrityError):
 
 class InvalidMetadataError(ArtifactError):
     """A wheel's METADATA breaks the standard where it counts. Old releases do: that candidate is unusable."""
+
+
+class MissingLibrariesError(ArtifactError):
+    """Files of a Debian recipe need libraries that are not in its packages."""
+
+    def __init__(self, libraries: Mapping[str, tuple[str, ...]]) -> None:
+        lines = (f"  - `{name}`, needed by `{paths[0]}`" for name, paths in sorted(libraries.items()))
+        super().__init__(
+            "\n".join(("the recipe's packages need libraries that are not in them:", *lines)),
+            hint="exclude fewer packages, or add the files that need them to `drop`",
+        )
+        self.libraries = libraries
 
 
 class RecordMismatchError(ArtifactError):

@@ -25,14 +25,16 @@ class MeantTable:
     Attributes:
         projects: name of a module or brand, normalised -> the project of the public index.
         placeholders: those of them that exist there as projects of their own, and hold nothing.
+        programs: names of programs that no project brings, whatever the project of that name is.
     """
 
     projects: Mapping[str, ProjectName] = field(default_factory=dict)
     placeholders: frozenset[str] = frozenset()
+    programs: frozenset[str] = frozenset()
 
     @classmethod
     def from_toml(cls, text: str) -> MeantTable:
-        """Read a table from TOML: `[projects]` and `placeholders`.
+        """Read a table from TOML: `[projects]`, `placeholders` and `programs`.
 
         Raises:
             SpecError: the text is no such table.
@@ -40,13 +42,14 @@ class MeantTable:
         try:
             document = tomllib.loads(text)
             projects, placeholders = dict(document["projects"]), frozenset(document["placeholders"])
-            named = [*projects, *projects.values()]
+            programs = frozenset(document.get("programs", ()))
+            named = [*projects, *projects.values(), *programs]
             wrong = [name for name in named if not is_normalized_name(name)] + sorted(placeholders - projects.keys())
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise SpecError((Fault(where="table of meant projects", what=str(error)),)) from error
         if wrong:
             raise SpecError((Fault(where="table of meant projects", what=f"not valid: {', '.join(wrong)}"),))
-        return cls(projects=projects, placeholders=placeholders)
+        return cls(projects=projects, placeholders=placeholders, programs=programs)
 
     def project(self, name: str, *, exists: bool) -> ProjectName | None:
         """Return the project that is meant by a name which no project has, or only a placeholder if it `exists`."""

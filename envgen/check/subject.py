@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import posixpath
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from envgen.check.binary import Binary, PackageFiles
     from envgen.packages import Package
     from envgen.platforms import Target
-
-_DEVELOPMENT = re.compile(r"-(?:dev|dbg|dbgsym|cross)$")
-"""End of the name of a package that is not there to run programs."""
 
 MACHINES = {"linux-64": 62, "linux-aarch64": 183}
 """Platform -> `e_machine` of what its loader takes."""
@@ -51,7 +47,8 @@ class Base:
 
     Attributes:
         versions: name -> version.
-        libraries: file name of a library -> packages of the suites that have it, as far as that is known.
+        libraries: file name of a library -> packages of the suites that have it, the most likely first, as far as
+            that is known.
     """
 
     versions: Mapping[str, str]
@@ -59,8 +56,7 @@ class Base:
 
     def packages(self, library: str) -> tuple[str, ...]:
         """Return which packages have a library, the most likely first; none where that is not known."""
-        every = self.libraries.get(library, ())
-        return tuple(sorted(every, key=lambda name: (_DEVELOPMENT.search(name) is not None, len(name), name)))
+        return self.libraries.get(library, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from envgen.errors import ArtifactError
 from envgen.manifest.debian_recipe import render
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from envgen.debs import Deb
@@ -34,7 +34,12 @@ _DECLARED = re.compile(r"__glibc\s*>=\s*(\d+)\.(\d+)")
 
 
 def build_debian_recipe(
-    recipe: DebianRecipe, debs: Mapping[Deb, Path], *, platform: Platform, dest: Path
+    recipe: DebianRecipe,
+    debs: Mapping[Deb, Path],
+    *,
+    platform: Platform,
+    dest: Path,
+    warn: Callable[[str], object] = lambda _text: None,
 ) -> DebianRecipePackage:
     """Build the package with the files; `info/debian.json` says what went in, and what filters left out.
 
@@ -43,8 +48,10 @@ def build_debian_recipe(
         debs: each package and where its `.deb` lies, verified.
         platform: whose packages they are.
         dest: an empty folder, which becomes an extracted conda package.
+        warn: told of patterns under `drop` that match nothing.
 
     Raises:
+        MissingLibrariesError: files need libraries that are not in the packages.
         ArtifactError: a `.deb` that must not be used, or one that the recipe was not written for.
         UserError: the recipe does not fit the packages.
     """
@@ -55,6 +62,9 @@ def build_debian_recipe(
     for deb in sorted(debs, key=lambda deb: deb.name):
         with debs[deb].open("rb") as stream:
             unpacking.add(deb, stream)
+    for pattern, near in unpacking.idle().items():
+        hint = f", did you mean {' or '.join(f'`{path}`' for path in near)}?" if near else ""
+        warn(f"recipe `{recipe.recipe}`: the pattern `{pattern}` under `drop` matches nothing{hint}")
     dangling = unpacking.drop_dangling()
     changed = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
     _write_links(rendered, dest)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from debian.arfile import ArError, ArFile
 
 from envgen import limits
-from envgen.convert.patterns import compile_pattern
+from envgen.convert.patterns import compile_pattern, nearest_paths
 from envgen.digest import Sha256, copy_hashed
 from envgen.errors import ArtifactError
 from envgen.inflate import Inflated, InflateError
@@ -107,6 +107,11 @@ class Unpacking:
                 del self._taken[path]
             dangling += found
         return tuple(dangling)
+
+    def idle(self) -> dict[str, tuple[str, ...]]:
+        """Return the patterns that matched nothing, each with the nearest paths that there are."""
+        patterns = [pattern for pattern, left in self.left.items() if not left.files]
+        return {pattern: nearest_paths(pattern, self._taken) for pattern in patterns}
 
     def paths(self) -> Iterator[str]:
         """Yield all paths of files and links, sorted."""

@@ -14,7 +14,7 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-from envgen.errors import ArtifactError, HostError
+from envgen.errors import ArtifactError, HostError, MissingLibrariesError
 from envgen.glibc import C_LIBRARIES, NO_GLIBC, Glibc, glibc_of
 from envgen.system import process
 
@@ -57,15 +57,15 @@ def relocate(root: Path, *, libraries: str) -> Glibc:
         The oldest glibc on which all of them run.
 
     Raises:
-        ArtifactError: a file needs a library that neither the tree nor the C library has.
+        MissingLibrariesError: files need libraries that neither the tree nor the C library has; all of them are named.
         HostError: patchelf cannot be found.
     """
     found = list(find_elves(root))
     folders = _folders(root, libraries)
+    _refuse_missing(found, folders)
     groups: dict[str, list[str]] = defaultdict(list)
     for elf in found:
         inside = [folders[name] for name in elf.needed if name in folders]
-        _refuse_missing(elf, folders)
         if inside or elf.searches:
             below = posixpath.dirname(elf.path)
             groups[_search_path(below, [libraries, *inside])].append(elf.path)
@@ -132,13 +132,14 @@ def _folders(root: Path, libraries: str) -> Mapping[str, str]:
     return {**found, **{file.name: libraries for file in (root / libraries).glob("*.so*")}}
 
 
-def _refuse_missing(elf: Elf, folders: Mapping[str, str]) -> None:
-    missing = [name for name in elf.needed if name not in folders and not C_LIBRARIES.fullmatch(name)]
+def _refuse_missing(elves: Iterable[Elf], folders: Mapping[str, str]) -> None:
+    missing: dict[str, list[str]] = defaultdict(list)
+    for elf in elves:
+        for name in elf.needed:
+            if name not in folders and not C_LIBRARIES.fullmatch(name):
+                missing[name].append(elf.path)
     if missing:
-        raise ArtifactError(
-            f"`{elf.path}` needs `{missing[0]}`, which is not in the recipe's packages",
-            hint="exclude fewer packages, or add the file to `drop`",
-        )
+        raise MissingLibrariesError({name: tuple(paths) for name, paths in missing.items()})
 
 
 def _search_path(below: str, folders: Iterable[str]) -> str:

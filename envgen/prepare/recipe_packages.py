@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from envgen.checks import several
 from envgen.convert.deb import build_debian_recipe, build_empty
 from envgen.convert.deb_plan import describe
 from envgen.convert.package import record_of
-from envgen.errors import DigestMismatchError, GoneError, LockError, NoBuildError, OfflineError
+from envgen.errors import (
+    DigestMismatchError,
+    EnvgenError,
+    GoneError,
+    LockError,
+    MissingLibrariesError,
+    NoBuildError,
+    OfflineError,
+)
 from envgen.packages import BuiltArchive, store_key
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.built import ensure_built, extract_artifact
@@ -238,12 +247,33 @@ def _build_debian_recipe(
 
     def fill(dest: Path) -> None:
         files = fetch_debs(context, debs, archive, architecture=platform.debian_arch)
-        build_debian_recipe(debian, files, platform=platform, dest=dest)
+        try:
+            build_debian_recipe(debian, files, platform=platform, dest=dest, warn=context.reporter.warn)
+        except MissingLibrariesError as error:
+            error.hint = _packages_with(error.libraries, debian, archive, platform) or error.hint
+            raise
 
     main, *others = describe(debian, debs, platform=platform)
     makers: dict[str, Callable[[Path], object]] = {main.key: fill}
     makers |= {other.key: partial(_build_empty, other, debian, platform) for other in others}
     return [ensure_built(context.store, key, maker) for key, maker in makers.items()]
+
+
+def _packages_with(
+    libraries: Collection[str], debian: DebianRecipe, archive: DebianArchive, platform: Platform
+) -> str | None:
+    """Return which Debian packages have libraries that a recipe lacks; None where the archive does not tell."""
+    try:
+        known = archive.libraries(architecture=platform.debian_arch)
+    except EnvgenError:  # a mirror without `Contents`: the error that is explained here is the one to be told
+        return None
+    found = {name: known[name][0] for name in libraries if name in known}
+    if not found:
+        return None
+    packages = ", ".join(sorted(set(found.values())))
+    absent = sorted(set(libraries) - found.keys())
+    rest = f"; no package of its suites has {several(absent)}" if absent else ""
+    return f"add to `packages` in `recipes/{debian.recipe}/{DEBIAN}`, or exclude less: {packages}{rest}"
 
 
 def _build_empty(package: DebianRecipePackage, debian: DebianRecipe, platform: Platform, dest: Path) -> None:

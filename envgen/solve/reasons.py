@@ -60,6 +60,8 @@ class Cause:
 async def cause_of(edge: Edge, task: SolveTask, catalogue: Catalogue) -> Cause:
     """Return why no offer meets a requirement, and which project is meant where its name is not that of a project."""
     cause = _cause_of(edge, task, catalogue)
+    if _is_program(edge, task):
+        return cause
     name = edge.requirement.name if edge.requirement else edge.name
     known = catalogue.closure.projects.get(project_name(name))
     exists = known is not None and known.listing is not None and known.listing.exists
@@ -144,11 +146,25 @@ def _of_extra(edge: Edge, project: ProjectName, refused: Mapping[tuple[Version, 
 
 def _of_missing(edge: Edge, task: SolveTask) -> Cause:
     """Explain a name that no channel or recipe has."""
+    if _is_program(edge, task):
+        return Cause(text=f"{task.asked.sources()} offers `{edge.name}`", hints=(_as_program(edge.name),))
     hints = _near(edge, task)
     if edge.line is not None and edge.line.requirement is None:
         text = f"`{edge.name}` is a project of the wheel index: require it under `pypi`"
         hints = (*hints, Hint(text=text, task=asking(task, edge.line, edge.name)))
     return Cause(text=f"{task.asked.sources()} offers `{edge.name}`", hints=hints)
+
+
+def _is_program(edge: Edge, task: SolveTask) -> bool:
+    """Whether a line under `dependencies` asks for a program, as with conda."""
+    return edge.line is not None and edge.line.requirement is None and edge.name in task.meant.programs
+
+
+def _as_program(name: str) -> Hint:
+    return Hint(
+        text=f"`{name}` is a program: take it from Debian, into the environment with a recipe, "
+        f"`recipes/{name}/debian.yaml`, or into the image with `image: {{base: {{packages: [{name}]}}}}`"
+    )
 
 
 def _of_unknown(edge: Edge, project: ProjectName, task: SolveTask) -> Cause:

@@ -93,6 +93,10 @@ class DebianArchive:
         offered = self._offers(architecture, (deb,)).candidates(deb.name)
         return next((c.deb for c in offered if c.deb.sha256 == deb.sha256), None)
 
+    def libraries(self, *, architecture: str) -> Mapping[str, tuple[str, ...]]:
+        """Return which packages have a shared library; see `DebianSuites.libraries`."""
+        return self._suites.libraries(self._names, architecture)
+
     def locate(self, deb: Deb) -> str:
         """Return where the mirror of this machine has a package."""
         return self._suites.locate(deb.url)

@@ -21,6 +21,9 @@ _FOLDERS = rb"(?:usr/)?lib(?:/[\w.-]+-linux-gnu[\w.]*)?"
 
 _LINE = re.compile(rb"^" + _FOLDERS + rb"/([^\s/]+\.so(?:\.[\w.]+)?)[ \t]+(\S+)$", re.MULTILINE)
 
+_DEVELOPMENT = re.compile(r"-(?:dev|dbg|dbgsym|cross)$")
+"""End of the name of a package that is not there to run programs."""
+
 _KIND = "debian-libraries-1"
 """Kind of what is kept in a store by suite and architecture."""
 
@@ -37,13 +40,20 @@ def condense_contents(stream: BinaryIO | Inflated) -> bytes:
 
 
 def parse_libraries(condensed: Iterable[bytes]) -> Mapping[str, tuple[str, ...]]:
-    """Read what `condense_contents` wrote of several suites: file name of a library -> packages that have it."""
+    """Read what `condense_contents` wrote of several suites: file name of a library -> packages that have it.
+
+    The most likely comes first: those that are there to run programs, then by length of the name.
+    """
     found: dict[str, set[str]] = defaultdict(set)
     for text in condensed:
         for line in text.decode().splitlines():
             name, _space, packages = line.partition(" ")
             found[name].update(packages.split(","))
-    return {name: tuple(sorted(packages)) for name, packages in found.items()}
+    return {name: tuple(sorted(packages, key=_likelihood)) for name, packages in found.items()}
+
+
+def _likelihood(package: str) -> tuple[bool, int, str]:
+    return _DEVELOPMENT.search(package) is not None, len(package), package
 
 
 def keep_libraries(store: Store, condensed: Mapping[str, bytes], architecture: str) -> None:

@@ -114,7 +114,7 @@ class DebianSuites:
         return indices, {suite: self._release(suite) for suite in suites}
 
     def libraries(self, suites: Sequence[str], architecture: str) -> Mapping[str, tuple[str, ...]]:
-        """Return which packages of some suites have a shared library: its file name -> their names, sorted.
+        """Return which packages of some suites have a shared library: its file name -> their names.
 
         What was found is kept in the store for those who ask without a network.
 

@@ -9,8 +9,11 @@ from tests.builders.elf import make_elf
 from tests.builders.system import base_debs
 from tests.builders.tree import File
 from tests.builders.wheels import make_wheel, wheel_filename
+from tests.unit.convert.test_elf import place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -65,3 +68,60 @@ def test_what_the_spec_accepts_is_not_told(demo: Project, registries: Registries
     cli("lock").succeeded()
     cli("create").succeeded()
     assert "libwindow" not in cli("lock").succeeded().err
+
+
+RECIPE = """\
+name: player
+version-from: player
+summary: plays
+license: MIT
+home: https://example.org
+suites: [bookworm, bookworm-security]
+packages: [player]
+drop: [usr/shrae/player/**]
+links: {bin/player: opt/debian/usr/bin/player}
+depends: ["__glibc >=2.36"]
+"""
+
+
+def test_a_recipe_names_every_library_that_it_lacks_in_one_run(
+    demo: Project, registries: Registries, cli: Command, tmp_path: Path
+) -> None:
+    program = place(tmp_path, "player", "libwindow.so.1", "libsound.so.2", "libnone.so.3")
+    files = {"usr/bin/player": File(program.read_bytes(), 0o755), "usr/share/player/skin": File(b"blue")}
+    registries.debian.add(
+        Deb(name="player", files=files),
+        *(
+            Deb(name=name, files={f"usr/lib/x86_64-linux-gnu/{library}": File(make_elf(soname=library))})
+            for name, library in (("libwindow1", "libwindow.so.1"), ("libsound2", "libsound.so.2"))
+        ),
+    )
+    registries.publish()
+    demo.write("recipes/player/debian.yaml", RECIPE)
+    demo.spec("demo", SPEC.partition("pypi")[0] + "dependencies: [player]\n")
+    outcome = cli("lock")
+    assert outcome.code == 5
+    for said in (
+        (
+            "warning: recipe `player`: the pattern `usr/shrae/player/**` under `drop` matches nothing, did you mean "
+            "`usr/share/player`"
+        ),
+        "  - `libsound.so.2`, needed by `usr/bin/player`",
+        "  - `libwindow.so.1`, needed by `usr/bin/player`",
+        (
+            "hint: add to `packages` in `recipes/player/debian.yaml`, or exclude less: libsound2, libwindow1; "
+            "no package of its suites has `libnone.so.3`"
+        ),
+    ):
+        assert said in outcome.err
+
+
+def test_a_program_is_not_looked_for_in_the_wheel_index(demo: Project, registries: Registries, cli: Command) -> None:
+    registries.index.add("gitpython-3.0-py3-none-any.whl", make_wheel("gitpython", "3.0"))
+    registries.index.add("git-1.0-py3-none-any.whl", make_wheel("git"))
+    registries.publish()
+    demo.spec("demo", SPEC.partition("pypi")[0] + "dependencies: [git]\n")
+    outcome = cli("lock")
+    assert outcome.code == 3
+    assert "`recipes/git/debian.yaml`, or into the image with `image: {base: {packages: [git]}}`" in outcome.err
+    assert "pypi" not in outcome.err

@@ -22,6 +22,7 @@ def test_the_shipped_table() -> None:
         ("", "projects"),
         ("placeholders = []\n[projects]\nPIL = 'pillow'", "not valid: PIL"),
         ("placeholders = ['a']\n[projects]", "not valid: a"),
+        ("placeholders = []\nprograms = ['g++']\n[projects]", "not valid: g"),
         ("placeholders = [[]]\n[projects]", "unhashable"),
         ("[", "Invalid"),
     ],

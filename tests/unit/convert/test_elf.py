@@ -12,7 +12,7 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
 from envgen.convert import elf
-from envgen.errors import ArtifactError
+from envgen.errors import ArtifactError, MissingLibrariesError
 from envgen.glibc import C_LIBRARIES
 from envgen.system import process
 
@@ -84,10 +84,16 @@ def test_mode_survives(tmp_path: Path) -> None:
     assert stat.S_IMODE(program.stat().st_mode) == 0o755
 
 
-def test_library_that_nobody_brings_is_named(tmp_path: Path) -> None:
+def test_libraries_that_nobody_brings_are_all_named(tmp_path: Path) -> None:
     place(tmp_path, "usr/bin/program", "libgone.so.7")
-    with pytest.raises(ArtifactError, match=r"`usr/bin/program` needs `libgone\.so\.7`"):
+    place(tmp_path, "usr/bin/second", "libgone.so.7", "liblost.so.1")
+    with pytest.raises(MissingLibrariesError) as caught:
         elf.relocate(tmp_path, libraries="usr/lib")
+    assert caught.value.libraries == {
+        "libgone.so.7": ("usr/bin/program", "usr/bin/second"),
+        "liblost.so.1": ("usr/bin/second",),
+    }
+    assert "  - `libgone.so.7`, needed by `usr/bin/program`" in str(caught.value)
 
 
 def test_broken_file_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envgen.convert.patterns import compile_pattern
+from envgen.convert.patterns import compile_pattern, nearest_paths
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,17 @@ from envgen.convert.patterns import compile_pattern
 )
 def test_pattern(pattern: str, path: str, *, meant: bool) -> None:
     assert bool(compile_pattern(pattern).fullmatch(path)) is meant
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("usr/doc/man1/**", ("usr/share/man/man1",)),
+        ("usr/bin/qt-fastart", ("usr/bin/qt-faststart",)),
+        ("usr/lib/libfoo.so.1", ("usr/lib/x86_64-linux-gnu/libfoo.so.1",)),
+        ("completely/else", ()),
+    ],
+)
+def test_nearest_paths(pattern: str, expected: tuple[str, ...]) -> None:
+    paths = ["usr/share/man/man1/a.1.gz", "usr/bin/qt-faststart", "usr/lib/x86_64-linux-gnu/libfoo.so.1"]
+    assert nearest_paths(pattern, paths)[: len(expected)] == expected
