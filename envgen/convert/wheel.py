@@ -70,13 +70,10 @@ def _substituted(wheel: Wheel, names: NameTable) -> list[list[Any]]:
 def convert(
     wheel_file: Path,
     wheel: Wheel,
+    terms: ConversionTerms,
     *,
-    target: Target,
-    names: NameTable,
     dest: Path,
     extras: Collection[str] = (),
-    python_full: str | None = None,
-    adjustments: Adjustments | None = None,
     trusted: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> Record:
@@ -85,12 +82,9 @@ def convert(
     Args:
         wheel_file: the wheel, its sha256 proved by whoever fetched it.
         wheel: what the lock says of it.
-        target: gives the platform and Python's minor version.
-        names: decides on the package's name and on those of its dependencies.
+        terms: of the environment.
         dest: an empty directory.
         extras: the extras that `wheel.requires` was locked with.
-        python_full: full version of Python that markers were evaluated for, where it is known.
-        adjustments: those of the lock; nothing is overridden or excluded without.
         trusted: take the wheel whatever its RECORD says.
         advance: told the bytes of the wheel that were read.
 
@@ -98,18 +92,34 @@ def convert(
         ArtifactError: the wheel is unsafe, contradicts itself, or is not what the lock says; names the member.
         UserError: the platform is Windows, where entry points need launchers.
     """
+    target = terms.target
     if target.platform is Platform.WIN_64:
         raise UserError(f"`{wheel.filename}` cannot be installed for {target.platform}: wheels need a Unix prefix")
     with wheel_file.open("rb") as archive:
         opened = open_wheel(archive, wheel, python=target.python, fold_case=not target.platform.is_linux)
-        check_format(opened.require_info("WHEEL"), what=opened.what)
-        raw = opened.require_info("METADATA")
-        terms = ConversionTerms(
-            target=target, names=names, python_full=python_full, adjustments=adjustments or Adjustments()
-        )
-        metadata, index = describe(raw, wheel, terms, extras=extras)
-        written = unpack(opened, dest, trusted=trusted, advance=advance)
-    stand_ins = write_stand_ins(dest, wheel, python=target.python)
+        return convert_opened(opened, wheel, terms, dest=dest, extras=extras, trusted=trusted, advance=advance)
+
+
+def convert_opened(
+    opened: OpenWheel,
+    wheel: Wheel,
+    terms: ConversionTerms,
+    *,
+    dest: Path,
+    extras: Collection[str] = (),
+    trusted: bool = False,
+    advance: Callable[[int], None] | None = None,
+) -> Record:
+    """Write an opened wheel as an extracted conda package; see `convert`.
+
+    Raises:
+        ArtifactError: as `convert` says.
+        IntegrityError: as the wheel's `finish` says.
+    """
+    check_format(opened.require_info("WHEEL"), what=opened.what)
+    metadata, index = describe(opened.require_info("METADATA"), wheel, terms, extras=extras)
+    written = unpack(opened, dest, trusted=trusted, advance=advance)
+    stand_ins = write_stand_ins(dest, wheel, python=terms.target.python)
     seal(
         dest,
         index=index,

@@ -18,7 +18,7 @@ from envgen.convert.wheel_zip import open_zip, read_directory
 from envgen.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import BinaryIO
 
 _FORMAT = 1
@@ -107,7 +107,16 @@ def read_wheel_directory(stream: BinaryIO, *, what: str, size: int) -> WheelDire
     archive = open_zip(stream, what=what)
     infos = read_directory(archive, what=what, size=size, fold_case=False)
     files = tuple(_listed(info) for info in infos if not info.is_dir())
-    return WheelDirectory(files=files, info={i.filename: _read(archive, i, what) for i in infos if _tells(i)})
+    return WheelDirectory(files=files, info=read_info(archive, infos, what=what))
+
+
+def read_info(archive: zipfile.ZipFile, infos: Iterable[zipfile.ZipInfo], *, what: str) -> dict[str, bytes]:
+    """Read the small files of dist-info that say what a wheel is: name of the member -> content.
+
+    Raises:
+        ArtifactError: one is too large, or damaged.
+    """
+    return {info.filename: _read(archive, info, what) for info in infos if _tells(info)}
 
 
 def _listed(info: zipfile.ZipInfo) -> ListedFile:

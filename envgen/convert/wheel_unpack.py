@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
 from itertools import chain
@@ -18,7 +19,7 @@ from envgen.errors import ArtifactError
 from envgen.paths import folders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -32,18 +33,15 @@ _SMALL = 64 << 20
 """Bytes of a metadata file that are read at once; the largest real one, torch's RECORD, has 1.5 MB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenWheel:
+class OpenWheel(ABC):
     """A wheel whose zip directory was found safe.
 
     Attributes:
-        descriptor: of the open file; reads are positioned, so that threads can share it.
         members: name -> file, in the order of the data.
         layout: where they go.
     """
 
-    descriptor: int
-    members: dict[str, Member]
+    members: Mapping[str, Member]
     layout: WheelLayout
 
     @property
@@ -51,18 +49,29 @@ class OpenWheel:
         """Name of the wheel for messages."""
         return self.layout.what
 
+    @abstractmethod
+    def content(self, member: Member, advance: Callable[[int], None] | None) -> Iterator[bytes]:
+        """Yield the content of a member, proved by its CRC; `inflate` says what is raised.
+
+        Args:
+            member: one of `members`, and each time a later one.
+            advance: told the bytes of the wheel that were read.
+        """
+
+    @abstractmethod
     def read_info(self, name: str) -> bytes | None:
         """Read a small file of dist-info; None where there is none.
 
         Raises:
             ArtifactError: it is too large, or damaged.
         """
-        member = self.members.get(f"{self.layout.dist_info}/{name}")
-        if member is None:
-            return None
-        if member.size > _SMALL:
-            raise ArtifactError(f"`{member.name}` in `{self.what}` has {member.size} bytes, expected at most {_SMALL}")
-        return b"".join(inflate(self.descriptor, member, what=self.what))
+
+    def finish(self) -> None:  # noqa: B027  most have nothing left to do
+        """Prove what could not be proved before everything was read.
+
+        Raises:
+            ArtifactError, IntegrityError: the wheel is not what it was taken for.
+        """
 
     def require_info(self, name: str) -> bytes:
         """Read a small file of dist-info that must be there.
@@ -74,6 +83,32 @@ class OpenWheel:
         if content is None:
             raise ArtifactError(f"`{self.what}` does not contain `{self.layout.dist_info}/{name}`")
         return content
+
+
+@dataclass(kw_only=True)
+class WheelFile(OpenWheel):
+    """A wheel on the disk, its sha256 proved by whoever fetched it.
+
+    Attributes:
+        descriptor: of the open file; reads are positioned, so that threads can share it.
+    """
+
+    descriptor: int
+    members: Mapping[str, Member]
+    layout: WheelLayout
+
+    def content(self, member: Member, advance: Callable[[int], None] | None) -> Iterator[bytes]:
+        """Inflate a member; in any order."""
+        return inflate(self.descriptor, member, what=self.what, advance=advance)
+
+    def read_info(self, name: str) -> bytes | None:
+        """Inflate a small file of dist-info."""
+        member = self.members.get(f"{self.layout.dist_info}/{name}")
+        if member is None:
+            return None
+        if member.size > _SMALL:
+            raise ArtifactError(f"`{member.name}` in `{self.what}` has {member.size} bytes, expected at most {_SMALL}")
+        return b"".join(inflate(self.descriptor, member, what=self.what))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +136,7 @@ class _File:
     placed: Placed
 
 
-def open_wheel(archive: BinaryIO, wheel: Wheel, *, python: PythonMinor, fold_case: bool = False) -> OpenWheel:
+def open_wheel(archive: BinaryIO, wheel: Wheel, *, python: PythonMinor, fold_case: bool = False) -> WheelFile:
     """Read and check a wheel's zip directory.
 
     Args:
@@ -115,7 +150,7 @@ def open_wheel(archive: BinaryIO, wheel: Wheel, *, python: PythonMinor, fold_cas
     """
     members = {m.name: m for m in read_members(archive, what=wheel.filename, fold_case=fold_case)}
     layout = layout_of(members, wheel, python=python)
-    return OpenWheel(descriptor=archive.fileno(), members=members, layout=layout)
+    return WheelFile(descriptor=archive.fileno(), members=members, layout=layout)
 
 
 def layout_of(members: Collection[str], wheel: Wheel, *, python: PythonMinor) -> WheelLayout:
@@ -153,6 +188,7 @@ def unpack(
     for folder in sorted(folders_of([*(f.path for f in placed), *scripts, wheel.layout.installed_info("RECORD")])):
         (dest / folder).mkdir()
     written = [_install(wheel, file, dest, advance) for file in files]
+    wheel.finish()
     for file in placed:
         if file.alias_of:  # both are in one folder
             (dest / file.path).symlink_to(posixpath.basename(file.alias_of))
@@ -175,7 +211,7 @@ def _install(wheel: OpenWheel, file: _File, dest: Path, advance: Callable[[int],
     script = wheel.layout.is_script(file.member.name)
     listed = file.placed.listed
     proof = own = Digest(listed.hash_.name if listed and listed.hash_ else "sha256")
-    chunks = proof.through(inflate(wheel.descriptor, file.member, what=wheel.what, advance=advance))
+    chunks = proof.through(wheel.content(file.member, advance))
     head = next(chunks, b"")
     moved = relocate_script(head) if script else None
     content: Iterable[bytes] = chain((head if moved is None else moved,), chunks)

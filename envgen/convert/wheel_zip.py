@@ -12,6 +12,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -86,10 +87,8 @@ def read_members(archive: BinaryIO, *, what: str, fold_case: bool = True) -> tup
     """
     size = os.fstat(archive.fileno()).st_size
     infos = read_directory(open_zip(archive, what=what), what=what, size=size, fold_case=fold_case)
-    try:
-        return tuple(_members(archive.fileno(), infos, size))
-    except _Refusal as e:
-        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+    with _refusals(what):
+        return tuple(_members(archive.fileno(), infos, size, what))
 
 
 def open_zip(archive: BinaryIO, *, what: str) -> zipfile.ZipFile:
@@ -120,14 +119,12 @@ def read_directory(archive: zipfile.ZipFile, *, what: str, size: int, fold_case:
         ArtifactError: it is unsafe; names the member.
     """
     infos = archive.infolist()
-    try:
+    with _refusals(what):
         for info in infos:
             _check_name(info)
             _check_kind(info)
         _check_unique([info.filename for info in infos], fold_case=fold_case)
         _check_bomb(infos, packed=size)
-    except _Refusal as e:
-        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
     return sorted(infos, key=lambda info: info.header_offset)
 
 
@@ -142,10 +139,8 @@ def check_unique(names: Iterable[str], *, what: str, fold_case: bool) -> None:
     Raises:
         ArtifactError: names both.
     """
-    try:
+    with _refusals(what):
         _check_unique(names, fold_case=fold_case)
-    except _Refusal as e:
-        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
 
 
 def inflate(
@@ -166,13 +161,25 @@ def inflate(
     Raises:
         ArtifactError: the data end early, are no DEFLATE stream, or have another size or CRC than declared.
     """
-    try:
-        data = _read(descriptor, member, advance or _ignore)
-        yield from _proven(member, _inflated(member, data) if member.deflated else data)
-    except _InflateError as e:
-        raise ArtifactError(f"`{member.name}` in `{what}`: failed to inflate: {e}") from e
-    except _Refusal as e:
-        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+    return inflate_pieces(_read(descriptor, member, advance), member, what=what)
+
+
+def inflate_pieces(data: Iterable[bytes], member: Member, *, what: str) -> Iterator[bytes]:
+    """Yield the content of a member, given its data as they stand in the zip; see `inflate`.
+
+    Args:
+        data: in pieces, from their beginning to their end.
+        member: which.
+        what: name of the zip file for messages.
+
+    Raises:
+        ArtifactError: as `inflate` says.
+    """
+    with _refusals(what):
+        try:
+            yield from _proven(member, _inflated(member, data) if member.deflated else data)
+        except _InflateError as e:
+            raise _Refusal(member.name, f"failed to inflate: {e}") from e
 
 
 def packed_data(descriptor: int, member: Member, *, what: str) -> Iterator[bytes]:
@@ -181,10 +188,8 @@ def packed_data(descriptor: int, member: Member, *, what: str) -> Iterator[bytes
     Raises:
         ArtifactError: the data end early.
     """
-    try:
-        yield from _read(descriptor, member, _ignore)
-    except _Refusal as e:
-        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
+    with _refusals(what):
+        yield from _read(descriptor, member, None)
 
 
 _InflateError = cast("type[Exception]", isal_zlib.error)  # isal's stub calls it an instance
@@ -195,6 +200,14 @@ class _Refusal(Exception):  # noqa: N818 - a signal inside this module, turned i
         super().__init__(why)
         self.name = name
         self.why = why
+
+
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _Refusal as e:
+        raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
 
 
 def _check_name(info: zipfile.ZipInfo) -> None:
@@ -256,34 +269,64 @@ def _check_bomb(infos: Iterable[zipfile.ZipInfo], *, packed: int) -> None:
             raise _Refusal(info.filename, f"raises the total size to {total} bytes, more than the limit of {limit}")
 
 
-def _members(descriptor: int, infos: Iterable[zipfile.ZipInfo], size: int) -> Iterator[Member]:
+def _members(descriptor: int, infos: Iterable[zipfile.ZipInfo], size: int, what: str) -> Iterator[Member]:
     end = 0
     for info in infos:
         if info.header_offset < end:
             raise _Refusal(info.filename, "overlaps the member before it")
-        start = _data_start(descriptor, info)
+        start = _data_start(descriptor, info, what)
         end = start + info.compress_size
         if end > size:
             raise _Refusal(info.filename, "is truncated")
         if not info.is_dir():
-            yield Member(
-                name=info.filename,
-                size=info.file_size,
-                packed=info.compress_size,
-                crc=info.CRC,
-                deflated=info.compress_type == zipfile.ZIP_DEFLATED and info.compress_size > 0,
-                start=start,
-                executable=bool(info.external_attr >> 16 & 0o111),
-            )
+            yield member_of(info, start=start)
 
 
-def _data_start(descriptor: int, info: zipfile.ZipInfo) -> int:
+def member_of(info: zipfile.ZipInfo, *, start: int) -> Member:
+    """Describe a file of a zip whose data begin at `start`."""
+    return Member(
+        name=info.filename,
+        size=info.file_size,
+        packed=info.compress_size,
+        crc=info.CRC,
+        deflated=info.compress_type == zipfile.ZIP_DEFLATED and info.compress_size > 0,
+        start=start,
+        executable=bool(info.external_attr >> 16 & 0o111),
+    )
+
+
+def _data_start(descriptor: int, info: zipfile.ZipInfo, what: str) -> int:
     """Check a member's local header against the directory and return where its data begin."""
-    head = os.pread(descriptor, _LOCAL.size, info.header_offset)
+    position = info.header_offset
+
+    def read(size: int) -> bytes:
+        nonlocal position
+        data = os.pread(descriptor, size, position)
+        position += len(data)
+        return data
+
+    check_local_header(read, info, what=what)
+    return position
+
+
+def check_local_header(read: Callable[[int], bytes], info: zipfile.ZipInfo, *, what: str) -> None:
+    """Read a member's local header, and refuse one that differs from the central directory.
+
+    Args:
+        read: returns the next bytes of the zip, fewer at its end; `info.header_offset` is where it begins.
+        info: what the directory says.
+        what: name of the zip file for messages.
+
+    Raises:
+        ArtifactError: there is none, or it says something else.
+    """
+    head = read(_LOCAL.size)
     if len(head) < _LOCAL.size or not head.startswith(b"PK\x03\x04"):
-        raise _Refusal(info.filename, "has no local header at the offset in the central directory")
+        raise ArtifactError(
+            f"`{info.filename}` in `{what}`: has no local header at the offset in the central directory"
+        )
     _, _, flags, method, _, _, crc, packed, size, name_len, extra_len = _LOCAL.unpack(head)
-    rest = os.pread(descriptor, name_len + extra_len, info.header_offset + _LOCAL.size)
+    rest = read(name_len + extra_len)
     name = rest[:name_len].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
     if flags & _DEFERRED:  # sizes and CRC follow the data; the header may have zeros
         pairs = ((crc, info.CRC), (packed, info.compress_size), (size, info.file_size))
@@ -292,8 +335,9 @@ def _data_start(descriptor: int, info: zipfile.ZipInfo) -> int:
         packed, size = _zip64_sizes(rest[name_len:], packed, size)
         agrees = (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
     if not agrees or (name, method) != (info.orig_filename, info.compress_type) or flags & _ENCRYPTED:
-        raise _Refusal(info.filename, "has a local header that differs from the central directory")
-    return info.header_offset + _LOCAL.size + len(rest)
+        raise ArtifactError(
+            f"`{info.filename}` in `{what}`: has a local header that differs from the central directory"
+        )
 
 
 def _zip64_sizes(extra: bytes, packed: int, size: int) -> tuple[int, int]:
@@ -328,11 +372,7 @@ def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
         raise _Refusal(member.name, f"has CRC {crc:08x}, expected {member.crc:08x}")
 
 
-def _ignore(amount: int) -> None:
-    """Ignore a step of progress."""
-
-
-def _read(descriptor: int, member: Member, advance: Callable[[int], None]) -> Iterator[bytes]:
+def _read(descriptor: int, member: Member, advance: Callable[[int], None] | None) -> Iterator[bytes]:
     position, left = member.start, member.packed
     while left:
         data = os.pread(descriptor, min(_READ, left), position)
@@ -340,7 +380,8 @@ def _read(descriptor: int, member: Member, advance: Callable[[int], None]) -> It
             raise _Refusal(member.name, "is truncated")
         position, left = position + len(data), left - len(data)
         yield data
-        advance(len(data))
+        if advance:
+            advance(len(data))
 
 
 def _inflated(member: Member, packed: Iterable[bytes]) -> Iterator[bytes]:

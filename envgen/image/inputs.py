@@ -160,6 +160,9 @@ def fetch_wheels(context: Context, inputs: ImageInputs, names: Collection[str]) 
         has_package=there.__contains__,
         installed=(),
     )
+    if missing.fetch:
+        size = f"{missing.fetch_size / 1e9:.1f} GB"
+        context.reporter.note(f"{len(missing.fetch)} wheels to download again, {size}: they were not kept")
     prepare(context, missing, inputs.pair)
 
 

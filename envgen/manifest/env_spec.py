@@ -44,6 +44,7 @@ class EnvSpec:
         licenses: which licences the project accepts, or None where it does not say.
         accept: rule of `check`, or rule and package with a space between -> why its findings are accepted.
         audit: identifier of an advisory -> why the project ignores it, and until when.
+        keep_wheels: whether wheels stay in the store after packages were made of them, also where no image needs them.
         default: whether commands without an ENV argument take this one.
         source: path of the file, relative to the project root, with forward slashes.
     """
@@ -68,5 +69,6 @@ class EnvSpec:
     licenses: LicensePolicy | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
     audit: Mapping[str, Ignored] = field(default_factory=dict)
+    keep_wheels: bool = False
     default: bool = False
     source: str

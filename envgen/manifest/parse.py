@@ -48,6 +48,7 @@ SECTIONS = (
     "licenses",
     "check",
     "audit",
+    "keep-wheels",
     "default",
 )
 _REQUIRED = ("name", "python", "platforms")
@@ -94,7 +95,8 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
         accept=parse_check(value) if (value := _given(sections, "check")) else {},
         audit=parse_audit(_given(sections, "audit")),
-        default=bool(value.boolean()) if (value := _given(sections, "default")) else False,
+        keep_wheels=_flag(sections, "keep-wheels"),
+        default=_flag(sections, "default"),
         source=source,
     )
     document.check()
@@ -104,6 +106,11 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
 def stem(source: str) -> str:
     """Name the environment that a file must hold."""
     return PurePosixPath(source).stem
+
+
+def _flag(sections: Mapping[str, Value], key: str) -> bool:
+    value = _given(sections, key)
+    return bool(value.boolean()) if value else False
 
 
 def _given(sections: Mapping[str, Value], key: str) -> Value | None:

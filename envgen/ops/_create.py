@@ -232,8 +232,10 @@ def _prepare(context: Context, prepared: PlannedCreate, what: Plan) -> None:
     if what.prepare:
         # sources and builders take half a second to import, more than linking a small environment
         from envgen.prepare.locked_builds import prepare  # noqa: PLC0415
+        from envgen.prepare.streaming import keeps_wheels  # noqa: PLC0415
 
-        prepare(context, what, prepared.pair)
+        keep = keeps_wheels(prepared.spec, context.environment)
+        prepare(context, what, prepared.pair, keep_wheels=keep)
 
 
 def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChanges], object]) -> PrefixChanges:

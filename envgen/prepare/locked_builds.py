@@ -31,8 +31,14 @@ _SHOWN = 10
 """Files that a message names."""
 
 
-def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
+def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool = True) -> None:
     """Have every package that the plan links in the store: fetched, extracted, converted, built.
+
+    Args:
+        context: the world.
+        plan: what the store lacks.
+        pair: the lock that it was made for.
+        keep_wheels: put wheels of the index into the store, too.
 
     Raises:
         NoBuildError: a wheel has to be built, and no code may run.
@@ -47,7 +53,7 @@ def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
         tell_unconfined(context)
     for wheel, made in builds:
         _build(context, pair, wheel, made)
-    prepare_downloads(context, plan, pair)
+    prepare_downloads(context, plan, pair, keep_wheels=keep_wheels)
 
 
 def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> None:

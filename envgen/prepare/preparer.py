@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.convert.wheel import convert
+from envgen.convert.wheel import ConversionTerms, convert, convert_opened
 from envgen.errors import EnvgenError, RecordMismatchError
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prepare import recipe_packages
-from envgen.prepare.artifacts import needed, refuse_missing
+from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
 from envgen.prepare.built import extract_artifact
 from envgen.prepare.fetch import DOWNLOADS, fetch_package
+from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
 from envgen.prepare.wheel_index import locked_indexes
 from envgen.system.fs import remove_tree
 
@@ -65,14 +66,34 @@ class _Job:
     pair: LockPair
     names: NameTable
     index: WheelIndexes
+    streams: WheelStreams
     fetched: _Stoppable
     made: _Stoppable
 
+    @property
+    def terms(self) -> ConversionTerms:
+        """What wheels are converted for."""
+        lock = self.pair.lock
+        return ConversionTerms(
+            target=lock.target, names=self.names, python_full=lock.marker_python, adjustments=lock.adjustments
+        )
 
-def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
+    def trusts(self, wheel: Wheel) -> bool:
+        """Whether the lock takes a wheel though its RECORD may not fit."""
+        return wheel.project in self.pair.lock.adjustments.trust_record
+
+
+def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool = True) -> None:
     """Fetch and build every package that the plan links into the store.
 
-    Downloads and conversions overlap; the largest come first, so that none of them is what all wait for in the end.
+    Wheels become packages while they are downloaded, several at once; the largest come first, so that none of them is
+    what all wait for in the end.
+
+    Args:
+        context: the world.
+        plan: what the store lacks.
+        pair: the lock that it was made for.
+        keep_wheels: put wheels into the store, too.
 
     Raises:
         GoneError: a locked artifact is no longer offered.
@@ -85,7 +106,7 @@ def prepare(context: Context, plan: Plan, pair: LockPair) -> None:
     refuse_missing(context, needed(context, plan.prepare))
     stop = threading.Event()
     lines, hands = ThreadPoolExecutor(DOWNLOADS), _makers()
-    with _job(context, plan, pair, stop) as job:
+    with _job(context, plan, pair, stop, keep_wheels=keep_wheels) as job:
         fetched: dict[Future[None], PlannedPackage] = {}
         running: set[Future[None]] = set()
         try:
@@ -109,18 +130,20 @@ def _size(item: PlannedPackage) -> int:
 
 
 @contextmanager
-def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event) -> Iterator[_Job]:
+def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event, *, keep_wheels: bool) -> Iterator[_Job]:
     report = context.reporter
     downloads = report.progress("downloading", total=plan.fetch_size if plan.sizes_known else None)
     packages = report.progress("unpacking", total=sum(map(_size, plan.prepare)) if plan.sizes_known else None)
-    with locked_indexes(context, [pair.lock]) as index, downloads as fetched, packages as made:
+    with locked_indexes(context, [pair.lock]) as index, downloads as shown, packages as made:
         names = context.names.overridden(pair.lock.names).substituted(pair.lock.stand_ins)
+        fetched = _Stoppable(shown=shown, stop=stop)
         yield _Job(
             context=context,
             pair=pair,
             names=names,
             index=index,
-            fetched=_Stoppable(shown=fetched, stop=stop),
+            streams=WheelStreams(context=context, target=pair.lock.target, keep=keep_wheels, advance=fetched.advance),
+            fetched=fetched,
             made=_Stoppable(shown=made, stop=stop),
         )
 
@@ -133,9 +156,31 @@ def _makers() -> ThreadPoolExecutor:
 def _fetch(job: _Job, item: PlannedPackage) -> None:
     """Fetch what a package is made from into the store; what a recipe takes is fetched when it is built."""
     package = item.package
-    if isinstance(package, BuiltPackage):
+    if isinstance(package, BuiltPackage) or (isinstance(package, Wheel) and _stream(job, item.wanted.key, package)):
         return
     fetch_package(job.context, package, job.pair, index=job.index, advance=job.fetched.advance)
+
+
+def _stream(job: _Job, key: str, wheel: Wheel) -> bool:
+    """Make the package of a wheel while it is downloaded; return whether that is done.
+
+    Where it cannot be, for whatever reason, the wheel is fetched as a whole, and what is wrong with it is found there.
+    """
+    store, from_index = job.context.store, job.context.supply.mirror is None and not job.trusts(wheel)
+    if not from_index or is_at_hand(job.context, wheel.sha256) or (store.package(key) and not store.altered(key)):
+        return False
+    url = job.index.locate(wheel)
+    try:
+        store.ensure_package(key, partial(_convert_stream, job, wheel, url))
+    except UNSTREAMABLE:
+        return False
+    return True
+
+
+def _convert_stream(job: _Job, wheel: Wheel, url: str, dest: Path) -> None:
+    extras = job.pair.lock.extras.get(wheel.project, ())
+    with job.streams.open(wheel, url) as opened:
+        convert_opened(opened, wheel, job.terms, dest=dest, extras=extras, advance=job.made.advance)
 
 
 def _make(job: _Job, item: PlannedPackage) -> None:
@@ -160,7 +205,7 @@ def _have(job: _Job, package: Wheel | ChannelPackage) -> Path:
 
 def _convert(job: _Job, package: Wheel, dest: Path) -> None:
     """Convert a wheel; one that the spec trusts is held against its RECORD first, for it may fit by now."""
-    if package.project not in job.pair.lock.adjustments.trust_record:
+    if not job.trusts(package):
         _convert_wheel(job, package, dest, trusted=False)
         return
     try:
@@ -175,16 +220,12 @@ def _convert(job: _Job, package: Wheel, dest: Path) -> None:
 
 
 def _convert_wheel(job: _Job, package: Wheel, dest: Path, *, trusted: bool) -> None:
-    lock = job.pair.lock
     convert(
         _have(job, package),
         package,
-        target=lock.target,
-        names=job.names,
+        job.terms,
         dest=dest,
-        extras=lock.extras.get(package.project, ()),
-        python_full=lock.marker_python,
+        extras=job.pair.lock.extras.get(package.project, ()),
         trusted=trusted,
-        adjustments=lock.adjustments,
         advance=job.made.advance,
     )

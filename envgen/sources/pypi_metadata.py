@@ -163,22 +163,34 @@ def open_remote(http: Http, file: ProjectFile) -> RangeFile:
         NetworkError: it cannot be had.
         zipfile.BadZipFile: other bytes came than were asked for.
     """
-    tail, size = _end(http, file.url, file.size)
-    return RangeFile(lambda start, end: http.get_range(file.url, start, end), size=size, tail=tail)
+    return open_ranges(http, file.url, file.size)
 
 
-def _end(http: Http, url: str, size: int | None) -> tuple[bytes, int]:
+def open_ranges(http: Http, url: str, expected: int | None, *, tail: int = _TAIL) -> RangeFile:
+    """Open a remote file with its end already there; see `open_remote`.
+
+    Args:
+        http: does the requests.
+        url: of the file.
+        expected: its size, where an index or a lock says so; it may be wrong.
+        tail: bytes of its end to fetch at once, a multiple of 32 KiB.
+    """
+    end, size = _end(http, url, expected, tail)
+    return RangeFile(lambda first, last: http.get_range(url, first, last), size=size, tail=end)
+
+
+def _end(http: Http, url: str, size: int | None, length: int) -> tuple[bytes, int]:
     """Fetch the last bytes, and the size; that of the index may be wrong, and HTML pages have none.
 
     Where the size is known, ranges are asked for from the front: some servers have none that count from the end.
     """
     if size is None:
-        return http.get_tail(url, _TAIL)
+        return http.get_tail(url, length)
     try:
-        tail, real = http.get_part(url, max(0, size - _TAIL), size - 1)
+        tail, real = http.get_part(url, max(0, size - length), size - 1)
     except RangeUnsupportedError:  # what begins beyond the end of the file is refused, too
-        return http.get_tail(url, _TAIL)
-    return (tail, size) if real == size else http.get_part(url, max(0, real - _TAIL), real - 1)
+        return http.get_tail(url, length)
+    return (tail, size) if real == size else http.get_part(url, max(0, real - length), real - 1)
 
 
 class RangeFile(io.RawIOBase):
@@ -201,6 +213,11 @@ class RangeFile(io.RawIOBase):
         self._position = 0
         self._blocks: dict[int, bytes] = {}
         self._keep(size - len(tail), size, tail)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte of the file is here."""
+        return len(self._blocks) * _BLOCK >= self.size
 
     def readable(self) -> bool:
         """Return True: it can be read."""

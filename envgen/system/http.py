@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,7 @@ from envgen.events import NullReporter
 from envgen.system.connection import check_address, proxy_for, redirected, tls_context
 from envgen.system.credentials import Credentials, display, without_login
 from envgen.system.file_url import is_file_url, open_file_url
+from envgen.system.flow import Flow
 from envgen.system.keyring import KeyringLogins
 from envgen.system.refusals import refuse_failure
 from envgen.system.retry import ATTEMPTS, RetryPolicy, TransientError
@@ -124,13 +126,7 @@ class Http:
         return self._retry.call(once, hint=hint or _REACH_HINT)
 
     def get_range(self, url: str, start: int, end: int, *, hint: str | None = None) -> bytes:
-        """Fetch the bytes from `start` to `end`, both included.
-
-        Raises:
-            RangeUnsupportedError: the server sends all or nothing.
-            GoneError: the file is not there.
-            NetworkError: no answer after all tries, or one that means failure.
-        """
+        """Fetch the bytes from `start` to `end`, both included; `get_part` says what may be raised."""
         return self.get_part(url, start, end, hint=hint)[0]
 
     def get_part(self, url: str, start: int, end: int, *, hint: str | None = None) -> tuple[bytes, int]:
@@ -226,6 +222,10 @@ class Http:
     def remember(self, url: str, authorization: str) -> None:
         """Send a value as `Authorization` to the server of a URL from now on, and to no other."""
         self._credentials().remember(url, authorization)
+
+    def stream(self, url: str, *, size: int, hint: str | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a file as they come; `Flow.pieces` says what may be raised, and nothing is verified."""
+        return Flow(url, partial(self._open, url), size=size).pieces(self._retry, hint=hint or _REACH_HINT)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -96,7 +96,7 @@ def test_a_list_of_files_that_cannot_be_read(locked: Project, cli: Command) -> N
 
 
 def test_a_flipped_bit_in_a_wheel(locked: Project, cli: Command) -> None:
-    cli("create").succeeded()
+    cli("create", ENVGEN_KEEP_WHEELS="1").succeeded()
     wheel = artifact(cli, b"eggs.py")
     good = wheel.read_bytes()
     spoil(wheel, good[:50] + bytes([good[50] ^ 1]) + good[51:])
@@ -189,7 +189,7 @@ def test_an_image_of_damaged_packages(verify: tuple[str, ...], imaged: Project, 
 
 
 def test_damage_that_nobody_can_mend_is_an_error(locked: Project, cli: Command, registries: Registries) -> None:
-    cli("create").succeeded()
+    cli("create", ENVGEN_KEEP_WHEELS="1").succeeded()
     wheel = artifact(cli, b"eggs.py")
     spoil(wheel, wheel.read_bytes()[:-1])
     shutil.rmtree(store(cli) / "packages")

@@ -60,7 +60,8 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def leftovers(cache: Path) -> list[Path]:
-    return [path for path in cache.glob("artifacts/*/*") if hashlib.sha256(path.read_bytes()).hexdigest() != path.name]
+    found = (path for path in cache.glob("artifacts/*/*") if hashlib.sha256(path.read_bytes()).hexdigest() != path.name)
+    return [*found, *cache.glob("packages/.tmp-*")]
 
 
 @pytest.mark.parametrize("pause", [0.3, 30.0], ids=["slow", "stalled"])

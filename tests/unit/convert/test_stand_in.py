@@ -7,7 +7,7 @@ import pytest
 
 from envgen.convert.conda_archive import content_digest
 from envgen.convert.stand_in import write_stand_ins
-from envgen.convert.wheel import convert, package_key
+from envgen.convert.wheel import ConversionTerms, convert, package_key
 from envgen.errors import ArtifactError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import Family, NameTable, ProjectName
@@ -41,12 +41,15 @@ def test_the_dist_info_of_each_project(tmp_path: Path) -> None:
     assert len(files) == 6
 
 
-def made(tmp_path: Path, raw: bytes, wheel: Wheel, names: NameTable, adjustments: Adjustments | None = None) -> Path:
+_PLAIN = Adjustments()
+
+
+def made(tmp_path: Path, raw: bytes, wheel: Wheel, names: NameTable, adjustments: Adjustments = _PLAIN) -> Path:
     dest = tmp_path / "package"
     dest.mkdir()
     file = tmp_path / "file.whl"
     file.write_bytes(raw)
-    convert(file, wheel, target=TARGET, names=names, dest=dest, adjustments=adjustments)
+    convert(file, wheel, ConversionTerms(target=TARGET, names=names, adjustments=adjustments), dest=dest)
     return dest
 
 

@@ -13,10 +13,11 @@ import pytest
 
 from envgen.convert.conda_archive import content_digest
 from envgen.convert.package import PLACEHOLDER
-from envgen.convert.wheel import convert, package_key
+from envgen.convert.wheel import ConversionTerms, package_key
 from envgen.errors import ArtifactError, UserError
 from envgen.names import CondaName, NameTable, project_name
 from envgen.platforms import Platform, PythonMinor, Target
+from tests.builders.streams import convert_both
 from tests.builders.wheels import SCRIPT, locked_wheel, make_metadata, make_wheel, record_hash
 
 if TYPE_CHECKING:
@@ -60,16 +61,16 @@ class Made:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Made]:
-    """Convert a wheel given as bytes, with what a lock says of it."""
+    """Convert a wheel given as bytes, with what a lock says of it; from the disk and as it comes, with one result."""
 
     def maker(raw: bytes, wheel: Wheel | None = None, **options: Any) -> Made:
         wheel = wheel or locked_wheel(raw, "spam")
-        root = tmp_path / f"package-{len(list(tmp_path.iterdir()))}"
-        root.mkdir()
+        roots = [tmp_path / f"{kind}-{len(list(tmp_path.iterdir()))}" for kind in ("package", "streamed")]
         file = tmp_path / wheel.sha256
         file.write_bytes(raw)
-        record = convert(file, wheel, **{"target": TARGET, "names": NAMES, "dest": root, **options})
-        return Made(root, record)
+        facts = {key: options.pop(key) for key in ("target", "names", "python_full") if key in options}
+        terms = ConversionTerms(**{"target": TARGET, "names": NAMES, **facts})
+        return Made(roots[0], convert_both(file, wheel, terms, roots=roots, **options))
 
     return maker
 

@@ -45,7 +45,7 @@ def converted(raw: bytes, folder: Path) -> dict[str, str | None]:
     file, root = folder / "spam.whl", folder / "root"
     file.write_bytes(raw)
     root.mkdir()
-    record = convert(file, locked_wheel(raw, "spam"), target=TARGET, names=NameTable(), dest=root)
+    record = convert(file, locked_wheel(raw, "spam"), ConversionTerms(target=TARGET, names=NameTable()), dest=root)
     contents = read_contents(LinkPackage(record=record, directory=root), None)
     return {item.claim.path: item.claim.content for item in contents.items}
 

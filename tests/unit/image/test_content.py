@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.convert.package import record_of
-from envgen.convert.wheel import convert, package_key
+from envgen.convert.wheel import ConversionTerms, convert, package_key
 from envgen.errors import EnvgenError
 from envgen.events import NullReporter
 from envgen.image.content import Environment, linked, parts, survey, with_targets
@@ -62,7 +62,8 @@ def spam(store: Store) -> LinkPackage:
     file = store.artifact(wheel.sha256)
     assert file
     key = package_key(wheel, target=TARGET, names=NAMES)
-    directory = store.ensure_package(key, lambda dest: convert(file, wheel, target=TARGET, names=NAMES, dest=dest))
+    terms = ConversionTerms(target=TARGET, names=NAMES)
+    directory = store.ensure_package(key, lambda dest: convert(file, wheel, terms, dest=dest))
     return LinkPackage(record=record_of(directory, wheel), directory=directory)
 
 

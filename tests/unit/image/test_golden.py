@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envgen.convert.package import record_of
-from envgen.convert.wheel import convert, package_key
+from envgen.convert.wheel import ConversionTerms, convert, package_key
 from envgen.events import NullReporter
 from envgen.image.base import base_entries
 from envgen.image.blobs import LayerCache
@@ -157,7 +157,8 @@ def packages(store: Store) -> list[LinkPackage]:
     assert file
     names = NameTable()
     key = package_key(wheel, target=TARGET, names=names)
-    directory = store.ensure_package(key, lambda dest: convert(file, wheel, target=TARGET, names=names, dest=dest))
+    terms = ConversionTerms(target=TARGET, names=names)
+    directory = store.ensure_package(key, lambda dest: convert(file, wheel, terms, dest=dest))
     built = [make(store, replace(draft, origin=BUILT)) for draft in (PYTHON, ALPHA, BETA, NOARCH)]
     return [*built, LinkPackage(record=record_of(directory, wheel), directory=directory)]
 
