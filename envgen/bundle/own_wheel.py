@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 from envgen import __version__
 from envgen.digest import Sha256
 from envgen.errors import UserError
+from envgen.metadata import parse_metadata
 from envgen.project import shipped
 from envgen.sources.recipes import recipe_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from envgen.metadata import WheelMetadata
 
 _NAME = "envgen"
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -45,7 +48,16 @@ def own_wheel() -> tuple[str, bytes]:
     return f"{_NAME}-{__version__}-py3-none-any.whl", _zipped(members)
 
 
-def own_distribution() -> metadata.Distribution:
+def own_metadata() -> WheelMetadata:
+    """Read what envgen says of itself.
+
+    Raises:
+        UserError: it was not installed.
+    """
+    return parse_metadata((_distribution().read_text("METADATA") or "").encode())
+
+
+def _distribution() -> metadata.Distribution:
     """Find what was recorded of envgen when it was installed.
 
     Raises:
@@ -61,7 +73,7 @@ def own_distribution() -> metadata.Distribution:
 
 
 def _metadata() -> dict[str, str]:
-    found = own_distribution()
+    found = _distribution()
     texts = {name: found.read_text(name) for name in ("METADATA", "entry_points.txt")}
     return {"WHEEL": _WHEEL} | {name: text for name, text in texts.items() if text is not None}
 

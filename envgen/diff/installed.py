@@ -11,6 +11,7 @@ from envgen.errors import UserError
 from envgen.packages import PackageKind
 from envgen.platforms import Platform
 from envgen.prefix.conda_meta import load, record_files
+from envgen.prefix.provenance import LOCAL, PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ def installed_state(prefix: Path, *, label: str) -> tuple[Platform, State]:
 
 def _entry(record: Mapping[str, Any]) -> Entry:
     """Read a record of `conda-meta`: a wheel by its project and digest, which stand in its package URL."""
-    url = str(record.get("url", ""))
+    url = _package_url(record) or str(record.get("url", ""))
     where, _, query = url.removeprefix("pkg://").partition("?")
     if not url.startswith("pkg://pypi/"):
         kind = PackageKind.RECIPE if url.startswith("pkg://") else PackageKind.CHANNEL
@@ -50,3 +51,11 @@ def _entry(record: Mapping[str, Any]) -> Entry:
     facts = dict(part.partition("=")[::2] for part in query.split("&"))
     digest = Sha256(facts["checksum"].removeprefix("sha256:")) if "checksum" in facts else None
     return Entry(name=project, kind=PackageKind.WHEEL, version=unquote(version), build="", digest=digest, size=None)
+
+
+def _package_url(record: Mapping[str, Any]) -> str | None:
+    """Return the package URL of what envgen made, with the two slashes that records had before they had `purls`."""
+    if record.get("channel") not in {PYPI, LOCAL}:
+        return None
+    found = record.get("purls") or ()
+    return next((f"pkg://{str(purl).removeprefix('pkg:')}" for purl in found), None)

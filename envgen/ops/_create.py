@@ -22,7 +22,7 @@ from envgen.prefix.mend import mend
 from envgen.prefix.origin import Origin, remember_origin
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
-from envgen.prepare.packages import link_packages, plan, recipe_inputs, tell_link_scripts
+from envgen.prepare.packages import archives_address, link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
 from envgen.system.host import probe_host
@@ -248,6 +248,7 @@ def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChang
         conflicts=prepared.pair.lock.adjustments.conflicts,
         reinstall=prepared.damaged.keys(),
         remove=prepared.remove,
+        archives=archives_address(context),
         plan=prepared.links,
         tell=tell,
         reporter=context.reporter,

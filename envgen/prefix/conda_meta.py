@@ -128,6 +128,8 @@ def _tell_provenance(record: dict[str, Any], provenance: Provenance) -> None:
     # archive's (`PrefixData._get_json_fn`), so a wheel's own file name can only stand in the package URL.
     record["fn"] = f"{record['name']}-{record['version']}-{record['build']}.conda"
     record |= {"url": provenance.url, "channel": provenance.channel}
+    if provenance.purl:
+        record["purls"] = [provenance.purl]
     for key in ("extracted_package_dir", "package_tarball_full_path", "link"):
         record.pop(key, None)
     if provenance.source is not None:

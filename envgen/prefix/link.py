@@ -54,6 +54,7 @@ def link(
     requested: Mapping[str, str] | None = None,
     conflicts: Mapping[str, str] | None = None,
     alternative_prefix: str | None = None,
+    archives: str | None = None,
     only: Collection[str] | None = None,
     reinstall: Collection[str] = frozenset(),
     remove: Collection[str] = frozenset(),
@@ -74,6 +75,7 @@ def link(
         conflicts: path or pattern -> package that keeps its file where several bring one, as the spec has it.
         alternative_prefix: where the environment will live, if elsewhere: written into files instead of `prefix`,
             and the records then do not name the store.
+        archives: address of the channel that records name for what is made here, see `provenance`.
         only: names of packages to link into an empty prefix; the others just take part in who owns what. None
             links them all.
         reinstall: names of packages to link again though they are installed, for their files are damaged.
@@ -99,6 +101,7 @@ def link(
         requested=requested or {},
         conflicts=conflicts or {},
         alternative_prefix=alternative_prefix,
+        archives=archives,
         only=frozenset(package.record.name for package in packages) if only is None else frozenset(only),
         reinstall=frozenset(reinstall),
         remove=frozenset(remove),
@@ -122,6 +125,7 @@ class _LinkJob:
     requested: Mapping[str, str]
     conflicts: Mapping[str, str]
     alternative_prefix: str | None
+    archives: str | None
     only: frozenset[str]
     reinstall: frozenset[str]
     remove: frozenset[str]
@@ -255,7 +259,7 @@ def _link(job: _LinkJob, coming: Sequence[Contents], ownership: Ownership, *, st
     packages = [content.package for content in coming]
     normalise(
         job.prefix,
-        provenance={p.record.name: provenance(p, portable=portable) for p in packages},
+        provenance={p.record.name: provenance(p, portable=portable, archives=job.archives) for p in packages},
         requested=job.requested,
         only=[package.record.dist for package in packages],
     )

@@ -33,25 +33,34 @@ class Provenance:
     """What a record of `conda-meta` says of where its package came from.
 
     Attributes:
-        url: of the archive, without credentials; the package URL (purl) of what was never an archive.
+        url: of the archive, without credentials; the package URL (purl) of what has none.
         channel: as conda shows it.
+        purl: of what is made here, where `url` is that of its archive.
         source: the extracted package, or None where the environment will live without it (an image).
     """
 
     url: str
     channel: str
+    purl: str | None = None
     source: Path | None
 
 
-def provenance(package: LinkPackage, *, portable: bool) -> Provenance:
+def provenance(package: LinkPackage, *, portable: bool, archives: str | None = None) -> Provenance:
     """Return where a package came from.
 
     Args:
         package: about to be linked.
         portable: the environment will live on machines without the store it was linked from.
+        archives: address of the channel that has the archives of wheels and of what recipes make; without, these have
+            package URLs, which conda cannot fetch from, nor parse.
     """
     url, channel = _origin(package)
-    return Provenance(url=url, channel=channel, source=None if portable else package.directory)
+    source = None if portable else package.directory
+    if archives is None or not url.startswith(_PURL):
+        return Provenance(url=url, channel=channel, source=source)
+    record = package.record
+    archive = f"{archives}/{record.subdir}/{record.dist}.conda"
+    return Provenance(url=archive, channel=channel, purl=f"pkg:{url.removeprefix(_PURL)}", source=source)
 
 
 def _origin(package: LinkPackage) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import rattler
 
 from envgen import __version__
 from envgen.documents import read_json
-from envgen.errors import LockError, NetworkError, UserError
+from envgen.errors import NetworkError, UserError
 from envgen.export.export_input import ExportInput, PublishedArchive
 from envgen.lock.dates import date_of
 from envgen.packages import ChannelPackage
@@ -48,7 +48,6 @@ def export_input(
         offline: do not read METADATA for licences that are not known here.
 
     Raises:
-        LockError: no channel has a package that a recipe makes.
         NetworkError: the wheel index or a channel cannot be reached.
     """
     locks = tuple(pair.lock for pair in pairs)
@@ -86,28 +85,22 @@ def _urls(
 
 
 def _channel(context: Context, locks: Sequence[Lock]) -> str | None:
-    """Return where the packages are that recipes make: the published channel, else the local one that `build` fills.
-
-    Raises:
-        LockError: there is neither, and the locks need one.
-    """
+    """Return where the packages are that recipes make: the published channel, else the local one that `build` fills."""
     if found := context.mirrors.find("ENVGEN_CHANNEL"):
         public = without_secrets(found.url)
         if public != found.url:
             context.reporter.note(f"credentials for {public} are left out: readers of the document need their own")
         return public
-    built = [package for lock in locks for package in lock.built]
+    built = {package.filename: package for lock in locks for package in lock.built}
     if not built:
         return None
     local = context.local_channel
-    for package in built:
-        if not (local / package.subdir / package.filename).is_file():
-            raise LockError(
-                f"`{package.name}` is built by a recipe, and is not in any channel",
-                hint="run `envgen build`, and set ENVGEN_CHANNEL to where you publish the channel",
-            )
+    names = ", ".join(sorted({str(package.name) for package in built.values()}))
+    missing = any(not (local / package.subdir / file).is_file() for file, package in built.items())
+    fill = "; run `envgen build` to write them there" if missing else ""
     context.reporter.warn(
-        f"ENVGEN_CHANNEL is not set: built packages are referenced at `{local}`, on this machine only"
+        f"ENVGEN_CHANNEL is not set: packages built by recipes ({names}) are referenced at `{local.as_uri()}`, "
+        f"on this machine only{fill}"
     )
     return local.as_uri()
 

@@ -14,6 +14,8 @@ from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link_scripts import described
 from envgen.prepare.plan import Artifact, Plan, make_plan
+from envgen.system.mirrors import CHANNEL
+from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -70,6 +72,15 @@ def plan(
         unsettled=unsettled,
         reinstall=reinstall,
     )
+
+
+def archives_address(context: Context) -> str:
+    """Return the address of the channel for archives of what is made here: `ENVGEN_CHANNEL`, else the local one.
+
+    `envgen build` and `publish` write them there; whether they did is not asked.
+    """
+    found = context.mirrors.find(CHANNEL)
+    return without_secrets(found.url) if found else context.local_channel.as_uri()
 
 
 def link_packages(context: Context, items: Iterable[PlannedPackage], pair: LockPair) -> list[LinkPackage]:

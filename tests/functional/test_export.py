@@ -92,11 +92,12 @@ def test_no_secret_of_a_channel_leaves(locked: Project, cli: Command, tmp_path: 
     assert "/t/tk-123/channel/linux-64/repodata.json" in server.paths()
 
 
-def test_what_a_recipe_makes_needs_a_channel(locked: Project, cli: Command) -> None:
-    outcome = cli("export", "conda-lock")
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "`python` is built by a recipe, and is not in any channel" in outcome.err
-    assert "envgen build" in outcome.err
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_works_without_a_channel(form: str, locked: Project, cli: Command, tmp_path: Path) -> None:
+    """What a recipe makes is named where `envgen build` writes it, and the user is told."""
+    outcome = cli("export", form, "--platform", "linux-64", ENVGEN_CACHE=str(tmp_path / "cache-2")).succeeded()
+    channel = f"{(tmp_path / 'cache-2/channel').as_uri()}"
+    assert (channel in outcome.out) == (channel in outcome.err) == FORMATS[form].channel
 
 
 @pytest.mark.parametrize("form", ["requirements", "cyclonedx", "spdx", "dockerfile"])

@@ -153,7 +153,10 @@ def unpack_tools(bundle: Bundle, manifest: dict[str, Any], folder: Path) -> None
     """Write the wheels and install them into a virtual environment, by the pip among them."""
     wheels = []
     for entry in manifest["layers"]:
-        name = WHEEL.fullmatch(entry.get("annotations", {}).get(TITLE, ""))
+        title = entry.get("annotations", {}).get(TITLE, "")
+        if title == "start.py":
+            continue
+        name = WHEEL.fullmatch(title)
         if not name:
             fail(f"{entry.get('annotations')!r} is not the name of a wheel")
         bundle.write(entry, folder / "wheels" / name[1])
@@ -234,7 +237,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("from-bundle"), help="default: from-bundle")
     options = parser.parse_args()
     try:
-        run(options.bundle.absolute(), options.folder.absolute())
+        run(options.bundle.resolve(), options.folder.resolve())
     except subprocess.CalledProcessError as error:
         fail(f"{error.cmd[0]} failed with exit code {error.returncode}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
