@@ -117,13 +117,9 @@ def _failure(report: AuditReport) -> str:
 
 def _hint(report: AuditReport) -> str:
     names = {one.subject.name for one in report.vulnerabilities if one.counts and one.fixed}
-    names |= {one.name for one in report.withdrawn}
+    names |= {one.name for one in (*report.withdrawn, *report.updates)}
     if names:
-        return (
-            f"`envgen lock {' '.join(f'--upgrade {name}' for name in sorted(names)[:_SHOWN])}` asks for newer versions"
-        )
-    if report.updates:
-        return "run `envgen lock`, which takes what Debian's suites offer now"
+        return f"`envgen lock {' '.join(f'--upgrade {name}' for name in sorted(names)[:_SHOWN])}` takes newer versions"
     return 'look into it, then ignore it in the spec: `audit: {ignore: {ID: {reason: "...", until: DATE}}}`'
 
 

@@ -135,6 +135,9 @@ def test_security_updates_are_named_without_a_database(locked: Project, cli: Com
     assert done.code == 1
     updates = {u["name"]: u["newer"] for u in done.json()["security_updates"]}
     assert updates["python3.11"] == "3.11.2-6+deb12u99"
+    assert "--upgrade python3.11" in done.err
+    cli("lock", "--upgrade", "python3.11").succeeded()
+    assert "python3.11" not in {u["name"] for u in cli("audit", "--json").json()["security_updates"]}
     assert "zlib1g" not in updates
 
 
