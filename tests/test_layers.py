@@ -73,6 +73,7 @@ ROOMS = (
     "merge",
     "diagnose",
     "audit",
+    "sign",
     "ops",
     "cli",
 )
@@ -88,6 +89,7 @@ NARROWER = {
     "prefix": (VOCABULARY, "system"),
     "check": (VOCABULARY,),
     "oci": (VOCABULARY, "system"),
+    "sign": (VOCABULARY, "system", "lock", "export", "oci"),
     "audit": (VOCABULARY, "manifest", "system", "lock"),
     # libraries want a home before `ops` can be imported, and the last door words what a machine refused
     "cli": (VOCABULARY, "ops", "system.home", "system.os_faults"),

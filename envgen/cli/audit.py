@@ -117,7 +117,7 @@ def _failure(report: AuditReport) -> str:
 
 def _hint(report: AuditReport) -> str:
     names = {one.subject.name for one in report.vulnerabilities if one.counts and one.fixed}
-    names |= {one.name for one in (*report.withdrawn, *report.updates)}
+    names |= {one.name for one in report.withdrawn} | {one.name for one in report.updates}
     if names:
         return f"`envgen lock {' '.join(f'--upgrade {name}' for name in sorted(names)[:_SHOWN])}` takes newer versions"
     return 'look into it, then ignore it in the spec: `audit: {ignore: {ID: {reason: "...", until: DATE}}}`'

@@ -37,6 +37,8 @@ _VERBS = {
     "export": "write a lock in another tool's format, or as an SBOM",
     "licenses": "list the licences of locked packages, and check them against the spec",
     "check": "check whether the locked packages fit together",
+    "sign": "sign an image in a registry",
+    "verify": "verify the signatures of an image in a registry",
     "audit": "list known vulnerabilities of locked packages",
     "doctor": "check whether this machine fits a lock",
     "image": "write an OCI image of an environment",

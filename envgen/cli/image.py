@@ -19,6 +19,7 @@ from envgen.cli.options import (
     platform_option,
 )
 from envgen.cli.sizes import counted, human_size
+from envgen.errors import UsageError
 from envgen.ops import Compression, ImageOptions
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _SHOWN = 60
 )
 @click.option("--load", type=click.Choice(["podman", "docker"]), help="load the image into a container engine")
 @click.option("--push", metavar="REGISTRY/NAME:TAG", help="push the image; only blobs that the registry lacks are sent")
+@click.option("--sign", metavar="KEY", help="sign what is pushed, with its provenance and SBOM; see `envgen sign`")
 @click.option(
     "--compression",
     type=click.Choice([str(c) for c in Compression]),
@@ -71,6 +73,7 @@ def command(
     archive: Path | None,
     load: str | None,
     push: str | None,
+    sign: str | None,
     compression: str,
     sbom: bool,
     verify: bool,
@@ -86,6 +89,8 @@ def command(
 
     Prints the digest of the image to standard output.
     """
+    if sign and not push:
+        raise UsageError("`--sign` needs `--push`", hint="an image that was pushed is signed with `envgen sign`")
     options = ImageOptions(
         env=env,
         platforms=platforms,
@@ -95,6 +100,7 @@ def command(
         archive=archive,
         engine=load,
         push=push,
+        sign=sign,
         sbom=sbom,
         verify=verify,
         dry_run=dry_run,
@@ -110,6 +116,8 @@ def command(
     elif result.written:
         console.data(f"sha256:{result.written.layout.digest}")
         _show_end(console, result.written)
+    if result.signed:
+        console.say(f"signed {counted(len(result.signed.manifests), 'manifest')}, with provenance and SBOM")
 
 
 def _show_dry_run(console: Console, result: ImageResult, *, as_json: bool) -> None:

@@ -84,7 +84,7 @@ def push(context: Context, layout: Layout, reference: Reference) -> None:
         if layout.attachments:
             with context.store.view() as folder:
                 attach(
-                    layout,
+                    layout.attachments,
                     reference,
                     http=context.http,
                     scratch=folder,

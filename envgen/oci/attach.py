@@ -18,11 +18,11 @@ from envgen.oci.referrer import added, lists, tag_of, without_types
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from envgen.digest import Sha256
-    from envgen.oci.layout import Attachment, Layout
+    from envgen.oci.layout import Attachment
     from envgen.oci.push import Reference
     from envgen.system.http import Http
     from envgen.system.retry import RetryPolicy
@@ -31,7 +31,7 @@ _OK = 200
 
 
 def attach(
-    layout: Layout,
+    attachments: Sequence[Attachment],
     reference: Reference,
     *,
     http: Http,
@@ -42,7 +42,7 @@ def attach(
     """Send what refers to an image; the image itself is in the registry.
 
     Args:
-        layout: with the image.
+        attachments: what refers to it.
         reference: where the image is.
         http: asks for the registry's own list.
         scratch: an empty folder.
@@ -52,8 +52,8 @@ def attach(
     Raises:
         UserError, NetworkError: see `push`.
     """
-    write_attachments(layout.attachments, scratch / "attachments")
-    for attachment in layout.attachments:
+    write_attachments(attachments, scratch / "attachments")
+    for attachment in attachments:
         copy(
             f"oci:.:{attachment.name}",
             reference,
@@ -66,8 +66,31 @@ def attach(
             _tag(attachment, reference, scratch=scratch, environment=environment, retry=retry)
 
 
+def referrers(
+    reference: Reference, subject: Sha256, *, http: Http, environment: Mapping[str, str]
+) -> list[Mapping[str, Any]]:
+    """List the descriptors of what refers to a manifest, by the registry's own list and by the tag that stands in.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    listed = _own_list(reference, subject, http=http) or {}
+    tagged = fetch_manifest(reference, f":{tag_of(subject)}", environment) or {}
+    found = {
+        entry["digest"]: entry
+        for document in (tagged, listed)
+        for entry in document.get("manifests", ())
+        if isinstance(entry, dict) and isinstance(entry.get("digest"), str)
+    }
+    return list(found.values())
+
+
 def is_listed_by(reference: Reference, subject: Sha256, *, http: Http) -> bool:
     """Return whether a registry itself lists what refers to a manifest, as far as it answers without login."""
+    return _own_list(reference, subject, http=http) is not None
+
+
+def _own_list(reference: Reference, subject: Sha256, *, http: Http) -> Mapping[str, Any] | None:
     scheme = "http" if reference.is_loopback else "https"
     try:
         answer = http.get(
@@ -75,8 +98,8 @@ def is_listed_by(reference: Reference, subject: Sha256, *, http: Http) -> bool:
         )
         found: Any = read_json(answer.body) if answer.status == _OK else None
     except (NetworkError, ValueError):
-        return False
-    return isinstance(found, dict) and found.get("mediaType") == INDEX
+        return None
+    return found if isinstance(found, dict) and found.get("mediaType") == INDEX else None
 
 
 def _tag(
@@ -111,6 +134,10 @@ def _tag(
     except ChangedError as error:
         plain = without_types(index, attachment)
         if plain is None:
-            retry.note(f"SBOM not added to `{reference.registry}/{reference.name}{tag}`: {error}")
+            retry.note(f"`{attachment.name}` not added to `{reference.registry}/{reference.name}{tag}`: {error}")
             return
         put(plain)
+        retry.note(
+            f"`{reference.repository}{tag}` lists `{attachment.name}` without its type, which this skopeo cannot write:"
+            " clients that select by type, such as cosign, do not find it there (skopeo 1.15 or newer writes it)"
+        )

@@ -79,6 +79,11 @@ class Reference:
         return f"{self.registry}/{self.name}:{self.tag}"
 
     @property
+    def repository(self) -> str:
+        """`registry/name`, without the tag."""
+        return f"{self.registry}/{self.name}"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the registry is on this machine."""
         return _LOOPBACK.fullmatch(self.registry) is not None
@@ -220,20 +225,62 @@ def fetch_manifest(reference: Reference, which: str, environment: Mapping[str, s
     Raises:
         UserError, NetworkError: see `push`.
     """
-    address = f"docker://{reference.registry}/{reference.name}{which}"
+    data = fetch_raw_manifest(reference, which, environment)
+    return None if data is None else parse_manifest(data, reference)
+
+
+def fetch_raw_manifest(reference: Reference, which: str, environment: Mapping[str, str]) -> bytes | None:
+    """Read the bytes of a manifest by `:tag` or `@digest`, of which its digest is taken; None where there is none.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    address = f"docker://{reference.repository}{which}"
     try:
         done = run(
             ("skopeo", "--insecure-policy", "inspect", "--raw", *_tls(reference, "--tls-verify=false"), address),
             env=environment,
         )
-        found: dict[str, Any] = read_json(done.stdout)
     except ProcessError as error:
         if _says(_MISSING, error.tail):
             return None
         raise _explained(error, reference) from error
+    return done.stdout
+
+
+def parse_manifest(data: bytes, reference: Reference) -> dict[str, Any]:
+    """Parse a manifest that came from a registry.
+
+    Raises:
+        NetworkError: it is not a JSON object.
+    """
+    try:
+        found = read_json(data)
     except ValueError as error:
         raise NetworkError(f"failed to read the manifest of `{reference}` from its registry: {error}") from error
+    if not isinstance(found, dict):
+        raise NetworkError(f"failed to read the manifest of `{reference}` from its registry: not a JSON object")
     return found
+
+
+def pull(reference: Reference, which: str, folder: Path, environment: Mapping[str, str]) -> None:
+    """Copy a manifest and its blobs into an empty folder: `manifest.json`, and each blob under its digest.
+
+    Args:
+        reference: where from.
+        which: `:tag` or `@digest`.
+        folder: exists.
+        environment: see `push`.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    source = f"docker://{reference.repository}{which}"
+    command = ("skopeo", "--insecure-policy", "copy", "--quiet", *_tls(reference, "--src-tls-verify=false"), source)
+    try:
+        run((*command, "dir:."), cwd=folder, env=environment)
+    except ProcessError as error:
+        raise _explained(error, reference) from error
 
 
 def _tls(reference: Reference, option: str) -> Sequence[str]:

@@ -58,11 +58,13 @@ if TYPE_CHECKING:
     from envgen.ops._lock import LockOptions, LockOutcome, LockResult, LockVerdict, lock
     from envgen.ops._merge_lock import install_merge_driver, merge_lock, settle_locks
     from envgen.ops._run import run, shell_hook
+    from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
     from envgen.prefix.foreign import ForeignPackage
     from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
     from envgen.resolve.upgrade import Upgrade
+    from envgen.sign.images import SignedImage
     from envgen.system.store import Cleaned, StoreKind
 
 __all__ = [
@@ -128,6 +130,8 @@ __all__ = [
     "PlannedPackage",
     "Published",
     "Shell",
+    "SignOptions",
+    "SignedImage",
     "StoreKind",
     "Upgrade",
     "Vulnerability",
@@ -160,7 +164,9 @@ __all__ = [
     "run",
     "settle_locks",
     "shell_hook",
+    "sign",
     "tree",
+    "verify_signatures",
     "why",
 ]
 
@@ -209,11 +215,13 @@ _HOMES = {
     "ops._lock": ("LockOptions", "LockOutcome", "LockResult", "LockVerdict", "lock"),
     "ops._merge_lock": ("install_merge_driver", "merge_lock", "settle_locks"),
     "ops._run": ("run", "shell_hook"),
+    "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
     "prefix.foreign": ("ForeignPackage",),
     "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),
     "resolve.upgrade": ("Upgrade",),
+    "sign.images": ("SignedImage",),
     "system.store": ("Cleaned", "StoreKind"),
 }
 """Module below `envgen` -> names that it defines."""

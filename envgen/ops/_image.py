@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.errors import IntegrityError
@@ -12,6 +12,7 @@ from envgen.image.inputs import has_damage, open_images
 from envgen.oci.compress import Compression
 from envgen.oci.push import Reference
 from envgen.ops._check import refuse_misfits
+from envgen.ops._sign import open_key, sign_pushed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from envgen.image.inputs import ImageInputs
     from envgen.platforms import Platform
     from envgen.project.context import Context
+    from envgen.sign.images import SignedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class ImageOptions:
         archive: a file that the layout is written to as well.
         engine: `podman` or `docker`, which the image is loaded into.
         push: `REGISTRY/NAME:TAG` that the image is pushed to.
+        sign: key that signs what is pushed, as `sign` takes it.
         sbom: whether to put a software bill of materials beside each image.
         verify: read the layout again and recompute every digest.
         dry_run: plan the layers, ask the registry what it has, and write nothing.
@@ -50,6 +53,7 @@ class ImageOptions:
     archive: Path | None = None
     engine: str | None = None
     push: str | None = None
+    sign: str | None = None
     sbom: bool = True
     verify: bool = False
     dry_run: bool = False
@@ -65,12 +69,14 @@ class ImageResult:
         images: planned layers of each platform; empty where a dry run lacks packages to plan them from.
         in_registry: digests that the registry has under the reference; None where it was not asked.
         written: the layout; None for a dry run.
+        signed: what was signed in the registry.
     """
 
     inputs: tuple[ImageInputs, ...]
     images: tuple[PlannedImage, ...] = ()
     in_registry: frozenset[str] | None = None
     written: WrittenImage | None = None
+    signed: SignedImage | None = None
 
 
 def image(
@@ -85,18 +91,27 @@ def image(
 
     Raises:
         LockError: a lock is missing, or not up to date.
-        UserError: the spec has no image, packages do not fit together, layers do not fit, paths clash, the output is
-            something else, or `push` is not a reference.
+        UserError: the spec has no image, the key cannot be read, packages do not fit together, layers do not fit, paths
+            clash, the output is something else, or `push` is not a reference.
         NetworkError, IntegrityError: as sources, builders and the registry say.
     """
     reference = Reference.parse(options.push) if options.push else None
+    signer = open_key(context, options.sign) if options.sign else None
     inputs = _inputs(context, options)
     try:
-        return _make(context, options, inputs, reference, on_plan)
+        made = _make(context, options, inputs, reference, on_plan)
     except IntegrityError:
         if not has_damage(context, inputs):
             raise
-    return _make(context, options, _inputs(context, options), reference, None)
+        made = _make(context, options, _inputs(context, options), reference, None)
+    if not (signer and reference and made.written):
+        return made
+    return replace(
+        made,
+        signed=sign_pushed(
+            context, reference, signer, made.written.layout, made.inputs, compression=str(options.compression)
+        ),
+    )
 
 
 def _inputs(context: Context, options: ImageOptions) -> tuple[ImageInputs, ...]:

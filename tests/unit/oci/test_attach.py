@@ -53,7 +53,7 @@ class World:
         where, retry = to or self.reference, self.retry
         push(layout, where, environment=self.environment, retry=retry)
         http = Http(environment=self.environment)
-        attach(layout, where, http=http, scratch=scratch, environment=self.environment, retry=retry)
+        attach(layout.attachments, where, http=http, scratch=scratch, environment=self.environment, retry=retry)
 
     def fetch_manifest(self, which: str) -> dict[str, Any] | None:
         return fetch_manifest(self.reference, which, self.environment)
@@ -122,7 +122,7 @@ def test_with_a_program_that_knows_no_types_nothing_of_others_is_lost(
     monkeypatch.setattr("envgen.oci.attach.fetch_manifest", lambda *_args: {"manifests": [theirs]})
     monkeypatch.setattr("envgen.oci.attach.copy", old)
     world.send(layout)
-    assert [text for text in world.said if "SBOM not added to" in text]
+    assert [text for text in world.said if "not added to" in text]
     assert world.listed(layout) == []
 
 

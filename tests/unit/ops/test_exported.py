@@ -36,7 +36,9 @@ VERBS = (
     "merge_lock",
     "run",
     "shell_hook",
+    "sign",
     "tree",
+    "verify_signatures",
     "why",
 )
 OTHERS = (
@@ -99,6 +101,8 @@ OTHERS = (
     "PlannedPackage",
     "Published",
     "Shell",
+    "SignOptions",
+    "SignedImage",
     "StoreKind",
     "Upgrade",
     "Vulnerability",
