@@ -159,13 +159,13 @@ def invoke(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:  # the last door: a bug must still end with its exit code
         if interrupt.current().seen:  # whatever became of it on the way through the libraries
             return _failed(click.Abort())
-        if not isinstance(error, Exception):
+        if isinstance(error, SystemExit | GeneratorExit):
             raise
-        return _failed(error)
+        return _failed(error)  # a panic in Rust code is no `Exception`
     return 0
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: BaseException) -> int:
     """Print the error, and return its exit code."""
     match found := _meant(error):
         case EnvgenError():
@@ -185,7 +185,7 @@ def _failed(error: Exception) -> int:
             return EnvgenError.exit_code
 
 
-def _meant(error: Exception) -> Exception:
+def _meant(error: BaseException) -> BaseException:
     """Return an error as envgen words it: what click found, and what the machine refused."""
     from envgen.system.os_faults import refusal  # noqa: PLC0415  only where something went wrong
 

@@ -13,7 +13,7 @@ from envgen import limits
 from envgen.convert.patterns import compile_pattern, nearest_paths
 from envgen.digest import Sha256, copy_hashed
 from envgen.errors import ArtifactError
-from envgen.inflate import Inflated, InflateError
+from envgen.inflate import Inflated
 from envgen.paths import parse_relative_path
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _ENDINGS = ("", ".gz", ".xz", ".zst")
 _BLOCKS = 1 << 16
 """Bytes of a tar that are unpacked at once: tarfile's own 10 kB take a tenth more time."""
 
-_UNREADABLE = (ArError, tarfile.TarError, InflateError, OSError, EOFError)
+_UNREADABLE = (ArError, tarfile.TarError, ValueError, OSError, EOFError)
 """What reading a broken `.deb` raises."""
 
 

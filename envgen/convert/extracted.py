@@ -188,7 +188,7 @@ def _entries(document: Mapping[str, Any], what: str) -> list[dict[str, Any]]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ArtifactError(f"`{what}`: `info/paths.json`: `paths`: expected a list of objects")
     for entry in entries:
-        if entry.get("path_type") not in _KINDS:
+        if entry.get("path_type") not in tuple(_KINDS):  # a foreign value may have no hash
             raise ArtifactError(
                 f"`{what}`: `info/paths.json`: {entry.get('_path')!r}: `path_type`: expected one of "
                 f"{', '.join(_KINDS)}, got {entry.get('path_type')!r}"

@@ -175,7 +175,10 @@ class Value:
                 self._unexpected("a mapping", hint)
             return {}
         self._own_keys()
-        yaml.constructor.SafeConstructor().flatten_mapping(self.node)  # resolves `<<: *anchor`
+        try:
+            yaml.constructor.SafeConstructor().flatten_mapping(self.node)  # resolves `<<: *anchor`
+        except yaml.constructor.ConstructorError as error:
+            self.fault(f"`<<`: {error.problem or error.context}")
         found: dict[str, Value] = {}
         for key, node in self.node.value:
             if not isinstance(key, yaml.ScalarNode):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tarfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
+_SHOWN = len("sha256:") + 12
+"""Characters of a digest in a message."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MISSHAPEN = (AttributeError, TypeError, LookupError, ValueError)
+"""What looking into a document raises that has values of other types than OCI says."""
+
 _UNREADABLE = (OSError, ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError)
 
 
@@ -66,14 +73,25 @@ class _Check:
         self._used: set[str] = set()
         self.faults: list[str] = []
 
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Note as a fault that a document has another shape than it should."""
+        try:
+            yield
+        except _MISSHAPEN as error:
+            self.faults.append(f"{name}: malformed: {error}")
+
     def run(self) -> None:
         mark = self._json(self._directory / "oci-layout")
         if mark.get("imageLayoutVersion") != "1.0.0":
             self.faults.append(f"oci-layout: version {mark.get('imageLayoutVersion')!r}, expected '1.0.0'")
         index = self._json(self._directory / "index.json")
-        if len(index.get("manifests", ())) != 1:  # of several, programs want to be told which
-            self.faults.append(f"index.json: {len(index.get('manifests', ()))} manifests, expected one image or index")
-        self._index(index)
+        with self._reading("index.json"):
+            if len(index.get("manifests", ())) != 1:  # of several, programs want to be told which
+                self.faults.append(
+                    f"index.json: {len(index.get('manifests', ()))} manifests, expected one image or index"
+                )
+            self._index(index)
         there = {path.name for path in self._blobs.glob("*")}
         self.faults.extend(f"blobs/sha256/{name}: not referenced" for name in sorted(there - self._used))
 
@@ -86,12 +104,13 @@ class _Check:
                 case "application/vnd.oci.image.index.v1+json":
                     self._index(document)
                 case "application/vnd.oci.image.manifest.v1+json":
-                    self._manifest(document, entry)
+                    with self._reading(str(entry.get("digest"))[:_SHOWN]):
+                        self._manifest(document, entry)
                 case other:
                     self.faults.append(f"{entry.get('digest')}: unexpected media type {other!r}")
 
     def _manifest(self, manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-        name = str(entry.get("digest"))[:19]
+        name = str(entry.get("digest"))[:_SHOWN]
         if manifest.get("schemaVersion") != 2 or manifest.get("mediaType") != _MANIFEST:  # noqa: PLR2004
             self.faults.append(f"{name}: expected schemaVersion 2 and mediaType {_MANIFEST}")
         if manifest.get("config", {}).get("mediaType") != _CONFIG:

@@ -110,7 +110,7 @@ def render(record: Mapping[str, Any]) -> str:
     """Write a record, keys sorted, one path a line: Python's fast encoder cannot indent, and there are 60,000."""
     head = {key: value for key, value in record.items() if key not in {"files", "paths_data"}}
     paths = sorted(paths_of(record), key=lambda entry: str(entry["_path"]))
-    files = ",\n".join(f"    {json.dumps(name)}" for name in sorted(record.get("files", ())))
+    files = ",\n".join(f"    {json.dumps(name)}" for name in sorted(record.get("files") or ()))
     entries = ",\n".join(f"      {json.dumps(entry, sort_keys=True)}" for entry in paths)
     return (
         json.dumps(head, indent=2, sort_keys=True).removesuffix("\n}")

@@ -146,12 +146,13 @@ class PackageIndex:
 
     def names(self) -> Iterator[str]:
         """Yield the name of every package, sorted."""
-        return (line.partition(b" ")[0].decode() for line in self._names if line)
+        return (line.partition(b" ")[0].decode(errors="replace") for line in self._names if line)
 
     def _parse(self, place: int) -> DebianCandidate:
         start = self._start + place
         end = self._text.find(b"\n\n", start)
-        return parse_candidate(Deb822(self._text[start:] if end < 0 else self._text[start:end]), archive=self._archive)
+        stanza = self._text[start:] if end < 0 else self._text[start:end]
+        return parse_candidate(Deb822(stanza.decode(errors="replace")), archive=self._archive)
 
 
 def _lines(table: bytes) -> list[bytes]:

@@ -14,10 +14,14 @@ import pysequoia
 from debian.deb822 import Release as Fields
 
 from envgen.digest import Sha256
-from envgen.errors import SignatureError
+from envgen.errors import HostError, SignatureError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_OPENPGP_TIMES = tuple(dt.datetime.fromtimestamp(seconds, dt.UTC) for seconds in (0, 2**32 - 1))
+"""The first and last moment of a signature: 32 bits of seconds (RFC 9580, 3.5). Beyond, the library panics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +65,15 @@ def verify_release(signed: bytes, *, suite: str, keys: Sequence[bytes], now: dt.
 
     Raises:
         SignatureError: no valid signature by one of `keys`, another suite, expired, or unreadable.
+        HostError: the clock of this machine is where no signature can be judged.
     """
     what = f"`InRelease` of {suite}"
+    if not _OPENPGP_TIMES[0] <= now <= _OPENPGP_TIMES[1]:
+        raise HostError(
+            f"the signature of {what} cannot be judged: this machine's clock says {now:%Y-%m-%d}, and OpenPGP has times"
+            f" until {_OPENPGP_TIMES[1]:%Y-%m-%d}",
+            hint="set the clock of this machine",
+        )
     release = parse_release(verified_content(signed, keys=keys, what=what), suite=suite)
     if release.valid_until and release.valid_until < now:
         raise SignatureError(
@@ -85,7 +96,8 @@ def verified_content(signed: bytes, *, keys: Sequence[bytes], what: str) -> byte
         reason = str(e).partition("\n")[0]
         raise SignatureError(
             f"{what} has no signature by a trusted key: {reason}",
-            hint="the mirror modifies what it serves, or envgen does not ship the keys of this archive",
+            hint="check the clock of this machine; else the mirror modifies what it serves, or envgen does not ship the"
+            " keys of this archive",
         ) from e
     if not content:
         raise SignatureError(f"{what} is signed but empty")

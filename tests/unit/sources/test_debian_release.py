@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from envgen.errors import SignatureError
+from envgen.errors import HostError, SignatureError
 from envgen.sources.debian_release import parse_release, verify_release
 from tests.builders.debian import Archive, Flaws, new_key, public_key
 from tests.builders.tree import MOMENT
@@ -70,3 +70,10 @@ def test_text_around_the_signed_part_is_not_read() -> None:
 def test_malformed_release_is_refused(content: bytes) -> None:
     with pytest.raises(SignatureError, match="failed to read"):
         parse_release(content, suite="bookworm")
+
+
+@pytest.mark.parametrize("year", [1969, 2107, 9999])
+def test_a_clock_outside_of_the_times_of_openpgp_is_told(year: int) -> None:
+    now = MOMENT.replace(year=year)
+    with pytest.raises(HostError, match=f"this machine's clock says {year}-.*, and OpenPGP has times until 2106-02-07"):
+        verify_release(signed(), suite="bookworm", keys=[public_key(KEY)], now=now)
