@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from envgen import ops
 from envgen.cli.plain_table import plain_table
 from envgen.errors import UserError
+from envgen.events import NullReporter
 from envgen.printable import in_json, message, one_line, visible
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import rich.console
     from rich import progress as bars
 
+    from envgen.events import Progress
     from envgen.ops import Context
 
 
@@ -138,8 +140,12 @@ class TerminalReporter:
         self._lock = threading.Lock()
 
     @contextmanager
-    def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[_TerminalBar]:
+    def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[Progress]:
         """Open a bar below those that are open already."""
+        if not sys.stderr.isatty():  # see `_standard_error`
+            with NullReporter().progress(label, total=total, unit=unit) as bar:
+                yield bar
+            return
         shown = self._start()
         task = shown.add_task(one_line(label), total=total, unit=unit)
         try:

@@ -47,6 +47,7 @@ _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>
     shell_complete=complete_packages,
     help="upgrade NAME to the newest version or to VERSION; without NAME, upgrade all packages; may be repeated",
 )
+@click.option("--refresh", is_flag=True, help="ask all indexes again, also where nothing changed")
 @click.option("--all", "everything", is_flag=True, help="lock every environment of the project")
 @no_build_option
 @offline_option
@@ -59,6 +60,7 @@ def command(
     platforms: tuple[Platform, ...],
     check: bool,
     upgrades: tuple[str, ...],
+    refresh: bool,
     everything: bool,
     no_build: bool,
     offline: bool,
@@ -68,10 +70,17 @@ def command(
     """Resolve a spec and write one lock for each platform.
 
     Locked versions are kept, unless the spec or --upgrade requires a change or no source offers them any more.
+    A lock whose spec, recipes and Debian packages did not change is not resolved again; --refresh does so.
     Locks of platforms that the spec no longer names are removed; with --all also those of deleted specs.
     """
     options = ops.LockOptions(
-        env=env, everything=everything, platforms=platforms, upgrade=_upgrade(upgrades), check=check, at_hand=offline
+        env=env,
+        everything=everything,
+        platforms=platforms,
+        upgrade=_upgrade(upgrades),
+        check=check,
+        refresh=refresh,
+        at_hand=offline,
     )
     result = ops.lock(console.context(no_build=no_build, offline=offline, bundles=bundles), options)
     if check:
@@ -146,7 +155,8 @@ def _render(console: Console, outcome: LockOutcome) -> None:
     changes = outcome.changes
     packages = counted(outcome.packages, "package")
     if not outcome.written:
-        console.say(f"{outcome.path}: unchanged, {packages}")
+        asked = "" if outcome.solved else " (indexes not asked, `--refresh` asks them)"
+        console.say(f"{outcome.path}: unchanged, {packages}{asked}")
         return
     console.say(f"{outcome.path}: {packages}, {changes.summary()}")
     if not outcome.first:
@@ -163,6 +173,7 @@ def _outcome(outcome: LockOutcome) -> dict[str, Any]:
         "platform": str(outcome.platform),
         "lock": outcome.path,
         "written": outcome.written,
+        "solved": outcome.solved,
         "packages": outcome.packages,
         "changes": delta_json(outcome.changes),
         "older": [older_json(older) for older in outcome.older],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.indexes import LockedIndex
+    from envgen.lock.told import Told
     from envgen.names import ProjectName
     from envgen.packages import Package
     from envgen.platforms import PythonMinor
@@ -56,6 +57,7 @@ class Lock:
         newest_upload: when the youngest wheel was uploaded, aware; None in locks without an image, in those from
             before this was recorded, and where the index does not say.
         build_environments: key -> packages that builds of that key need beside the locked Python.
+        told: what was said when it was solved; None where nothing was, and nothing adjusts the solve.
     """
 
     environment: str
@@ -77,6 +79,7 @@ class Lock:
     older: tuple[Older, ...] = ()
     newest_upload: dt.datetime | None = None
     build_environments: Mapping[str, tuple[Package, ...]] = field(default_factory=dict)
+    told: Told | None = None
 
     @property
     def platform(self) -> Platform:

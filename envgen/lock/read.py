@@ -10,7 +10,7 @@ from envgen.builds import SourceArchive, WheelBuild
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.indexes import DEFAULT, index_in
-from envgen.lock import fields, locked_indexes, older
+from envgen.lock import fields, locked_indexes, older, told
 from envgen.lock.cep37 import PREFIX, content_hash
 from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
@@ -78,6 +78,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         newest_upload=custom.parsed("newest-upload", fields.moment) if custom.has("newest-upload") else None,
         older=custom.parsed("older", lambda text: older.from_json(text, packages), "{}"),
         build_environments={key: _environment(key, platform, custom) for key in custom.below("build-environment.")},
+        told=custom.parsed("told", told.from_json) if custom.has("told") else None,
     )
 
 

@@ -11,6 +11,7 @@ from envgen.lock.debian_lock import debian_file_name
 from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
 from envgen.names import project_name
+from envgen.packages import ChannelPackage
 from envgen.project import orphans
 from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
 from envgen.resolve.upgrade import Upgrade
@@ -40,9 +41,10 @@ class LockOptions:
         upgrade: what may be newer than it is locked; nothing by default.
         check: write nothing, and say of each lock whether it is up to date. Offline.
         at_hand: with `check`, also ask whether the store and bundles have every file that a lock needs.
+        refresh: ask all indexes, also where nothing changed since a lock was made.
 
     Raises:
-        UsageError: `env` is given, and `everything`.
+        UsageError: `env` is given, and `everything`; or `check`, and `refresh`.
     """
 
     env: str | None = None
@@ -51,10 +53,13 @@ class LockOptions:
     upgrade: Upgrade = field(default_factory=Upgrade)
     check: bool = False
     at_hand: bool = False
+    refresh: bool = False
 
     def __post_init__(self) -> None:
         if self.env and self.everything:
             raise UsageError("`ENV` and `--all` cannot be combined", hint="remove one of them")
+        if self.check and self.refresh:
+            raise UsageError("`--check` and `--refresh` cannot be combined", hint="remove one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,7 @@ class LockOutcome:
         first: whether there was no lock before.
         changes: from the old lock to the new one, Debian packages left out; from nothing where there was none.
         older: what was chosen now and is not the newest, and why.
+        solved: False where nothing changed since the lock was made, so that no index of wheels or channels was asked.
     """
 
     platform: Platform
@@ -78,6 +84,7 @@ class LockOutcome:
     first: bool
     changes: Delta
     older: tuple[Older, ...] = ()
+    solved: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +122,9 @@ class LockResult:
 def lock(context: Context, options: LockOptions) -> LockResult:
     """Resolve specs and write their locks, or check these.
 
-    All platforms of a spec are solved before the first of its files is written. Locks of platforms that a spec no
-    longer names are removed, unless platforms are chosen.
+    All platforms of a spec are solved before the first of its files is written. A lock is not solved again where its
+    spec, its recipes and its Debian packages did not change, unless all indexes are to be asked. Locks of platforms
+    that a spec no longer names are removed, unless platforms are chosen.
 
     Raises:
         UserError: a spec has faults, an old lock cannot be read, or nothing bears a name in `upgrade`.
@@ -148,13 +156,15 @@ def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOu
     _check_names(spec, olds.values(), options.upgrade)
     from envgen.resolve.resolve import resolve  # noqa: PLC0415  takes 0.2 s, and `--check` needs none of it
 
-    news = resolve(context, spec, olds, options.upgrade)
+    news = resolve(context, spec, olds, options.upgrade, refresh=options.refresh)
     _tell_link_scripts(context, news)
     return tuple(_write(context, spec, olds[platform], new) for platform, new in zip(chosen, news, strict=True))
 
 
 def _tell_link_scripts(context: Context, news: Sequence[Resolved]) -> None:
     """Name new packages with link scripts: those in the store, since an index does not tell what is in a package."""
+    if not any(isinstance(package, ChannelPackage) for new in news for package in new.lock.packages):
+        return
     from envgen.prepare.packages import tell_link_scripts  # noqa: PLC0415  as above
     from envgen.prepare.plan import items_of  # noqa: PLC0415
 
@@ -200,6 +210,7 @@ def _write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved)
         first=old is None,
         changes=diff_states(state_of(old.lock, None) if old else None, state_of(new.lock, None), exact=True),
         older=new.older,
+        solved=new.solved,
     )
 
 

@@ -68,7 +68,7 @@ def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> B
 
 def _kept(store: Store, inputs: str) -> Built | None:
     """Find a package that was built before and is still in the store as it was."""
-    facts = _known(store, inputs)
+    facts = known_facts(store, inputs)
     return facts if facts and store.package(facts.key) and not store.altered(facts.key) else None
 
 
@@ -101,7 +101,8 @@ def extract_artifact(store: Store, artifact: Path, package: ChannelPackage | Bui
         extract_conda(archive, dest, expected=Identity.of(package))
 
 
-def _known(store: Store, inputs: str) -> Built | None:
+def known_facts(store: Store, inputs: str) -> Built | None:
+    """Return what is known of a package that this machine has built, whether or not it is still in the store."""
     found = store.cached(_FACTS, inputs)
     if found is None:
         return None

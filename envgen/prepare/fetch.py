@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
+from envgen.errors import GoneError
 from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand, refuse_missing
 from envgen.prepare.deb_files import debian_archive, fetch_debs
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.sources.indexes import WheelIndexes
+
+_REFRESH = "run `envgen lock --refresh` to lock one that is offered"
 
 DOWNLOADS = 6
 """Files at once: one connection rarely fills the line, and the mirrors are shared with others."""
@@ -43,7 +46,10 @@ def fetch_package(
     def download(out: BinaryIO) -> None:
         url = index.locate(package) if isinstance(package, Wheel) else address(package, pair)
         # no `size=`: that of the lock is what an index said, which may be wrong where the digest is right
-        context.http.download(url, out, expected=package.sha256, advance=advance)
+        try:
+            context.http.download(url, out, expected=package.sha256, advance=advance)
+        except GoneError as error:
+            raise GoneError(str(error), hint=error.hint or _REFRESH) from error
 
     return ensure_artifact(context, package.sha256, download, advance=advance)
 

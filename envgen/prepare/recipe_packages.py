@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from envgen.checks import several
-from envgen.convert.deb import build_debian_recipe, build_empty
 from envgen.convert.deb_plan import describe
 from envgen.convert.package import record_of
 from envgen.errors import (
@@ -24,6 +23,7 @@ from envgen.packages import BuiltArchive, store_key
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.built import ensure_built, extract_artifact
 from envgen.prepare.deb_files import debian_archive, fetch_debs
+from envgen.prepare.locked_recipes import locked_records
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
 from envgen.sources.debian import DebianArchive
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from envgen.convert.deb_plan import DebianRecipePackage
     from envgen.debs import Deb
     from envgen.errors import SpecError
+    from envgen.lock.model import Lock
     from envgen.manifest.debian_recipe import DebianRecipe
     from envgen.manifest.env_spec import EnvSpec
     from envgen.packages import BuiltPackage
@@ -80,7 +81,7 @@ class RecipeOutput:
     remarks: tuple[str, ...] = ()
 
 
-def make(
+def find_debs(
     context: Context,
     recipe: Recipe,
     *,
@@ -90,7 +91,63 @@ def make(
     keep: Collection[Deb] = (),
     locked: LockedDebs = _NOTHING,
 ) -> RecipeOutput:
-    """Resolve, fetch and build a recipe, or take from the store what was built before.
+    """Find what a Debian recipe takes from Debian; the output has no records, since nothing is built.
+
+    Args:
+        context: the world.
+        recipe: one with a `debian.yaml`.
+        spec: which asks for it.
+        platform: to make it for; need not be this machine's.
+        suites: of Debian.
+        keep: Debian packages that are locked, taken again as long as a suite offers them.
+        locked: all that are locked for the recipe.
+
+    Raises:
+        UserError: the recipe has faults, or Debian has nothing for the platform.
+        UnsatisfiableError, NetworkError, IntegrityError: as the archive says.
+    """
+    return _found(context, recipe, spec, platform, suites, keep=keep, locked=locked)[1]
+
+
+def _found(
+    context: Context,
+    recipe: Recipe,
+    spec: EnvSpec,
+    platform: Platform,
+    suites: DebianSuites,
+    *,
+    keep: Collection[Deb],
+    locked: LockedDebs,
+) -> tuple[DebianRecipe, RecipeOutput]:
+    if not platform.is_linux:
+        raise _not_for(context, recipe, spec, platform)
+    debian = read_debian_recipe(recipe)
+    closure = DebianArchive(suites, debian.suites).closure(
+        debian.packages, architecture=platform.debian_arch, exclude=debian.exclude, keep=keep, locked=locked
+    )
+    return debian, RecipeOutput(
+        recipe=recipe,
+        records=(),
+        suites=debian.suites,
+        debs=closure.debs,
+        replaced=closure.replaced,
+        dates=closure.dates,
+        remarks=closure.remarks,
+    )
+
+
+def make(
+    context: Context,
+    recipe: Recipe,
+    *,
+    spec: EnvSpec,
+    platform: Platform,
+    suites: DebianSuites,
+    keep: Collection[Deb] = (),
+    locked: LockedDebs = _NOTHING,
+    old: Lock | None = None,
+) -> RecipeOutput:
+    """Resolve, fetch and build a recipe, or take from the store or a lock what was built before.
 
     Args:
         context: the world.
@@ -100,6 +157,7 @@ def make(
         suites: of Debian.
         keep: Debian packages that are locked, taken again as long as a suite offers them.
         locked: all that are locked for the recipe.
+        old: a lock whose word on what Debian recipes build is taken; see `locked_recipes`.
 
     Raises:
         UserError: the recipe has faults, or its script fails, or Debian has nothing for the platform.
@@ -107,22 +165,15 @@ def make(
     """
     if not recipe.is_debian:
         return RecipeOutput(recipe=recipe, records=(_record(context, recipe, _build(context, recipe, platform)),))
-    if not platform.is_linux:
-        raise _not_for(context, recipe, spec, platform)
-    debian = read_debian_recipe(recipe)
-    archive = DebianArchive(suites, debian.suites)
-    closure = archive.closure(
-        debian.packages, architecture=platform.debian_arch, exclude=debian.exclude, keep=keep, locked=locked
-    )
-    built = _build_debian_recipe(context, debian, closure.debs, archive, platform=platform)
-    return RecipeOutput(
-        recipe=recipe,
-        records=tuple(_record(context, recipe, facts) for facts in built),
-        suites=debian.suites,
-        debs=closure.debs,
-        replaced=closure.replaced,
-        dates=closure.dates,
-        remarks=closure.remarks,
+    debian, found = _found(context, recipe, spec, platform, suites, keep=keep, locked=locked)
+    makers = _makers(context, debian, found.debs, DebianArchive(suites, debian.suites), platform=platform)
+    known = locked_records(context.store, recipe, [*makers], old, platform=platform)
+    return replace(
+        found,
+        records=tuple(
+            known.get(package.name) or _record(context, recipe, ensure_built(context.store, package.key, maker))
+            for package, maker in makers.items()
+        ),
     )
 
 
@@ -205,7 +256,8 @@ def _build_locked(context: Context, recipe: Recipe, pair: LockPair) -> list[Buil
         raise LockError(f"recipe `{recipe.name}` cannot be built: the Debian lock is missing", hint="run `envgen lock`")
     debian = read_debian_recipe(recipe)
     archive = debian_archive(context, debian.suites)
-    return _build_debian_recipe(context, debian, pair.debian.used_by(recipe.name), archive, platform=platform)
+    makers = _makers(context, debian, pair.debian.used_by(recipe.name), archive, platform=platform)
+    return [ensure_built(context.store, package.key, maker) for package, maker in makers.items()]
 
 
 def _build(context: Context, recipe: Recipe, platform: Platform) -> Built:
@@ -240,12 +292,14 @@ def _stage(recipe: Recipe, folder: Path) -> None:
         shutil.copy2(recipe.folder / path, target, follow_symlinks=False)
 
 
-def _build_debian_recipe(
+def _makers(
     context: Context, debian: DebianRecipe, debs: Collection[Deb], archive: DebianArchive, *, platform: Platform
-) -> list[Built]:
-    """Build the packages of a Debian recipe into the store."""
+) -> dict[DebianRecipePackage, Callable[[Path], object]]:
+    """Map the packages of a Debian recipe, the one with files first, to what fills a folder with each."""
 
     def fill(dest: Path) -> None:
+        from envgen.convert.deb import build_debian_recipe  # noqa: PLC0415  as in `_build`, most runs build nothing
+
         files = fetch_debs(context, debs, archive, architecture=platform.debian_arch)
         try:
             build_debian_recipe(debian, files, platform=platform, dest=dest, warn=context.reporter.warn)
@@ -254,9 +308,7 @@ def _build_debian_recipe(
             raise
 
     main, *others = describe(debian, debs, platform=platform)
-    makers: dict[str, Callable[[Path], object]] = {main.key: fill}
-    makers |= {other.key: partial(_build_empty, other, debian, platform) for other in others}
-    return [ensure_built(context.store, key, maker) for key, maker in makers.items()]
+    return {main: fill, **{other: partial(_build_empty, other, debian, platform) for other in others}}
 
 
 def _packages_with(
@@ -277,6 +329,8 @@ def _packages_with(
 
 
 def _build_empty(package: DebianRecipePackage, debian: DebianRecipe, platform: Platform, dest: Path) -> None:
+    from envgen.convert.deb import build_empty  # noqa: PLC0415  see `_makers`
+
     build_empty(package, debian, platform=platform, dest=dest)
 
 

@@ -10,9 +10,11 @@ from envgen.solve.task import Preference
 from envgen.sources.debian_age import LockedDebs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from envgen.debs import Deb
     from envgen.lock.model import Lock
-    from envgen.names import CondaName, NameTable
+    from envgen.names import CondaName, NameTable, ProjectName
     from envgen.project.lock_files import LockPair
     from envgen.resolve.upgrade import Upgrade
 
@@ -52,3 +54,10 @@ def with_facts(old: Lock, names: NameTable, upgrade: Upgrade) -> Lock:
     covers = upgrade.covers
     kept = (older for older in old.older if not covers(older.project, names.conda_name(older.project)))
     return replace(old, older=tuple(kept))
+
+
+def wheels(new: Lock, old: Lock | None, upgrade: Upgrade) -> Iterator[tuple[ProjectName, str]]:
+    """Yield project and file name of each wheel that an old lock of the same request holds, too."""
+    before = {wheel.sha256 for wheel in old.wheels} if old and old.request == new.request else set()
+    kept = (wheel for wheel in new.wheels if wheel.sha256 in before and not upgrade.covers(wheel.project))
+    yield from ((wheel.project, wheel.filename) for wheel in kept)

@@ -19,6 +19,7 @@ from envgen.errors import ArtifactError, RecordMismatchError
 from envgen.packages import ChannelPackage, store_key
 from envgen.prefix.clobber import Claim, Claims, ClobberRules, decide, unused_conflict
 from envgen.prefix.contents import LinkPackage, python_layout, read_contents
+from envgen.prepare.recipe_packages import prepare_built
 from envgen.resolve.wheel_directories import Unread
 from envgen.whiteout import refuse_whiteouts
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from envgen.names import NameTable
     from envgen.packages import Wheel
     from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
     from envgen.resolve.wheel_directories import Directories
 
     _Answer = WheelDirectory | Unread | BaseException
@@ -78,11 +80,25 @@ async def preflight_links(context: Context, lock: Lock, text: str, directories: 
     findings = _Findings(lock=lock, names=context.names.overridden(lock.names).substituted(lock.stand_ins))
     await asyncio.to_thread(_judge, findings, answers, directories)
     with context.store.in_use():
-        findings.claims += _built(context, lock)
+        built = _built(context, lock)
+    findings.claims += built
     remarks = findings.remarks(image=image and lock.platform.is_linux)
-    if not remarks.unread:
+    if not remarks.unread and len(built) == len(lock.built):
         context.store.put(_KIND, key, json.dumps([remarks.notes, remarks.idle]).encode())
     return remarks
+
+
+async def have_built(context: Context, pair: LockPair, old: Lock | None) -> None:
+    """Build packages of recipes whose digests came from an old lock, where their paths meet those of new wheels.
+
+    Raises:
+        UserError, NetworkError, IntegrityError: as `prepare_built` says.
+    """
+    if old is None or {wheel.sha256 for wheel in pair.lock.wheels} <= {wheel.sha256 for wheel in old.wheels}:
+        return
+    for package in pair.lock.built:
+        if not context.store.package(store_key(package.dist, package.content)):
+            await asyncio.to_thread(prepare_built, context, package, pair)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
 from envgen.indexes import index_of, index_words
 from envgen.lock.conda_lock import from_solution
-from envgen.lock.debian_lock import IMAGE, DebianLock, later_dates, render_debian_lock
+from envgen.lock.debian_lock import IMAGE, render_debian_lock
 from envgen.lock.render import render_lock
+from envgen.lock.told import Told
 from envgen.manifest.adjust import adjustments
 from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.values import match_name
@@ -26,10 +27,13 @@ from envgen.prepare.wheel_index import wheel_indexes
 from envgen.project import shipped
 from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
+from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.image_base import resolve_base
-from envgen.resolve.preflight import preflight_links
+from envgen.resolve.preflight import have_built, preflight_links
+from envgen.resolve.said import Said
 from envgen.resolve.source_builds import BuiltSolution, SourceBuilds
 from envgen.resolve.system_libraries import remarks_on_libraries
+from envgen.resolve.unchanged import debian_remarks, is_current
 from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
 from envgen.resolve.wheel_directories import wheel_directories
 from envgen.solve.engine import known_python
@@ -41,10 +45,12 @@ from envgen.system.host import probe_host
 from envgen.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from packaging.requirements import Requirement
 
+    from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock
     from envgen.names import NameTable
     from envgen.platforms import Platform
@@ -64,8 +70,7 @@ _PYTHON = "python"
 class _Workbench:
     """What the solves of one spec share.
 
-    `builds` tells whether source archives are offered, `warned` what was said to the person already, `idle` what
-    changed nothing, for each platform.
+    `builds` tells whether source archives are offered, `refresh` whether to solve also where nothing changed.
     """
 
     context: Context
@@ -75,24 +80,35 @@ class _Workbench:
     suites: DebianSuites
     directories: Directories
     upgrade: Upgrade
+    said: Said
+    refresh: bool
     builds: bool = True
-    warned: set[str] = field(default_factory=set)
-    idle: list[frozenset[str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What will be written for one platform."""
+    """What will be written for one platform; `solved` is False where nothing changed and no index was asked."""
 
     lock: Lock
     debian: DebianLock | None
     text: str
     debian_text: str | None = field(default=None)
     older: tuple[Older, ...] = ()
+    solved: bool = True
+
+    def pair(self, path: Path) -> LockPair:
+        """Return the two files as if they were read from `path` and beside it."""
+        digest = Sha256.of(self.debian_text.encode()) if self.debian_text else None
+        return LockPair(path=path, text=self.text, lock=self.lock, debian=self.debian, debian_digest=digest)
 
 
 def resolve(
-    context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair | None], upgrade: Upgrade
+    context: Context,
+    spec: EnvSpec,
+    olds: Mapping[Platform, LockPair | None],
+    upgrade: Upgrade,
+    *,
+    refresh: bool = True,
 ) -> list[Resolved]:
     """Solve a spec for some platforms, side by side.
 
@@ -101,6 +117,7 @@ def resolve(
         spec: what is wanted.
         olds: platform to solve for -> what to keep as long as it serves.
         upgrade: what not to keep.
+        refresh: solve also where nothing changed since the lock was made.
 
     Returns:
         One for each platform, in the same order.
@@ -109,11 +126,11 @@ def resolve(
         UsageError: a version in `upgrade` is none of that kind of package.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
-    return asyncio.run(_solve_all(context, spec, olds, upgrade))
+    return asyncio.run(_solve_all(context, spec, olds, upgrade, refresh=refresh))
 
 
 async def _solve_all(
-    context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair | None], upgrade: Upgrade
+    context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair | None], upgrade: Upgrade, *, refresh: bool
 ) -> list[Resolved]:
     names = context.names.overridden(spec.names)
     progress = context.reporter.progress(
@@ -130,6 +147,8 @@ async def _solve_all(
             suites=debian_suites(context),
             directories=directories,
             upgrade=upgrade,
+            said=Said(reporter=context.reporter),
+            refresh=refresh,
         )
 
         async def one(platform: Platform, old: LockPair | None) -> Resolved:
@@ -138,13 +157,15 @@ async def _solve_all(
             return new
 
         found = await together(one(platform, old) for platform, old in olds.items())
-    _tell_idle(bench)
+    bench.said.warn_of_idle(len(spec.targets))
     index_remarks.tell(context, spec, [one.lock for one in found])
     return found
 
 
 async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) -> Resolved:
     context, spec = bench.context, bench.spec
+    if old and (same := await _unchanged(bench, old)):
+        return same
     locked = old.lock if old else None
     channels = _channels(context, spec, platform)
     made = await _make_recipes(bench, platform, old, channels)
@@ -168,8 +189,9 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     python = await known_python(task)
     try:
         solution = await solve_families(replace(task, adjustments=adjustments(spec, spec.targets[platform], python)))
-        _tell_remarks(bench, solution)
-        older.tell(context, platform, solution.older, accepted=spec.allow_older.keys(), told=bench.warned)
+        bench.said.warn(solution.remarks)
+        bench.said.note(solution.notes)
+        older.tell(context, platform, solution.older, accepted=spec.allow_older.keys(), told=bench.said.texts)
     except UnsatisfiableError as error:
         raise (builds.explain(error) if builds else None) or error from error
     if old:
@@ -178,10 +200,35 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     resolved = _assemble(bench, built, made, base, old)
     if not bench.builds:
         return resolved
+    await have_built(context, resolved.pair(lock_path(context, spec, platform)), locked)
     remarks = await _preflight(bench, resolved)
     await asyncio.to_thread(_tell_missing_libraries, bench, resolved)
-    bench.idle.append(frozenset((*solution.idle, *remarks.idle)))
-    return resolved
+    told = Told(
+        warnings=solution.remarks, notes=(*solution.notes, *remarks.notes), idle=(*solution.idle, *remarks.idle)
+    ).carried_by(locked.told if locked else None, kept=kept.wheels(resolved.lock, locked, bench.upgrade))
+    bench.said.idle.append(frozenset(told.idle))
+    return _with_told(resolved, told, old) if told or resolved.lock.adjustments.by_key() else resolved
+
+
+async def _unchanged(bench: _Workbench, old: LockPair) -> Resolved | None:
+    """Return the lock as it is, and repeat what was said of it, where nothing changed that a solve asks about."""
+    context, spec = bench.context, bench.spec
+    if bench.refresh or bench.upgrade != Upgrade() or not is_current(context, spec, old):
+        return None
+    remarks = await asyncio.to_thread(debian_remarks, context, bench.suites, spec, old)
+    if remarks is None:
+        return None
+    bench.said.warn(remarks)
+    bench.said.repeat(old.lock.told or Told())
+    text = render_debian_lock(old.debian) if old.debian else None
+    same = Resolved(lock=old.lock, debian=old.debian, text=old.text, debian_text=text, solved=False)
+    await asyncio.to_thread(_tell_missing_libraries, bench, same)
+    return same
+
+
+def _with_told(resolved: Resolved, told: Told, old: LockPair | None) -> Resolved:
+    lock = replace(resolved.lock, told=told)
+    return replace(resolved, lock=lock, text=render_lock(lock, old=old.text if old else None))
 
 
 def _source_builds(bench: _Workbench, platform: Platform, old: LockPair | None) -> SourceBuilds:
@@ -213,13 +260,11 @@ async def _build_environment(
         exclude_newer=bench.spec.exclude_newer,
         indexes=bench.spec.indexes,
     )
-    inner = replace(bench, spec=spec, upgrade=Upgrade(), idle=[], builds=False)
+    inner = replace(bench, spec=spec, upgrade=Upgrade(), said=replace(bench.said, idle=[]), refresh=True, builds=False)
     same = old if old and old.lock.platform == target.platform else None
     recipes = replace(same, lock=replace(same.lock, packages=same.lock.built, older=())) if same else None
     found = await _solve(inner, target.platform, recipes)
-    digest = Sha256.of(found.debian_text.encode()) if found.debian_text else None
-    path = lock_path(bench.context, bench.spec, target.platform)
-    return LockPair(path=path, text=found.text, lock=found.lock, debian=found.debian, debian_digest=digest)
+    return found.pair(lock_path(bench.context, bench.spec, target.platform))
 
 
 def _asked(context: Context, spec: EnvSpec) -> Asked:
@@ -239,7 +284,6 @@ async def _make_recipes(
 ) -> list[RecipeOutput]:
     """Build what recipes offer, for the names that no channel has."""
     known, keep = shipped.recipes(bench.context.root), kept.debs(old, bench.upgrade)
-    locked = partial(kept.locked_debs, old)
     waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
     found: dict[str, RecipeOutput] = {}
     while waiting:
@@ -254,12 +298,18 @@ async def _make_recipes(
             platform=platform,
             suites=bench.suites,
             keep=keep.get(name, ()),
-            locked=locked(name),
+            locked=kept.locked_debs(old, name),
+            old=None if old is None or _may_differ(bench.upgrade, old.lock, name) else old.lock,
         )
         waiting += [need for record in found[name].records for need in map(match_name, record.depends)]
     _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
-    _warn_once(bench, [remark for one in found.values() for remark in one.remarks])
+    bench.said.warn(remark for one in found.values() for remark in one.remarks)
     return [found[name] for name in sorted(found)]
+
+
+def _may_differ(upgrade: Upgrade, old: Lock, recipe: str) -> bool:
+    """Return whether the user wants a recipe, or a package that it builds, to be made again."""
+    return upgrade.covers(recipe, *(package.name for package in old.built if package.recipe == recipe))
 
 
 async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> ResolvedBase | None:
@@ -270,7 +320,7 @@ async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | N
         resolve_base, bench.context, bench.suites, bench.spec, platform, keep=keep, locked=locked
     )
     _tell_replaced(bench, platform, base.replaced if base else ())
-    _warn_once(bench, base.remarks if base else ())
+    bench.said.warn(base.remarks if base else ())
     return base
 
 
@@ -281,39 +331,11 @@ def _tell_replaced(bench: _Workbench, platform: Platform, replaced: Sequence[Rep
         )
 
 
-def _warn_once(bench: _Workbench, texts: Iterable[str]) -> None:
-    """Warn, once where several platforms have the same to say."""
-    for text in texts:
-        if text not in bench.warned:
-            bench.warned.add(text)
-            bench.context.reporter.warn(text)
-
-
-def _tell_remarks(bench: _Workbench, solution: Solution) -> None:
-    """Warn, once where several platforms have the same to say; and note what the spec's adjustments changed."""
-    reporter = bench.context.reporter
-    told = [*((reporter.warn, text) for text in solution.remarks), *((reporter.note, text) for text in solution.notes)]
-    for tell, text in told:
-        if text not in bench.warned:
-            bench.warned.add(text)
-            tell(text)
-
-
-def _tell_idle(bench: _Workbench) -> None:
-    """Warn of adjustments that changed nothing on any platform of the spec."""
-    if len(bench.idle) == len(bench.spec.targets):
-        for text in sorted(frozenset.intersection(*bench.idle)):
-            bench.context.reporter.warn(text)
-
-
 async def _preflight(bench: _Workbench, resolved: Resolved) -> Remarks:
     """Refuse to lock what could not be linked, and say once what is odd about wheels that can."""
     lock, image = resolved.lock, bench.spec.image is not None
     found = await preflight_links(bench.context, lock, resolved.text, bench.directories, image=image)
-    for text in found.notes:
-        if text not in bench.warned:
-            bench.warned.add(text)
-            bench.context.reporter.note(text)
+    bench.said.note(found.notes)
     failed = [one for one in found.unread if one.why]
     if failed:
         bench.context.reporter.warn(
@@ -325,12 +347,9 @@ async def _preflight(bench: _Workbench, resolved: Resolved) -> Remarks:
 
 def _tell_missing_libraries(bench: _Workbench, resolved: Resolved) -> None:
     """Warn of libraries that the packages need and the image would not have."""
-    path = lock_path(bench.context, bench.spec, resolved.lock.platform)
-    pair = LockPair(
-        path=path, text=resolved.text, lock=resolved.lock, debian=resolved.debian, debian_digest=resolved.lock.debian
-    )
+    pair = resolved.pair(lock_path(bench.context, bench.spec, resolved.lock.platform))
     told = remarks_on_libraries(bench.context, bench.spec, pair, bench.suites)
-    _warn_once(bench, told.missing)
+    bench.said.warn(told.missing)
     if told.unknown:
         bench.context.reporter.note(told.unknown)
 
@@ -359,8 +378,7 @@ def _assemble(
     solution = built.solution
     names, platform = {record.name for record in solution.records}, solution.target.platform
     used = [one for one in made if any(record.name in names for record in one.records)]
-    debian = _debian_lock(bench.spec.name, platform, used, base) if base or any(one.debs for one in used) else None
-    debian = debian.dated_after(old.debian if old else None) if debian else None
+    debian = debian_lock(bench.spec.name, platform, used=used, base=base, old=old)
     debian_text = render_debian_lock(debian) if debian else None
     lock = from_solution(
         solution,
@@ -372,19 +390,5 @@ def _assemble(
         old=kept.with_facts(old.lock, bench.names, bench.upgrade) if old else None,
         build_environments=built.environments,
     )
-    return Resolved(lock=lock, debian=debian, text=render_lock(lock), debian_text=debian_text, older=solution.older)
-
-
-def _debian_lock(
-    environment: str, platform: Platform, used: Sequence[RecipeOutput], base: ResolvedBase | None
-) -> DebianLock:
-    of_image = base.request.suites if base else ()
-    return DebianLock.of_uses(
-        environment=environment,
-        platform=platform,
-        suites=[*of_image, *(suite for one in used for suite in one.suites)],
-        uses={one.recipe.name: one.debs for one in used if one.debs} | ({IMAGE: base.debs} if base else {}),
-        base=base.request if base else None,
-        recipe_suites={one.recipe.name: one.suites for one in used if one.debs},
-        releases=later_dates(base.dates if base else {}, *(one.dates for one in used)),
-    )
+    text = render_lock(lock, old=old.text if old else None)
+    return Resolved(lock=lock, debian=debian, text=text, debian_text=debian_text, older=solution.older)

@@ -136,7 +136,7 @@ class WheelIndex:
         if found is None:
             raise GoneError(
                 f"`{wheel.listed.filename}` with sha256 {wheel.listed.sha256} is no longer offered by {self._words}",
-                hint=f"run `envgen lock --upgrade {wheel.project}` to lock one that is offered",
+                hint="run `envgen lock --refresh` to lock one that is offered",
             )
         return found.url
 

@@ -6,9 +6,11 @@ clients: pip's for the wheel index, apt's for Debian.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,7 @@ _WHAT = {
 _INDEXES = "indexes"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_ENDPOINT = "PYPI_SIMPLE_ENDPOINT"
 _URL = re.compile(r"(?i)(https?|file)://\S+")
 _REGISTRY = re.compile(r"oci://\S+")
 
@@ -145,9 +148,7 @@ class Mirrors:
         if placeholder == PYPI:
             if found := find_index_url(self._environment, self._home, self._root):
                 return setting(*found)
-            from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  takes 250 ms, and most have it loaded by then
-
-            return setting(PYPI_SIMPLE_ENDPOINT, "pip's default")
+            return setting(_default_index(), "pip's default")
         if placeholder in {DEBIAN, DEBIAN_SECURITY}:
             entry = debian_archive(read_entries(self._root), security=placeholder == DEBIAN_SECURITY)
             return setting(entry.uri, f"`{entry.file}` of apt") if entry else None
@@ -162,6 +163,18 @@ def _key(placeholder: str) -> str:
     """
     index = name_of(placeholder)
     return f"{_INDEXES}.{index}" if index else _SETTINGS[placeholder]
+
+
+def _default_index() -> str:
+    """Return pip's default index as `pypi_simple` has it; importing that for one constant takes 0.1 s."""
+    spec = find_spec("pypi_simple")
+    source = spec and spec.loader and getattr(spec.loader, "get_source", lambda _: None)("pypi_simple")
+    for line in ast.parse(source or "").body:
+        if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == _ENDPOINT and line.value:
+            return str(ast.literal_eval(line.value))
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  see above
+
+    return PYPI_SIMPLE_ENDPOINT
 
 
 def config_path(environment: Mapping[str, str], home: Path) -> Path:

@@ -236,7 +236,7 @@ def test_a_vanished_wheel_is_met_with_the_remedy(locked: Project, cli: Command, 
     outcome = cli("create")
     assert outcome.code == 4, outcome.err
     assert "eggs" in outcome.err
-    assert "envgen lock" in outcome.err
+    assert "run `envgen lock --refresh` to lock one that is offered" in outcome.err
 
 
 @pytest.mark.parametrize(("verb", "variable"), [("lock", "ENVGEN_DEBIAN"), ("create", "ENVGEN_PYPI")])

@@ -205,7 +205,7 @@ def test_a_wheel_that_is_gone_is_resolved_again_alone(locked: Project, cli: Comm
     registries.index.remove("eggs-1.1-py3-none-any.whl")
     registries.index.add(*world.eggs("1.5"))
     registries.publish()
-    outcome = cli("lock").succeeded()
+    outcome = cli("lock", "--refresh").succeeded()
     assert versions(locked)["eggs"] == "1.5"
     assert versions(locked)["spam"] == "1.0"
     assert "eggs" in outcome.err

@@ -27,7 +27,7 @@ build:
 about: {{license: MIT}}
 """
 BUILDS: dict[str, list[tuple[str, ...]]] = {
-    "lock": [("lock",), ("lock", "--upgrade")],
+    "lock": [("lock", "--refresh"), ("lock", "--upgrade")],
     "create": [("create",)],
     "image": [("image",)],
     "build": [("build",)],
@@ -36,7 +36,7 @@ BUILDS: dict[str, list[tuple[str, ...]]] = {
 
 NEVER: dict[str, list[tuple[str, ...]]] = {
     "init": [("init", "other")],
-    "lock": [("lock", "--check"), ("lock", "--check", "--all")],
+    "lock": [("lock",), ("lock", "--check"), ("lock", "--check", "--all")],
     "merge-lock": [("merge-lock",), ("merge-lock", "--install")],
     "create": [("create", "--dry-run")],
     "run": [("run", "--", "true")],
@@ -139,9 +139,9 @@ def test_command_builds_a_new_source_and_says_so(source_marker: Path, cli: Comma
     assert "running the build of `made` 1.0 from `made-1.0.tar.gz` for linux-64" in said.err
 
 
-@pytest.mark.parametrize("command", [("lock",), ("create",), ("build",)], ids=" ".join)
+@pytest.mark.parametrize("command", [("lock", "--refresh"), ("create",), ("build",)], ids=" ".join)
 def test_recipe_that_was_built_is_taken(marker: Path, cli: Command, command: tuple[str, ...]) -> None:
-    cli("lock").succeeded()
+    cli("lock", "--refresh").succeeded()
     marker.unlink()
     remove_environment(cli)
     outcome: Outcome = cli(*command, "--no-build").succeeded()

@@ -80,6 +80,7 @@ def test_a_label_of_a_bar_is_filtered(console: Console, monkeypatch: pytest.Monk
         labels.append(label)
         return 0
 
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr("rich.progress.Progress.add_task", add_task)
     monkeypatch.setattr("rich.progress.Progress.update", lambda self, _task, *, description: labels.append(description))
     monkeypatch.setattr("rich.progress.Progress.remove_task", lambda self, _task: None)
