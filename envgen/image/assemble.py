@@ -174,10 +174,17 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
         conflicts=lock.adjustments.conflicts,
     )
     own = declared_variables(environment)
-    variables = environment_of(spec, image, cuda=cuda_major(lock), own=own)
+    has_kernel = any(package.name == "ipykernel" for package in lock.packages)
+    variables = environment_of(spec, image, cuda=cuda_major(lock), own=own, kernel=has_kernel)
     vendors = opencl_vendors(environment)
     runtime = (
-        *runtime_entries(image, environment=variables, entry_script=shipped.image_entry(), opencl=vendors),
+        *runtime_entries(
+            image,
+            environment=variables,
+            entry_script=shipped.image_entry(),
+            opencl=vendors,
+            kernel=spec.name if has_kernel else None,
+        ),
         file(f"{environment.prefix}/{_HISTORY}", b""),
     )
     base = ImageBase(context, inputs, folder)

@@ -31,6 +31,9 @@ BASE_VERSION = 1
 
 _BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 _CERTIFICATES = "usr/share/ca-certificates"
+_LOCAL = "usr/local/share/ca-certificates"
+"""Where Debian's users put authorities of their own."""
+
 _COPIES = {
     "etc/nsswitch.conf": "usr/share/libc-bin/nsswitch.conf",
     "etc/profile": "usr/share/base-files/profile",
@@ -40,14 +43,23 @@ _COPIES = {
 """What scripts copy: path -> where it is in the package."""
 
 
-def base_digest(debs: Collection[Deb], *, drop: Sequence[str], platform: Platform) -> Sha256:
+def base_digest(
+    debs: Collection[Deb], *, drop: Sequence[str], platform: Platform, certificates: Mapping[str, bytes] | None = None
+) -> Sha256:
     """Digest all that determines the files of a base."""
     inputs = [BASE_VERSION, platform, sorted(deb.sha256 for deb in debs), sorted(drop)]
+    if certificates:  # most images have none, and their layers stay what they are
+        inputs.append(sorted((name, Sha256.of(text)) for name, text in certificates.items()))
     return Sha256.of(json.dumps(inputs).encode())
 
 
 def base_entries(
-    debs: Mapping[Deb, Path], *, drop: Sequence[str], platform: Platform, folder: Path
+    debs: Mapping[Deb, Path],
+    *,
+    drop: Sequence[str],
+    platform: Platform,
+    folder: Path,
+    certificates: Mapping[str, bytes] | None = None,
 ) -> tuple[Entry, ...]:
     """Unpack packages and complete them to a system.
 
@@ -56,6 +68,7 @@ def base_entries(
         drop: patterns of files that are left out.
         platform: whose packages they are.
         folder: an empty folder that takes the files; entries point into it.
+        certificates: name of a file -> certificates in PEM that are trusted beside those of packages.
 
     Returns:
         Everything that is in the base, sorted by path; no path is there twice.
@@ -74,12 +87,16 @@ def base_entries(
         refuse_whiteouts(unpacking.owner(path), (path,))
     found = {path: _entry(path, unpacking) for path in unpacking.paths()}
     found |= {entry.path: entry for entry in _licenses(licenses)}
-    _add(found, _made(found, root, platform=platform))
+    own = certificates or {}
+    found |= {f"{_LOCAL}/{name}": file(f"{_LOCAL}/{name}", text) for name, text in own.items()}
+    _add(found, _made(found, root, platform=platform, certificates=own))
     _add(found, dpkg.status(controls, paths=found))
     return tuple(found[path] for path in sorted(found))
 
 
-def _made(found: Mapping[str, Entry], root: Path, *, platform: Platform) -> Iterator[Entry]:
+def _made(
+    found: Mapping[str, Entry], root: Path, *, platform: Platform, certificates: Mapping[str, bytes]
+) -> Iterator[Entry]:
     """Yield the entries that no package has, the preferred first where a path occurs twice."""
     yield from merged_links(found)
     yield from alternatives(found)
@@ -89,18 +106,19 @@ def _made(found: Mapping[str, Entry], root: Path, *, platform: Platform) -> Iter
             yield file(path, (root / source).read_bytes())
     yield from (file(path, text) for path, text in TEXTS.items())
     yield Link(path="etc/localtime", target="../usr/share/zoneinfo/Etc/UTC")
-    yield file(_BUNDLE, _bundle(found, root))
+    yield file(_BUNDLE, _bundle(found, root, certificates))
     yield file(ldcache.PATH, ldcache.render(ldcache.scan(root, platform=platform)))
 
 
-def _bundle(found: Mapping[str, Entry], root: Path) -> bytes:
-    """Join the certificates, sorted by path."""
+def _bundle(found: Mapping[str, Entry], root: Path, certificates: Mapping[str, bytes]) -> bytes:
+    """Join the certificates, sorted by path; those of the spec come last, as with `update-ca-certificates`."""
     paths = [path for path in sorted(found) if path.startswith(f"{_CERTIFICATES}/") and path.endswith(".crt")]
     if not paths:
         raise UserError(
             "the base of the image has no CA certificates", hint="add `ca-certificates` to `image.base.packages`"
         )
-    return b"".join((root / path).read_bytes().rstrip(b"\n") + b"\n" for path in paths)
+    texts = [*((root / path).read_bytes() for path in paths), *(certificates[name] for name in sorted(certificates))]
+    return b"".join(text.rstrip(b"\n") + b"\n" for text in texts)
 
 
 def _licenses(folder: Path) -> Iterator[File]:

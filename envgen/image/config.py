@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envgen.image.runtime_layer import ENTRY
+from envgen.image.runtime_layer import ENTRY, KERNELS
 from envgen.oci.layout import canonical, platform_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def cuda_major(lock: Lock) -> int | None:
     return int(runtime.version.partition(".")[0]) if runtime else None
 
 
-def environment_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Mapping[str, str]) -> dict[str, str]:
+def environment_of(
+    spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Mapping[str, str], kernel: bool = False
+) -> dict[str, str]:
     """Return the variables of an image, sorted by name.
 
     Args:
@@ -53,6 +55,7 @@ def environment_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Ma
         image: its section `image`; what it says wins.
         cuda: major version of CUDA in it.
         own: variables that packages declare in `etc/conda/env_vars.d`.
+        kernel: whether the image has a kernel of Jupyter that is named after the environment.
     """
     found = {
         **own,
@@ -65,6 +68,9 @@ def environment_of(spec: EnvSpec, image: ImageSpec, *, cuda: int | None, own: Ma
         "SHELL": "/bin/bash",
         "LANG": "C.UTF-8",
         "SSL_CERT_FILE": _CERTIFICATES,
+        # `requests` has a bundle of its own, without what the spec adds
+        **({"REQUESTS_CA_BUNDLE": _CERTIFICATES} if image.certificates else {}),
+        **({"JUPYTER_PATH": f"/{KERNELS}"} if kernel else {}),
         **(_nvidia(cuda) if cuda else {}),
         **image.environment,
     }

@@ -12,6 +12,7 @@ from envgen.convert.package import PLACEHOLDER
 from envgen.documents import read_json
 from envgen.errors import ArtifactError, UserError
 from envgen.image.base import base_digest, base_entries
+from envgen.image.certificates import read_certificates
 from envgen.image.entries import File
 from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Compiler
@@ -180,7 +181,10 @@ class ImageBase:
         debian = inputs.pair.debian
         debs = debian.used_by(IMAGE) if debian else ()
         self._packed = sum(deb.size for deb in debs)
-        self.key = base_digest(debs, drop=inputs.image.base.drop, platform=inputs.platform)
+        self._certificates = read_certificates(context, inputs.spec)
+        self.key = base_digest(
+            debs, drop=inputs.image.base.drop, platform=inputs.platform, certificates=self._certificates
+        )
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -193,6 +197,7 @@ class ImageBase:
                     drop=self._ingredients.image.base.drop,
                     platform=self._ingredients.platform,
                     folder=self._folder,
+                    certificates=self._certificates,
                 )
         return self._entries
 

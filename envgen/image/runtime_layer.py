@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 ENTRY = "usr/local/lib/envgen/entry"
 """Starts services or a command; `services` beside it says which."""
+
+KERNELS = "usr/local/share/jupyter"
+"""Where Jupyter finds the kernel that is named after the environment, before the one that ipykernel brings."""
 
 _USERS = """\
 root:*:0:0:root:/root:/bin/bash
@@ -52,7 +56,12 @@ _HOME_MODE = 0o1777
 
 
 def runtime_entries(
-    image: ImageSpec, *, environment: Mapping[str, str], entry_script: str, opencl: Mapping[str, str] | None = None
+    image: ImageSpec,
+    *,
+    environment: Mapping[str, str],
+    entry_script: str,
+    opencl: Mapping[str, str] | None = None,
+    kernel: str | None = None,
 ) -> tuple[Entry, ...]:
     """Make the entries of the last layer, sorted by path.
 
@@ -62,6 +71,7 @@ def runtime_entries(
         entry_script: starts services or a command.
         opencl: text of each file in `etc/OpenCL/vendors` of the environment, by name. OpenCL's loader looks in `/etc`
             alone, where NVIDIA's container toolkit adds its own.
+        kernel: how Jupyter shows the environment's kernel; None where there is no Jupyter.
 
     Raises:
         UserError: the user has the name of a group of the system.
@@ -74,6 +84,7 @@ def runtime_entries(
         Directory(path=user.home[1:], mode=_HOME_MODE, uid=user.uid, gid=user.uid),
         file(ENTRY, entry_script, mode=EXECUTABLE),
         file(f"{ENTRY.rpartition('/')[0]}/services", "".join(_services(image.services))),
+        *([file(f"{KERNELS}/kernels/python3/kernel.json", _kernel(image, kernel))] if kernel else []),
         *(file(f"etc/OpenCL/vendors/{name}", _driver(image, text)) for name, text in (opencl or {}).items()),
     ]
     return tuple(sorted(entries, key=lambda entry: entry.path))
@@ -84,6 +95,13 @@ def _group(user: ImageUser) -> str:
     if user.name in names:
         raise UserError(f"`image.user.name`: `{user.name}` is a system group", hint="choose another name")
     return "".join(f"{name}:*:{gid}:\n" for name, gid in {**names, user.name: user.uid}.items())
+
+
+def _kernel(image: ImageSpec, name: str) -> str:
+    """Write a kernel: it is called `python3`, as notebooks ask for it, and shown by the name of the environment."""
+    argv = [f"{image.prefix}/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    document = {"argv": argv, "display_name": name, "language": "python", "metadata": {"debugger": True}}
+    return json.dumps(document, indent=1) + "\n"
 
 
 def _driver(image: ImageSpec, text: str) -> str:

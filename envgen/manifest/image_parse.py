@@ -14,6 +14,7 @@ from envgen.manifest.image_spec import (
     EXCLUDE,
     PACKAGES,
     PREFIX,
+    SETS,
     SUITES,
     BasePackage,
     BaseSpec,
@@ -58,7 +59,7 @@ _SYSTEM_NAMES = re.compile(
 _OWN_VARIABLES = frozenset({"PATH", "HOME", "USER", "SHELL", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
 _PLACES = ("prefix", "home", "user")
 _BUILT_IN = {"jupyter": 8888, "ssh": 2222}
-_KEYS = ("base", "prefix", "user", "services", "ports", "environment", "labels", "layers")
+_KEYS = ("base", "prefix", "user", "services", "ports", "environment", "labels", "certificates", "layers")
 
 
 def parse_image(section: Value) -> ImageSpec:
@@ -75,6 +76,7 @@ def parse_image(section: Value) -> ImageSpec:
         ports=tuple(p for item in _items(keys, "ports") if (p := item.parsed(port)) is not None),
         environment=_environment(keys.get("environment"), {"prefix": prefix, "home": user.home, "user": user.name}),
         labels=_labels(keys.get("labels")),
+        certificates=tuple(c for item in _items(keys, "certificates") if (c := item.parsed(_certificate))),
         layers=_one(layers, "count", _count) or 60,
         layer_size=_one(layers, "size", size) or 2_000_000_000,
     )
@@ -171,18 +173,33 @@ def package(text: str) -> BasePackage:
 
 
 def _base(section: Value | None) -> BaseSpec:
-    keys = section.fields(("suites", "packages", "exclude", "drop")) if section else {}
+    keys = section.fields(("suites", "sets", "packages", "exclude", "drop")) if section else {}
+    of_sets = [package(name) for item in _items(keys, "sets") for name in item.parsed(_set) or ()]
     own = tuple(p for item in _items(keys, "packages") if (p := item.parsed(package)))
     exclude = tuple(e for item in _items(keys, "exclude") if (e := item.parsed(_excluded)))
     drop = tuple(d for item in _items(keys, "drop") if (d := item.parsed(_pattern)))
     suites = tuple(s for item in _items(keys, "suites") if (s := item.parsed(_suite)))
-    named = {p.name for p in own}
+    named = {p.name for p in (*of_sets, *own)}
     return BaseSpec(
         suites=suites or SUITES,
-        packages=(*map(package, PACKAGES), *own),
+        packages=(*map(package, PACKAGES), *of_sets, *own),
         exclude=tuple(dict.fromkeys((*(e for e in EXCLUDE if e not in named), *exclude))),
         drop=tuple(dict.fromkeys((*DROP, *drop))),
     )
+
+
+def _set(text: str) -> tuple[str, ...]:
+    if text not in SETS:
+        known = ", ".join(f"`{name}`" for name in SETS)
+        raise BadValueError(f"unknown set `{text}`", hint=nearest(text, SETS) or f"known are {known}")
+    return SETS[text]
+
+
+def _certificate(text: str) -> str:
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise BadValueError(f"not a path in the project: {text!r}", hint="for example `certificates/ca.pem`")
+    return str(path)
 
 
 def _excluded(text: str) -> str:

@@ -5,6 +5,7 @@ All of its keys may be left out; `image: {}` is an image with the defaults below
     image:
       base:                               # Debian packages, unpacked without running their scripts
         suites: [bookworm, bookworm-updates, bookworm-security]
+        sets: [workstation]               # what people work with: git, rsync, an editor, ...
         packages: [git, "libze1 [amd64]"] # beside the default ones; [...] names Debian architectures
         exclude: [g++]                    # left out, with what only they need
         drop: [usr/share/perl5/**]        # files left out, beside the default ones
@@ -17,6 +18,7 @@ All of its keys may be left out; `image: {}` is an image with the defaults below
       ports: [9000, 5353/udp]             # exposed beside those of the services
       environment: {DATA: "${home}/data"} # variables; `${prefix}`, `${home}` and `${user}` are known
       labels: {org.opencontainers.image.vendor: Example}
+      certificates: [ca.pem]              # of a company, beside those of Debian; paths in the project
       layers: {count: 60, size: 2 GB}     # at most so many, none larger before compression
 """
 
@@ -61,6 +63,28 @@ PACKAGES = (
     "util-linux",
 )
 """What is in every base unless it is excluded."""
+
+SETS = {
+    "workstation": (
+        "bzip2",
+        "curl",
+        "file",
+        "git",
+        "less",
+        "libstdc++6",  # servers of remote editors need it, also where g++ is excluded
+        "nano",
+        "ncurses-bin",  # tput, infocmp
+        "openssh-client",  # scp and sftp; the daemon of the default packages serves both
+        "openssh-server",
+        "patch",
+        "rsync",
+        "tar",
+        "unzip",
+        "vim-tiny",
+        "xz-utils",
+    )
+}
+"""Named lists of packages, for `base.sets`."""
 
 EXCLUDE = (
     "adduser",
@@ -109,7 +133,7 @@ class BaseSpec:
 
     Attributes:
         suites: of Debian; the newest version in any of them counts.
-        packages: wanted, the default ones first; what is excluded counts as not wanted.
+        packages: wanted, the default ones first, then those of sets; what is excluded counts as not wanted.
         exclude: names at which the closure stops.
         drop: patterns of files that are left out, relative to the root.
     """
@@ -165,6 +189,7 @@ class ImageSpec:
         ports: exposed beside those of services: `8888` or `5353/udp`.
         environment: variables, places put in.
         labels: of the image.
+        certificates: files with certificates of authorities that are trusted beside Debian's, relative to the project.
         layers: at most so many.
         layer_size: bytes that no layer exceeds, before compression.
     """
@@ -176,5 +201,6 @@ class ImageSpec:
     ports: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    certificates: tuple[str, ...] = ()
     layers: int = 60
     layer_size: int = 2_000_000_000

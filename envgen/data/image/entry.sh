@@ -3,6 +3,8 @@
 # passes signals on and reaps; exec, Kubernetes' `command:` and Apptainer's `exec` come past both, and lack nothing but
 # what is made below: a home that can be written, where the image's own cannot.
 #
+# `entry --ready` tells whether the services listen.
+#
 # Beside this file lies `services`: a line for each, NAME, PORT and COMMAND with tabs between, `-` for none.
 set -uo pipefail
 
@@ -123,6 +125,23 @@ variables() {
     done < <(env -0)
 }
 
+# ready: whether every service that listens does so; for probes, which come past the entrypoint.
+ready() {
+    local name port command
+    while IFS=$'\t' read -r name port command; do
+        [ "$port" = - ] && continue
+        [ "$name" = ssh ] && ! id -un >/dev/null 2>&1 && continue # off, see `start_ssh`
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
+            say "$name" "does not listen on port $port yet"
+            return 1
+        }
+    done <"$here/services"
+}
+
+if [ "${1:-}" = --ready ]; then
+    ready
+    exit
+fi
 need_home
 [ $# -gt 0 ] && exec "$@"
 [ -s "$here/services" ] || exec /bin/bash

@@ -161,3 +161,18 @@ def test_the_digest_is_that_of_the_inputs() -> None:
     assert base_digest(debs[1:], drop=DROP, platform=ON) != digest
     assert base_digest(debs, drop=DROP[1:], platform=ON) != digest
     assert base_digest(debs, drop=DROP, platform=Platform.LINUX_AARCH64) != digest
+
+
+def test_own_certificates_join_the_bundle_and_change_the_key(tmp_path: Path) -> None:
+    debs = base_debs("amd64")
+    taken = files(tmp_path / "debs", debs)
+    (tmp_path / "tree").mkdir()
+    own = {"b.crt": b"own b", "a.crt": b"own a\n"}
+    entries = base_entries(taken, drop=DROP, platform=ON, folder=tmp_path / "tree", certificates=own)
+    found = {entry.path: entry for entry in entries}
+    bundle = content(found["etc/ssl/certs/ca-certificates.crt"])
+    assert bundle.endswith(b"own a\nown b\n")
+    assert content(found["usr/local/share/ca-certificates/b.crt"]) == b"own b"
+    plain = base_digest(taken, drop=DROP, platform=ON)
+    assert base_digest(taken, drop=DROP, platform=ON, certificates={}) == plain
+    assert base_digest(taken, drop=DROP, platform=ON, certificates=own) != plain

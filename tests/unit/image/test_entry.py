@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -200,3 +201,14 @@ def test_folders_go_with_the_services(image: Image) -> None:
     image.services("one\t-\techo up; sleep 60")
     image.until("up", terminate, HOME="/nowhere")
     assert not list((image.root / "tmp").iterdir())
+
+
+def test_a_probe_is_told_whether_the_services_listen(image: Image) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        image.services(f"jupyter\t{port}\t-", "watch\t-\tsleep 60")
+        assert image.run("--ready", HOME="/nowhere") == (0, "", "")
+    code, out, err = image.run("--ready")
+    assert (code, out, err) == (1, f"[jupyter] does not listen on port {port} yet\n", "")
+    image.services()
+    assert image.run("--ready")[0] == 0

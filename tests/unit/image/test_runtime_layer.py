@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -76,3 +77,11 @@ def test_login_shells_get_the_variables(tmp_path: Path) -> None:
         environment = {"PATH": "/bin", "HOME": "/root", **given}
         done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines() == ["/opt/env/bin:/usr/bin", shown, "/root"]
+
+
+def test_the_kernel_has_the_name_of_the_environment() -> None:
+    entries = runtime_entries(IMAGE, environment=VARIABLES, entry_script="", kernel="train")
+    found = {entry.path: content(entry) for entry in entries if "kernels" in entry.path}
+    kernel = json.loads(found["usr/local/share/jupyter/kernels/python3/kernel.json"])
+    assert (kernel["display_name"], kernel["argv"][0]) == ("train", "/opt/env/bin/python")
+    assert "kernels" not in " ".join(texts())

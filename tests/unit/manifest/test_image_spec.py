@@ -121,3 +121,10 @@ def test_every_key_is_documented() -> None:
 )
 def test_sizes(text: str, size: int) -> None:
     assert parse(f"{{layers: {{size: {text}}}}}").layer_size == size
+
+
+def test_a_set_adds_its_packages() -> None:
+    plain, found = parse("{}").base, parse("{base: {sets: [workstation], packages: [jq], exclude: [nano]}}").base
+    added = set(found.wanted(Platform.LINUX_64)) - set(plain.wanted(Platform.LINUX_64))
+    assert {"git", "less", "ncurses-bin", "rsync", "jq"} <= added
+    assert "nano" not in added
