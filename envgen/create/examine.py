@@ -71,18 +71,12 @@ def examine(context: Context, prefix: Path, *, verify: bool) -> Examined:
         return None if context.store.altered(key) else context.store.package(key)
 
     drift = find_drift(prefix, installed, state, stored=stored)
-    read = _verify(context, prefix, installed) if verify else {}
+    read = damaged(prefix, context.reporter) if verify else {}
     foreign = find_foreign(prefix, installed)
     over = {one.replaces: (_installed_over(one),) for one in foreign if one.replaces}
     every = [over, drift.damaged, read]
     faults = {name: _joined(source.get(name, ()) for source in every) for name in {*over, *drift.damaged, *read}}
     return Examined(installed=installed, drift=drift, damaged=faults, foreign=foreign)
-
-
-def _verify(context: Context, prefix: Path, installed: Iterable[InstalledPackage]) -> dict[str, tuple[str, ...]]:
-    total = len(tuple(installed))
-    with context.reporter.progress(f"checking {total} packages", total=total, unit="packages") as bar:
-        return damaged(prefix, advance=bar.advance)
 
 
 def _installed_over(one: ForeignPackage) -> str:

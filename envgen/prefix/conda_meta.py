@@ -76,8 +76,8 @@ def paths_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def normalise(
     prefix: Path, *, provenance: Mapping[str, Provenance], requested: Mapping[str, str], only: Iterable[str]
-) -> None:
-    """Make records say the truth; a second time changes nothing.
+) -> list[dict[str, Any]]:
+    """Make records say the truth, and return them as they are then; a second time changes nothing.
 
     `rattler.install` is given a short-lived view of the store and package URLs. What it wrote of these is replaced,
     every file gets its digest in the prefix, and other users may read the record (rattler's has mode 0600).
@@ -91,12 +91,14 @@ def normalise(
     records = {path.stem: load(path) for path in record_files(prefix)}
     digests = {entry["_path"]: _in_prefix(entry) for record in records.values() for entry in paths_of(record)}
     resolve = _link_resolver(prefix)
-    for dist in sorted(only):
-        record = records[dist]
+    changed = [records[dist] for dist in sorted(only)]
+    for record in changed:
         _tell_provenance(record, provenance[record["name"]])
         _tell_request(record, requested.get(record["name"], ""))
         _tell_digests(record, digests, resolve)
+        dist = f"{record['name']}-{record['version']}-{record['build']}"
         atomic_write(record_path(prefix, dist), render(record), sync=False)
+    return changed
 
 
 def tell_request(prefix: Path, dist: str, requested: str) -> None:

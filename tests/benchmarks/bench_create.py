@@ -1,6 +1,8 @@
 """Times envgen beside uv on the wheels of one lock, in one run: `python -m tests.benchmarks.bench_create`.
 
-Both install the same files: the lock's wheels, given to uv as a requirements file with hashes. Rounds alternate.
+Both install the same files: the lock's wheels, given to uv as a requirements file with hashes; envgen makes Python as
+well, and keeps no wheels, as uv. Rounds alternate. What only envgen does is timed without a neighbour: `create` where
+nothing changed, and `create --verify`. `table_rows` is what other tables take.
 Nothing is measured against a clock that another process shares: run it on a quiet machine, and read the ratios.
 """
 
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
+from envgen.system.fs import tree_files
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
@@ -41,6 +44,51 @@ class Timing:
     user: float
     system: float
     peak: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a table: medians of a job in seconds or GB, and of uv where it does the same."""
+
+    job: str
+    unit: str
+    uv: float | None
+    envgen: float
+
+    @property
+    def ratio(self) -> float | None:
+        """How much of uv's envgen takes."""
+        return None if self.uv is None else self.envgen / self.uv
+
+
+CREATE = "create, nothing cached"
+CACHED = "create, everything cached"
+UNCHANGED = "create, unchanged"
+VERIFY = "create --verify"
+DISK = "disk after create"
+
+
+def table_rows(env: str, work: Path, *, rounds: int) -> list[Row]:
+    """Run the rounds in a folder, which is emptied, and return the rows of a table.
+
+    Args:
+        env: environment of the repository.
+        work: a folder on the disk to measure, with room for two caches and two environments.
+        rounds: how often each job is done.
+    """
+    figures = _rounds(_lock(env), work, env, rounds)
+    rows = []
+    for case, programs in figures.items():
+        medians = {name: statistics.median(t.wall for t in timings) for name, timings in programs.items()}
+        rows.append(Row(job=case, unit="s", uv=medians.get("uv"), envgen=medians["envgen"]))
+    disk = {name: _size(work / f"{name}-cache", work / folder) for name, folder in (("uv", "venv"), ("envgen", "env"))}
+    return [*rows, Row(job=DISK, unit="GB", uv=disk["uv"], envgen=disk["envgen"])]
+
+
+def _size(*folders: Path) -> float:
+    """Sum up what folders take together, in GB; a file with several names counts once."""
+    files = {(s.st_dev, s.st_ino): s.st_size for folder in folders for s in tree_files(folder)}
+    return sum(files.values()) / 1e9
 
 
 def main() -> None:
@@ -69,17 +117,22 @@ def _rounds(lock: Lock, work: Path, env: str, rounds: int) -> dict[str, dict[str
     )
     figures: dict[str, dict[str, list[Timing]]] = {}
     for _ in range(rounds):
-        for case, cached in (("nothing cached", False), ("everything cached", True)):
-            figures.setdefault(case, {"uv": [], "envgen": []})
+        for case, cached in ((CREATE, False), (CACHED, True)):
+            programs = figures.setdefault(case, {"uv": [], "envgen": []})
             if not cached:
                 _remove(work / "uv-cache", work / "envgen-cache")
             _remove(work / "venv", work / "env")
             timed(_uv(work, "venv", "--python", lock.python.rpartition(".")[0], str(work / "venv")), work)
             install = _uv(work, "pip", "sync", "--python", str(work / "venv/bin/python"), str(requirements))
-            figures[case]["uv"].append(timed(install, work))
-            create = [sys.executable, "-m", "envgen", "create", env, "--prefix", str(work / "env")]
-            figures[case]["envgen"].append(timed(create, work))
+            programs["uv"].append(timed(install, work))
+            programs["envgen"].append(timed(_create(work, env), work))
+        for case, more in ((UNCHANGED, ()), (VERIFY, ("--verify",))):
+            figures.setdefault(case, {"envgen": []})["envgen"].append(timed([*_create(work, env), *more], work))
     return figures
+
+
+def _create(work: Path, env: str) -> list[str]:
+    return [sys.executable, "-m", "envgen", "create", env, "--prefix", str(work / "env")]
 
 
 def _uv(work: Path, *words: str) -> list[str]:
@@ -88,7 +141,12 @@ def _uv(work: Path, *words: str) -> list[str]:
 
 def timed(command: Sequence[str], work: Path) -> Timing:
     """Run a command of the repository, with its store and home below `work`."""
-    environment = {**os.environ, "ENVGEN_CACHE": str(work / "envgen-cache"), "HOME": str(work)}
+    environment = {
+        **os.environ,
+        "ENVGEN_CACHE": str(work / "envgen-cache"),
+        "ENVGEN_KEEP_WHEELS": "0",
+        "HOME": str(work),
+    }
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -113,7 +171,7 @@ def _summary(figures: dict[str, dict[str, list[Timing]]]) -> dict[str, dict[str,
     found: dict[str, dict[str, float]] = {}
     for case, programs in figures.items():
         medians = {name: statistics.median(t.wall for t in timings) for name, timings in programs.items()}
-        found[case] = {**medians, "ratio": medians["envgen"] / medians["uv"]}
+        found[case] = medians | ({"ratio": medians["envgen"] / medians["uv"]} if "uv" in medians else {})
     return found
 
 
@@ -125,9 +183,10 @@ def _table(figures: dict[str, dict[str, list[Timing]]]) -> str:
                 statistics.median(getattr(t, field) for t in timings) for field in ("wall", "user", "system", "peak")
             )
             lines.append(
-                f"{case:18} {name:7} {wall:7.2f} s  user {user:6.1f}  system {system:6.1f}  peak {peak:7.0f} MB"
+                f"{case:25} {name:7} {wall:7.2f} s  user {user:6.1f}  system {system:6.1f}  peak {peak:7.0f} MB"
             )
-        lines.append(f"{case:18} envgen/uv {_summary(figures)[case]['ratio']:.2f}")
+        if "uv" in programs:
+            lines.append(f"{case:25} envgen/uv {_summary(figures)[case]['ratio']:.2f}")
     return "\n".join(lines)
 
 

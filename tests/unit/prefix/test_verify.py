@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.events import NullReporter
 from envgen.platforms import Platform
 from envgen.prefix.link import link
-from envgen.prefix.verify import verify_prefix
+from envgen.prefix.verify import damaged, verify_prefix
 from envgen.system.store import Store
 from tests.builders.extracted import Draft, Link, make
 
@@ -88,3 +89,24 @@ def test_compiled_files_count_on_request(prefix: Path) -> None:
     (cache / "a.cpython-311.pyc").touch()
     assert verify_prefix(prefix) == ()
     assert verify_prefix(prefix, compiled=True) == ("lib/__pycache__/a.cpython-311.pyc: not owned by any package",)
+
+
+def test_damage_is_told_by_package_and_links_by_what_they_lead_to(prefix: Path) -> None:
+    (prefix / "lib/b.so.1").write_text("0")
+    (prefix / "etc/x").unlink()
+    found = damaged(prefix, NullReporter())
+    assert {name: sorted(fault.partition(":")[0] for fault in faults) for name, faults in found.items()} == {
+        "one": ["lib/b.so", "lib/b.so.1"],
+        "two": ["etc/x"],
+    }
+
+
+def test_many_files_are_checked_in_batches(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    many = Draft(name="many", files={f"lib/{number}": str(number) for number in range(250)})
+    link([make(store, many)], tmp_path / "env", store=store, platform=Platform.LINUX_64)
+    assert damaged(tmp_path / "env", NullReporter()) == {}
+    for number in (0, 123, 249):
+        rewrite(tmp_path / f"env/lib/{number}", "0.")
+    (faults,) = damaged(tmp_path / "env", NullReporter()).values()
+    assert sorted(fault.partition(":")[0] for fault in faults) == ["lib/0", "lib/123", "lib/249"]
