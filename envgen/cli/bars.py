@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from rich import progress as bars
@@ -19,6 +20,7 @@ def new_bars(talk: rich.console.Console) -> bars.Progress:
         bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(bar_width=30),
         _Amount(),
+        _Rate(),
         bars.TimeElapsedColumn(),
         console=talk,
         transient=True,
@@ -35,3 +37,14 @@ class _Amount(bars.ProgressColumn):
             done, total = human_size(int(task.completed)), "?" if task.total is None else human_size(int(task.total))
             return f"{done} of {total}"
         return f"{int(task.completed)} of {'?' if task.total is None else int(task.total)} {unit}"
+
+
+class _Rate(bars.ProgressColumn):
+    """`12.3 MB/s, 0:05:10 left` for bytes, by the last half minute; nothing before there is anything to go by."""
+
+    def render(self, task: bars.Task) -> rich.console.RenderableType:
+        if task.fields["unit"] != "bytes" or task.speed is None or task.finished:
+            return ""
+        left = task.time_remaining
+        rate = f"{human_size(int(task.speed))}/s"
+        return rate if left is None else f"{rate}, {dt.timedelta(seconds=round(left))} left"
