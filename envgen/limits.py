@@ -27,8 +27,14 @@ VERSION = 255
 DEBIAN_INDEX = 1 << 30
 """Bytes of an unpacked `Packages`; Debian 12 has 50 MB."""
 
+ARTIFACT = 16 << 30
+"""Bytes of one downloaded file, whose size an index may not know or get wrong; the largest wheel seen has 4 GB."""
+
 DEB = 16 << 30
 """Bytes of one unpacked part of a `.deb`; the largest of Debian 12 has 4 GB."""
+
+DEB_CONTROL = 64 << 20
+"""Bytes of the unpacked control files of a `.deb`, which are in memory; the longest of Debian 12 have 3 MB."""
 
 XZ_MEMORY = 256 << 20
 """Bytes that xz may use to unpack; `xz -9`, the most that Debian uses, needs 65 MB."""

@@ -262,7 +262,8 @@ def _part(stream: BinaryIO, part: str) -> BinaryIO:
     member = next((m for m in ArFile(fileobj=stream) if m.name in names), None)
     if member is None:
         raise ArError(f"no readable `{part}.tar` in it")
-    return cast("BinaryIO", Inflated(cast("BinaryIO", member), names[member.name], limit=limits.DEB))
+    limit = limits.DEB_CONTROL if part == "control" else limits.DEB
+    return cast("BinaryIO", Inflated(cast("BinaryIO", member), names[member.name], limit=limit))
 
 
 def _inside(deb: Deb, name: str) -> str:
@@ -289,6 +290,8 @@ def _link_target(deb: Deb, member: tarfile.TarInfo) -> str:
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
+    if member.sparse is not None:  # a few bytes that stand for as many zeros as they say; dpkg knows no such members
+        raise tarfile.TarError(f"`{member.name}` is a sparse file")
     return cast("BinaryIO", tar.extractfile(member))
 
 

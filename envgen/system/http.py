@@ -31,6 +31,7 @@ from envgen.system.credentials import Credentials, display, without_login
 from envgen.system.file_url import is_file_url, open_file_url
 from envgen.system.flow import Flow
 from envgen.system.keyring import KeyringLogins
+from envgen.system.pace import paced
 from envgen.system.refusals import refuse_failure
 from envgen.system.retry import ATTEMPTS, RetryPolicy, TransientError
 from envgen.system.streamed_response import ABSENT, RangeUnsupportedError, Response, StreamedResponse
@@ -345,9 +346,7 @@ def _new_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager
 
 
 def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> StreamedResponse:
-    def read(size: int) -> bytes:
-        return response.read(size, decode_content=decode)
-
+    read = paced(partial(response.read1, decode_content=decode), what=display(url))
     headers = {name.lower(): value for name, value in response.headers.items()}
     return StreamedResponse(url=url, status=response.status, headers=headers, read=read)
 

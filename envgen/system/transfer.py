@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
+from envgen import limits
 from envgen.digest import Digest, Sha256
 from envgen.errors import IntegrityError
 from envgen.system.fs import HashedFile
@@ -86,6 +87,8 @@ class Transfer:
         """
         if self._size is not None and self.done + len(data) > self._size:
             raise IntegrityError(f"{self._what} has more than the expected {self._size} bytes")
+        if self.done + len(data) > limits.ARTIFACT:
+            raise IntegrityError(f"{self._what} has more than {limits.ARTIFACT} bytes")
         self._out.write(data)
         if not isinstance(self._out, HashedFile):
             self._digest.update(data)

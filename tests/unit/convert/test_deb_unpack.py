@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen import limits
 from envgen.convert.deb_unpack import Unpacking
 from envgen.debs import Deb as Locked
 from envgen.debs import DebianArea
@@ -203,3 +204,24 @@ def test_a_path_that_is_not_plain_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(ArtifactError, match=r"`p1` contains .*, a path outside the package"):
         unpack(tmp_path, {path: File(b"x")})
     assert not list(tmp_path.rglob("x"))
+
+
+def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
+    """A few hundred bytes that would become a terabyte of zeros."""
+    info = tarfile.TarInfo("./usr/share/zeros")
+    info.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.realsize": str(1 << 40)}
+    info.size = 1
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(info, io.BytesIO(b"x"))
+    raw = make_deb(Deb(name="p1"), compression="none")
+    begin = raw.index(b"data.tar")
+    data = raw[:begin] + _ar_member("data.tar", out.getvalue())
+    with pytest.raises(ArtifactError, match=r"`\./usr/share/zeros` is a sparse file"):
+        Unpacking(root=tmp_path / "root", licenses=tmp_path / "licenses").add(locked("p1"), io.BytesIO(data))
+
+
+def test_control_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DEB_CONTROL", 1000)
+    with pytest.raises(ArtifactError, match="it unpacks to more than 1000 bytes"):
+        unpack(tmp_path, {"usr/bin/x": File(b"x")})

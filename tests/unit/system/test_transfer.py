@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen import limits
 from envgen.digest import Sha256
 from envgen.errors import IntegrityError
 from envgen.system.fs import HashedFile
@@ -66,3 +67,9 @@ def test_the_size_is_kept() -> None:
     assert (transfer.short, transfer.complete) == (True, False)
     with pytest.raises(IntegrityError, match="it has more than the expected 4 bytes"):
         transfer.take(answer(b"de", status=206, begins=3))
+
+
+def test_an_endless_answer_of_unknown_size_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ARTIFACT", 5)
+    with pytest.raises(IntegrityError, match="it has more than 5 bytes"):
+        Transfer(io.BytesIO(), what="it").take(answer(b"abcdef"))
