@@ -183,12 +183,17 @@ def _preflight_of(findings: _Findings, locked: Wheel, directory: WheelDirectory)
 
 
 def _built(context: Context, lock: Lock) -> list[Claims]:
-    """Read what packages of recipes bring, as far as they are in the store."""
+    """Read what packages of recipes bring; nothing where some are not in the store, which was judged before.
+
+    See `have_built`: then the wheels are those of the old lock, and Python's layout is not known here.
+    """
     keys = ((package, store_key(package.dist, package.content)) for package in lock.built)
     found = [
         LinkPackage(record=record_of(directory, package.origin), directory=directory)
         for package, key in keys
         if (directory := context.store.package(key))
     ]
+    if len(found) < len(lock.built):
+        return []
     python = python_layout(found, lock.platform)
     return [read_contents(package, python).claims() for package in found]

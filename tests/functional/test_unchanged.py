@@ -198,6 +198,23 @@ def test_what_debian_recipes_build_is_taken_from_the_lock(
     cli("create", ENVGEN_CACHE=str(fresh)).succeeded()
 
 
+def test_a_package_for_python_is_not_judged_without_python(
+    project: Project, cli: Command, registries: Registries
+) -> None:
+    project.write(
+        "recipes/tool/recipe.yaml",
+        'package: {name: tool, version: "1"}\nbuild:\n  noarch: python\n  script:\n'
+        "    - mkdir -p $PREFIX/site-packages && touch $PREFIX/site-packages/tool.py\n"
+        "requirements: {run: [python]}\nabout: {license: MIT}\n",
+    )
+    project.spec("demo", SPEC.replace("[python]", "[python, tool]"))
+    cli("lock").succeeded()
+    before = project.locks()
+    _, paths = asked(registries, cli, "lock", "--refresh", cache=cli.directory.parent / "fresh")
+    assert not [path for path in paths if path.endswith(".deb")]
+    assert project.locks() == before
+
+
 @pytest.mark.parametrize("words", [("--upgrade", "python"), ("--upgrade", "python_abi"), ("--upgrade",)])
 def test_what_is_upgraded_is_built(
     words: tuple[str, ...], locked: Project, cli: Command, registries: Registries
