@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from envgen.system.fs import remove_tree
 from tests.benchmarks.bench_create import REPOSITORY, Timing
+from tests.benchmarks.measuring import measured
 from tests.builders.registry import registry
 
 if TYPE_CHECKING:
@@ -159,25 +159,11 @@ class _Bench:
         temporary = self.work / "tmp"
         temporary.mkdir(exist_ok=True)
         ours = {"ENVGEN_CACHE": str(self.cache), "HOME": str(self.work), "TMPDIR": str(temporary)}
-        return _measured(command, {**os.environ, "PYTHONPATH": str(REPOSITORY), **ours}, self.options.project)
+        return measured(command, {**os.environ, "PYTHONPATH": str(REPOSITORY), **ours}, self.options.project)
 
     def _forget(self) -> None:
         """Remove what images leave in the store; packages and what the base is made of stay."""
         _remove(self.work / "layout", *(self.cache / name for name in _MADE))
-
-
-def _measured(command: Sequence[str], environment: Mapping[str, str], directory: Path) -> Timing:
-    """Run a command and say what it took: `wait4` knows the peak of this one, `getrusage` only that of all."""
-    with tempfile.TemporaryFile() as said:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=directory, env=environment, stdout=said, stderr=said)
-        _pid, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            sys.exit(f"{' '.join(command)} failed:\n{said.read().decode(errors='replace')}")
-    return Timing(wall=wall, user=used.ru_utime, system=used.ru_stime, peak=used.ru_maxrss / 1000)
 
 
 def _remove(*paths: Path) -> None:
