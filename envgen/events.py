@@ -54,3 +54,16 @@ class NullReporter:
 
     def warn(self, text: str) -> None:
         """Do nothing."""
+
+
+class MutedReporter(NullReporter):
+    """Passes progress on, and neither notes nor warnings: they are about what is not going to be done."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    @contextmanager
+    def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[Progress]:
+        """Open a bar of the other reporter."""
+        with self._reporter.progress(label, total=total, unit=unit) as bar:
+            yield bar

@@ -40,6 +40,7 @@ class EnvSpec:
         trust_record: project -> why its wheel is taken although its RECORD does not fit.
         allow_older: project -> why a release older than the newest is accepted.
         exclude_newer: ignore whatever was uploaded after this moment (aware, UTC), or None.
+        cooldown: the same as an age: ignore what is younger when a lock is solved, or None; not both.
         image: what is around the environment in an OCI image, or None where no image is made of it.
         licenses: which licences the project accepts, or None where it does not say.
         accept: rule of `check`, or rule and package with a space between -> why its findings are accepted.
@@ -65,6 +66,7 @@ class EnvSpec:
     trust_record: Mapping[ProjectName, str] = field(default_factory=dict)
     allow_older: Mapping[ProjectName, str] = field(default_factory=dict)
     exclude_newer: dt.datetime | None = None
+    cooldown: dt.timedelta | None = None
     image: ImageSpec | None = None
     licenses: LicensePolicy | None = None
     accept: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ A section is one entry of `SECTIONS` and one function of this module that turns 
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
             document.add(1, f"`{key}:` is missing", _example(key, source))
     python = _parsed_python(sections.get("python")) or _STAND_IN
     targets = _targets(sections.get("platforms"), python)
+    limit = value.parsed(values.moment_or_age) if (value := _given(sections, "exclude-newer")) else None
     spec = EnvSpec(
         name=_name(sections.get("name"), source),
         python=python,
@@ -90,7 +92,8 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         conflicts=parse_conflicts(sections.get("conflicts")),
         trust_record=parse_reasons(sections.get("trust-record"), values.project_key),
         allow_older=parse_reasons(sections.get("allow-older"), values.project_key),
-        exclude_newer=value.parsed(values.moment) if (value := _given(sections, "exclude-newer")) else None,
+        exclude_newer=limit if isinstance(limit, dt.datetime) else None,
+        cooldown=limit if isinstance(limit, dt.timedelta) else None,
         image=parse_image(value) if (value := sections.get("image")) else None,
         licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
         accept=parse_check(value) if (value := _given(sections, "check")) else {},

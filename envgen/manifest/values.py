@@ -28,6 +28,9 @@ _PROJECT = re.compile(r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]")  # P
 _CONDA_NAME = re.compile(r"(?!_?_?$)[a-z0-9_.-]+")  # CEP 26
 _ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(\[[\w, .-]*\])?)\s*=?\s*(?P<version>\d[\w.+!*]*)\s*(?P<rest>;.*)?")
 
+_AGE = re.compile(r"(?P<count>[1-9]\d{0,3}) (?P<unit>day|week)s?")
+_WEEK = 7
+
 
 def python_minor(text: str) -> PythonMinor:
     """Read `3.11`."""
@@ -202,12 +205,19 @@ def moment(text: str) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
 
 
+def moment_or_age(text: str) -> dt.datetime | dt.timedelta:
+    """Read a moment as `moment` does, or an age such as `7 days` or `2 weeks`."""
+    if found := _AGE.fullmatch(text):
+        return dt.timedelta(days=int(found["count"]) * (_WEEK if found["unit"] == "week" else 1))
+    return moment(text)
+
+
 def _instant(text: str) -> dt.datetime:
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise BadValueError(
-            f"neither a date nor an RFC 3339 time: {text!r}", hint="for example `2026-11-22`"
+            f"neither a date nor an RFC 3339 time: {text!r}", hint="for example `2026-11-22`, or `7 days`"
         ) from error
     if found.tzinfo is None:
         raise BadValueError(f"the time has no time zone: {text!r}", hint=f"write `{text}Z` for UTC")

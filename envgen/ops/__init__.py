@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from envgen.ops._list import ListedPackage, LockListing, list_packages
     from envgen.ops._lock import LockOptions, LockOutcome, LockResult, LockVerdict, lock
     from envgen.ops._merge_lock import install_merge_driver, merge_lock, settle_locks
+    from envgen.ops._outdated import OutdatedLock, OutdatedPackage, outdated
     from envgen.ops._run import run, shell_hook
     from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
@@ -123,6 +124,8 @@ __all__ = [
     "MadeLayer",
     "Need",
     "Node",
+    "OutdatedLock",
+    "OutdatedPackage",
     "Place",
     "PlannedCreate",
     "PlannedImage",
@@ -158,6 +161,7 @@ __all__ = [
     "lock",
     "merge_lock",
     "open_context",
+    "outdated",
     "package_names",
     "remove_environment",
     "rename_environment",
@@ -214,6 +218,7 @@ _HOMES = {
     "ops._list": ("ListedPackage", "LockListing", "list_packages"),
     "ops._lock": ("LockOptions", "LockOutcome", "LockResult", "LockVerdict", "lock"),
     "ops._merge_lock": ("install_merge_driver", "merge_lock", "settle_locks"),
+    "ops._outdated": ("OutdatedLock", "OutdatedPackage", "outdated"),
     "ops._run": ("run", "shell_hook"),
     "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),

@@ -12,6 +12,7 @@ from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lo
 from envgen.lock.model import Lock, file_name
 from envgen.lock.read import read_lock
 from envgen.project import shipped
+from envgen.project.cooldown import dated
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
     from envgen.convert.wheel import CONVERTER_VERSION  # noqa: PLC0415
     from envgen.lock.satisfy import stale  # noqa: PLC0415
 
+    spec = dated(spec, pair.lock, now=context.now)
     recipes = shipped.recipes(context.root)
     found = stale(
         spec,

@@ -25,6 +25,7 @@ from envgen.prepare.deb_files import debian_suites
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_indexes
 from envgen.project import shipped
+from envgen.project.cooldown import dated
 from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.debian_part import debian_lock
@@ -141,7 +142,7 @@ async def _solve_all(
     with indexes as index, wheel_directories(context.store, index) as directories, progress as bar:
         bench = _Workbench(
             context=context,
-            spec=spec,
+            spec=dated(spec, None, now=context.now),
             names=names,
             index=index,
             suites=debian_suites(context),

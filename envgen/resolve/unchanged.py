@@ -14,6 +14,7 @@ from envgen.lock.render import is_text_of
 from envgen.lock.request import request_digest
 from envgen.prepare.recipe_packages import find_debs
 from envgen.project import shipped
+from envgen.project.cooldown import dated
 from envgen.project.lock_files import reasons_against
 from envgen.resolve import kept
 from envgen.resolve.debian_part import debian_lock
@@ -35,6 +36,7 @@ def is_current(context: Context, spec: EnvSpec, pair: LockPair) -> bool:
     where nobody wrote down what the adjustments of the spec did.
     """
     lock = pair.lock
+    spec = dated(spec, lock, now=context.now)
     return (
         lock.source == spec.source
         and lock.platform in spec.targets

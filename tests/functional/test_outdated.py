@@ -1,0 +1,142 @@
+"""`envgen outdated`, and the age in `exclude-newer` that an update bot works with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.functional import world
+from tests.functional.conftest import SPEC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.registries import Registries
+    from tests.command import Command, Outcome, Project
+
+LOCK = "locks/demo.linux-64.conda-lock.yml"
+
+
+def packages(done: Outcome) -> dict[str, dict[str, Any]]:
+    (lock,) = done.succeeded().json()
+    return {package["name"]: package for package in lock["packages"]}
+
+
+def test_what_could_be_newer_and_what_holds_it(locked: Project, cli: Command, registries: Registries) -> None:
+    before = locked.locks()
+    registries.index.add(*world.eggs("1.2"))
+    registries.index.add(*world.eggs("3.0rc1"))
+    registries.publish()
+    found = packages(cli("outdated", "--json"))
+    eggs = found["eggs"]
+    assert (eggs["locked"], eggs["update"], eggs["newest"]) == ("1.1", "1.2", "2.0")
+    assert "eggs<2" in eggs["why"].replace(" ", "")
+    assert eggs["released"] == "2026-01-02T03:04:05+00:00"
+    assert (found["spam"]["update"], found["spam"]["newest"]) == (None, "1.1")
+    assert "spam==1.0" in found["spam"]["why"].replace(" ", "")
+    assert locked.locks() == before
+
+
+def test_nothing_newer(project: Project, cli: Command) -> None:
+    project.spec("demo", SPEC.replace("spam ==1.0, eggs <2", "eggs"))
+    cli("lock").succeeded()
+    done = cli("outdated").succeeded()
+    assert done.out == ""
+    assert "demo for linux-64: no update" in done.err
+
+
+def test_a_newer_debian_package_and_the_size(locked: Project, cli: Command, registries: Registries) -> None:
+    world.supersede(registries)
+    (lock,) = cli("outdated", "--json").succeeded().json()
+    found = {package["name"]: package for package in lock["packages"]}
+    assert (found["zlib1g"]["locked"], found["zlib1g"]["update"]) == ("1:1.2.13.dfsg-1", "1:1.2.13.dfsg-2")
+    assert lock["download"] > 0
+
+
+def test_markdown_is_a_table(locked: Project, cli: Command) -> None:
+    lines = cli("outdated", "--markdown").succeeded().out.splitlines()
+    assert lines[0] == "### demo for linux-64"
+    assert "| package | locked | age | update | newest | held back by |" in lines
+    assert any(line.startswith("| eggs | 1.1 | ") for line in lines)
+    assert cli("outdated", "--markdown", "--json").code == 2
+
+
+def test_without_a_lock_it_says_what_to_do(demo: Project, cli: Command) -> None:
+    done = cli("outdated")
+    assert (done.code, "envgen lock" in done.err) == (1, True)
+
+
+def test_a_bot_that_upgrades_says_what_moved_and_what_did_not(
+    locked: Project, cli: Command, registries: Registries, tmp_path: Path
+) -> None:
+    def git(*arguments: str) -> str:
+        command = ["git", "-c", "user.name=bot", "-c", "user.email=bot@example.org", *arguments]
+        return subprocess.run(command, cwd=locked.root, check=True, capture_output=True, text=True).stdout
+
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "locks")
+    cli("lock", "--upgrade").succeeded()
+    assert git("status", "--porcelain", "locks") == ""  # nothing is newer: no pull request
+    registries.index.add(*world.eggs("1.2"))
+    registries.publish()
+    cli("lock", "--upgrade").succeeded()
+    assert git("status", "--porcelain", "locks")
+    assert "| **eggs** | wheel | `1.1` | `1.2` |" in cli("diff", "--markdown").succeeded().out
+    rest = cli("outdated", "--markdown").succeeded().out
+    assert "| eggs | 1.2 | " in rest
+    assert "`eggs<2` in the spec" in rest
+
+
+def cooled(project: Project, cli: Command, age: str) -> Outcome:
+    project.spec("demo", SPEC.replace("spam ==1.0, ", "") + f"exclude-newer: {age}\n")
+    return cli("lock")
+
+
+def moment(project: Project) -> str:
+    metadata = yaml.safe_load((project.root / LOCK).read_text())["metadata"]["custom_metadata"]
+    return str(metadata["envgen.exclude-newer"])
+
+
+def test_an_age_becomes_a_date_in_the_lock(project: Project, cli: Command, registries: Registries) -> None:
+    now = dt.datetime.now(dt.UTC)
+    registries.index.add(*world.eggs("1.2"), uploaded=now - dt.timedelta(days=2))
+    registries.publish()
+    cooled(project, cli, "7 days").succeeded()
+    assert moment(project).startswith(f"{now - dt.timedelta(days=7):%Y-%m-%d}")
+    eggs = packages(cli("outdated", "--json")).get("eggs", {})
+    assert eggs["newest"] == "2.0"
+    cli("lock", "--check").succeeded()
+
+
+def test_what_is_too_young_is_held_by_the_age(project: Project, cli: Command, registries: Registries) -> None:
+    uploaded = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
+    registries.index.add(*world.eggs("9.0"), uploaded=uploaded)
+    registries.publish()
+    project.spec("demo", SPEC.replace("spam ==1.0, eggs <2", "eggs") + "exclude-newer: 1 week\n")
+    cli("lock").succeeded()
+    eggs = packages(cli("outdated", "--json"))["eggs"]
+    assert (eggs["locked"], eggs["update"], eggs["newest"]) == ("2.0", None, "9.0")
+    assert eggs["why"] == f"`exclude-newer`: 9.0 is of {uploaded:%Y-%m-%d}"
+
+
+def test_the_date_of_a_lock_stays_until_it_is_solved_again(project: Project, cli: Command) -> None:
+    cooled(project, cli, "7 days").succeeded()
+    path = project.root / LOCK
+    today, then = moment(project), "2026-02-03T00:00:00+00:00"
+    assert today != then
+    path.write_text(path.read_text().replace(today, then))
+    project.spec("demo", SPEC.replace("spam ==1.0, ", "") + "exclude-newer: 7 days\n")
+    cli("lock", "--check").succeeded()
+    cli("lock", "--upgrade").succeeded()
+    assert moment(project) == today
+
+
+@pytest.mark.parametrize("age", ["0 days", "7", "7 fortnights", "-7 days", "99999 days", "soon"])
+def test_what_is_no_age_is_refused(project: Project, cli: Command, age: str) -> None:
+    done = cooled(project, cli, f'"{age}"')
+    assert (done.code, "environments/demo.yaml:" in done.err) == (1, True)
