@@ -140,7 +140,7 @@ def open_context(
         home=home,
         now=now,
         reporter=told,
-        open_store=functools.cache(lambda: Store(store_root(environment, home), reporter=told, prove=_prove)),
+        open_store=functools.cache(lambda: _open_store(store_root(environment, home), told)),
         connect=connect,
         open_supply=functools.cache(lambda: _open_supply(paths, mirrors, None if offline else connect, told)),
         mirrors=mirrors,
@@ -157,6 +157,12 @@ def _root(directory: Path, *, anywhere: bool) -> Path:
         if anywhere:
             return directory
         raise
+
+
+def _open_store(root: Path, reporter: Reporter) -> Store:
+    store = Store(root, reporter=reporter, prove=_prove)
+    store.sweep()
+    return store
 
 
 def _prove(package: Path) -> None:

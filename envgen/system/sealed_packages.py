@@ -32,6 +32,11 @@ _SETTLED = 60 * 10**9
 """Nanoseconds after which Linux has written out most files by itself, so that waiting for the rest is short."""
 
 
+def refuse_unproven(package: Path) -> None:
+    """Raise an ArtifactError: nothing but a seal tells what a package is."""
+    raise ArtifactError(f"`{package.name}` has no seal")
+
+
 class SealedPackages:
     """Packages of one store, compared with their seals.
 

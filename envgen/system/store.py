@@ -22,12 +22,12 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, DigestMismatchError, EnvgenError
+from envgen.errors import DigestMismatchError, EnvgenError, UserError
 from envgen.events import NullReporter
 from envgen.system.boots import boot_time
 from envgen.system.fs import HashedFile, atomic_dir, atomic_path, atomic_write, file_lock, remove_tree
@@ -35,8 +35,8 @@ from envgen.system.home import cache_home, expand
 from envgen.system.os_faults import NOT_ALLOWED, explained
 from envgen.system.proven import ProvenFiles
 from envgen.system.seal import write_seal
-from envgen.system.sealed_packages import SealedPackages
-from envgen.system.store_entries import Cleaned, StoreKind, Usage, entries, is_older, measure, only_here
+from envgen.system.sealed_packages import SealedPackages, refuse_unproven
+from envgen.system.store_entries import Cleaned, StoreKind, Usage, entries, is_older, leftovers, measure, only_here
 from envgen.system.store_trust import check_access, claim, make_folder
 
 if TYPE_CHECKING:
@@ -63,10 +63,6 @@ def store_root(environment: Mapping[str, str], home: Path) -> Path:
     return expand(own, home).absolute() if own else cache_home(environment, home) / "envgen"
 
 
-def _refuse_unproven(package: Path) -> None:
-    raise ArtifactError(f"`{package.name}` has no seal")
-
-
 class Store:
     """The store below `root`; any number of threads and processes may use it at once.
 
@@ -87,7 +83,7 @@ class Store:
         *,
         reporter: Reporter | None = None,
         clock: Callable[[], BootTime] = boot_time,
-        prove: Callable[[Path], object] = _refuse_unproven,
+        prove: Callable[[Path], object] = refuse_unproven,
     ) -> None:
         self.root = root
         self._reporter = reporter or NullReporter()
@@ -329,6 +325,14 @@ class Store:
                 remove_tree(path)
             self._drop_locks()
         return Cleaned(entries={kind: len(paths) for kind, paths in doomed.items()}, freed=freed)
+
+    def sweep(self) -> None:
+        """Remove what processes left that were killed, unless another one uses the store and may be at work there."""
+        if not leftovers(self.root):
+            return
+        with suppress(UserError, OSError), file_lock(self._lock_path("store"), timeout=0):
+            for path in leftovers(self.root):
+                remove_tree(path)
 
     def _drop_locks(self) -> None:
         """Remove lock files of single things; only with the store to oneself."""

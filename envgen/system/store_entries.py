@@ -73,17 +73,20 @@ _PATTERNS = {
     StoreKind.CHANNEL: "channel/*",  # by subdir, for an index without its archives would lie
 }
 
+_LEFT = ("views/*", f"packages/{TEMPORARY}*", f"artifacts/*/{TEMPORARY}*")
+
 
 def entries(root: Path, kind: StoreKind) -> list[Path]:
     """List the paths of a kind in the store at `root`, sorted."""
     if kind is StoreKind.TEMPORARY:
-        patterns = (
-            "views/*",
-            "logs/*",
-            *(f"{where}/{TEMPORARY}*" for where in ("artifacts/*", "packages", "cache/*/*")),
-        )
+        patterns = ("logs/*", f"cache/*/*/{TEMPORARY}*", *_LEFT)
         return sorted(path for pattern in patterns for path in root.glob(pattern))
     return sorted(path for path in root.glob(_PATTERNS[kind]) if not path.name.startswith(TEMPORARY))
+
+
+def leftovers(root: Path) -> list[Path]:
+    """List what only a process that holds `locks/store` has, and what is therefore nobody's where none does."""
+    return [path for pattern in _LEFT for path in root.glob(pattern)]
 
 
 def is_older(path: Path, kind: StoreKind, limit: float | None) -> bool:

@@ -263,6 +263,18 @@ class TestClean:
         assert (cleaned.entries[StoreKind.ARTIFACTS], cleaned.entries[StoreKind.PACKAGES]) == (2, 1)
         assert names(store) == ["packages/new-1-0/lib/file"]
 
+    def test_leftovers_of_the_dead_are_swept_away(self, store: Store) -> None:
+        add_artifact(store), add_package(store)
+        whole = names(store)
+        for name in (f"packages/{TEMPORARY}c", "views/d"):
+            (store.root / name / "folder").mkdir(parents=True)
+        (store.root / f"artifacts/{SHA[:2]}/{TEMPORARY}a").touch()
+        with store.in_use():
+            store.sweep()
+            assert (store.root / "views/d").is_dir(), "whoever uses the store may be at work there"
+        store.sweep()
+        assert names(store) == whole
+
     def test_leftovers_of_the_dead(self, store: Store) -> None:
         add_artifact(store)
         (add_package(store) / f"{TEMPORARY}e").touch()
