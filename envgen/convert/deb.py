@@ -94,6 +94,8 @@ def _write_texts(recipe: DebianRecipe, dest: Path, *, paths: Collection[str]) ->
     for path, text in sorted(recipe.files.items()):
         file = _new(recipe, dest, path)
         file.write_bytes(text.encode())
+        if text.startswith("#!"):
+            file.chmod(0o755)
         written.append(file.relative_to(dest).as_posix())
     return tuple(sorted(written))
 

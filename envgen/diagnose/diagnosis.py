@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _FACTOR = 3
 """An environment takes about this many times the size of its downloads: 4.8 GB become 4.8 GB kept and 9 GB unpacked."""
 
+_COMPILERS = frozenset({"cxx-compiler", "gxx", "gxx_linux-64", "gxx_linux-aarch64", "clangxx"})
+"""Packages that bring a C++ compiler: the recipe that ships, and those of conda-forge."""
+
 _FULL = 100_000_000
 """Free bytes below which a disk is as good as full: other programs' temporary files fail too."""
 
@@ -132,9 +135,11 @@ def _programs(machine: Machine, lock: Lock | None) -> Iterator[Finding]:
         remedy = 'use the environment with `envgen run` or `eval "$(envgen shell-hook)"`'
         yield note("programs", "conda not found", remedy)
     torch = lock is None or any(package.name in ("torch", "pytorch") for package in lock.packages)
-    if torch and not machine.has("g++", "c++", "clang++"):
+    own = lock is not None and any(package.name in _COMPILERS for package in lock.packages)
+    if torch and not own and not machine.has("g++", "c++", "clang++"):
         what = "no C++ compiler found: torch.compile does not work on the CPU"
-        yield note("programs", what, "install a C++ compiler (Debian: `apt-get install g++`)")
+        remedy = "add `cxx-compiler` to `dependencies` in the spec, or install one (Debian: `apt-get install g++`)"
+        yield note("programs", what, remedy)
 
 
 def _spaces(machine: Machine, lock: Lock | None) -> Iterator[Finding]:

@@ -112,6 +112,20 @@ def snapshot(package: Path) -> dict[str, Any]:
     }
 
 
+def test_a_script_of_the_recipe_can_be_run(tmp_path: Path) -> None:
+    text = RECIPE.replace("files: {tool.cfg: tool.cfg}", "files: {bin/run: run.sh, tool.cfg: tool.cfg}")
+    debian_recipe = parse_debian_recipe(
+        text,
+        source="recipes/tool/debian.yaml",
+        recipe="tool",
+        digest=Sha256.of(text.encode()),
+        templates={**TEMPLATES, "run.sh": "#!/bin/sh\nexec ${{ prefix }}/tool\n"},
+    )
+    package = build(tmp_path / "built", debian_recipe)
+    assert (package / "bin/run").stat().st_mode & 0o777 == 0o755
+    assert (package / "tool.cfg").stat().st_mode & 0o777 == 0o644
+
+
 def test_package_is_described_before_it_is_built(tmp_path: Path) -> None:
     debs = put(tmp_path, {"tool": TOOL, "libtool": LIBRARY})
     main, abi = describe(recipe(), debs, platform=Platform.LINUX_64)
