@@ -295,6 +295,15 @@ def test_what_costs_something() -> None:
     assert subjects == [("cpu", Level.NOTE), ("programs", Level.NOTE), ("programs", Level.NOTE)]
 
 
+def test_a_compiler_of_the_environment_will_do() -> None:
+    bare = machine(programs=(Program(name="conda", path=HERE / "conda", version=None),))
+    (finding,) = told(diagnose(bare, lock()))
+    assert (finding.remedy or "").startswith("add `cxx-compiler` to `dependencies` in the spec")
+    python = samples.built("python", "3.11.2", "__glibc >=2.36")
+    own = samples.lock(python, samples.wheel("torch", "2.8.0"), samples.built("cxx-compiler", "12.2.0"))
+    assert told(diagnose(bare, own)) == []
+
+
 @pytest.mark.parametrize(
     ("free", "writable", "level", "what"),
     [
