@@ -70,6 +70,7 @@ ROOMS = (
     "image",
     "diff",
     "bundle",
+    "publish",
     "merge",
     "diagnose",
     "audit",

@@ -44,6 +44,7 @@ _VERBS = {
     "doctor": "check whether this machine fits a lock",
     "image": "write an OCI image of an environment",
     "bundle": "write locks and all their files into one file, for machines without a network",
+    "publish": "publish what was built or converted to a channel",
     "build": "write conda archives of wheels and recipes into a channel",
     "completion": "print the completion script for a shell",
     "clean": "show the cache, and remove from it",

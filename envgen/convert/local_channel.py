@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from envgen.digest import Sha256
 
 _INDEX = "info/index.json"
+_OTHER_FORMS = ("repodata.json.zst", "repodata_shards.msgpack.zst")
 _LOCK_TIMEOUT = 60.0
 """Seconds to wait for another process that indexes the same subdir, which takes it milliseconds."""
 
@@ -128,3 +129,5 @@ def _write_repodata(folder: Path, entries: Mapping[str, dict[str, Any]]) -> None
     info = json.dumps({"subdir": folder.name})
     text = f'{{"info": {info}, "packages": {{}}, "packages.conda": {{\n{records}\n}}, "repodata_version": 1}}\n'
     atomic_write(folder / "repodata.json", text)
+    for other in _OTHER_FORMS:  # of `envgen publish`: clients that prefer them would not see what changed
+        (folder / other).unlink(missing_ok=True)

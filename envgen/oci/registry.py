@@ -119,3 +119,17 @@ class BlobRepository:
             return None
         token = (found.get("token") or found.get("access_token")) if isinstance(found, dict) else None
         return token if isinstance(token, str) and token.isprintable() else None
+
+
+def channel_place(subdir: str, name: str, tail: str) -> tuple[str, str]:
+    """Return the path and the tag of a conda package below the address of a channel in a registry.
+
+    As rattler reads them (`rattler_networking/src/oci_middleware.rs`).
+
+    Args:
+        subdir: the platform, or `noarch`.
+        name: of the package.
+        tail: `version-build`.
+    """
+    tag = tail.replace("+", "__p__").replace("!", "__e__").replace("=", "__eq__")
+    return f"{subdir}/{'zzz' if name.startswith('_') else ''}{name}", tag

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from envgen.ops._lock import LockOptions, LockOutcome, LockResult, LockVerdict, lock
     from envgen.ops._merge_lock import install_merge_driver, merge_lock, settle_locks
     from envgen.ops._outdated import OutdatedLock, OutdatedPackage, outdated
+    from envgen.ops._publish import PublishOptions, PublishResult, publish
     from envgen.ops._run import run, shell_hook
     from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
@@ -131,6 +132,8 @@ __all__ = [
     "PlannedImage",
     "PlannedLayer",
     "PlannedPackage",
+    "PublishOptions",
+    "PublishResult",
     "Published",
     "Shell",
     "SignOptions",
@@ -163,6 +166,7 @@ __all__ = [
     "open_context",
     "outdated",
     "package_names",
+    "publish",
     "remove_environment",
     "rename_environment",
     "run",
@@ -219,6 +223,7 @@ _HOMES = {
     "ops._lock": ("LockOptions", "LockOutcome", "LockResult", "LockVerdict", "lock"),
     "ops._merge_lock": ("install_merge_driver", "merge_lock", "settle_locks"),
     "ops._outdated": ("OutdatedLock", "OutdatedPackage", "outdated"),
+    "ops._publish": ("PublishOptions", "PublishResult", "publish"),
     "ops._run": ("run", "shell_hook"),
     "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),

@@ -12,6 +12,7 @@ from envgen.documents import read_json
 from envgen.errors import NetworkError, UserError
 from envgen.export.export_input import ExportInput, PublishedArchive
 from envgen.lock.dates import date_of
+from envgen.oci.registry import SCHEME
 from envgen.packages import ChannelPackage
 from envgen.prepare.package_licenses import licenses_of
 from envgen.prepare.packages import address
@@ -114,6 +115,8 @@ def _archives(
     """
     published = context.mirrors.find("ENVGEN_CHANNEL")
     source = published.url if published else channel
+    if source.startswith(SCHEME):  # its index is for clients of such channels
+        return
     for lock in locks:
         repodata = _repodata(context, f"{source}/{lock.platform}/repodata.json")
         for wheel in lock.wheels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.checks import several
 from envgen.convert.deb_plan import describe
@@ -19,6 +19,7 @@ from envgen.errors import (
     NoBuildError,
     OfflineError,
 )
+from envgen.oci.registry import SCHEME, BlobRepository, channel_place
 from envgen.packages import BuiltArchive, store_key
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.built import ensure_built, extract_artifact
@@ -213,7 +214,7 @@ def _fetch_published(context: Context, package: BuiltPackage) -> bool:
         archive = ensure_artifact(
             context,
             package.sha256,
-            lambda out: context.http.download(context.mirrors.expand(package.url), out, expected=package.sha256),
+            lambda out: download_published(context, package, out),
         )
     except OfflineError:
         return False
@@ -223,6 +224,25 @@ def _fetch_published(context: Context, package: BuiltPackage) -> bool:
     key = store_key(package.dist, package.content)
     context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package))
     return True
+
+
+def download_published(context: Context, package: BuiltPackage, out: BinaryIO) -> None:
+    """Download a package's archive from `ENVGEN_CHANNEL`; a channel in a registry has it by its digest.
+
+    Raises:
+        GoneError: it is not there.
+        DigestMismatchError: there are other bytes.
+        NetworkError: the channel cannot be reached.
+    """
+    url = context.mirrors.expand(package.url)
+    if not url.startswith(SCHEME):
+        context.http.download(url, out, expected=package.sha256)
+        return
+    if context.offline:
+        raise OfflineError(f"{url} would have to be fetched")
+    base = url.removesuffix(f"/{package.subdir}/{package.filename}")
+    path, _ = channel_place(package.subdir, package.name, "")
+    BlobRepository(f"{base}/{path}", http=context.http).download(package.sha256, out)
 
 
 def _rebuild(context: Context, package: BuiltPackage, pair: LockPair) -> None:

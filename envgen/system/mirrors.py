@@ -242,7 +242,7 @@ def _read_config(path: Path) -> dict[str, str]:
 
 def _checked(value: str, source: str, placeholder: str) -> Setting:
     """Check what somebody set for a placeholder."""
-    if placeholder != BLOBS:
+    if placeholder != BLOBS and not (placeholder == CHANNEL and _REGISTRY.fullmatch(value.strip())):
         return setting(value, source)
     text = value.strip().rstrip("/")
     if not _REGISTRY.fullmatch(text):

@@ -1,0 +1,67 @@
+"""`envgen publish`: what was built or converted goes to a channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from envgen import ops
+from envgen.cli.options import environments_argument, json_option, no_build_option, platform_option
+from envgen.cli.sizes import counted, human_size
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+    from envgen.platforms import Platform
+
+_EXAMPLE = """\b
+Example:
+  envgen publish --to s3://team/channel
+  # on another machine, which then builds nothing:
+  export ENVGEN_CHANNEL=https://channel.example/team/channel
+"""
+
+
+@click.command("publish", epilog=_EXAMPLE)
+@environments_argument
+@platform_option("publish for this platform; may be repeated; default: this machine's")
+@click.option(
+    "--to",
+    metavar="CHANNEL",
+    help="folder, s3://BUCKET/PATH or oci://REGISTRY/PATH; default: the channel in the cache",
+)
+@no_build_option
+@json_option
+@click.pass_obj
+def command(
+    console: Console,
+    envs: tuple[str, ...],
+    platforms: tuple[Platform, ...],
+    to: str | None,
+    no_build: bool,
+    as_json: bool,
+) -> None:
+    """Publish every wheel and recipe of the locks to a conda channel, as .conda archives with an index.
+
+    A package that the channel has already is not sent again, and never overwritten by other bytes.
+    """
+    done = ops.publish(console.context(no_build=no_build), ops.PublishOptions(envs=envs, platforms=platforms, to=to))
+    if as_json:
+        packages = [
+            {
+                "file": one.path,
+                "sha256": one.archive.sha256,
+                "md5": one.archive.md5,
+                "bytes": one.archive.size,
+                "sent": not one.was_there,
+            }
+            for one in done.packages
+        ]
+        console.json({"channel": done.channel, "packages": packages})
+        return
+    for one in done.packages:
+        console.data(f"{one.archive.sha256}  {one.path}")
+    sent = [one for one in done.packages if not one.was_there]
+    total = human_size(sum(one.archive.size for one in sent))
+    there = len(done.packages) - len(sent)
+    console.say(f"{counted(len(sent), 'package')} published to {done.channel}, {total}; {there} were there")

@@ -1,0 +1,127 @@
+"""`publish`: what was built or converted goes to a channel, where others take it from."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.errors import OfflineError, UserError
+from envgen.manifest.select import select
+from envgen.oci.registry import SCHEME as OCI
+from envgen.ops._terms import check_terms
+from envgen.packages import ChannelPackage
+from envgen.prepare.packages import plan, recipe_inputs
+from envgen.prepare.plan import items_of
+from envgen.prepare.preparer import prepare
+from envgen.project.lock_files import platforms_of, require_lock
+from envgen.publish.folder import FolderChannel
+from envgen.publish.publish import publish as publish_packages
+from envgen.system.file_url import file_path, is_file_url
+from envgen.system.home import expand
+from envgen.system.host import probe_host
+from envgen.system.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.platforms import Platform
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+    from envgen.publish.channel import Channel
+    from envgen.publish.publish import PublishedPackage
+
+_S3 = "s3://"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """What to publish, and where to.
+
+    Attributes:
+        envs: names of specs; the project's only or default one without.
+        platforms: whose locks; this machine's without.
+        to: a folder, `s3://BUCKET/PATH` or `oci://REGISTRY/PATH`; the local channel without.
+    """
+
+    envs: Sequence[str] = ()
+    platforms: Sequence[Platform] = ()
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishResult:
+    """What `publish` did.
+
+    Attributes:
+        channel: address for people.
+        packages: sorted by path, those included that the channel had before.
+    """
+
+    channel: str
+    packages: tuple[PublishedPackage, ...]
+
+
+def publish(context: Context, options: PublishOptions) -> PublishResult:
+    """Publish the wheels and the packages of recipes of locks as conda archives.
+
+    Raises:
+        LockError: a lock is missing or cannot be read.
+        UserError: the spec's `licenses` rejects a package, or the channel cannot be written.
+        IntegrityError: the channel has a package of one name and with other bytes; nothing is overwritten.
+        NetworkError: sources or the channel cannot be reached.
+    """
+    channel = open_channel(context, options.to)
+    pairs = [pair for name in options.envs or (None,) for pair in _locks(context, options, name)]
+    with context.store.in_use():
+        keys = [key for pair in pairs for key in _prepared(context, pair)]
+        published = publish_packages(context.store, keys, channel, context.reporter)
+    return PublishResult(channel=channel.label, packages=tuple(sorted(published, key=lambda one: one.path)))
+
+
+def open_channel(context: Context, address: str | None) -> Channel:
+    """Open a channel to write to.
+
+    Raises:
+        UserError: it is of a kind that cannot be written to.
+        OfflineError: it is on another machine, and the network must not be used.
+    """
+    if address is None:
+        return FolderChannel(context.local_channel)
+    if is_file_url(address):
+        return FolderChannel(file_path(address))
+    if "://" not in address:
+        return FolderChannel(context.directory / expand(Path(address), context.home))
+    if context.offline:
+        raise OfflineError(f"{address} cannot be written to offline", hint="publish to a folder")
+    if address.startswith(_S3):
+        from envgen.publish.s3 import open_s3  # noqa: PLC0415  its library is an extra
+
+        return open_s3(address, context.environment)
+    if address.startswith(OCI):
+        from envgen.publish.oci import OciChannel  # noqa: PLC0415
+
+        retry = RetryPolicy(sleep=time.sleep, jitter=random.random, note=context.reporter.note)
+        return OciChannel(
+            address=address.rstrip("/"), store=context.store, environment=context.environment, retry=retry
+        )
+    raise UserError(
+        f"cannot publish to {address!r}", hint="expected a folder, `s3://BUCKET/PATH` or `oci://REGISTRY/PATH`"
+    )
+
+
+def _locks(context: Context, options: PublishOptions, name: str | None) -> list[LockPair]:
+    spec = select(context.root, name)
+    platforms = platforms_of(spec, options.platforms or (probe_host().platform,))
+    check_terms(context, spec.name, platforms)
+    return [require_lock(context, spec, platform) for platform in platforms]
+
+
+def _prepared(context: Context, pair: LockPair) -> list[str]:
+    """Have every package in the store that no channel has, and return their keys."""
+    every = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
+    items = [item for item in every if not isinstance(item.package, ChannelPackage)]
+    prepare(context, plan(context, items), pair)
+    return [item.wanted.key for item in items]

@@ -1,0 +1,101 @@
+"""A channel in a folder: archives appear whole or not at all, and one publisher at a time writes the index."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rattler.index import index_fs
+
+from envgen.digest import Sha256
+from envgen.errors import UserError
+from envgen.publish.channel import OtherBytesError
+from envgen.system.fs import TEMPORARY, file_lock
+from envgen.system.os_faults import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from envgen.convert.conda_archive import CondaArchive
+    from envgen.publish.archives import PackedPackage
+
+_LOCK = ".envgen-index.lock"
+_PATIENCE = 3600.0
+"""Seconds to wait for another publisher, who may index thousands of packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChannel:
+    """A channel below a folder, which need not exist yet."""
+
+    root: Path
+
+    @property
+    def label(self) -> str:
+        """Its path for people."""
+        return f"`{self.root}`"
+
+    def find(self, package: PackedPackage) -> Sha256 | None:
+        """Digest the archive of a package that is there."""
+        try:
+            with (self.root / package.subdir / package.filename).open("rb") as stream:
+                return Sha256.of_stream(stream)
+        except FileNotFoundError:
+            return None
+
+    def put(self, package: PackedPackage, file: Path, archive: CondaArchive) -> None:
+        """Link an archive into place; where another publisher was faster, his has to be the same.
+
+        Raises:
+            OtherBytesError: it is not.
+            UserError: the folder cannot be written, or the disk is full.
+        """
+        target = self.root / package.subdir / package.filename
+        with _written(self.root):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
+            os.close(handle)
+            try:
+                shutil.copyfile(file, temporary)
+                Path(temporary).chmod(0o644)
+                self._link(Path(temporary), target, package, archive)
+            finally:
+                Path(temporary).unlink()
+
+    def _link(self, temporary: Path, target: Path, package: PackedPackage, archive: CondaArchive) -> None:
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            there = self.find(package)
+            if there is not None and there != archive.sha256:
+                raise OtherBytesError(target.name, self.label, there=there, ours=archive.sha256) from None
+
+    def index(self, subdirs: Collection[str]) -> None:
+        """Write `repodata.json`, `.zst` and shards (CEP 16) of all subdirs."""
+        with _written(self.root):
+            for subdir in ("noarch", *subdirs):
+                (self.root / subdir).mkdir(parents=True, exist_ok=True)
+            with file_lock(self.root / _LOCK, timeout=_PATIENCE):
+                asyncio.run(index_fs(self.root, write_zst=True, write_shards=True))
+
+
+@contextmanager
+def _written(root: Path) -> Iterator[None]:
+    """Explain why a folder cannot be written.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        with explained(root):
+            yield
+    except OSError as error:
+        raise UserError(
+            f"failed to write the channel `{root}`: {error.strerror}", hint="choose another folder with `--to`"
+        ) from error

@@ -1,0 +1,132 @@
+"""Publishing packages to a channel: what forbids it is found first, then archives go there, then the index."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.errors import IntegrityError
+from envgen.publish.archives import PackedPackage, known_archive, packed_package, written_archive
+from envgen.publish.channel import OtherBytesError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from envgen.convert.conda_archive import CondaArchive
+    from envgen.digest import Sha256
+    from envgen.events import Reporter
+    from envgen.publish.channel import Channel
+    from envgen.system.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPackage:
+    """A package in the channel.
+
+    Attributes:
+        path: `<subdir>/<archive>`.
+        archive: its digests and size.
+        was_there: whether the channel had it before.
+    """
+
+    path: str
+    archive: CondaArchive
+    was_there: bool
+
+
+def publish(store: Store, keys: Iterable[str], channel: Channel, reporter: Reporter) -> tuple[PublishedPackage, ...]:
+    """Publish packages of the store.
+
+    Args:
+        store: has all of them.
+        keys: of the packages.
+        channel: where to.
+        reporter: gets bars.
+
+    Raises:
+        OtherBytesError: the channel has a package of the same name and with other bytes.
+        IntegrityError: it has several; nothing was published.
+        NetworkError, UserError: the channel cannot be reached or written.
+    """
+    packages = [packed_package(store, key) for key in sorted(set(keys))]
+    there = _compare(store, packages, channel, reporter)
+    missing = [package for package in packages if package.key not in there]
+    made = _add(store, missing, channel, reporter)
+    with reporter.progress(f"indexing {channel.label}", total=None):
+        channel.index({package.subdir for package in packages})
+    return tuple(
+        PublishedPackage(
+            path=f"{package.subdir}/{package.filename}",
+            archive=(there | made)[package.key],
+            was_there=package.key in there,
+        )
+        for package in packages
+    )
+
+
+def _compare(
+    store: Store, packages: Sequence[PackedPackage], channel: Channel, reporter: Reporter
+) -> dict[str, CondaArchive]:
+    """Find the packages that the channel has with the same bytes: key -> archive.
+
+    Raises:
+        IntegrityError: it has some with other bytes; all of them are told.
+    """
+    label = f"comparing with {channel.label}"
+    with reporter.progress(label, total=len(packages), unit="packages") as bar, _threads() as pool:
+
+        def one(package: PackedPackage) -> tuple[Sha256, CondaArchive] | None:
+            found = channel.find(package)
+            bar.advance(1)
+            return (found, _described(store, package)) if found else None
+
+        compared = dict(zip((package.key for package in packages), pool.map(one, packages), strict=True))
+    both = {key: pair for key, pair in compared.items() if pair}
+    names = {package.key: package.filename for package in packages}
+    _refuse(
+        [
+            OtherBytesError(names[key], channel.label, there=found, ours=ours.sha256)
+            for key, (found, ours) in both.items()
+            if found != ours.sha256
+        ]
+    )
+    return {key: ours for key, (_, ours) in both.items()}
+
+
+def _refuse(errors: Collection[OtherBytesError]) -> None:
+    if not errors:
+        return
+    first = next(iter(errors))
+    if len(errors) == 1:
+        raise first
+    raise IntegrityError("nothing was published:\n" + "\n".join(f"  - {one}" for one in errors), hint=first.hint)
+
+
+def _described(store: Store, package: PackedPackage) -> CondaArchive:
+    known = known_archive(store, package)
+    if known is None:
+        with written_archive(store, package) as (_, known):
+            pass
+    return known
+
+
+def _add(
+    store: Store, packages: Sequence[PackedPackage], channel: Channel, reporter: Reporter
+) -> dict[str, CondaArchive]:
+    """Compress on all cores, for zstd lets go of the interpreter's lock, and send."""
+    label = f"publishing to {channel.label}"
+    with reporter.progress(label, total=len(packages), unit="packages") as bar, _threads() as pool:
+
+        def one(package: PackedPackage) -> CondaArchive:
+            with written_archive(store, package) as (path, made):
+                channel.put(package, path, made)
+            bar.advance(1)
+            return made
+
+        return dict(zip((package.key for package in packages), pool.map(one, packages), strict=True))
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1)

@@ -1,0 +1,200 @@
+"""A channel in an S3 bucket: `s3://BUCKET/PATH`, also of servers that speak S3.
+
+An archive is claimed before it is sent: the object `<archive>.sha256` is written with a condition
+(`If-None-Match: *`), so that of two publishers with other bytes one is refused, and one that broke off can go on. The
+index is rattler's, which writes with conditions on the version that it read, and is run again where another publisher
+was faster.
+
+Logins are those of the AWS tools: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`,
+`AWS_ENDPOINT_URL`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rattler.index import S3Credentials, index_s3
+
+from envgen.digest import Digest, Sha256
+from envgen.errors import NetworkError, UserError
+from envgen.publish.channel import OtherBytesError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from envgen.convert.conda_archive import CondaArchive
+    from envgen.publish.archives import PackedPackage
+
+SCHEME = "s3://"
+_MULTIPART = 64 << 20
+"""Bytes from which an archive is sent in parts, of which few are in memory at once."""
+
+_LONGEST = 300
+"""Characters of a reason."""
+
+_BEATEN = re.compile(r"ConditionNotMatch|precondition|\b412\b", re.IGNORECASE)
+"""What rattler says where another publisher's index came first."""
+
+_INDEXES = 20
+"""How often the index is written where other publishers are faster each time."""
+
+
+@dataclass(slots=True, kw_only=True)
+class S3Channel:
+    """A channel in a bucket; see `open_s3`."""
+
+    address: str
+    objects: Any
+    credentials: S3Credentials
+
+    @property
+    def label(self) -> str:
+        """Its address for people."""
+        return self.address
+
+    def find(self, package: PackedPackage) -> Sha256 | None:
+        """Return the digest of an archive: that of its claim, else of its bytes."""
+        import obstore  # noqa: PLC0415  an extra
+
+        path = f"{package.subdir}/{package.filename}"
+        try:
+            with _explained(self.address, absent()):
+                obstore.head(self.objects, path)
+        except absent():
+            return None
+        return self._claimed(path) or self._digest(path)
+
+    def put(self, package: PackedPackage, file: Path, archive: CondaArchive) -> None:
+        """Claim the name of an archive, and send it.
+
+        Raises:
+            OtherBytesError: somebody else has claimed it.
+            NetworkError: the bucket cannot be reached, or refuses.
+        """
+        import obstore  # noqa: PLC0415
+
+        path = f"{package.subdir}/{package.filename}"
+        there = self._claim(path, archive.sha256)
+        if there != archive.sha256:
+            raise OtherBytesError(package.filename, self.label, there=there, ours=archive.sha256)
+        with _explained(self.address):
+            obstore.put(self.objects, path, file, use_multipart=archive.size >= _MULTIPART)
+
+    def index(self, subdirs: Collection[str]) -> None:
+        """Write `repodata.json`, `.zst` and shards (CEP 16) of all subdirs.
+
+        Raises:
+            NetworkError: it fails, also where it is tried again.
+        """
+        del subdirs  # rattler finds them
+        for number in range(_INDEXES):
+            try:
+                asyncio.run(index_s3(self.address, self.credentials, write_zst=True, write_shards=True))
+            except Exception as error:  # rattler's classes for faults of an index say nothing of them
+                if number + 1 == _INDEXES or not _BEATEN.search(str(error)):
+                    raise NetworkError(f"failed to index {self.address}: {error}") from error
+            else:
+                return
+
+    def _claim(self, path: str, sha: Sha256) -> Sha256:
+        """Claim a name for a digest, and return for which digest it is claimed."""
+        import obstore  # noqa: PLC0415
+        from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415
+
+        try:
+            with _explained(self.address, (AlreadyExistsError,)):
+                obstore.put(self.objects, f"{path}.sha256", sha.encode(), mode="create")
+        except AlreadyExistsError:
+            return self._claimed(path) or sha
+        return sha
+
+    def _claimed(self, path: str) -> Sha256 | None:
+        import obstore  # noqa: PLC0415
+
+        try:
+            with _explained(self.address, absent()):
+                return Sha256.parse(bytes(obstore.get(self.objects, f"{path}.sha256").bytes()).decode().strip())
+        except absent():
+            return None
+
+    def _digest(self, path: str) -> Sha256:
+        """Digest an archive that another program put there."""
+        import obstore  # noqa: PLC0415
+
+        digest = Digest()
+        with _explained(self.address):
+            for piece in obstore.get(self.objects, path).stream():
+                digest.update(bytes(piece))
+        return digest.sha256
+
+
+@contextmanager
+def _explained(address: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Put the library's faults into our words, but for those that the caller waits for."""
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    try:
+        yield
+    except passing:
+        raise
+    except (BaseError, OSError) as error:
+        first = str(error).strip().splitlines()[0][:_LONGEST]
+        raise NetworkError(
+            f"request for {address} failed: {first}",
+            hint="check AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ) from error
+
+
+def absent() -> tuple[type[Exception], ...]:
+    """Return what the library raises where there is no such object."""
+    from obstore.exceptions import NotFoundError  # noqa: PLC0415
+
+    return (FileNotFoundError, NotFoundError)
+
+
+def open_s3(address: str, environment: Mapping[str, str]) -> S3Channel:
+    """Open a channel in a bucket.
+
+    Args:
+        address: `s3://BUCKET/PATH`.
+        environment: of the process.
+
+    Raises:
+        UserError: the library for it is not installed, a login is missing, or the address has no bucket.
+    """
+    try:
+        from obstore.store import S3Store  # noqa: PLC0415
+    except ImportError as error:
+        raise UserError("publishing to S3 needs `obstore`", hint="install `envgen[s3]`") from error
+    parts = urlsplit(address)
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not parts.netloc:
+        raise UserError(f"expected `s3://BUCKET/PATH`, got {address!r}", hint="for example: `s3://team/channel`")
+    if not (key and secret):
+        raise UserError(f"no login for {address}", hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    token = environment.get("AWS_SESSION_TOKEN")
+    config: dict[str, Any] = {"region": region, "access_key_id": key, "secret_access_key": secret}
+    config |= {"session_token": token} if token else {}
+    config |= {"endpoint": endpoint} if endpoint else {}
+    insecure = (endpoint or "").startswith("http://")
+    objects = S3Store(
+        parts.netloc, prefix=parts.path.strip("/") or None, client_options={"allow_http": insecure}, **config
+    )
+    credentials = S3Credentials(
+        endpoint_url=endpoint or f"https://s3.{region}.amazonaws.com",
+        region=region,
+        access_key_id=key,
+        secret_access_key=secret,
+        session_token=token,
+        addressing_style="path" if endpoint else "virtual-host",
+    )
+    return S3Channel(address=address.rstrip("/"), objects=objects, credentials=credentials)

@@ -1,0 +1,185 @@
+"""`envgen publish`: packages go to a channel, whole and never over others, and are taken from there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import rattler
+
+from tests.builders.registry import PROGRAM, SKOPEO, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.command import Command, Project
+
+needs_registry = pytest.mark.skipif(
+    not (PROGRAM and SKOPEO), reason="docker-registry and skopeo (Debian packages) are not installed"
+)
+
+
+def other(cli: Command, tmp_path: Path, name: str, **variables: str) -> Command:
+    """Run on a machine with an empty cache."""
+    return replace(cli, variables={**cli.variables, "ENVGEN_CACHE": str(tmp_path / name), **variables})
+
+
+def test_a_folder_serves_other_tools(locked: Project, cli: Command, tmp_path: Path) -> None:
+    """py-rattler solves and installs from the channel alone; a second run sends nothing."""
+    channel = tmp_path / "channel"
+    first = cli("publish", "--to", str(channel), "--json").succeeded().json()
+    assert {package["sent"] for package in first["packages"]} == {True}
+    for package in first["packages"]:
+        assert hashlib.sha256((channel / package["file"]).read_bytes()).hexdigest() == package["sha256"]
+    names = {path.name for path in (channel / "linux-64").iterdir()}
+    assert {"repodata.json", "repodata.json.zst", "repodata_shards.msgpack.zst"} <= names
+    prefix = tmp_path / "env"
+    asyncio.run(install(channel, prefix, tmp_path / "rattler"))
+    assert (prefix / "bin/spam").is_file()
+    again = cli("publish", "--to", channel.as_uri(), "--json").succeeded().json()
+    assert {package["sent"] for package in again["packages"]} == {False}
+    written = {package["file"] for package in first["packages"]}
+    assert {path.relative_to(channel).as_posix() for path in channel.rglob("*.conda")} == written
+
+
+async def install(channel: Path, prefix: Path, cache: Path) -> None:
+    records = await rattler.solve(
+        sources=[rattler.Channel(channel.as_uri())],
+        specs=["spam"],
+        platforms=["linux-64", "noarch"],
+        virtual_packages=[_virtual(name) for name in ("__glibc", "__unix", "__linux")],
+        gateway=rattler.Gateway(cache_dir=cache),
+    )
+    await rattler.install(records, prefix, cache_dir=cache, show_progress=False)
+
+
+def _virtual(name: str) -> rattler.GenericVirtualPackage:
+    return rattler.GenericVirtualPackage(rattler.PackageName(name), rattler.Version("2.36"), rattler.BuildString("0"))
+
+
+def test_another_machine_builds_nothing(locked: Project, cli: Command, tmp_path: Path) -> None:
+    channel = tmp_path / "channel"
+    cli("publish", "--to", str(channel)).succeeded()
+    away = other(cli, tmp_path, "cache-2", ENVGEN_CHANNEL=str(channel), ENVGEN_DEBIAN="http://127.0.0.1:1")
+    away.variables["ENVGEN_DEBIAN_SECURITY"] = "http://127.0.0.1:1"
+    away("create", "-p", str(tmp_path / "env")).succeeded()
+    record = json.loads(next((tmp_path / "env/conda-meta").glob("python-3*.json")).read_text())
+    assert record["url"].startswith(f"{channel.as_uri()}/linux-64/python-3")
+    assert (channel / "linux-64" / record["fn"]).is_file()
+
+
+def test_other_bytes_are_not_overwritten(locked: Project, cli: Command, tmp_path: Path) -> None:
+    """All conflicts are found before the first archive is sent."""
+    channel = tmp_path / "channel"
+    told = cli("publish", "--to", str(channel), "--json").succeeded().json()
+    theirs = channel / next(one["file"] for one in told["packages"] if "spam" in one["file"])
+    ours = hashlib.sha256(theirs.read_bytes()).hexdigest()
+    theirs.write_bytes(b"other")
+    gone = channel / next(one["file"] for one in told["packages"] if "eggs" in one["file"])
+    gone.unlink()
+    outcome = cli("publish", "--to", str(channel))
+    assert outcome.code == 5
+    assert ours in outcome.err
+    assert hashlib.sha256(b"other").hexdigest() in outcome.err
+    assert theirs.read_bytes() == b"other"
+    assert not gone.exists()
+
+
+def test_two_publishers_lose_nothing(project: Project, cli: Command, tmp_path: Path) -> None:
+    channel = tmp_path / "channel"
+    for name, wheel in (("one", "spam ==1.0"), ("two", "ham")):
+        project.spec(name, f'python: "3.11"\nplatforms: {{linux-64: {{glibc: "2.36"}}}}\npypi: [{wheel}]\n')
+        cli("lock", name).succeeded()
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda name: cli.process("publish", name, "--to", str(channel)), ("one", "two")))
+    assert [outcome.code for outcome in done] == [0, 0], [outcome.err for outcome in done]
+    listed = json.loads((channel / "linux-64/repodata.json").read_text())["packages.conda"]
+    archives = {path.name for path in (channel / "linux-64").glob("*.conda")}
+    assert set(listed) == archives
+    assert {name.split("-")[0] for name in archives} >= {"spam", "ham"}
+
+
+def test_what_the_spec_denies_is_not_published(locked: Project, cli: Command, tmp_path: Path) -> None:
+    text = (locked.root / "environments/demo.yaml").read_text()
+    locked.write("environments/demo.yaml", text + "licenses: {packages: {spam: GPL-3.0-only}, deny: [GPL-3.0-only]}\n")
+    cli("lock").succeeded()
+    outcome = cli("publish", "--to", str(tmp_path / "channel"))
+    assert (outcome.code, "spam 1.0" in outcome.err) == (1, True)
+    assert not (tmp_path / "channel").exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "code"), [("ftp://x/y", 1), ("https://x/y", 1), ("s3://team/x", 1), ("oci://team", 1), ("/proc/no", 1)]
+)
+def test_where_nothing_can_be_published(to: str, code: int, locked: Project, cli: Command) -> None:
+    outcome = cli("publish", "--to", to)
+    assert outcome.code == code, outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.fixture
+def bucket(cli: Command) -> Iterator[dict[str, Any]]:
+    """Run a server that speaks S3, with a bucket `team`."""
+    server_module = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    pytest.importorskip("obstore")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    login = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    session = boto3.Session(aws_access_key_id="k", aws_secret_access_key=login["AWS_SECRET_ACCESS_KEY"])
+    client = session.client("s3", endpoint_url=login["AWS_ENDPOINT_URL"], region_name="us-east-1")
+    client.create_bucket(Bucket="team")
+    cli.variables |= login
+    try:
+        yield {"client": client}
+    finally:
+        server.stop()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_bucket(locked: Project, cli: Command, bucket: dict[str, Any]) -> None:
+    client = bucket["client"]
+    told = cli("publish", "--to", "s3://team/channel", "--json").succeeded().json()
+    keys = {entry["Key"] for entry in client.list_objects_v2(Bucket="team")["Contents"]}
+    assert {f"channel/{package['file']}" for package in told["packages"]} <= keys
+    assert {f"channel/linux-64/repodata{end}" for end in (".json", ".json.zst", "_shards.msgpack.zst")} <= keys
+    raw = client.get_object(Bucket="team", Key="channel/linux-64/repodata.json")["Body"].read()
+    subdir = {package["file"].split("/")[1] for package in told["packages"] if package["file"].startswith("linux-64")}
+    assert set(json.loads(raw)["packages.conda"]) == subdir
+    again = cli("publish", "--to", "s3://team/channel", "--json").succeeded().json()
+    assert {package["sent"] for package in again["packages"]} == {False}
+    path = next(package["file"] for package in told["packages"] if "spam" in package["file"])
+    client.put_object(Bucket="team", Key=f"channel/{path}.sha256", Body=b"0" * 64)
+    outcome = cli("publish", "--to", "s3://team/channel")
+    assert (outcome.code, "0" * 64 in outcome.err) == (5, True)
+    assert cli("publish", "--to", "s3://nowhere/channel").code == 4
+
+
+@needs_registry
+def test_a_registry(locked: Project, cli: Command, tmp_path: Path) -> None:
+    """Another machine takes what recipes make from there; the index lists everything, also after a second publisher."""
+    with registry(tmp_path / "registry") as address:
+        channel = f"oci://{address}/team/channel"
+        told = cli("publish", "--to", channel, "--json").succeeded().json()
+        assert {package["sent"] for package in told["packages"]} == {True}
+        away = other(cli, tmp_path, "cache-2", ENVGEN_CHANNEL=channel, ENVGEN_DEBIAN="http://127.0.0.1:1")
+        away.variables["ENVGEN_DEBIAN_SECURITY"] = "http://127.0.0.1:1"
+        away("create", "-p", str(tmp_path / "env")).succeeded()
+        again = cli("publish", "--to", channel, "--json").succeeded().json()
+        assert {package["sent"] for package in again["packages"]} == {False}
+        from envgen.oci.push import Reference, fetch_manifest
+
+        index = Reference.parse(f"{address}/team/channel/linux-64/repodata.json")
+        manifest = fetch_manifest(index, ":latest", cli.variables)
+    assert manifest
+    assert [layer["mediaType"] for layer in manifest["layers"]] == [
+        "application/vnd.conda.repodata.v1+json",
+        "application/vnd.conda.repodata.v1+json+zst",
+    ]
