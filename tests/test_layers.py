@@ -42,6 +42,7 @@ VOCABULARY_MODULES = frozenset(
         "platforms",
         "printable",
         "records",
+        "sizes",
         "suggest",
         "templates",
         "together",

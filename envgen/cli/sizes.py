@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
+from envgen.sizes import human_size
+
+__all__ = ["counted", "human_size"]
+
 
 def counted(count: int, noun: str) -> str:
     """Write a count with its noun: `1 package`, `2 packages`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def human_size(count: int) -> str:
-    """Write a number of bytes with decimal units, as registries and disks do: `4.6 GB`."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:  # noqa: PLR2004 - the unit's own factor
-            return f"{value:.0f} {unit}" if unit in ("B", "kB") else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from envgen.events import Reporter
     from envgen.oci.read import LayoutReader
     from envgen.oci.registry import BlobRepository
+    from envgen.system.shared_store import SharedStore
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,17 +23,19 @@ class Supply:
 
     Attributes:
         bundles: asked first, in this order.
+        shared: asked then; a store of somebody else, or None.
         mirror: asked then; None where there is none, or where the network must not be used.
         reporter: hears of a mirror that does not answer.
     """
 
     bundles: Sequence[LayoutReader]
+    shared: SharedStore | None = None
     mirror: BlobRepository | None
     reporter: Reporter
 
     def has(self, sha: Sha256) -> bool:
-        """Return whether a bundle has an artifact."""
-        return any(bundle.has(sha) for bundle in self.bundles)
+        """Return whether a bundle or the shared store has an artifact."""
+        return any(bundle.has(sha) for bundle in self.bundles) or bool(self.shared and self.shared.has(sha))
 
     def copy(self, sha: Sha256, out: BinaryIO, *, advance: Callable[[int], None] | None = None) -> bool:
         """Write an artifact to an empty file, and return whether it was found.
@@ -44,6 +47,8 @@ class Supply:
             if bundle.has(sha):
                 bundle.copy(sha, out, advance=advance)
                 return True
+        if self.shared and self.shared.copy(sha, out, advance=advance):
+            return True
         return self._mirrored(sha, out, advance)
 
     def _mirrored(self, sha: Sha256, out: BinaryIO, advance: Callable[[int], None] | None) -> bool:

@@ -22,6 +22,7 @@ from envgen.prefix.mend import mend
 from envgen.prefix.origin import Origin, remember_origin
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
+from envgen.prepare.disk import refuse_full_prefix, trim_cache
 from envgen.prepare.packages import archives_address, link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
@@ -139,8 +140,12 @@ def create(
         return planned
     mend(planned.prefix, planned.examined.drift, context.reporter)
     changes = planned.plan or planned.remove
+    linked = set(planned.plan.changes.link)
+    refuse_full_prefix(context, planned.prefix, [i for i in planned.plan.items if i.wanted.name in linked])
     done = _change(context, planned, on_change or (lambda _final: None)) if changes else planned
     _remember_origin(context, planned)
+    if planned.plan.prepare:
+        trim_cache(context)
     if options.compile_now:
         _compile(planned)
     return done

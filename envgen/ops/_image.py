@@ -13,6 +13,7 @@ from envgen.oci.compress import Compression
 from envgen.oci.push import Reference
 from envgen.ops._check import refuse_misfits
 from envgen.ops._sign import open_key, sign_pushed
+from envgen.prepare.disk import trim_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +105,8 @@ def image(
         if not has_damage(context, inputs):
             raise
         made = _make(context, options, _inputs(context, options), reference, None)
+    if made.written and any(image.missing for image in made.images):
+        trim_cache(context)
     if not (signer and reference and made.written):
         return made
     return replace(

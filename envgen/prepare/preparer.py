@@ -16,6 +16,7 @@ from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prepare import recipe_packages
 from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
 from envgen.prepare.built import extract_artifact
+from envgen.prepare.disk import refuse_full
 from envgen.prepare.fetch import DOWNLOADS, fetch_package
 from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
 from envgen.prepare.wheel_index import locked_indexes
@@ -104,6 +105,7 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
     if not plan.prepare:
         return
     refuse_missing(context, needed(context, plan.prepare))
+    refuse_full(context, plan, keep_wheels=keep_wheels)
     stop = threading.Event()
     lines, hands = ThreadPoolExecutor(DOWNLOADS), _makers()
     with _job(context, plan, pair, stop, keep_wheels=keep_wheels) as job:

@@ -11,8 +11,9 @@ from envgen.errors import UserError
 from envgen.events import NullReporter
 from envgen.manifest.select import find_root
 from envgen.project import shipped
+from envgen.system.cache_settings import CacheSettings, read_cache_settings
 from envgen.system.home import expand, find_home
-from envgen.system.mirrors import BLOBS, Mirrors
+from envgen.system.mirrors import BLOBS, Mirrors, config_path
 from envgen.system.store import Store, store_root
 from envgen.system.switches import is_on
 
@@ -42,6 +43,7 @@ class Context:
         connect: opens the network, once.
         mirrors: what the placeholders of locks stand for on this machine.
         names: the shipped name table.
+        read_cache: reads what the user's settings say of the cache, once.
         open_supply: opens bundles and the mirror of blobs, once; they come before the sources of artifacts.
         no_build: run no script of a recipe and no build of a source; what was built before is taken from the store.
         offline: use what is on this machine alone.
@@ -55,6 +57,7 @@ class Context:
     reporter: Reporter
     open_store: Callable[[], Store]
     connect: Callable[[], Http]
+    read_cache: Callable[[], CacheSettings]
     open_supply: Callable[[], Supply]
     mirrors: Mirrors
     names: NameTable
@@ -84,6 +87,15 @@ class Context:
             IntegrityError: a bundle is damaged.
         """
         return self.open_supply()
+
+    @property
+    def cache(self) -> CacheSettings:
+        """What the user's settings say of the cache.
+
+        Raises:
+            UserError: they have faults.
+        """
+        return self.read_cache()
 
     @property
     def locks(self) -> Path:
@@ -133,6 +145,7 @@ def open_context(
     named = [expand(text, home) for text in environment.get("ENVGEN_BUNDLE", "").split(os.pathsep) if text]
     paths = [directory / path for path in (*bundles, *named)]
     connect = functools.cache(lambda: _connect(environment, told, offline=offline))
+    read_cache = functools.cache(lambda: read_cache_settings(config_path(environment, home), home))
     return Context(
         root=_root(directory, anywhere=anywhere),
         directory=directory,
@@ -142,7 +155,10 @@ def open_context(
         reporter=told,
         open_store=functools.cache(lambda: _open_store(store_root(environment, home), told)),
         connect=connect,
-        open_supply=functools.cache(lambda: _open_supply(paths, mirrors, None if offline else connect, told)),
+        read_cache=read_cache,
+        open_supply=functools.cache(
+            lambda: _open_supply(paths, read_cache(), mirrors, None if offline else connect, told)
+        ),
         mirrors=mirrors,
         names=shipped.name_table(),
         no_build=no_build,
@@ -181,12 +197,20 @@ def _connect(environment: Mapping[str, str], reporter: Reporter, *, offline: boo
 
 
 def _open_supply(
-    bundles: Sequence[Path], mirrors: Mirrors, connect: Callable[[], Http] | None, reporter: Reporter
+    bundles: Sequence[Path],
+    cache: CacheSettings,
+    mirrors: Mirrors,
+    connect: Callable[[], Http] | None,
+    reporter: Reporter,
 ) -> Supply:
     from envgen.oci.read import open_layout  # noqa: PLC0415  most runs have neither bundle nor mirror
     from envgen.oci.registry import BlobRepository  # noqa: PLC0415
     from envgen.oci.supply import Supply  # noqa: PLC0415
+    from envgen.system.shared_store import SharedStore  # noqa: PLC0415
 
     found = mirrors.find(BLOBS) if connect else None
     mirror = BlobRepository(found.url, http=connect()) if found and connect else None
-    return Supply(bundles=[open_layout(path) for path in bundles], mirror=mirror, reporter=reporter)
+    shared = SharedStore(root=cache.shared, owners=cache.owners, reporter=reporter) if cache.shared else None
+    if shared:
+        shared.check()
+    return Supply(bundles=[open_layout(path) for path in bundles], shared=shared, mirror=mirror, reporter=reporter)

@@ -176,6 +176,12 @@ def _is_at(handle: int, path: Path) -> bool:
         return False
 
 
+def free_space(path: Path) -> int:
+    """Return the bytes that this user may still write on the disk of a path, which need not be there yet."""
+    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    return shutil.disk_usage(nearest).free
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder with all in it, read-only folders too; a link or file of that name is removed as such.
 

@@ -18,6 +18,7 @@ from envgen.documents import read_toml
 from envgen.errors import Fault, SpecError, UserError
 from envgen.indexes import is_index_name, name_of, variable_of
 from envgen.system.apt_sources import debian_archive, read_entries
+from envgen.system.cache_settings import KEYS
 from envgen.system.credentials import display
 from envgen.system.pip_config import find_index_url
 from envgen.urls import is_cut
@@ -193,7 +194,7 @@ def parse_config(text: str, where: str) -> dict[str, str]:
         document = read_toml(text)
     except ValueError as error:
         raise SpecError((Fault(where=where, what=str(error)),)) from error
-    faults = [_unknown(where, key, ["mirrors"]) for key in document if key != "mirrors"]
+    faults = [_unknown(where, key, ["mirrors", *KEYS]) for key in document if key not in ("mirrors", *KEYS)]
     mirrors = document.get("mirrors", {})
     if not isinstance(mirrors, dict):
         faults.append(Fault(where=f"{where}: mirrors", what=f"expected a table, got {type(mirrors).__name__}"))
