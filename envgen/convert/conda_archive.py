@@ -22,6 +22,7 @@ from rattler.exceptions import ExtractError
 from envgen.convert.extracted import check_extracted
 from envgen.digest import CHUNK, Digest, Sha256, chunks
 from envgen.errors import ArtifactError
+from envgen.system.os_faults import NOT_ALLOWED, os_fault, told_by_rust
 from envgen.system.seal import SEAL
 
 if TYPE_CHECKING:
@@ -120,10 +121,14 @@ def extract_conda(archive: Path, dest: Path, *, expected: Identity | None = None
 
     Raises:
         ArtifactError: the archive is damaged or unsafe, or see `check_extracted`.
+        UserError: the disk is full, or fails.
     """
     try:
         package_streaming.extract(archive, dest)
     except (ExtractError, OSError, ValueError) as e:
+        told = told_by_rust(e)
+        if told and told.errno not in NOT_ALLOWED and (fault := os_fault(told, dest)):  # modes come from the archive
+            raise fault from e
         raise ArtifactError(f"failed to extract `{archive.name}`: {e}") from e
     try:
         check_extracted(dest, what=archive.name, expected=expected)

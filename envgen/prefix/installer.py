@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 from typing import TYPE_CHECKING
 
 import rattler
@@ -14,7 +12,7 @@ from rattler.install import InstallerReporter
 from envgen.errors import HostError
 from envgen.packages import Wheel
 from envgen.prefix.provenance import provenance
-from envgen.system.os_faults import os_fault
+from envgen.system.os_faults import os_fault, told_by_rust
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
     from envgen.events import Progress
     from envgen.platforms import Platform
     from envgen.prefix.contents import LinkPackage
-
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
-"""How Rust writes what the system said."""
 
 
 def install(
@@ -67,9 +62,9 @@ def install(
     try:
         asyncio.run(job)
     except InstallerError as error:
-        number = _OS_ERROR.search(str(error))
-        told = OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError()
-        raise os_fault(told, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
+        raise os_fault(told_by_rust(error) or OSError(), prefix) or HostError(
+            f"failed to link packages into `{prefix}`: {error}"
+        ) from error
 
 
 class _Bar(InstallerReporter):

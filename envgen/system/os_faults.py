@@ -6,6 +6,8 @@ None of it is a fault of envgen, and each can come at any line that opens, write
 from __future__ import annotations
 
 import errno
+import os
+import re
 import resource
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,9 @@ _NO_THREAD = "can't start new thread"
 
 _NOT_LOADED = ("failed to map segment", "annot allocate memory")
 """What the loader says of a library that there is no memory for."""
+
+_RUST = re.compile(r"\(os error (\d+)\)")
+"""How libraries in Rust write what the system said; the exceptions that they raise have no number."""
 
 
 def os_fault(error: OSError, path: Path) -> UserError | None:
@@ -63,17 +68,21 @@ def explained(path: Path) -> Iterator[None]:
         raise
 
 
+def told_by_rust(error: Exception) -> OSError | None:
+    """Return what the system said to a library in Rust, read from the text of its exception; None where it did not."""
+    found = _RUST.search(str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
+
+
 def refusal(error: BaseException) -> UserError | None:
     """Return as an error for people what the machine refused, wherever that was; None where it is something else."""
     match error:
-        case MemoryError():
-            return _no_memory()
-        case ImportError() if any(said in str(error) for said in _NOT_LOADED):
+        case MemoryError() | ImportError() if isinstance(error, MemoryError) or _is_not_loaded(error):
             return _no_memory()
         case RuntimeError() if str(error) == _NO_THREAD:
             return _no_tasks()
         case OSError(filename=None):
-            return _limit(error, None) or _unnamed(error)
+            return _unnamed(error if error.errno else told_by_rust(error) or error)
         case OSError():
             return _refused_path(error, Path(_text(error.filename)))
     return None
@@ -87,12 +96,20 @@ def _refused_path(error: OSError, path: Path) -> UserError | None:
     return _no_tasks() if error.errno in _NO_MORE_TASKS else os_fault(error, path)
 
 
+def _is_not_loaded(error: BaseException) -> bool:
+    return any(said in str(error) for said in _NOT_LOADED)
+
+
 def _unnamed(error: OSError) -> UserError | None:
     """Return what stopped a call that names no file, such as a write or the start of a process."""
+    if limit := _limit(error, None):
+        return limit
     if error.errno in _NO_MORE_TASKS:
         return _no_tasks()
     if error.errno in _NO_SPACE | _BROKEN_DISK:
-        return HostError(f"failed to write a file: {error.strerror}", hint="check the disks of this machine with `df`")
+        return HostError(
+            f"failed to read or write a file: {error.strerror}", hint="check the disks of this machine with `df`"
+        )
     return None
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import zstandard
+from rattler.exceptions import ExtractError
 
 from envgen.convert.conda_archive import CondaArchive, content_digest, extract_conda, write_conda
 from envgen.convert.package import seal
-from envgen.errors import ArtifactError
+from envgen.errors import ArtifactError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -206,3 +207,24 @@ def test_refuses_an_archive_that_lacks_a_listed_path(tmp_path: Path) -> None:
     _write(package, tmp_path / f"{STEM}.conda")
     with pytest.raises(ArtifactError, match="lacks 1 listed paths, the first is `bin/spam`"):
         extract_conda(tmp_path / f"{STEM}.conda", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("an io error occurred: failed to unpack `a`: No space left on device (os error 28)", UserError),
+        ("an io error occurred: Input/output error (os error 5)", UserError),
+        ("an io error occurred: failed to unpack `a`: Permission denied (os error 13)", ArtifactError),
+        ("an io error occurred: failed to unpack `a`: No such file or directory (os error 2)", ArtifactError),
+        ("could not parse", ArtifactError),
+    ],
+)
+def test_a_full_disk_is_not_a_damaged_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, kind: type[Exception]
+) -> None:
+    def extract(*_: object) -> None:
+        raise ExtractError(said)
+
+    monkeypatch.setattr("envgen.convert.conda_archive.package_streaming.extract", extract)
+    with pytest.raises(kind):
+        extract_conda(tmp_path / "a.conda", tmp_path / "out")

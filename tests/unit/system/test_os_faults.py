@@ -47,7 +47,7 @@ def test_other_faults_pass(error: OSError) -> None:
     ("error", "said"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "/disk/file"), "no space left on the disk of `/disk/file`"),
-        (OSError(errno.ENOSPC, "No space left on device"), "failed to write a file: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), "failed to read or write a file: No space left on device"),
         (OSError(errno.EMFILE, "Too many open files", "/a"), "too many open files: this process may open "),
         (OSError(errno.EMFILE, "Too many open files"), "too many open files: this process may open "),
         (OSError(errno.EFBIG, "File too large"), "failed to write a file: this process may not write files"),
@@ -56,6 +56,10 @@ def test_other_faults_pass(error: OSError) -> None:
         (OSError(errno.ENAMETOOLONG, "File name too long", "/x"), "failed to use the path `/x`: File name too long"),
         (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "may not start another thread or process"),
         (RuntimeError("can't start new thread"), "may not start another thread or process"),
+        (
+            OSError("failed to read `x`: Input/output error (os error 5)"),
+            "failed to read or write a file: Input/output",
+        ),
         (MemoryError(), "out of memory"),
         (ImportError("x.so: failed to map segment from shared object"), "out of memory"),
     ],
