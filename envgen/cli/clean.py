@@ -10,7 +10,7 @@ import click
 
 from envgen import ops
 from envgen.cli.options import json_option
-from envgen.cli.sizes import human_size
+from envgen.cli.sizes import counted, human_size
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
@@ -53,7 +53,8 @@ def command(
 ) -> None:
     """Show what the cache holds; with --kind, --older-than or --all, remove from it.
 
-    Environments are not affected. What is removed is downloaded, converted or built again when it is needed.
+    Environments are not affected. What is removed is downloaded, converted or built again when it is needed. Packages
+    that environments use stay unless `--kind packages` names them: removing them frees nothing.
     The channel is written by `envgen build`; files exported without ENVGEN_CHANNEL refer to it.
     """
     options = ops.CleanOptions(
@@ -64,7 +65,8 @@ def command(
         _show(console, result, as_json=as_json)
     elif as_json:
         removed = result.removed
-        console.json({"removed": {str(k): n for k, n in removed.entries.items()}, "bytes": removed.freed})
+        counts = {str(kind): count for kind, count in removed.entries.items()}
+        console.json({"removed": counts, "bytes": removed.freed, "kept": removed.kept})
     else:
         console.say(_sentence(result.removed))
 
@@ -85,4 +87,5 @@ def _show(console: Console, result: CleanResult, *, as_json: bool) -> None:
 
 def _sentence(cleaned: Cleaned) -> str:
     removed = ", ".join(f"{count} {kind}" for kind, count in cleaned.entries.items() if count)
-    return f"removed {removed or 'nothing'}; {human_size(cleaned.freed)} freed"
+    kept = f"; kept {counted(cleaned.kept, 'package')} that environments use" if cleaned.kept else ""
+    return f"removed {removed or 'nothing'}; {human_size(cleaned.freed)} freed{kept}"

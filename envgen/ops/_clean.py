@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class CleanOptions:
     """What to remove from the store; nothing by default.
 
+    Packages that environments hold links to stay unless `kinds` names them: removing them frees nothing, and the next
+    change of an environment would have to fetch all of them again.
+
     Attributes:
         kinds: these kinds of things.
         older_than: what was last used longer ago than this. The channel goes only where `kinds` names it.
@@ -63,5 +66,7 @@ def clean(context: Context, options: CleanOptions) -> CleanResult:
     store = context.store
     if not options.chosen:
         return CleanResult(root=store.root, usage=store.usage())
-    removed = store.clean(kinds=options.chosen, older_than=options.older_than, now=context.now)
+    removed = store.clean(
+        kinds=options.chosen, older_than=options.older_than, now=context.now, keep_linked=not options.kinds
+    )
     return CleanResult(root=store.root, removed=removed)

@@ -36,7 +36,7 @@ from envgen.system.os_faults import NOT_ALLOWED, explained
 from envgen.system.proven import ProvenFiles
 from envgen.system.seal import write_seal
 from envgen.system.sealed_packages import SealedPackages, refuse_unproven
-from envgen.system.store_entries import Cleaned, StoreKind, Usage, entries, is_older, leftovers, measure, only_here
+from envgen.system.store_entries import Cleaned, StoreKind, Usage, entries, leftovers, measure, only_here, to_remove
 from envgen.system.store_trust import check_access, claim, make_folder
 
 if TYPE_CHECKING:
@@ -298,7 +298,14 @@ class Store:
         """Measure what each kind takes; reads the status of every file."""
         return tuple(measure(kind, entries(self.root, kind)) for kind in StoreKind)
 
-    def clean(self, *, kinds: Collection[StoreKind], older_than: dt.timedelta | None, now: dt.datetime) -> Cleaned:
+    def clean(
+        self,
+        *,
+        kinds: Collection[StoreKind],
+        older_than: dt.timedelta | None,
+        now: dt.datetime,
+        keep_linked: bool = False,
+    ) -> Cleaned:
         """Remove entries of some kinds that were not used for a while.
 
         Leftovers of processes that died go with `StoreKind.TEMPORARY`, whatever their age. Environments stay whole:
@@ -308,6 +315,7 @@ class Store:
             kinds: what to remove.
             older_than: remove what was last used longer ago than this; None removes all.
             now: the time, aware.
+            keep_linked: leave packages alone whose files environments hold too.
 
         Raises:
             UserError: another process uses the store, or the folder is no store.
@@ -319,12 +327,13 @@ class Store:
             claim(self.root)
             make_folder(self.root, self.root / "locks")
         with explained(self.root), file_lock(self._lock_path("store"), timeout=0):
-            doomed = {kind: [p for p in entries(self.root, kind) if is_older(p, kind, limit)] for kind in kinds}
+            doomed, kept = to_remove(self.root, kinds, limit, keep_linked=keep_linked)
             freed = only_here([path for paths in doomed.values() for path in paths])
             for path in (path for paths in doomed.values() for path in paths):
                 remove_tree(path)
-            self._drop_locks()
-        return Cleaned(entries={kind: len(paths) for kind, paths in doomed.items()}, freed=freed)
+            for path in (self.root / "locks").glob("*-*"):  # of single things; nobody can hold one now
+                path.unlink()
+        return Cleaned(entries={kind: len(paths) for kind, paths in doomed.items()}, freed=freed, kept=kept)
 
     def sweep(self) -> None:
         """Remove what processes left that were killed, unless another one uses the store and may be at work there."""
@@ -333,11 +342,6 @@ class Store:
         with suppress(UserError, OSError), file_lock(self._lock_path("store"), timeout=0):
             for path in leftovers(self.root):
                 remove_tree(path)
-
-    def _drop_locks(self) -> None:
-        """Remove lock files of single things; only with the store to oneself."""
-        for path in (self.root / "locks").glob("*-*"):
-            path.unlink()
 
     @contextmanager
     def making(self, name: str) -> Iterator[None]:

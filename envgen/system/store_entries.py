@@ -11,7 +11,7 @@ from envgen.system.fs import TEMPORARY, tree_files
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -58,10 +58,17 @@ class DiskUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
-    """What `clean` removed: entries by kind, and the bytes that the disk has back."""
+    """What `clean` did.
+
+    Attributes:
+        entries: kind -> how many were removed.
+        freed: bytes that the disk has back.
+        kept: packages that stay because environments hold their files.
+    """
 
     entries: Mapping[StoreKind, int]
     freed: int
+    kept: int = 0
 
 
 _PATTERNS = {
@@ -89,9 +96,31 @@ def leftovers(root: Path) -> list[Path]:
     return [path for pattern in _LEFT for path in root.glob(pattern)]
 
 
-def is_older(path: Path, kind: StoreKind, limit: float | None) -> bool:
-    """Tell whether an entry was last used before `limit`, in seconds since 1970; None and leftovers always are."""
+def to_remove(
+    root: Path, kinds: Iterable[StoreKind], limit: float | None, *, keep_linked: bool
+) -> tuple[dict[StoreKind, list[Path]], int]:
+    """List by kind the entries that were last used before `limit`; leftovers of processes that died always are.
+
+    Args:
+        root: of the store.
+        kinds: to list.
+        limit: seconds since 1970; None lists all.
+        keep_linked: pass over packages whose files have further names, which they have in environments.
+
+    Returns:
+        The entries, and how many packages were passed over.
+    """
+    found = {kind: [path for path in entries(root, kind) if _is_older(path, kind, limit)] for kind in kinds}
+    linked = {path for path in found.get(StoreKind.PACKAGES, ()) if keep_linked and _is_linked(path)}
+    return {kind: [path for path in paths if path not in linked] for kind, paths in found.items()}, len(linked)
+
+
+def _is_older(path: Path, kind: StoreKind, limit: float | None) -> bool:
     return limit is None or kind is StoreKind.TEMPORARY or path.stat().st_mtime < limit
+
+
+def _is_linked(path: Path) -> bool:
+    return any(status.st_nlink > 1 for status in tree_files(path))
 
 
 def measure(kind: StoreKind, paths: list[Path]) -> Usage:

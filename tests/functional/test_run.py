@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.functional.test_create import make, needs_311
 from tests.functional.test_lock import packages
 
 if TYPE_CHECKING:
+    from tests.builders.registries import Registries
     from tests.command import Command, Project
 
 
@@ -180,6 +182,22 @@ def test_clean_knows_the_channel_and_what_is_kept_of_others(locked: Project, cli
     cli("create", "--prefix", str(cache.parent / "two"), ENVGEN_CHANNEL=str(cache / "channel")).succeeded()
     cli("build").succeeded()
     assert (cache / "channel/linux-64/repodata.json").is_file()
+
+
+def test_a_package_is_added_after_clean_without_fetching_the_others(
+    locked: Project, registries: Registries, cli: Command
+) -> None:
+    make(cli)
+    outcome = cli("clean", "--all").succeeded()
+    assert re.search(r"; kept [3-4] packages that environments use", outcome.err), outcome.err
+    spec = locked.root / "environments/demo.yaml"
+    spec.write_text(spec.read_text().replace("eggs <2]", "eggs <2, ham]"))
+    cli("lock").succeeded()
+    registries.server.requests.clear()
+    make(cli)
+    assert {path.rpartition("/")[2] for path in registries.server.paths() if path.endswith((".whl", ".deb"))} == {
+        "ham-1.0-py3-none-any.whl"
+    }
 
 
 def _size(folder: Path) -> int:
