@@ -96,7 +96,7 @@ class Store:
 
     def artifact(self, sha: Sha256) -> Path | None:
         """Find an artifact, whatever its bytes are; it counts as used now."""
-        return _used(self._artifact_path(sha))
+        return path if _touch(path := self._artifact_path(sha)) else None
 
     def sound_artifact(self, sha: Sha256) -> Path | None:
         """Find an artifact whose bytes have its digest; a damaged one is removed, and the user told.
@@ -384,10 +384,6 @@ def _safe(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise ValueError(f"not a store key: {key!r}")
     return key
-
-
-def _used(path: Path) -> Path | None:
-    return path if _touch(path) else None
 
 
 def _touch(path: Path) -> bool:

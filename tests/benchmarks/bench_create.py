@@ -2,7 +2,7 @@
 
 Both install the same files: the lock's wheels, given to uv as a requirements file with hashes; envgen makes Python as
 well, and keeps no wheels, as uv. Rounds alternate. What only envgen does is timed without a neighbour: `create` where
-nothing changed, and `create --verify`. `table_rows` is what other tables take.
+nothing changed, and `create --verify`.
 Nothing is measured against a clock that another process shares: run it on a quiet machine, and read the ratios.
 """
 
@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
-from envgen.system.fs import tree_files
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
@@ -46,49 +45,10 @@ class Timing:
     peak: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of a table: medians of a job in seconds or GB, and of uv where it does the same."""
-
-    job: str
-    unit: str
-    uv: float | None
-    envgen: float
-
-    @property
-    def ratio(self) -> float | None:
-        """How much of uv's envgen takes."""
-        return None if self.uv is None else self.envgen / self.uv
-
-
 CREATE = "create, nothing cached"
 CACHED = "create, everything cached"
 UNCHANGED = "create, unchanged"
 VERIFY = "create --verify"
-DISK = "disk after create"
-
-
-def table_rows(env: str, work: Path, *, rounds: int) -> list[Row]:
-    """Run the rounds in a folder, which is emptied, and return the rows of a table.
-
-    Args:
-        env: environment of the repository.
-        work: a folder on the disk to measure, with room for two caches and two environments.
-        rounds: how often each job is done.
-    """
-    figures = _rounds(_lock(env), work, env, rounds)
-    rows = []
-    for case, programs in figures.items():
-        medians = {name: statistics.median(t.wall for t in timings) for name, timings in programs.items()}
-        rows.append(Row(job=case, unit="s", uv=medians.get("uv"), envgen=medians["envgen"]))
-    disk = {name: _size(work / f"{name}-cache", work / folder) for name, folder in (("uv", "venv"), ("envgen", "env"))}
-    return [*rows, Row(job=DISK, unit="GB", uv=disk["uv"], envgen=disk["envgen"])]
-
-
-def _size(*folders: Path) -> float:
-    """Sum up what folders take together, in GB; a file with several names counts once."""
-    files = {(s.st_dev, s.st_ino): s.st_size for folder in folders for s in tree_files(folder)}
-    return sum(files.values()) / 1e9
 
 
 def main() -> None:

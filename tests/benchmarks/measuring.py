@@ -74,10 +74,11 @@ class Bench:
             work()
             self.ready.add(what)
 
-    def envgen(self, *words: str, project: Path, cache: str) -> Timing:
-        """Run envgen in a project, with the store of that name."""
+    def envgen(self, *words: str, project: Path, cache: str, variables: Mapping[str, str] | None = None) -> Timing:
+        """Run envgen in a project, with the store of that name, and perhaps with further variables."""
         command = [sys.executable, "-m", "envgen", *words]
-        return measured(command, {**self._variables(), "ENVGEN_CACHE": str(self.folder / cache)}, project)
+        own = {"ENVGEN_CACHE": str(self.folder / cache), **(variables or {})}
+        return measured(command, {**self._variables(), **own}, project)
 
     def uv(self, *words: str, project: Path, cache: str) -> Timing:
         """Run uv in a project, with the cache of that name."""
