@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from envgen.checks import Misfit, several
+from envgen.packages import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -42,13 +43,13 @@ _MAJOR_OF_CUDA = {"libcudart", "libcublas", "libcublasLt", "libnvrtc"}
 
 _KMPC, _GNU = "__kmpc_fork_call", "GOMP_parallel"
 _BY_NAME = {"llvm-openmp": _KMPC, "intel-openmp": _KMPC, "libgomp": _GNU}
-"""Conda packages that are OpenMP runtimes, for those that the store does not have."""
+"""Conda packages that are OpenMP runtimes, for those whose files were not read."""
 
 
 def check_openmp(subject: Subject) -> Iterator[Misfit]:
     """Yield what is wrong with the OpenMP runtimes, which are recognised by what they define."""
     llvm, gnu = _runtimes(subject)
-    if len({_identity(one) for _part, one in llvm}) > 1:
+    if len({_identity(part, one) for part, one in llvm}) > 1:
         yield Misfit(
             rule="OMP001",
             packages=_names(llvm),
@@ -65,7 +66,7 @@ def check_openmp(subject: Subject) -> Iterator[Misfit]:
             what=f"{_each(gnu)} and {_each(llvm)}: a process that loads both has two pools of threads, "
             "and may hang where it forks after using one of them",
         )
-    if len({_identity(one) for _part, one in gnu}) > 1:
+    if len({_identity(part, one) for part, one in gnu}) > 1:
         yield Misfit(
             rule="OMP003",
             packages=_names(gnu),
@@ -172,13 +173,20 @@ def _runtimes(subject: Subject) -> tuple[_Brought, _Brought]:
         elif _GNU in binary.exports:
             gnu.append((subject.owner(binary), binary))
     for part in subject.parts.values():
-        if part.files is None and (kind := _BY_NAME.get(part.name)):
+        if (part.files is None or not part.files.binaries) and (kind := _known(part, subject)):
             (llvm if kind == _KMPC else gnu).append((part, None))
     return llvm, gnu
 
 
-def _identity(binary: Binary | None) -> str:
-    return (binary.content or binary.path) if binary else "unread"
+def _known(part: Part, subject: Subject) -> str | None:
+    """Name the runtime that a package brings by its name alone: torch's wheels have GNU's on Linux, LLVM's on macOS."""
+    if isinstance(part.package, Wheel) and part.package.project == "torch":
+        return _GNU if subject.target.platform.is_linux else _KMPC
+    return _BY_NAME.get(part.name)
+
+
+def _identity(part: Part, binary: Binary | None) -> str:
+    return (binary.content or binary.path) if binary else part.name
 
 
 def _names(brought: Iterable[tuple[Part, Binary | None]]) -> tuple[str, ...]:

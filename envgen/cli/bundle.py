@@ -12,6 +12,7 @@ from envgen.cli.options import (
     environments_argument,
     json_option,
     no_build_option,
+    no_check_option,
     offline_option,
     platform_option,
 )
@@ -59,6 +60,7 @@ Example:
 @click.option("--push", metavar="REGISTRY/NAME:TAG", help="push the bundle to a registry")
 @click.option("--frozen", is_flag=True, help="use locks as they are, even if they are out of date")
 @no_build_option
+@no_check_option
 @offline_option
 @bundle_option
 @json_option
@@ -75,6 +77,7 @@ def command(
     push: str | None,
     frozen: bool,
     no_build: bool,
+    no_check: bool,
     offline: bool,
     bundles: tuple[Path, ...],
     as_json: bool,
@@ -92,6 +95,7 @@ def command(
         tool_pythons=tool_pythons,
         with_tools=not no_tools,
         push=push,
+        check=not no_check,
         frozen=frozen,
     )
     context = console.context(no_build=no_build, offline=offline, bundles=bundles)

@@ -17,6 +17,7 @@ from envgen.errors import UsageError
 from envgen.manifest.select import select
 from envgen.oci.layout import REF_NAME
 from envgen.oci.push import Reference, push_index
+from envgen.ops._check import refuse_misfits
 from envgen.ops._terms import check_terms
 from envgen.platforms import PythonMinor, Target
 from envgen.prepare.fetch import fetch_files, missing_files
@@ -53,6 +54,7 @@ class BundleOptions:
         tool_pythons: minor versions of Python to bundle envgen for; the one that runs without.
         with_tools: whether to bundle envgen itself.
         push: `REGISTRY/NAME:TAG` that the bundle is pushed to; then a file is written only with `output`.
+        check: refuse packages that do not fit together, as `check` does.
 
     Raises:
         UsageError: `image` is given, and `since`.
@@ -67,6 +69,7 @@ class BundleOptions:
     tool_pythons: Sequence[str] = ()
     with_tools: bool = True
     push: str | None = None
+    check: bool = True
 
     def __post_init__(self) -> None:
         if self.image and self.since:
@@ -132,7 +135,8 @@ def bundle(
 
     Raises:
         LockError: a lock is missing, or not up to date.
-        UserError: the spec's `licenses` rejects a package, the output is something else, or `push` is no reference.
+        UserError: the spec's `licenses` rejects a package, packages do not fit together, the output is something else,
+            or `push` is no reference.
         NetworkError, IntegrityError: as sources, builders and the registry say.
     """
     reference = Reference.parse(options.push) if options.push else None
@@ -141,6 +145,8 @@ def bundle(
     for spec in {one.spec.name: one.spec for one in chosen}.values():
         platforms = [one.pair.lock.platform for one in chosen if one.spec.name == spec.name]
         check_terms(context, spec.name, platforms)
+        if options.check:
+            refuse_misfits(context, spec, [one.pair for one in chosen if one.spec.name == spec.name])
     known = files_since(context, options.since) if options.since else {}
     if on_plan:
         on_plan(_planned(context, chosen))

@@ -99,6 +99,10 @@ def refuse_misfits(context: Context, spec: EnvSpec, pairs: Sequence[LockPair]) -
             f"`envgen check` found errors in `{spec.name}`:\n{listed}",
             hint="fix them, accept them under `check.accept` in the spec, or pass `--no-check`",
         )
+    for lock in report.locks:
+        if lock.unread:
+            what = f"{len(lock.unread)} of {lock.packages} packages for {lock.platform}"
+            context.reporter.note(f"`envgen check` cannot read {what}: they are not in the cache yet")
     found = (misfit for lock in report.locks for misfit in lock.misfits)
     if rules := sorted({m.rule for m in found if m.severity is Severity.WARNING and m.accepted is None}):
         context.reporter.note(f"`envgen check` has warnings for `{spec.name}`: {', '.join(rules)}")

@@ -132,3 +132,15 @@ def test_packages_of_a_channel(demo: Project, registries: Registries, cli: Comma
     told = findings(cli("check", "--json").succeeded().json())
     assert told["LINK001"]["files"] == ["bin/.scripted-post-link.sh"]
     assert told["OMP002"]["packages"] == ["pytorch", "llvm-openmp"]
+
+
+def test_a_bundle_of_what_does_not_fit_is_refused(demo: Project, broken: Registries, cli: Command) -> None:
+    demo.spec("demo", SPEC)
+    cli("lock").succeeded()
+    early = cli("bundle", "--no-tools").succeeded()
+    assert "`envgen check` cannot read 1 of 3 packages for linux-64: they are not in the cache yet" in early.err
+    cli("create").succeeded()
+    refused = cli("bundle", "--no-tools")
+    assert refused.code == 1
+    assert "  - LIB001: `_c.abi3.so` of `broken`" in refused.err
+    cli("bundle", "--no-tools", "--no-check").succeeded()

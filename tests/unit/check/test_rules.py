@@ -10,7 +10,7 @@ from envgen.check.check import accept, find_misfits
 from envgen.check.subject import Base, PathClaims
 from envgen.checks import RULES, Misfit, Severity
 from envgen.packages import Wheel
-from envgen.platforms import PythonMinor
+from envgen.platforms import Platform, PythonMinor
 from tests.builders.elf import AARCH64, EXECUTABLE, SHARED, make_elf
 from tests.unit.check.samples import GOMP, IOMP, OMP, SITE, TARGET, found, part, subject
 
@@ -37,6 +37,15 @@ def test_llvms_runtime_of_a_channel_beside_torch_of_the_index() -> None:
 
 def test_a_runtime_that_was_not_read_is_known_by_name() -> None:
     assert found(part("llvm-openmp", None), part("intel-openmp", {"lib/libiomp5.so": IOMP})).keys() >= {"OMP001"}
+
+
+@pytest.mark.parametrize(
+    ("platform", "rule"), [(Platform.LINUX_64, "OMP002"), (Platform.OSX_ARM64, "OMP001"), (Platform.OSX_64, "OMP001")]
+)
+def test_torch_beside_llvms_runtime_before_anything_is_fetched(platform: Platform, rule: str) -> None:
+    target = replace(TARGET, platform=platform, archspec=None)
+    assert rule in found(part("torch", None), part("llvm-openmp", None), target=target)
+    assert rule not in found(part("torch", None), target=target)
 
 
 def test_private_copies_of_gnus_runtime_are_a_note() -> None:
