@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from envgen.digest import Sha256
 
@@ -19,20 +19,98 @@ _SHOWN_FILES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceArchive:
-    """A source archive of the index.
+    """A source archive: of an index, or at an address that the spec gives.
 
     Attributes:
-        filename: as the index has it.
+        filename: as the index has it, or the last part of the address.
         sha256: of the archive.
-        size: bytes, where the index says so.
+        size: bytes, where they are known.
+        address: that the spec gives, `./…` for a file of the project; empty for an archive of an index.
+        subdirectory: of the archive that holds the project.
     """
 
     filename: str
     sha256: Sha256
     size: int | None
+    address: str = ""
+    subdirectory: str = ""
 
 
-Source = SourceArchive
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSource:
+    """A commit of a git repository.
+
+    Attributes:
+        url: for git.
+        reference: tag, branch or commit that the spec asks for; empty for the default branch.
+        commit: that it was when it was locked.
+        tree: of the commit.
+        subdirectory: of the repository that holds the project.
+    """
+
+    url: str
+    reference: str
+    commit: str
+    tree: str
+    subdirectory: str = ""
+
+    size: ClassVar[None] = None
+
+    @property
+    def filename(self) -> str:
+        """Name of the repository and the commit."""
+        return f"{self.url.rstrip('/').rpartition('/')[2].removesuffix('.git')}@{self.commit[:12]}"
+
+    @property
+    def address(self) -> str:
+        """What pip takes for it."""
+        folder = f"#subdirectory={self.subdirectory}" if self.subdirectory else ""
+        return f"git+{self.url}@{self.commit}{folder}"
+
+    @property
+    def sha256(self) -> Sha256:
+        """Digest of what names the files: the tree, and the folder in it."""
+        return Sha256.of(f"git {self.tree} {self.subdirectory}".encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSource:
+    """A folder of the project.
+
+    Attributes:
+        path: from the project's root, beginning with `./` or `../`.
+        declared: digest of what its requirements are read from; changes of its code leave it as it is.
+        digest: of all its files, where they were read.
+    """
+
+    path: str
+    declared: Sha256
+    digest: Sha256 | None = None
+
+    size: ClassVar[None] = None
+
+    @property
+    def filename(self) -> str:
+        """The path."""
+        return self.path
+
+    @property
+    def address(self) -> str:
+        """The path."""
+        return self.path
+
+    @property
+    def sha256(self) -> Sha256:
+        """Digest of its files, where they were read, else of what it declares."""
+        return self.digest or self.declared
+
+
+Source = SourceArchive | GitSource | LocalSource
+
+
+def as_locked(source: Source) -> Source:
+    """Return a source as a lock has it: without the digest of files that change from day to day."""
+    return replace(source, digest=None) if isinstance(source, LocalSource) else source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from envgen.names import CondaName
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from envgen.builds import SourceArchive, WheelBuild
+    from envgen.builds import Source, WheelBuild
     from envgen.digest import Sha256
     from envgen.names import NameTable, ProjectName
 
@@ -60,6 +60,7 @@ class Wheel:
             as PEP 440 text (`""` for any version); names are normalised.
         stands_for: projects that others require and that this one stands for, sorted.
         index: name of the index that it comes from; "" for the default one.
+        address: of the wheel where the spec gives it, `./…` for a file of the project; empty for one of an index.
         made: how it is built; None for a wheel that is downloaded.
     """
 
@@ -76,12 +77,18 @@ class Wheel:
     requires: Mapping[ProjectName, str]
     stands_for: tuple[ProjectName, ...] = ()
     index: str = DEFAULT
+    address: str = ""
     made: WheelBuild | None = None
 
     @property
-    def listed(self) -> Wheel | SourceArchive:
-        """The file that an index has: the wheel, or the source archive that it is built from."""
+    def listed(self) -> Wheel | Source:
+        """What is fetched: the wheel, or the source that it is built from."""
         return self.made.source if self.made else self
+
+    @property
+    def direct(self) -> str:
+        """Address that the spec gives, of the wheel or of its source; empty for what comes from an index."""
+        return self.made.source.address if self.made else self.address
 
     @property
     def name(self) -> str:
@@ -95,7 +102,9 @@ class Wheel:
 
     @property
     def url(self) -> str:
-        """Where an index has the file; it is looked up there by name and accepted by digest."""
+        """Where an index has the file, to be looked up there by name and accepted by digest; or its own address."""
+        if direct := self.direct:
+            return direct
         return f"{placeholder(self.index)}/{self.project}/{self.listed.filename}"
 
     @property

@@ -95,7 +95,8 @@ def leak(text: str) -> str | None:
 
 
 _LEAKS = (
-    (re.compile(r"://[^/\s'\"]*@"), "credentials in a URL"),
+    (re.compile(r"(?<!ssh)://[^/\s'\"]*@"), "credentials in a URL"),
+    (re.compile(r"ssh://[^/\s'\"@]*:[^/\s'\"@]*@"), "credentials in a URL"),
     (re.compile(r"url: ['\"]?[^\s/:'\"]+:[^\s/@'\"]+@"), "credentials in a URL"),
     (re.compile(r"\w+://[^\s'\"?#]*\?[^\s'\"]"), "a query in a URL"),
     (re.compile(r"(?<![\w.])(?:/|file:/+)(?:home|Users|root)/"), "a path in a home folder"),

@@ -43,6 +43,7 @@ VOCABULARY_MODULES = frozenset(
         "printable",
         "records",
         "sizes",
+        "references",
         "suggest",
         "templates",
         "together",

@@ -97,19 +97,20 @@ def metadata_of(wheel: Path) -> bytes:
         return b"".join(inflate(source.fileno(), members[path], what=wheel.name))
 
 
-def check_built_name(filename: str, *, project: ProjectName, version: str) -> None:
-    """Refuse a built wheel of another project or version than it was built for.
+def check_built_name(filename: str, *, project: ProjectName, version: str | None = None) -> None:
+    """Refuse a wheel of another project or version than it is taken for.
 
     Raises:
         ArtifactError: its name says so.
     """
+    of = f"`{project}` {version or ''}".rstrip()
     try:
         name, said, _, _ = parse_wheel_filename(filename)
-        is_its = project_name(name) == project and said == Version(version)
+        is_its = project_name(name) == project and (version is None or said == Version(version))
     except (InvalidWheelFilename, InvalidVersion) as error:
-        raise ArtifactError(f"the build of `{project}` {version} gave `{filename}`: {error}") from error
+        raise ArtifactError(f"expected a wheel of {of}, got `{filename}`: {error}") from error
     if not is_its:
-        raise ArtifactError(f"the build of `{project}` {version} gave `{filename}`, of another project or version")
+        raise ArtifactError(f"expected a wheel of {of}, got `{filename}`")
 
 
 def _record_of(members: Iterable[Member], what: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envgen.export.export_input import Exported, condas, not_confined, pip_options
+from envgen.export.pip_lines import pip_lines, unpinned
 from envgen.export.yaml_text import dump
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ def render(inputs: ExportInput) -> Exported:
         "dependencies": _dependencies(lock, pip_options(inputs.indexes_of(lock))),
     }
     head = f"# {lock.environment} for {lock.platform}. Made by `envgen export`.\n"
-    return Exported(text=dump(document, head=head), notes=(*_notes(lock), *not_confined(inputs, lock)))
+    return Exported(text=dump(document, head=head), notes=(*_notes(lock), *unpinned(lock), *not_confined(inputs, lock)))
 
 
 def _dependencies(lock: Lock, options: list[str]) -> list[Any]:
     exact = [f"{p.name}={p.version}={p.build}" for p in sorted(condas(lock), key=lambda p: p.name)]
-    wheels = [f"{wheel.project}=={wheel.version} --hash=sha256:{wheel.listed.sha256}" for wheel in lock.wheels]
+    wheels = list(pip_lines(lock))
     return [*exact, {"pip": [*options, *wheels]}] if wheels else [*exact]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
+from envgen.builds import GitSource, LocalSource
 from envgen.export.export_input import Exported, not_wheels
 
 if TYPE_CHECKING:
@@ -46,18 +47,35 @@ def _package(wheel: Wheel, inputs: ExportInput, known: set[Any]) -> tomlkit.item
         table.add("index", repository)
     if requires := [project for project in sorted(wheel.requires) if project in known]:
         table.add("dependencies", _tables([{"name": str(project)} for project in requires]))
-    listed = wheel.listed
-    file = {
-        "name": listed.filename,
-        "url": inputs.url(wheel),
-        **({} if listed.size is None else {"size": listed.size}),
-        "hashes": {"sha256": str(listed.sha256)},
-    }
-    if wheel.made:
-        table.add("sdist", _inline(file))
-    else:
-        table.add("wheels", _tables([file]))
+    key, value = _origin(wheel, inputs)
+    table.add(key, _tables([value]) if key == "wheels" else _inline(value))
     return table
+
+
+def _origin(wheel: Wheel, inputs: ExportInput) -> tuple[str, dict[str, Any]]:
+    """Return where a wheel or its source is: the key and the value of the standard."""
+    source = wheel.made.source if wheel.made else None
+    match source:
+        case GitSource():
+            asked = {"requested-revision": source.reference} if source.reference else {}
+            git = {"type": "git", "url": source.url, **asked, "commit-id": source.commit}
+            return "vcs", {**git, **_folder(source.subdirectory)}
+        case LocalSource():
+            return "directory", {"path": source.path}
+        case _:
+            listed = wheel.listed
+            file = {
+                "url": inputs.url(wheel),
+                **({} if listed.size is None else {"size": listed.size}),
+                "hashes": {"sha256": str(listed.sha256)},
+            }
+    if source and source.address:
+        return "archive", {**file, **_folder(source.subdirectory)}
+    return ("sdist" if source else "wheels"), {"name": listed.filename, **file}
+
+
+def _folder(subdirectory: str) -> dict[str, str]:
+    return {"subdirectory": subdirectory} if subdirectory else {}
 
 
 def _marker(target: Target) -> str:

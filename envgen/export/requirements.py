@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envgen.export.export_input import Exported, not_confined, not_wheels, pip_options
+from envgen.export.pip_lines import pip_lines, unpinned
 
 if TYPE_CHECKING:
     from envgen.export.export_input import ExportInput
-    from envgen.packages import Wheel
 
 
 def render(inputs: ExportInput) -> Exported:
@@ -22,9 +22,8 @@ def render(inputs: ExportInput) -> Exported:
         "#     uv pip sync requirements.txt",
         "#     pip install --no-deps --require-hashes -r requirements.txt",
     )
-    lines = (*head, *pip_options(inputs.indexes_of(lock)), *map(_requirement, lock.wheels))
-    return Exported(text="".join(f"{line}\n" for line in lines), notes=(*not_wheels(lock), *not_confined(inputs, lock)))
-
-
-def _requirement(wheel: Wheel) -> str:
-    return f"{wheel.project}=={wheel.version} \\\n    --hash=sha256:{wheel.listed.sha256}"
+    lines = (*head, *pip_options(inputs.indexes_of(lock)), *pip_lines(lock, before_hash=" \\\n    "))
+    return Exported(
+        text="".join(f"{line}\n" for line in lines),
+        notes=(*not_wheels(lock), *unpinned(lock), *not_confined(inputs, lock)),
+    )

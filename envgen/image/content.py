@@ -27,6 +27,7 @@ from envgen.prefix.contents import Contents, python_layout, read_contents, read_
 from envgen.prefix.link import link
 from envgen.prefix.owners import owners
 from envgen.prefix.provenance import provenance
+from envgen.prepare.built_files import wheel_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -213,7 +214,7 @@ class Linked:
         wheel = package.record.origin
         if not isinstance(wheel, Wheel):
             return {}
-        file = self.store.artifact(wheel.sha256)
+        file = wheel_file(self.store, wheel)
         if file is None and not self.splice:
             return {}
         if file is None:

@@ -20,7 +20,7 @@ from envgen.lock.debian_lock import IMAGE
 from envgen.manifest.select import select
 from envgen.packages import Wheel
 from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
-from envgen.prepare.locked_builds import prepare
+from envgen.prepare.locked_builds import prepare, with_local_files
 from envgen.prepare.packages import artifact_of, link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of, make_plan
 from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
@@ -113,7 +113,7 @@ def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen:
     """
     if spec.image is None:
         raise UserError(f"`{spec.source}` has no `image`", hint="add `image: {}` to the spec and run `envgen lock`")
-    pair = require_current_lock(context, spec, platform, frozen=frozen, image=True)
+    pair = with_local_files(context, require_current_lock(context, spec, platform, frozen=frozen, image=True))
     items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     return ImageInputs(spec=spec, image=spec.image, pair=pair, plan=plan(context, items, verify=verify))
 

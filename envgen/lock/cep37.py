@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.lock import locked_indexes, older, told
+from envgen.lock.locked_builds import facts_of
 from envgen.lock.model import FORMAT
 from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, Wheel, placeholder, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envgen.builds import WheelBuild
     from envgen.lock.model import Lock
 
 PREFIX = "envgen."
@@ -118,21 +118,14 @@ def _custom(lock: Lock) -> dict[str, str]:
 
 def _builds(lock: Lock) -> dict[str, str]:
     """Describe the wheels that are built, and the packages that their builds run in."""
-    found = {f"build.{wheel.project}": _json(_build(wheel, wheel.made)) for wheel in lock.wheels if wheel.made}
+    found = {
+        f"build.{wheel.project}": _json(facts_of(wheel.made, filename=wheel.filename, sha256=wheel.sha256))
+        for wheel in lock.wheels
+        if wheel.made
+    }
     for key, packages in lock.build_environments.items():
         found[f"build-environment.{key}"] = _json([entry(package, lock.platform) for package in packages])
     return found
-
-
-def _build(wheel: Wheel, made: WheelBuild) -> dict[str, Any]:
-    return {
-        "filename": wheel.filename,
-        "sha256": str(wheel.sha256),
-        "environment": made.environment,
-        "files": dict(made.files),
-        **({"source-size": made.source.size} if made.source.size is not None else {}),
-        **({"unconfined": made.unconfined} if made.unconfined else {}),
-    }
 
 
 def _json(value: Mapping[Any, Any] | Sequence[Any]) -> str:

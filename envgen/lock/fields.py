@@ -26,7 +26,6 @@ _CONDA_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._!+~-]*")
 _BUILD = re.compile(r"[0-9A-Za-z_.+]+")  # CEP 26
 _WHEEL = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._!+-]*\.whl")
 _SOURCE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._!+-]*(?:\.tar\.gz|\.zip|\.tar\.bz2|\.tgz)")
-_DIGITS = re.compile(r"[0-9a-f]{16}")
 _ARCHIVE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._!+~%-]*(?:\.conda|\.tar\.bz2)")
 """Names of files begin with no point and hold no slash: they become paths in the store."""
 
@@ -83,20 +82,6 @@ def source_file(text: str, *, project: ProjectName) -> str:
 
 def _dashes(text: str) -> list[int]:
     return [at for at, letter in enumerate(text) if letter == "-" and at]
-
-
-def build(text: str) -> dict[str, Any]:
-    """Read how a wheel is built from JSON: the types of its values are checked, not what they mean."""
-    found = _mapping(text)
-    kinds = {"filename": str, "sha256": str, "environment": str, "files": dict, "source-size": int, "unconfined": str}
-    for key, value in found.items():
-        if key not in kinds or not isinstance(value, kinds[key]) or isinstance(value, bool):
-            raise ValueError(f"`{key}` is {value!r}, which is not known")
-    if missing := {"filename", "sha256", "environment", "files"} - found.keys():
-        raise ValueError(f"`{min(missing)}` is missing")
-    if not all(isinstance(digits, str) and _DIGITS.fullmatch(digits) for digits in found["files"].values()):
-        raise ValueError("`files` has a value that is not the first digits of a sha256")
-    return found
 
 
 def archive_file(text: str) -> str:

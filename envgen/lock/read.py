@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from envgen.builds import SourceArchive, WheelBuild
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.indexes import DEFAULT, index_in
 from envgen.lock import fields, locked_indexes, older, told
 from envgen.lock.cep37 import PREFIX, content_hash
+from envgen.lock.locked_builds import build_of, parse_facts
 from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
 from envgen.manifest.adjust import Adjustments
@@ -29,11 +29,14 @@ from envgen.packages import (
     sort_key,
 )
 from envgen.platforms import Platform, PythonMinor, Target
+from envgen.references import FileReference, parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from envgen.builds import WheelBuild
     from envgen.names import ProjectName
+    from envgen.references import Reference
 
 T = TypeVar("T")
 
@@ -195,19 +198,20 @@ def _wheel(node: Field, custom: _Custom) -> Wheel:
     version, needs = node.get("version").parsed(fields.wheel_version), node.get("dependencies")
     index = index_in(url.text()) or DEFAULT
     start = f"{placeholder(index)}/{project}/"
-    if not url.text().startswith(start):
-        url.fail(f"expected {start}<file>")
+    direct = _direct(url, start)
     if index and not custom.knows_index(index):
         url.fail(f"`{PREFIX}indexes` has no index `{index}`")
     listed, sha256 = replace(url, value=url.text().removeprefix(start)), node.get("hash").get("sha256")
+    file = replace(url, value=direct.filename) if isinstance(direct, FileReference) else listed
     wheel_file = partial(fields.wheel_file, project=project, version=version)
-    made = custom.parsed(f"build.{project}", fields.build) if custom.has(f"build.{project}") else None
+    made = custom.parsed(f"build.{project}", parse_facts) if custom.has(f"build.{project}") else None
     return Wheel(
         project=project,
         version=version,
-        filename=(replace(listed, value=made["filename"]) if made else listed).parsed(wheel_file),
+        filename=(replace(listed, value=made["filename"]) if made else file).parsed(wheel_file),
         sha256=(replace(sha256, value=made["sha256"]) if made else sha256).parsed(Sha256.parse),
         size=custom.size("pip", project),
+        address=direct.url if isinstance(direct, FileReference) and not made else "",
         made=_build(listed, sha256, project, made, custom) if made else None,
         requires=_needs(needs, fields.requires),
         stands_for=custom.parsed(f"stands-for.{project}", fields.project_list, "[]"),
@@ -215,19 +219,19 @@ def _wheel(node: Field, custom: _Custom) -> Wheel:
     )
 
 
+def _direct(url: Field, start: str) -> Reference | None:
+    """Return what a URL refers to that is not of an index."""
+    if url.text().startswith(start):
+        return None
+    if url.text().startswith("$"):
+        url.fail(f"expected {start}<file>")
+    return url.parsed(parse_reference)
+
+
 def _build(listed: Field, sha256: Field, project: ProjectName, made: dict[str, Any], custom: _Custom) -> WheelBuild:
     if not custom.has(f"build-environment.{made['environment']}"):
         listed.fail(f"the environment {made['environment']!r} of its build is missing")
-    return WheelBuild(
-        source=SourceArchive(
-            filename=listed.parsed(partial(fields.source_file, project=project)),
-            sha256=sha256.parsed(Sha256.parse),
-            size=made.get("source-size"),
-        ),
-        environment=made["environment"],
-        files=made["files"],
-        unconfined=made.get("unconfined", ""),
-    )
+    return build_of(listed, sha256, made, project)
 
 
 def _environment(key: str, platform: Platform, custom: _Custom) -> tuple[Package, ...]:

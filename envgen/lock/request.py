@@ -66,5 +66,5 @@ def _indexes(spec: EnvSpec) -> dict[str, Any]:
 
 def _text(requirement: Requirement) -> str:
     extras = ",".join(sorted(project_name(extra) for extra in requirement.extras))
-    clauses = ",".join(sorted(map(str, requirement.specifier)))
+    clauses = f" @ {requirement.url}" if requirement.url else ",".join(sorted(map(str, requirement.specifier)))
     return f"{project_name(requirement.name)}[{extras}]{clauses}"

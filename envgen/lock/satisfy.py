@@ -13,6 +13,7 @@ import rattler
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.builds import GitSource
 from envgen.cuda import cuda_major
 from envgen.lock.adjusted import differences
 from envgen.lock.locked_indexes import index_differences, moved_wheels
@@ -23,6 +24,7 @@ from envgen.manifest.values import match_name
 from envgen.names import CondaName, ProjectName, project_name
 from envgen.packages import Package, Wheel
 from envgen.platforms import virtual_package
+from envgen.references import FileReference, FolderReference, GitReference, parse_reference
 from envgen.versions import conda_spec
 from envgen.wheels import package_id
 
@@ -171,8 +173,11 @@ def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> It
     """Compare what the spec asks for with the packages."""
     for requirement in active(spec, target, lock.marker_python):
         project = project_name(requirement.name)
-        if not packages.wheel(project):
+        wheel = packages.wheel(project)
+        if not wheel:
             yield f"`{requirement}` under `pypi`: no wheel is locked for it"
+        elif not _is_of(wheel, requirement):
+            yield f"`{requirement}` under `pypi`: locked from `{wheel.direct or wheel.filename}`"
         elif unmet := packages.unmet_project(project, str(requirement.specifier)):
             yield f"`{requirement}` under `pypi`: {unmet}"
         yield from _missing_extras(requirement, lock, packages.real(project))
@@ -183,6 +188,23 @@ def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> It
             yield f"`{text}` under `dependencies`: {unmet}"
     if unmet := packages.unmet_match("python", f"{lock.target.python}.*"):
         yield f"`python` {lock.target.python}: {unmet}"
+
+
+def _is_of(wheel: Wheel, requirement: Requirement) -> bool:
+    """Whether a wheel is from where a requirement says: the address it gives, or an index."""
+    reference = parse_reference(requirement.url) if requirement.url else None
+    source = wheel.made.source if wheel.made else None
+    match reference:
+        case None:
+            return not wheel.direct
+        case GitReference():
+            asked = (reference.url, reference.reference, reference.subdirectory)
+            return isinstance(source, GitSource) and (source.url, source.reference, source.subdirectory) == asked
+        case FileReference():
+            fits = reference.sha256 is None or reference.sha256 == wheel.listed.sha256
+            return wheel.direct == reference.url and fits
+        case FolderReference():
+            return wheel.direct == reference.path
 
 
 def _missing_extras(requirement: Requirement, lock: Lock, project: ProjectName) -> Iterator[str]:

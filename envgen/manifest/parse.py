@@ -85,7 +85,7 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         pypi=_requirements(sections.get("pypi"), targets.values()),
         indexes=parse_indexes(sections.get("indexes")),
         names=_names(sections.get("names")),
-        overrides=_requirements(sections.get("overrides"), targets.values()),
+        overrides=_requirements(sections.get("overrides"), targets.values(), values.override),
         constraints=_requirements(sections.get("constraints"), targets.values(), values.constraint),
         exclude=parse_exclude(sections.get("exclude")),
         substitutes=parse_substitutes(sections.get("substitutes")),

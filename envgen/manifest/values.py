@@ -12,6 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from envgen.manifest.document import BadValueError
 from envgen.names import project_name
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
+from envgen.references import parse_reference
 from envgen.suggest import nearest
 from envgen.urls import display, has_token
 
@@ -26,6 +27,11 @@ _CUDA = re.compile(r"\d+(\.\d+)?")
 _ARCHSPEC = re.compile(r"[a-z0-9_]+")
 _PROJECT = re.compile(r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]")  # PEP 508
 _CONDA_NAME = re.compile(r"(?!_?_?$)[a-z0-9_.-]+")  # CEP 26
+_PATH = re.compile(
+    r"(?P<path>\.\.?/(?:[^\s\[;]*/)?(?P<name>[A-Za-z0-9][\w.-]*?)/?)(?P<extras>\[[\w, .-]*\])?(?P<rest>\s*;.*)?"
+)
+"""A folder of the project, `./libs/mylib[extra]`: the folder is called like the project."""
+
 _ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(\[[\w, .-]*\])?)\s*=?\s*(?P<version>\d[\w.+!*]*)\s*(?P<rest>;.*)?")
 
 _AGE = re.compile(r"(?P<count>[1-9]\d{0,3}) (?P<unit>day|week)s?")
@@ -89,31 +95,51 @@ def archspec_of(platform: Platform) -> Callable[[str], str]:
 
 
 def requirement(text: str) -> Requirement:
-    """Read a PEP 508 requirement that the wheel index can meet."""
+    """Read a PEP 508 requirement, or the path of a project of the repository."""
     if text.startswith(("-e", "--editable")):
         raise BadValueError(
             "editable installs cannot be locked",
-            hint="install your own code into the environment after `envgen create`",
+            hint="require the folder of the project, such as `./libs/mylib`",
         )
     if text.startswith("-"):
         raise BadValueError(f"`{text.split(maxsplit=1)[0]}` is an option of pip, not a requirement")
-    if text.startswith(("./", "../", "/", "file:")):
-        raise BadValueError("a path cannot be locked", hint="publish a wheel to your index and require it by name")
+    if path := _PATH.fullmatch(text):
+        text = f"{_named(path['name'])}{path['extras'] or ''} @ {path['path']}{path['rest'] or ''}"
     try:
         found = Requirement(text)
     except InvalidRequirement as error:
         raise BadValueError(f"{str(error).partition(chr(10))[0]}: {text!r}", hint=_equals_hint(text)) from error
     if found.url:
-        raise BadValueError(
-            f"`{found.name} @ ...`: a direct URL cannot be locked",
-            hint=f"publish the wheel to your index and require `{found.name} ==VERSION`",
-        )
+        try:
+            parse_reference(found.url)
+        except ValueError as error:
+            raise BadValueError(f"`{found.name} @ …`: {error}") from error
+    return found
+
+
+def _named(file: str) -> str:
+    """Name the project of a folder, which is called like it, or of a wheel or archive."""
+    if not file.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")):
+        return file
+    name, dash, _ = file.partition("-") if file.endswith(".whl") else file.rpartition("-")
+    if not dash:
+        raise BadValueError(f"`{file}` does not name a project", hint=f"write `NAME @ ./…/{file}`")
+    return name
+
+
+def override(text: str) -> Requirement:
+    """Read a PEP 508 requirement that stands for others: by versions, not by an address."""
+    found = requirement(text)
+    if found.url:
+        raise BadValueError(f"an override cannot have a URL: {text!r}", hint="require it under `pypi`")
     return found
 
 
 def constraint(text: str) -> Requirement:
     """Read a PEP 508 requirement that narrows versions and asks for nothing."""
     found = requirement(text)
+    if found.url:
+        raise BadValueError(f"a constraint cannot have a URL: {text!r}", hint="require it under `pypi`")
     if found.extras:
         raise BadValueError(
             f"a constraint cannot have extras: {text!r}",

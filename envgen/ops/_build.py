@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envgen.convert.local_channel import LocalChannel
 from envgen.manifest.select import select
 from envgen.packages import ChannelPackage
-from envgen.prepare.locked_builds import prepare
+from envgen.prepare.locked_builds import prepare, with_local_files
 from envgen.prepare.packages import plan, recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import platforms_of, require_lock
@@ -64,6 +64,7 @@ def build(
 
 
 def _publish(context: Context, pair: LockPair, channel: LocalChannel) -> list[Published]:
+    pair = with_local_files(context, pair)
     every = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     items = [item for item in every if not isinstance(item.package, ChannelPackage)]
     with context.store.in_use():

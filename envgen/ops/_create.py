@@ -22,6 +22,7 @@ from envgen.prefix.mend import mend
 from envgen.prefix.origin import Origin, remember_origin
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
+from envgen.prepare.built_files import is_local
 from envgen.prepare.disk import refuse_full_prefix, trim_cache
 from envgen.prepare.packages import archives_address, link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
@@ -163,7 +164,7 @@ def _remember_origin(context: Context, planned: PlannedCreate) -> None:
 def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     spec = select(context.root, options.env)
     host = probe_host()
-    pair = require_current_lock(context, spec, host.platform, frozen=options.frozen)
+    pair = _with_local_files(context, require_current_lock(context, spec, host.platform, frozen=options.frozen))
     if faults := unfit(pair.lock, host):
         raise HostError(
             f"this machine does not meet the requirements of `{spec.name}`: {'; '.join(faults)}",
@@ -199,6 +200,15 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
             what = what.with_changes(links.changes)
     remove = found.strangers(prefix, prune=options.prune)
     return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, links=links, examined=found, remove=remove)
+
+
+def _with_local_files(context: Context, pair: LockPair) -> LockPair:
+    if not any(map(is_local, pair.lock.wheels)):
+        return pair
+    # builders take half a second to import, and few environments have projects of their repository
+    from envgen.prepare.locked_builds import with_local_files  # noqa: PLC0415
+
+    return with_local_files(context, pair)
 
 
 def _with_damaged(context: Context, what: Plan, error: ArtifactError) -> Plan:

@@ -18,7 +18,6 @@ from envgen.prefix.link import link
 from envgen.prepare.packages import link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.prepare.preparer import prepare
-from envgen.sources.sdist import unpack_sdist
 from envgen.system.sandbox import Sandbox, refusal
 
 if TYPE_CHECKING:
@@ -90,11 +89,6 @@ def build_room(
             variables=allowed.variables,
             timeout=_timeout(context),
         )
-
-
-def unpacker(archive: Path, filename: str) -> Callable[[Path], Path]:
-    """Return what unpacks a source archive for a room."""
-    return lambda dest: unpack_sdist(archive, filename=filename, dest=dest)
 
 
 def python_closure(packages: Mapping[CondaName, Package], *, root: str = "python") -> dict[CondaName, Package]:

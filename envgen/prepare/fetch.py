@@ -5,12 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
-from envgen.errors import GoneError
+from envgen.errors import GoneError, LockError
 from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand, refuse_missing
+from envgen.prepare.built_files import wheel_file
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.prepare.packages import address, artifact_of
 from envgen.prepare.plan import Artifact
+from envgen.prepare.source_trees import direct_url
 from envgen.prepare.wheel_index import locked_indexes
 
 if TYPE_CHECKING:
@@ -40,11 +42,18 @@ def fetch_package(
 
     Raises:
         GoneError: it is no longer offered.
+        LockError: it is built, and was not built here.
         NetworkError, IntegrityError: as its source says.
     """
+    if isinstance(package, Wheel) and package.made:
+        if (found := wheel_file(context.store, package)) is not None:
+            return found
+        if not context.supply.has(package.sha256):
+            what = f"`{package.project}` is built from `{package.listed.filename}` and is not in the store"
+            raise LockError(what, hint="run `envgen create` or `envgen build`, which build it")
 
     def download(out: BinaryIO) -> None:
-        url = index.locate(package) if isinstance(package, Wheel) else address(package, pair)
+        url = _url(context, package, pair, index)
         # no `size=`: that of the lock is what an index said, which may be wrong where the digest is right
         try:
             context.http.download(url, out, expected=package.sha256, advance=advance)
@@ -52,6 +61,12 @@ def fetch_package(
             raise GoneError(str(error), hint=error.hint or _REFRESH) from error
 
     return ensure_artifact(context, package.sha256, download, advance=advance)
+
+
+def _url(context: Context, package: Wheel | ChannelPackage, pair: LockPair, index: WheelIndexes) -> str:
+    if not isinstance(package, Wheel):
+        return address(package, pair)
+    return direct_url(context, package.address) if package.address else index.locate(package)
 
 
 def files_of(pair: LockPair) -> tuple[Wheel | ChannelPackage | Deb, ...]:

@@ -6,22 +6,26 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.builds import differing
+from envgen.builds import LocalSource, differing
 from envgen.convert.build_backend import SourceName
 from envgen.errors import HostError, IntegrityError
 from envgen.manifest.adjust import Adjustments
 from envgen.packages import Wheel, sort_key
 from envgen.prepare.artifacts import is_at_hand
 from envgen.prepare.build_rooms import NOTHING_ALLOWED, python_closure, tell_unconfined
+from envgen.prepare.built_files import is_local, wheel_file
 from envgen.prepare.preparer import prepare as prepare_downloads
+from envgen.prepare.source_trees import direct_url, unpacker
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
 from envgen.prepare.wheel_index import locked_indexes
+from envgen.project.local_projects import files_digest, project_folder
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from envgen.builds import WheelBuild
+    from envgen.packages import Package
     from envgen.prepare.plan import Plan
     from envgen.prepare.wheel_builds import BuiltWheel
     from envgen.project.context import Context
@@ -48,12 +52,38 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
         NetworkError: as the sources say.
     """
     wheels = (item.package for item in plan.prepare if isinstance(item.package, Wheel))
-    builds = [(w, w.made) for w in wheels if w.made and not is_at_hand(context, w.sha256)]
+    builds = [(w, w.made) for w in wheels if w.made and not _is_there(context, w)]
     if builds and not context.no_build:
         tell_unconfined(context)
     for wheel, made in builds:
         _build(context, pair, wheel, made)
     prepare_downloads(context, plan, pair, keep_wheels=keep_wheels)
+
+
+def with_local_files(context: Context, pair: LockPair) -> LockPair:
+    """Return a lock with the projects of the repository as they are now: each is named by the digest of its files.
+
+    Raises:
+        UserError: one is not there any more.
+        ArtifactError: a file of one leads out of it.
+    """
+    packages = tuple(_as_it_is(context, pair, package) for package in pair.lock.packages)
+    return pair if packages == pair.lock.packages else replace(pair, lock=replace(pair.lock, packages=packages))
+
+
+def _as_it_is(context: Context, pair: LockPair, package: Package) -> Package:
+    if not isinstance(package, Wheel) or package.made is None or not isinstance(package.made.source, LocalSource):
+        return package
+    folder = project_folder(context.root, package.made.source.path)
+    source = replace(package.made.source, digest=files_digest(folder, context.environment))
+    wheel = replace(package, made=replace(package.made, source=source))
+    return replace(wheel, sha256=_order(context, pair, wheel, wheel.made or package.made).key)
+
+
+def _is_there(context: Context, wheel: Wheel) -> bool:
+    if is_local(wheel):
+        return wheel_file(context.store, wheel) is not None
+    return is_at_hand(context, wheel.sha256)
 
 
 def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> None:
@@ -63,16 +93,25 @@ def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
             f"`{wheel.project}` {wheel.version} must be built for {pair.lock.platform}, this machine is {host}",
             hint=f"run `envgen lock` here where it is pure Python, else `envgen build` on {pair.lock.platform}",
         )
-    order = BuildOrder(
+    order = _order(context, pair, wheel, made)
+    built = build_wheel(context, order)
+    if built.filename != wheel.filename:
+        raise IntegrityError(
+            f"the build of `{wheel.project}` gave `{built.filename}`, the lock has `{wheel.filename}`",
+            hint=f"run `envgen lock --upgrade {wheel.project}`",
+        )
+    if built.sha256 != wheel.sha256 and not is_local(wheel):
+        raise _other_content(wheel, made, built)
+
+
+def _order(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> BuildOrder:
+    return BuildOrder(
         name=SourceName(project=wheel.project, version=wheel.version, origin=made.source.filename),
         source=made.source,
         environment=_environment(context, pair, made.environment),
         allowed=NOTHING_ALLOWED,
-        fetch=partial(_fetch, context, pair, wheel),
+        unpack=unpacker(context, made.source, partial(_fetch, context, pair, wheel)),
     )
-    built = build_wheel(context, order)
-    if built.sha256 != wheel.sha256:
-        raise _other_content(wheel, made, built)
 
 
 def _environment(context: Context, pair: LockPair, key: str) -> LockPair:
@@ -86,7 +125,8 @@ def _environment(context: Context, pair: LockPair, key: str) -> LockPair:
 
 def _fetch(context: Context, pair: LockPair, wheel: Wheel, out: BinaryIO) -> None:
     with locked_indexes(context, [pair.lock]) as index:
-        context.http.download(index.locate(wheel), out, expected=wheel.listed.sha256)
+        url = direct_url(context, wheel.direct) if wheel.direct else index.locate(wheel)
+        context.http.download(url, out, expected=wheel.listed.sha256)
 
 
 def _other_content(wheel: Wheel, made: WheelBuild, built: BuiltWheel) -> IntegrityError:

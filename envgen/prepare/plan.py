@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envgen.convert.wheel import package_key
 from envgen.packages import ChannelPackage, Wheel, store_key
 from envgen.prefix.changes import PrefixChanges, Wanted, compare
+from envgen.prepare.built_files import is_local
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> PlannedPackage:
     )
     wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
     work = Work.BUILD if locked.made else Work.CONVERT
-    return PlannedPackage(package=locked, wanted=wanted, work=work, artifacts=(_file(locked),))
+    artifacts = () if is_local(locked) else (_file(locked),)
+    return PlannedPackage(package=locked, wanted=wanted, work=work, artifacts=artifacts)
 
 
 def _file(package: ChannelPackage | Wheel) -> Artifact:

@@ -16,6 +16,7 @@ from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prepare import recipe_packages
 from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
 from envgen.prepare.built import extract_artifact
+from envgen.prepare.built_files import wheel_file
 from envgen.prepare.disk import refuse_full
 from envgen.prepare.fetch import DOWNLOADS, fetch_package
 from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
@@ -168,7 +169,8 @@ def _stream(job: _Job, key: str, wheel: Wheel) -> bool:
 
     Where it cannot be, for whatever reason, the wheel is fetched as a whole, and what is wrong with it is found there.
     """
-    store, from_index = job.context.store, job.context.supply.mirror is None and not job.trusts(wheel)
+    store = job.context.store
+    from_index = job.context.supply.mirror is None and not job.trusts(wheel) and not wheel.direct and not wheel.made
     if not from_index or is_at_hand(job.context, wheel.sha256) or (store.package(key) and not store.altered(key)):
         return False
     url = job.index.locate(wheel)
@@ -199,7 +201,8 @@ def _make(job: _Job, item: PlannedPackage) -> None:
 
 
 def _have(job: _Job, package: Wheel | ChannelPackage) -> Path:
-    found = job.context.store.artifact(package.sha256)
+    store = job.context.store
+    found = wheel_file(store, package) if isinstance(package, Wheel) else store.artifact(package.sha256)
     if found is None:
         raise EnvgenError(f"`{package.filename}` was removed from the store while it was in use")
     return found

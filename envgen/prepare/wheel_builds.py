@@ -11,22 +11,19 @@ from envgen.builds import listed_files
 from envgen.convert.canonical_wheel import check_built_name, write_canonical
 from envgen.digest import Sha256
 from envgen.errors import NoBuildError
-from envgen.prepare.artifacts import ensure_artifact
-from envgen.prepare.build_rooms import build_room, unpacker
+from envgen.prepare.build_rooms import build_room
+from envgen.prepare.built_files import FACTS
 from envgen.sources import metadata_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-    from typing import BinaryIO
 
-    from envgen.builds import SourceArchive
+    from envgen.builds import Source
     from envgen.convert.build_backend import SourceName
     from envgen.prepare.build_rooms import Permissions
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-
-_FACTS = "built-wheels"
 
 _BUILDER = 1
 """Counts changes of how sources are built that change what comes out."""
@@ -60,14 +57,14 @@ class BuildOrder:
         source: what is built.
         environment: packages that the build runs in.
         allowed: what the spec allows it.
-        fetch: writes the source archive.
+        unpack: fetches and unpacks the source, see `source_trees.unpacker`.
     """
 
     name: SourceName
-    source: SourceArchive
+    source: Source
     environment: LockPair
     allowed: Permissions
-    fetch: Callable[[BinaryIO], object]
+    unpack: Callable[[Path], Path]
 
     @property
     def key(self) -> Sha256:
@@ -95,15 +92,14 @@ def build_wheel(context: Context, order: BuildOrder) -> BuiltWheel:
     with store.making(f"wheel-{order.key}"):
         if found := built_before(context, order):
             return found
-        archive = ensure_artifact(context, order.source.sha256, order.fetch)
         label = f"building {name.project} {name.version}"
         with context.reporter.progress(label, total=None, unit="wheels"):
-            return _build(context, order, unpack=unpacker(archive, order.source.filename))
+            return _build(context, order)
 
 
 def built_before(context: Context, order: BuildOrder) -> BuiltWheel | None:
     """Find a wheel that was built from the same and is still in the store."""
-    raw = context.store.cached(_FACTS, order.key)
+    raw = context.store.cached(FACTS, order.key)
     if raw is None:
         return None
     facts: dict[str, Any] = json.loads(raw)
@@ -111,10 +107,10 @@ def built_before(context: Context, order: BuildOrder) -> BuiltWheel | None:
     return found if context.store.sound_artifact(found.sha256) else None
 
 
-def _build(context: Context, order: BuildOrder, *, unpack: Callable[[Path], Path]) -> BuiltWheel:
+def _build(context: Context, order: BuildOrder) -> BuiltWheel:
     store, name = context.store, order.name
     context.reporter.note(f"running the build of {name} for {order.environment.lock.platform}")
-    with build_room(context, name, unpack, order.environment, allowed=order.allowed) as backend:
+    with build_room(context, name, order.unpack, order.environment, allowed=order.allowed) as backend:
         wheel = backend.wheel()
         check_built_name(wheel.name, project=name.project, version=name.version)
         canonical = backend.sandbox.work / "canonical.whl"
@@ -133,5 +129,5 @@ def _build(context: Context, order: BuildOrder, *, unpack: Callable[[Path], Path
         )
     metadata_cache.keep_read(store, sha, content.metadata)
     facts = {"filename": found.filename, "sha256": sha, "size": found.size, "files": dict(found.files)}
-    store.put(_FACTS, order.key, json.dumps({**facts, "unconfined": found.unconfined}).encode())
+    store.put(FACTS, order.key, json.dumps({**facts, "unconfined": found.unconfined}).encode())
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envgen.errors import ArtifactError
 from envgen.indexes import DEFAULT, NamedIndex, index_of
 from envgen.manifest.select import load
+from envgen.prepare.source_trees import direct_url
 from envgen.sources import metadata_cache
 from envgen.sources.indexes import WheelIndexes
 from envgen.sources.pypi import WheelIndex
@@ -48,7 +49,7 @@ def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
     ):
 
         def one(wheel: Wheel) -> str:
-            url = index.locate(wheel)
+            url = direct_url(context, wheel.direct) if wheel.direct else index.locate(wheel)
             bar.advance(1)
             return without_login(url)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envgen.builds import LocalSource
 from envgen.digest import Sha256
-from envgen.errors import LockError, UserError
+from envgen.errors import EnvgenError, LockError, UserError
 from envgen.lock.base_request import stale_base
 from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
 from envgen.lock.model import Lock, file_name
@@ -16,7 +17,7 @@ from envgen.project.cooldown import dated
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from envgen.manifest.env_spec import EnvSpec
@@ -169,7 +170,26 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
         converter=CONVERTER_VERSION,
         names=context.names.overridden(spec.names),
     )
+    found = (*found, *_changed_projects(context, pair.lock))
     return (*found, *stale_base(spec, pair.lock.platform, pair.debian)) if image else found
+
+
+def _changed_projects(context: Context, lock: Lock) -> Iterator[str]:
+    """Yield which projects of the repository declare something else than is locked; their code does not count."""
+    local = [(wheel, wheel.made.source) for wheel in lock.wheels if wheel.made]
+    for wheel, source in local:
+        if not isinstance(source, LocalSource):
+            continue
+        # few environments have projects of their repository
+        from envgen.project.local_projects import declared_digest, project_folder  # noqa: PLC0415
+
+        try:
+            same = declared_digest(project_folder(context.root, source.path), wheel.project) == source.declared
+        except EnvgenError as error:
+            yield str(error)
+        else:
+            if not same:
+                yield f"`{source.path}` declares other metadata than was locked"
 
 
 def platforms_of(spec: EnvSpec, asked: Sequence[Platform]) -> tuple[Platform, ...]:

@@ -14,13 +14,13 @@ from envgen.indexes import index_of, index_words
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, render_debian_lock
 from envgen.lock.render import render_lock
+from envgen.lock.request import active
 from envgen.lock.told import Told
 from envgen.manifest.adjust import adjustments
 from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.values import match_name
 from envgen.meant import Asked
 from envgen.names import CondaName
-from envgen.platforms import Target
 from envgen.prepare.deb_files import debian_suites
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_indexes
@@ -32,7 +32,7 @@ from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.preflight import have_built, preflight_links
 from envgen.resolve.said import Said
-from envgen.resolve.source_builds import BuiltSolution, SourceBuilds
+from envgen.resolve.source_builds import BuiltSolution, SourceBuilds, without_url
 from envgen.resolve.system_libraries import remarks_on_libraries
 from envgen.resolve.unchanged import debian_remarks, is_current
 from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
@@ -42,7 +42,6 @@ from envgen.solve.family import solve_families
 from envgen.solve.task import SolveTask
 from envgen.sources.conda import ChannelSource, shown
 from envgen.system.credentials import display
-from envgen.system.host import probe_host
 from envgen.together import together
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
     from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock
     from envgen.names import NameTable
-    from envgen.platforms import Platform
+    from envgen.platforms import Platform, Target
     from envgen.project.context import Context
     from envgen.records import Older, Solution
     from envgen.resolve.image_base import ResolvedBase
@@ -172,10 +171,12 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     made = await _make_recipes(bench, platform, old, channels)
     base = await _resolve_base(bench, platform, old)
     builds = _source_builds(bench, platform, old) if bench.builds else None
+    if builds:
+        await builds.open_direct(active(spec, spec.targets[platform]))
     task = SolveTask(
         target=spec.targets[platform],
         dependencies=(*spec.dependencies, *pinned_specs(spec, bench.upgrade, locked)),
-        pypi=(*spec.pypi, *pinned_requirements(spec, platform, bench.upgrade, locked)),
+        pypi=(*map(without_url, spec.pypi), *pinned_requirements(spec, platform, bench.upgrade, locked)),
         names=bench.names,
         recipes=[record for one in made for record in one.records],
         indexes=spec.indexes,
@@ -233,18 +234,14 @@ def _with_told(resolved: Resolved, told: Told, old: LockPair | None) -> Resolved
 
 
 def _source_builds(bench: _Workbench, platform: Platform, old: LockPair | None) -> SourceBuilds:
-    """Open the index with the source archives that this machine can build."""
-    host = probe_host()
-    targets = bench.spec.targets
-    own = Target(platform=host.platform, python=bench.spec.python, glibc=host.glibc)
-    return SourceBuilds(
-        context=bench.context,
+    return SourceBuilds.of(
+        bench.context,
+        bench.spec,
+        platform,
         index=bench.index,
         names=bench.names,
-        target=targets[platform],
-        host=targets.get(host.platform, own),
         old=old.lock if old else None,
-        renewed=lambda project: bench.upgrade.covers(project, bench.names.conda_name(project)),
+        renewed=bench.upgrade.covers,
         solve=partial(_build_environment, bench, old),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,30 +11,34 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envgen.builds import SourceArchive, WheelBuild
-from envgen.convert.build_backend import SourceName, static_requires
+from envgen.builds import LocalSource, SourceArchive, WheelBuild, as_locked
+from envgen.convert.build_backend import static_requires
+from envgen.convert.canonical_wheel import check_built_name
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, BuildError, HostError, NoBuildError, UnsatisfiableError
 from envgen.lock.cep37 import entry
-from envgen.metadata import parse_metadata_of
+from envgen.metadata import parse_metadata, parse_metadata_of
 from envgen.names import project_name
 from envgen.packages import Wheel
-from envgen.prepare.artifacts import ensure_artifact
-from envgen.prepare.build_rooms import NOTHING_ALLOWED, build_room, python_closure, tell_unconfined, unpacker
+from envgen.platforms import Target
+from envgen.prepare.build_rooms import NOTHING_ALLOWED, build_room, python_closure, tell_unconfined
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
-from envgen.sources.sdist import ENDINGS, static_metadata, unpack_sdist
+from envgen.resolve.open_sources import DirectWheel, OpenSource, open_archive, open_direct, page_of
+from envgen.sources.sdist import static_metadata
+from envgen.system.host import probe_host
+from envgen.together import together
 from envgen.wheels import TagOrder, package_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
-    from pathlib import Path
-    from typing import BinaryIO
+    from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 
+    from envgen.convert.build_backend import SourceName
     from envgen.lock.model import Lock
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.metadata import WheelMetadata
     from envgen.names import NameTable, ProjectName
     from envgen.packages import Package
-    from envgen.platforms import Target
+    from envgen.platforms import Platform
     from envgen.prepare.build_rooms import Permissions
     from envgen.prepare.wheel_builds import BuiltWheel
     from envgen.project.context import Context
@@ -80,19 +85,60 @@ class SourceBuilds:
     solve: Callable[[Target, tuple[Requirement, ...]], Awaitable[LockPair]]
     permissions: Mapping[ProjectName, Permissions] = field(default_factory=dict)
     failures: list[BuildError] = field(default_factory=list)
+    _pages: dict[ProjectName, ProjectPage] = field(default_factory=dict)
+    _opened: dict[Sha256, OpenSource] = field(default_factory=dict)
+    _wheels: dict[Sha256, DirectWheel] = field(default_factory=dict)
     _asked: dict[Hashable, asyncio.Task[Any]] = field(default_factory=dict)
     _told: bool = False
 
+    @classmethod
+    def of(
+        cls,
+        context: Context,
+        spec: EnvSpec,
+        platform: Platform,
+        *,
+        index: WheelIndexes,
+        names: NameTable,
+        old: Lock | None,
+        renewed: Callable[..., bool],
+        solve: Callable[[Target, tuple[Requirement, ...]], Awaitable[LockPair]],
+    ) -> SourceBuilds:
+        """Open the index of a spec with the sources that this machine can build; see the attributes."""
+        host = probe_host()
+        own = Target(platform=host.platform, python=spec.python, glibc=host.glibc)
+        return cls(
+            context=context,
+            index=index,
+            names=names,
+            target=spec.targets[platform],
+            host=spec.targets.get(host.platform, own),
+            old=old,
+            renewed=lambda project: renewed(project, names.conda_name(project)),
+            solve=solve,
+        )
+
+    async def open_direct(self, requirements: Iterable[Requirement]) -> None:
+        """Find what the spec refers to by address; that is the only release of its project from then on.
+
+        Raises:
+            ArtifactError: it is something else than the spec says.
+            BuildError: its metadata is not stated, and its backend fails.
+            NetworkError, IntegrityError, UserError: it cannot be had.
+        """
+        direct = [requirement for requirement in requirements if requirement.url]
+        await together(map(self._open, direct))
+
     async def page(self, project: ProjectName) -> ProjectPage | None:
-        """Fetch what the index lists for a project; see `WheelIndex.page`."""
-        return await self.index.page(project)
+        """Return what there is of a project: what the spec refers to by address, else what the index lists."""
+        return self._pages.get(project) or await self.index.page(project)
 
     async def measured(self, file: ProjectFile) -> ProjectFile:
         """Return a listed file with its digest; see `WheelIndex.measured`."""
         return await self.index.measured(file)
 
     async def metadata(self, file: ProjectFile) -> WheelMetadata:
-        """Read what a wheel says of itself, or a source archive, which may have to run its backend.
+        """Read what a wheel says of itself, or a source, which may have to run its backend.
 
         Raises:
             ArtifactError: it says nothing valid, or its build fails.
@@ -101,25 +147,29 @@ class SourceBuilds:
         """
         if file.filename.endswith(".whl"):
             return await self.index.metadata(file)
-        source = self._source(file)
-        raw: bytes = await self._once(("metadata", source.sha256), self._metadata(source, file.url))
-        name = _name(source)
-        return parse_metadata_of(raw, name.project, name.version)
+        opened = self._of_index(file)
+        try:
+            raw = await self._metadata(opened)
+        except BuildError as error:
+            self.failures.append(error)
+            raise ArtifactError(error.message.partition("\n")[0]) from error
+        except UnsatisfiableError as error:
+            reason = " ".join(error.message.split())
+            raise ArtifactError(f"its build requirements cannot be met: {reason}") from error
+        return parse_metadata_of(raw, opened.name.project, opened.name.version)
 
     async def finish(self, solution: Solution) -> BuiltSolution:
-        """Build the source archives that were chosen; what the old lock has of them is kept.
+        """Build the sources that were chosen; what the old lock has of them is kept.
 
         Raises:
             BuildError, ArtifactError: a build fails, or gives something else than a wheel of the source.
             HostError: a wheel can be built on another machine only.
         """
         environments: dict[str, tuple[Package, ...]] = {}
-        records = []
-        for record in solution.records:
-            if isinstance(record.origin, Wheel) and not record.origin.filename.endswith(".whl"):
-                records.append(await self._finished(record, record.origin, environments))
-            else:
-                records.append(record)
+        records = [
+            await self._finished(record, record.origin, environments) if isinstance(record.origin, Wheel) else record
+            for record in solution.records
+        ]
         return BuiltSolution(solution=replace(solution, records=tuple(records)), environments=environments)
 
     def explain(self, error: UnsatisfiableError) -> BuildError | None:
@@ -129,34 +179,54 @@ class SourceBuilds:
         told = "\n".join(dict.fromkeys(failure.message for failure in self.failures))
         return BuildError(f"{error.message}\n{told}", hint=error.hint)
 
+    async def _open(self, requirement: Requirement) -> None:
+        project = project_name(requirement.name)
+        old = next((w for w in self.old.wheels if w.project == project), None) if self.old else None
+        found = await open_direct(self.context, requirement, None if self.renewed(project) else old)
+        if isinstance(found, DirectWheel):
+            check_built_name(found.filename, project=project)
+            self._wheels[found.sha256] = found
+        else:
+            metadata = parse_metadata(await self._metadata(found))
+            if metadata.name != project:
+                raise ArtifactError(f"`{requirement}` is the project `{metadata.name}`, expected `{project}`")
+            found = replace(found, name=replace(found.name, version=str(metadata.version)))
+            self._opened[found.source.sha256] = found
+        self._pages[project] = page_of(found)
+
     async def _finished(self, record: Record, chosen: Wheel, environments: dict[str, tuple[Package, ...]]) -> Record:
-        kept = self._kept(chosen)
+        direct, opened = self._wheels.get(chosen.sha256), self._opened.get(chosen.sha256)
+        if direct is not None:
+            return replace(record, origin=replace(chosen, address=direct.address))
+        if opened is None:
+            return record
+        kept = self._kept(chosen, opened)
         if kept is not None and self.old is not None and kept.made is not None:
             key = kept.made.environment
             environments[key] = self.old.build_environments[key]
             wheel = replace(chosen, filename=kept.filename, sha256=kept.sha256, size=kept.size, made=kept.made)
         else:
-            wheel = await self._built(chosen, environments)
+            wheel = await self._built(chosen, opened, environments)
         identity = package_id(wheel, target=self.target, names=self.names)
         return replace(record, build=identity.build, origin=wheel)
 
-    def _kept(self, chosen: Wheel) -> Wheel | None:
+    def _kept(self, chosen: Wheel, opened: OpenSource) -> Wheel | None:
         """Return the old lock's wheel of the same source."""
         if self.old is None or self.renewed(chosen.project):
             return None
+        wanted = as_locked(opened.source)
         wheels = (wheel for wheel in self.old.wheels if wheel.made and wheel.project == chosen.project)
-        return next((wheel for wheel in wheels if wheel.listed.sha256 == chosen.sha256), None)
+        return next((w for w in wheels if w.made and w.made.source == wanted and w.version == chosen.version), None)
 
-    async def _built(self, chosen: Wheel, environments: dict[str, tuple[Package, ...]]) -> Wheel:
-        source = SourceArchive(filename=chosen.filename, sha256=chosen.sha256, size=chosen.size)
-        requires = await self._requires(source, partial(self._fetch, chosen))
+    async def _built(self, chosen: Wheel, opened: OpenSource, environments: dict[str, tuple[Package, ...]]) -> Wheel:
+        requires = await self._requires(opened)
         environment = await self._environment(self.host, requires)
         order = BuildOrder(
-            name=_name(source),
-            source=source,
+            name=opened.name,
+            source=opened.source,
             environment=environment,
             allowed=self._allowed(chosen.project),
-            fetch=partial(self._fetch, chosen),
+            unpack=opened.unpack,
         )
         built = await asyncio.to_thread(build_wheel, self.context, order)
         self._check_fits(built, order.name)
@@ -165,6 +235,10 @@ class SourceBuilds:
         packages = _beside_python(environment, self.names)
         key = Sha256.of(json.dumps([entry(p, self.target.platform) for p in packages]).encode())[:16]
         environments[key] = packages
+        source = as_locked(opened.source)
+        if isinstance(source, LocalSource):  # its files change, and the lock does not
+            made = WheelBuild(source=source, environment=key)
+            return replace(chosen, filename=built.filename, sha256=source.declared, size=None, made=made)
         made = WheelBuild(source=source, environment=key, files=built.files, unconfined=built.unconfined)
         return replace(chosen, filename=built.filename, sha256=built.sha256, size=built.size, made=made)
 
@@ -174,7 +248,7 @@ class SourceBuilds:
         if self.target.platform == self.host.platform:
             raise ArtifactError(f"the build of {name} gave `{built.filename}`, which does not run on the target")
         raise HostError(
-            f"`{name.project}` {name.version} has no wheel for {self.target.platform}, and its source archive holds "
+            f"`{name.project}` {name.version} has no wheel for {self.target.platform}, and its source holds "
             f"code that is compiled: built here it gives `{built.filename}`",
             hint=f"run `envgen lock` on a {self.target.platform} machine, or in an emulator of one",
         )
@@ -190,80 +264,79 @@ class SourceBuilds:
     def _allowed(self, project: ProjectName) -> Permissions:
         return self.permissions.get(project, NOTHING_ALLOWED)
 
-    def _source(self, file: ProjectFile) -> SourceArchive:
-        if file.sha256 is None:
+    def _of_index(self, file: ProjectFile) -> OpenSource:
+        """Return the source that a page lists, opened once."""
+        sha256 = file.sha256
+        if sha256 is None:
             raise ArtifactError(f"the wheel index has no sha256 for `{file.filename}`")
-        return SourceArchive(filename=file.filename, sha256=file.sha256, size=file.size)
+        if sha256 not in self._opened:
+            source = SourceArchive(filename=file.filename, sha256=sha256, size=file.size)
+            download = partial(self.context.http.download, file.url, expected=sha256)
+            self._opened[sha256] = open_archive(self.context, source, download)
+        return self._opened[sha256]
 
-    def _fetch(self, chosen: Wheel, out: BinaryIO) -> None:
-        self.context.http.download(self.index.locate(chosen), out, expected=chosen.sha256)
+    async def _metadata(self, opened: OpenSource) -> bytes:
+        raw: bytes = await self._once(("metadata", opened.source.sha256), self._find_metadata(opened))
+        return raw
 
-    async def _metadata(self, source: SourceArchive, url: str) -> bytes:
-        key = self._key(source)
-        if (raw := self.context.store.cached(_METADATA, source.sha256)) is not None:
-            return raw
-        if (raw := self.context.store.cached(_METADATA, key)) is not None:
-            return raw
-        download = partial(self.context.http.download, url, expected=source.sha256)
-        path = await asyncio.to_thread(ensure_artifact, self.context, source.sha256, download)
-        stated, requires = await self._once(("read", source.sha256), asyncio.to_thread(self._read, source, path))
+    async def _find_metadata(self, opened: OpenSource) -> bytes:
+        store, sha256 = self.context.store, opened.source.sha256
+        for key in (sha256, self._key(opened)):
+            if (raw := store.cached(_METADATA, key)) is not None:
+                return raw
+        stated, requires = await self._read(opened)
         if stated is not None:
-            self.context.store.put(_METADATA, source.sha256, stated)
-            return bytes(stated)
-        try:
-            raw = await self._ask_backend(source, path, requires)
-        except BuildError as error:
-            self.failures.append(error)
-            raise ArtifactError(f"{error.message.partition(chr(10))[0]}") from error
-        except UnsatisfiableError as error:
-            reason = " ".join(error.message.split())
-            raise ArtifactError(f"its build requirements cannot be met: {reason}") from error
-        self.context.store.put(_METADATA, key, raw)
+            store.put(_METADATA, sha256, stated)
+            return stated
+        raw = await self._ask_backend(opened, requires)
+        store.put(_METADATA, self._key(opened), raw)
         return raw
 
-    def _read(self, source: SourceArchive, path: Path) -> tuple[bytes | None, tuple[str, ...]]:
-        """Return the metadata and the build requirements that a source archive states; runs none of its code."""
-        name = _name(source)
-        with self.context.store.view() as folder:
-            root = unpack_sdist(path, filename=source.filename, dest=folder)
-            return static_metadata(root, project=name.project, version=name.version), static_requires(root, name)
+    async def _read(self, opened: OpenSource) -> tuple[bytes | None, tuple[str, ...]]:
+        """Return the metadata and the build requirements that a source states; runs none of its code."""
+        name = opened.name
 
-    async def _ask_backend(self, source: SourceArchive, path: Path, stated: Sequence[str]) -> bytes:
-        """Run the backend for the metadata, and remember what else it requires."""
-        name = _name(source)
-        self._permit(name)
-        self.context.reporter.note(f"running the build backend of {name} for its metadata")
-        environment = await self._environment(self.host, stated)
-        more = await self._in_room(source, path, environment, lambda backend: backend.requires())
-        if set(more) - set(stated):
-            environment = await self._environment(self.host, (*stated, *more))
-        self._keep_requires(source, (*stated, *more))
-        raw: bytes = await self._in_room(source, path, environment, lambda backend: backend.metadata())
-        return raw
+        def work() -> tuple[bytes | None, tuple[str, ...]]:
+            with self.context.store.view() as folder:
+                root = opened.unpack(folder)
+                stated = static_metadata(root, project=name.project, version=name.version or None)
+                return stated, static_requires(root, name)
 
-    async def _requires(self, source: SourceArchive, fetch: Callable[[BinaryIO], object]) -> tuple[str, ...]:
-        """Return all that the build of a source requires."""
-        known = self.context.store.cached(_REQUIRES, self._key(source))
-        if known is not None:
-            return tuple(json.loads(known))
-        path = await asyncio.to_thread(ensure_artifact, self.context, source.sha256, fetch)
-        _, stated = await self._once(("read", source.sha256), asyncio.to_thread(self._read, source, path))
-        self._permit(_name(source))
-        environment = await self._environment(self.host, stated)
-        more = await self._in_room(source, path, environment, lambda backend: backend.requires())
-        return self._keep_requires(source, (*stated, *more))
-
-    def _keep_requires(self, source: SourceArchive, requires: Sequence[str]) -> tuple[str, ...]:
-        found = tuple(sorted(set(requires)))
-        self.context.store.put(_REQUIRES, self._key(source), json.dumps(found).encode())
+        found: tuple[bytes | None, tuple[str, ...]] = await self._once(
+            ("read", opened.source.sha256), asyncio.to_thread(work)
+        )
         return found
 
-    async def _in_room(self, source: SourceArchive, path: Path, environment: LockPair, ask: Callable[..., Any]) -> Any:
-        name = _name(source)
+    async def _ask_backend(self, opened: OpenSource, stated: Sequence[str]) -> bytes:
+        """Run the backend for the metadata, and remember what else it requires."""
+        self._permit(opened.name)
+        self.context.reporter.note(f"running the build backend of {opened.name} for its metadata")
+        requires = await self._all_requires(opened, stated)
+        environment = await self._environment(self.host, requires)
+        raw: bytes = await self._in_room(opened, environment, lambda backend: backend.metadata())
+        return raw
+
+    async def _requires(self, opened: OpenSource) -> tuple[str, ...]:
+        """Return all that the build of a source requires."""
+        known = self.context.store.cached(_REQUIRES, self._key(opened))
+        if known is not None:
+            return tuple(json.loads(known))
+        self._permit(opened.name)
+        _, stated = await self._read(opened)
+        return await self._all_requires(opened, stated)
+
+    async def _all_requires(self, opened: OpenSource, stated: Sequence[str]) -> tuple[str, ...]:
+        environment = await self._environment(self.host, stated)
+        more = await self._in_room(opened, environment, lambda backend: backend.requires())
+        found = tuple(sorted({*stated, *more}))
+        self.context.store.put(_REQUIRES, self._key(opened), json.dumps(found).encode())
+        return found
+
+    async def _in_room(self, opened: OpenSource, environment: LockPair, ask: Callable[..., Any]) -> Any:
+        allowed = self._allowed(opened.name.project)
 
         def work() -> Any:
-            unpack = unpacker(path, source.filename)
-            with build_room(self.context, name, unpack, environment, allowed=self._allowed(name.project)) as backend:
+            with build_room(self.context, opened.name, opened.unpack, environment, allowed=allowed) as backend:
                 return ask(backend)
 
         return await asyncio.to_thread(work)
@@ -278,27 +351,24 @@ class SourceBuilds:
         pair: LockPair = await self._once(("environment", target.platform, texts), self.solve(target, wanted))
         return pair
 
-    def _key(self, source: SourceArchive) -> Sha256:
-        facts = [source.sha256, str(self.host.python), self.host.platform]
+    def _key(self, opened: OpenSource) -> Sha256:
+        facts = [opened.source.sha256, str(self.host.python), self.host.platform]
         return Sha256.of(json.dumps(facts).encode())
 
-    async def _once(self, key: Hashable, work: Awaitable[Any]) -> Any:
+    async def _once(self, key: Hashable, work: Coroutine[Any, Any, Any] | Awaitable[Any]) -> Any:
         if key in self._asked:
-            _drop(work)
+            if asyncio.iscoroutine(work):
+                work.close()
         else:
             self._asked[key] = asyncio.ensure_future(work)
         return await asyncio.shield(self._asked[key])
 
 
-def _drop(work: Awaitable[Any] | Coroutine[Any, Any, Any]) -> None:
-    if asyncio.iscoroutine(work):
-        work.close()
-
-
-def _name(source: SourceArchive) -> SourceName:
-    stem = next(source.filename.removesuffix(end) for end in ENDINGS if source.filename.endswith(end))
-    project, _, version = stem.rpartition("-")
-    return SourceName(project=project_name(project), version=version, origin=source.filename)
+def without_url(requirement: Requirement) -> Requirement:
+    """Return a requirement on whatever version a direct reference has: it is the only one that is offered."""
+    found = copy.copy(requirement)
+    found.url = None
+    return found
 
 
 def _beside_python(pair: LockPair, names: NameTable) -> tuple[Package, ...]:

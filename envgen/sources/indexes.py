@@ -47,12 +47,12 @@ class WheelIndexes:
         return await self._of_file(file).metadata(file)
 
     async def find(self, wheel: Wheel) -> ProjectFile | None:
-        """Return what the index of a chosen wheel lists of it; see `WheelIndex.find`."""
-        return await self._named(wheel.index).find(wheel)
+        """Return what the index of a chosen wheel lists of it, None for one from elsewhere; see `WheelIndex.find`."""
+        return None if wheel.direct else await self._named(wheel.index).find(wheel)
 
     async def offers(self, wheel: Wheel) -> bool:
         """Return whether the index that the wheel's project comes from now has the wheel."""
-        return await self._of(wheel.project).find(wheel) is not None
+        return bool(wheel.direct) or await self._of(wheel.project).find(wheel) is not None
 
     def open(self, file: ProjectFile) -> RangeFile:
         """Open a listed wheel to be read by ranges; see `WheelIndex.open`."""

@@ -69,13 +69,22 @@ def unpack_sdist(archive: Path, *, filename: str, dest: Path) -> Path:
     return folders[0]
 
 
-def static_metadata(folder: Path, *, project: ProjectName, version: str) -> bytes | None:
+def static_project(folder: Path, project: ProjectName) -> bytes | None:
+    """Return METADATA as the `pyproject.toml` of a source tree states it; None where only a build can tell.
+
+    Raises:
+        ArtifactError: it is of another project.
+    """
+    return project_table_metadata(_pyproject(folder), project=project, version=None)
+
+
+def static_metadata(folder: Path, *, project: ProjectName, version: str | None) -> bytes | None:
     """Return METADATA as an unpacked archive states it; None where only a build can tell.
 
     Args:
         folder: of the archive.
         project: that the index lists it for.
-        version: in its name.
+        version: in its name; None takes any.
 
     Raises:
         ArtifactError: it is the archive of another project or version.
@@ -97,11 +106,12 @@ def _is_static(raw: bytes) -> bool:
     return is_new and _DECIDING.isdisjoint(name.lower() for name in fields.get("dynamic", ()))
 
 
-def _check_identity(raw: bytes, project: ProjectName, version: str) -> None:
+def _check_identity(raw: bytes, project: ProjectName, version: str | None) -> None:
     fields, _ = parse_email(raw)
     name, said = fields.get("name", ""), fields.get("version", "")
-    if project_name(name or "?") != project or not _is_same(said, version):
-        raise ArtifactError(f"`PKG-INFO` of the source archive of `{project}` {version} has `{name}` {said}")
+    if project_name(name or "?") != project or not (version is None or _is_same(said, version)):
+        expected = f"`{project}` {version or ''}".rstrip()
+        raise ArtifactError(f"the source of {expected} says that it is `{name}` {said}")
 
 
 def _is_same(one: str, other: str) -> bool:
@@ -132,7 +142,7 @@ def project_table_metadata(document: Mapping[str, Any], *, project: ProjectName,
         raw = "".join(f"{key}: {_one_line(value)}\n" for key, value in _fields(table)).encode()
     except (TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"`pyproject.toml` of `{project}`: `[project]` cannot be read: {error}") from error
-    _check_identity(raw, project, version or str(table["version"]))
+    _check_identity(raw, project, version)
     return raw
 
 

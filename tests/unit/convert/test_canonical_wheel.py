@@ -71,5 +71,5 @@ def test_a_zip_without_metadata_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["spam-2.0-py3-none-any.whl", "ham-1.0-py3-none-any.whl", "spam.whl"])
 def test_another_name_is_refused(name: str) -> None:
     check_built_name("Spam-1.0.0-py3-none-any.whl", project=project_name("spam"), version="1.0")
-    with pytest.raises(ArtifactError, match=r"the build of `spam` 1.0 gave"):
+    with pytest.raises(ArtifactError, match=r"expected a wheel of `spam` 1.0, got"):
         check_built_name(name, project=project_name("spam"), version="1.0")

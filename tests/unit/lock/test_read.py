@@ -62,7 +62,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("x.yml: package[2].manager: expected conda or pip, got 'npm'", lambda d: d["package"][2].update(manager="npm")),
     ("x.yml: package[2].platform: expected linux-64", lambda d: d["package"][2].update(platform="osx-64")),
     (
-        "x.yml: package[7].url: expected ${ENVGEN_PYPI}/torch/<file>",
+        "x.yml: package[7].url: expected the file name of a wheel of torch 2.8.0+cu128, got 'torch.whl'",
         lambda d: d["package"][7].update(url="https://example.org/torch.whl"),
     ),
     (

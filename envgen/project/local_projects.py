@@ -1,0 +1,119 @@
+"""Projects of the repository: which files are theirs, what they declare, and whether all of it is committed."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from envgen.digest import Digest, Sha256
+from envgen.errors import ArtifactError, UserError
+from envgen.sources.sdist import static_project
+from envgen.system.process import ProcessError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from envgen.names import ProjectName
+
+_OUTPUTS = frozenset({"__pycache__", "build", "dist"})
+"""Folders that builds leave behind; outside git they are left out, and `*.egg-info`."""
+
+_DECLARING = ("pyproject.toml", "setup.py", "setup.cfg")
+"""Files from which a backend derives requirements that are not stated."""
+
+_TIMEOUT = 60.0
+
+
+def project_folder(root: Path, path: str) -> Path:
+    """Return the folder of a project.
+
+    Raises:
+        UserError: there is no Python project.
+    """
+    folder = root / path
+    if not any((folder / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        raise UserError(f"`{path}` is not a Python project: it has no `pyproject.toml` and no `setup.py`")
+    return folder
+
+
+def declared_digest(folder: Path, project: ProjectName) -> Sha256:
+    """Digest what the requirements of a project are read from: changes of its code leave it as it is.
+
+    Raises:
+        ArtifactError: it is another project.
+    """
+    stated = static_project(folder, project)
+    if stated is not None:
+        return Sha256.of(stated)
+    digest = Digest()
+    for name in _DECLARING:
+        file = folder / name
+        data = file.read_bytes() if file.is_file() else b""
+        digest.update(f"{name}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.sha256
+
+
+def files_digest(folder: Path, environment: Mapping[str, str]) -> Sha256:
+    """Digest the files of a project by path, mode and bytes."""
+    digest = Digest()
+    for path in project_files(folder, environment):
+        file = folder / path
+        data = str(file.readlink()).encode() if file.is_symlink() else file.read_bytes()
+        mode = "l" if file.is_symlink() else "x" if file.stat().st_mode & 0o100 else "f"
+        digest.update(f"{mode}{path}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.sha256
+
+
+def copy_project(folder: Path, dest: Path, environment: Mapping[str, str]) -> Path:
+    """Copy the files of a project to a folder below `dest`, and return that."""
+    root = dest / folder.name
+    root.mkdir()
+    for path in project_files(folder, environment):
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(folder / path, target, follow_symlinks=False)
+    return root
+
+
+def project_files(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """List the files of a project, sorted: those that git tracks; outside git all but hidden ones and build outputs.
+
+    Raises:
+        ArtifactError: a symbolic link leads out of the folder.
+    """
+    tracked = _git(folder, environment, "ls-files", "-z")
+    found = _everything(folder) if tracked is None else [path for path in tracked.split("\0") if path]
+    there = sorted(path for path in found if (folder / path).is_file() or (folder / path).is_symlink())
+    for path in there:
+        if (folder / path).is_symlink() and not (folder / path).resolve().is_relative_to(folder.resolve()):
+            raise ArtifactError(f"`{folder.name}/{path}` is a symbolic link out of the project")
+    return tuple(there)
+
+
+def uncommitted(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """List the files of a project that differ from the last commit; none outside git."""
+    changed = _git(folder, environment, "status", "--porcelain", "-z", "--no-renames", "--", ".")
+    return tuple(sorted(line[3:] for line in (changed or "").split("\0") if line))
+
+
+def _everything(folder: Path) -> list[str]:
+    paths = (path.relative_to(folder) for path in folder.rglob("*"))
+    return [path.as_posix() for path in paths if not any(map(_is_left_out, path.parts))]
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name in _OUTPUTS or name.endswith(".egg-info")
+
+
+def _git(folder: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
+    """Run git in a folder; None where there is no git or the folder is in no repository."""
+    try:
+        found = run(["git", *arguments], cwd=folder, env={**environment, "LC_ALL": "C"}, timeout=_TIMEOUT)
+    except ProcessError as error:
+        if error.status is None or "not a git repository" in error.tail:
+            return None
+        raise UserError(f"git failed to list the files of `{folder.name}`: {error.tail}") from error
+    return found.stdout.decode(errors="surrogateescape")
