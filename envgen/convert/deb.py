@@ -62,9 +62,8 @@ def build_debian_recipe(
     for deb in sorted(debs, key=lambda deb: deb.name):
         with debs[deb].open("rb") as stream:
             unpacking.add(deb, stream)
-    for pattern, near in unpacking.idle().items():
-        hint = f", did you mean {' or '.join(f'`{path}`' for path in near)}?" if near else ""
-        warn(f"recipe `{recipe.recipe}`: the pattern `{pattern}` under `drop` matches nothing{hint}")
+    for text in unpacking.idle():
+        warn(f"recipe `{recipe.recipe}`: {text}")
     dangling = unpacking.drop_dangling()
     changed = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
     _write_links(rendered, dest)

@@ -17,7 +17,7 @@ from envgen.inflate import Inflated
 from envgen.paths import parse_relative_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envgen.debs import Deb
@@ -108,10 +108,18 @@ class Unpacking:
             dangling += found
         return tuple(dangling)
 
-    def idle(self) -> dict[str, tuple[str, ...]]:
-        """Return the patterns that matched nothing, each with the nearest paths that there are."""
-        patterns = [pattern for pattern, left in self.left.items() if not left.files]
-        return {pattern: nearest_paths(pattern, self._taken) for pattern in patterns}
+    def idle(self, *, expected: Collection[str] = ()) -> Iterator[str]:
+        """Yield in words which patterns matched nothing, each with the nearest paths that there are.
+
+        Args:
+            expected: patterns that may match nothing.
+        """
+        for pattern, left in self.left.items():
+            if not left.files and pattern not in expected:
+                near = " or ".join(f"`{path}`" for path in nearest_paths(pattern, self._taken))
+                yield f"the pattern `{pattern}` under `drop` matches nothing" + (
+                    f", did you mean {near}?" if near else ""
+                )
 
     def paths(self) -> Iterator[str]:
         """Yield all paths of files and links, sorted."""

@@ -17,10 +17,11 @@ from envgen.errors import UserError
 from envgen.image import dpkg, ldcache
 from envgen.image.base_files import DIRECTORIES, TEXTS, alternatives, merged_links
 from envgen.image.entries import EXECUTABLE, PLAIN, Directory, Entry, File, Link, OnDisk, file
+from envgen.manifest.image_spec import DROP
 from envgen.whiteout import is_whiteout, refuse_whiteouts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envgen.debs import Deb
@@ -60,6 +61,7 @@ def base_entries(
     platform: Platform,
     folder: Path,
     certificates: Mapping[str, bytes] | None = None,
+    warn: Callable[[str], object] = lambda _text: None,
 ) -> tuple[Entry, ...]:
     """Unpack packages and complete them to a system.
 
@@ -69,6 +71,7 @@ def base_entries(
         platform: whose packages they are.
         folder: an empty folder that takes the files; entries point into it.
         certificates: name of a file -> certificates in PEM that are trusted beside those of packages.
+        warn: told of patterns that match nothing, those apart that every base has.
 
     Returns:
         Everything that is in the base, sorted by path; no path is there twice.
@@ -83,6 +86,8 @@ def base_entries(
     for deb in sorted(debs, key=lambda deb: deb.name):
         with debs[deb].open("rb") as stream:
             controls[deb.name] = unpacking.add(deb, stream)
+    for text in unpacking.idle(expected=DROP):
+        warn(f"`image.base`: {text}")
     for path in filter(is_whiteout, unpacking.paths()):
         refuse_whiteouts(unpacking.owner(path), (path,))
     found = {path: _entry(path, unpacking) for path in unpacking.paths()}

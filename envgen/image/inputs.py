@@ -198,6 +198,7 @@ class ImageBase:
                     platform=self._ingredients.platform,
                     folder=self._folder,
                     certificates=self._certificates,
+                    warn=self._context.reporter.warn,
                 )
         return self._entries
 

@@ -52,12 +52,12 @@ class Container:
 
     def jupyter(self, token: str) -> int:
         """Ask Jupyter for a list of files; return the HTTP status."""
-        url = f"http://127.0.0.1:{self._port(8888)}/api/contents?token={token}"
+        url = f"http://127.0.0.1:{self.port(8888)}/api/contents?token={token}"
         return _until(lambda: _status(url))
 
     def ssh(self, user: str, *command: str, key: bool = True, method: str = "publickey") -> tuple[int, str]:
         """Run a command by SSH; return its exit code, 255 where nobody was let in, and what it printed."""
-        port = self._port(2222)
+        port = self.port(2222)
         _until(lambda: "Server listening on" in self.logs())
         options = {
             "BatchMode": "yes",
@@ -79,7 +79,8 @@ class Container:
         podman("kill", "--signal", "TERM", self.name)
         return int(podman("wait", self.name)), time.monotonic() - before
 
-    def _port(self, inside: int) -> int:
+    def port(self, inside: int) -> int:
+        """Return the port of this machine that leads to one of the container."""
         return int(podman("port", self.name, str(inside)).split()[0].rpartition(":")[2])
 
 

@@ -10,6 +10,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.image.base import base_digest, base_entries
 from envgen.image.entries import Directory, Entry, File, Link, Literal
+from envgen.manifest import image_spec
 from envgen.manifest.image_spec import DROP
 from envgen.platforms import Platform
 from tests.builders.debian import Deb, make_deb
@@ -176,3 +177,15 @@ def test_own_certificates_join_the_bundle_and_change_the_key(tmp_path: Path) -> 
     plain = base_digest(taken, drop=DROP, platform=ON)
     assert base_digest(taken, drop=DROP, platform=ON, certificates={}) == plain
     assert base_digest(taken, drop=DROP, platform=ON, certificates=own) != plain
+
+
+def test_a_pattern_that_matches_nothing_is_told(tmp_path: Path) -> None:
+    taken = files(tmp_path / "debs", base_debs("amd64"))
+    (tmp_path / "tree").mkdir()
+    said: list[str] = []
+    drop = (*image_spec.DROP, "usr/bin/envy", "usr/bin/g++")
+    base_entries(taken, drop=drop, platform=ON, folder=tmp_path / "tree", warn=said.append)
+    (text,) = said
+    assert text.startswith(
+        "`image.base`: the pattern `usr/bin/envy` under `drop` matches nothing, did you mean `usr/bin/env`"
+    )
