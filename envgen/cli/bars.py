@@ -28,6 +28,10 @@ def new_bars(talk: rich.console.Console) -> bars.Progress:
     )
 
 
+_ENOUGH = 2.0
+"""Seconds after which a rate means something; the first bytes come slowly."""
+
+
 class _Amount(bars.ProgressColumn):
     """`1.2/4.6 GB` for bytes, `12/130 packages` for the rest."""
 
@@ -43,7 +47,7 @@ class _Rate(bars.ProgressColumn):
     """`12.3 MB/s, 0:05:10 left` for bytes, by the last half minute; nothing before there is anything to go by."""
 
     def render(self, task: bars.Task) -> rich.console.RenderableType:
-        if task.fields["unit"] != "bytes" or task.speed is None or task.finished:
+        if task.fields["unit"] != "bytes" or task.speed is None or (task.elapsed or 0) < _ENOUGH:
             return ""
         left = task.time_remaining
         rate = f"{human_size(int(task.speed))}/s"
