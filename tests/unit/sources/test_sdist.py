@@ -66,6 +66,7 @@ def test_the_folder_of_a_zip(tmp_path: Path) -> None:
         ("spam-1.0.zip", zipped("../x")),
         ("spam-1.0.zip", zipped("spam-1.0/a")[:-30]),
     ],
+    ids=["up", "absolute", "link", "link-up", "text", "cut", "text-zip", "up-zip", "cut-zip"],
 )
 def test_bad_archives_are_refused(filename: str, content: bytes, tmp_path: Path) -> None:
     path = archive(tmp_path, content)
