@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 _OPENED = {
     "libnccl.so.2": (("libibverbs.so.1",), "without it NCCL uses TCP in place of InfiniBand and RoCE"),
-    "libcufile.so.0": (("libibverbs.so.1", "librdmacm.so.1"), "without them cuFile reads through the processor"),
-    "libccl.so.1": (("libze_loader.so.1",), "without it oneCCL uses the processor alone"),
+    "libccl.so.1": (("libze_loader.so",), "without it oneCCL uses the processor alone"),
 }
 """Library -> names that it opens, and what it does where one is missing; seen in their strings."""
 

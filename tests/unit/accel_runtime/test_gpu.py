@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from accel_runtime.gpu import Build, Drivers, Gpu, obstacle, parse
+from accel_runtime.gpu import Build, Drivers, Gpu, obstacle, parse, read
 
 SAMPLES = Path(__file__).parent / "samples"
 TORCH = Build(cuda=(12, 8), architectures=("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"))
@@ -83,3 +84,17 @@ def test_an_older_minor_version_of_the_driver_will_do() -> None:
 )
 def test_code_for_a_capability(architectures: tuple[str, ...], has: bool) -> None:
     assert (obstacle(sample("two-gpus"), Build(cuda=(12, 8), architectures=architectures)) is None) is has
+
+
+def test_the_probe_writes_nothing_into_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is isolated (`-I`), which makes Python forget PYTHONDONTWRITEBYTECODE."""
+    seen: list[object] = []
+
+    def run(argv: list[object], **_: object) -> subprocess.CompletedProcess[str]:
+        seen.extend(argv)
+        return subprocess.CompletedProcess([], 0, (SAMPLES / "hidden.json").read_text())
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    assert read().problem == "CUDA_VISIBLE_DEVICES='7' hides every GPU"
+    assert {"-I", "-B"} <= set(seen)

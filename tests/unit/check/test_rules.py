@@ -234,6 +234,13 @@ def test_parts_of_cudnn() -> None:
     assert "OPEN002" in found(part("nvidia-cudnn-cu12", whole))
 
 
+def test_what_nccl_opens() -> None:
+    nccl = part("nvidia-nccl-cu12", {f"{NVIDIA}/nccl/lib/libnccl.so.2": make_elf(soname="libnccl.so.2")})
+    assert "`libibverbs.so.1`" in found(nccl)["OPEN001"].what
+    verbs = part("rdma-core", {"lib/libibverbs.so.1": make_elf(soname="libibverbs.so.1")})
+    assert "OPEN001" not in found(nccl, verbs)
+
+
 def test_what_a_variable_replaces() -> None:
     files = {
         "lib/liba.so": make_elf(soname="liba.so", needed=["libb.so"], runpath="$ORIGIN"),
