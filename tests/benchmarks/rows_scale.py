@@ -109,7 +109,7 @@ def _write(project: Path, requirements: list[str], count: int) -> None:
     wanted = "".join(f"  - {requirement}\n" for requirement in requirements)
     text = f'python: "{_PYTHON}"\nplatforms:\n{targets}channels: [.{channel.prefix}]\ndependencies: [python]\n'
     (project / "environments").mkdir(exist_ok=True)
-    spec = f"{text}pypi:\n{wanted}exclude-newer: {_DAY}\n"
+    spec = f"name: scale\n{text}pypi:\n{wanted}exclude-newer: {_DAY}\n"
     (project / "environments/scale.yaml").write_text(spec, encoding="utf-8")
 
 
