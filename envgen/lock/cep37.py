@@ -110,6 +110,7 @@ def _custom(lock: Lock) -> dict[str, str]:
         **{f"stands-for.{w.project}": _json(w.stands_for) for w in lock.wheels if w.stands_for},
         **_builds(lock),
         **{f"recipe.{recipe}": str(digest) for recipe, digest in lock.recipes.items()},
+        **{f"recipe-build.{recipe}": _json(document(build)) for recipe, build in lock.builds.items()},
         **{f"recipe-of.{p.name}": p.recipe for p in lock.packages if isinstance(p, BuiltPackage)},
         **{f"content.{p.name}": str(p.content) for p in lock.packages if isinstance(p, BuiltPackage)},
         **{f"size.{p.manager}.{p.name}": str(p.size) for p in lock.packages if p.size is not None},

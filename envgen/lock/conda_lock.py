@@ -42,6 +42,7 @@ def from_solution(
     root_url: str = "",
     old: Lock | None = None,
     build_environments: Mapping[str, tuple[Package, ...]] | None = None,
+    builds: Mapping[str, Lock] | None = None,
 ) -> Lock:
     """Make the lock of a solution.
 
@@ -55,6 +56,7 @@ def from_solution(
             relative URLs.
         old: the lock before, which says more of what was kept of it.
         build_environments: key -> packages that builds need beside Python.
+        builds: recipe -> lock of what it is built with.
 
     Raises:
         LockError: CEP 37 cannot hold one of the packages.
@@ -81,6 +83,7 @@ def from_solution(
         debian=debian,
         converter=converter,
         packages=packages,
+        builds=dict(builds or {}),
         newest_upload=uploaded,
         build_environments=build_environments or {},
         older=facts_to_keep(

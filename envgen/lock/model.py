@@ -53,6 +53,7 @@ class Lock:
         debian: digest of the Debian lock beside this one, where there is one.
         converter: version of the wheel converter.
         packages: sorted by manager and name.
+        builds: recipe -> lock of what it is built with, where its recipe requires packages.
         older: packages that were not the newest when they were chosen, and why, by project.
         newest_upload: when the youngest wheel was uploaded, aware; None in locks without an image, in those from
             before this was recorded, and where the index does not say.
@@ -76,6 +77,7 @@ class Lock:
     debian: Sha256 | None = None
     converter: int
     packages: tuple[Package, ...]
+    builds: Mapping[str, Lock] = field(default_factory=dict)
     older: tuple[Older, ...] = ()
     newest_upload: dt.datetime | None = None
     build_environments: Mapping[str, tuple[Package, ...]] = field(default_factory=dict)

@@ -78,11 +78,19 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         debian=custom.parsed("debian-lock", Sha256.parse) if custom.has("debian-lock") else None,
         converter=custom.number("converter"),
         packages=packages,
+        builds=_recipe_builds(custom, source),
         newest_upload=custom.parsed("newest-upload", fields.moment) if custom.has("newest-upload") else None,
         older=custom.parsed("older", lambda text: older.from_json(text, packages), "{}"),
         build_environments={key: _environment(key, platform, custom) for key in custom.below("build-environment.")},
         told=custom.parsed("told", told.from_json) if custom.has("told") else None,
     )
+
+
+def _recipe_builds(custom: _Custom, source: str) -> dict[str, Lock]:
+    """Read the locks of what recipes are built with, each a document of its own."""
+    found = {recipe: custom.text(f"recipe-build.{recipe}") for recipe in custom.below("recipe-build.")}
+    where = f"{source}: {PREFIX}recipe-build"
+    return {recipe: read_lock(text, source=f"{where}.{recipe}") for recipe, text in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

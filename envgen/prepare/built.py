@@ -14,13 +14,14 @@ from envgen.digest import Sha256
 from envgen.packages import store_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from envgen.packages import BuiltPackage, ChannelPackage
     from envgen.system.store import Store
 
 _FACTS = "built-packages"
+_OUTPUTS = "built-outputs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,37 @@ def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> B
         return _kept(store, inputs) or _build(store, inputs, make)
 
 
+def ensure_outputs(store: Store, inputs: str, make: Callable[[Path], Sequence[Path]]) -> list[Built]:
+    """Build the packages of a recipe by `make`, as `ensure_built` does with one.
+
+    Args:
+        store: keeps the packages under their content, and the facts under `inputs`.
+        inputs: names everything that determines the packages.
+        make: fills an empty folder, and returns the extracted packages in it.
+    """
+    if known := _kept_outputs(store, inputs):
+        return known
+    with store.making(f"built-{inputs}"):
+        return _kept_outputs(store, inputs) or _build_outputs(store, inputs, make)
+
+
+def _kept_outputs(store: Store, inputs: str) -> list[Built]:
+    names = store.cached(_OUTPUTS, inputs)
+    found = [_kept(store, f"{inputs}-{name}") for name in json.loads(names)] if names else [_kept(store, inputs)]
+    return [one for one in found if one] if all(found) else []
+
+
+def _build_outputs(store: Store, inputs: str, make: Callable[[Path], Sequence[Path]]) -> list[Built]:
+    with store.view() as folder:
+        (folder / "packages").mkdir()
+        made = {read_index(path)["name"]: path for path in make(folder / "packages")}
+        if len(made) == 1:
+            return [_keep(store, inputs, path, folder) for path in made.values()]
+        found = [_keep(store, f"{inputs}-{name}", path, folder) for name, path in made.items()]
+    store.put(_OUTPUTS, inputs, json.dumps(sorted(made)).encode())
+    return found
+
+
 def _kept(store: Store, inputs: str) -> Built | None:
     """Find a package that was built before and is still in the store as it was."""
     facts = known_facts(store, inputs)
@@ -77,8 +109,12 @@ def _build(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
         made = folder / "package"
         made.mkdir()
         make(made)
-        facts = _describe(made, folder)
-        store.ensure_package(facts.key, lambda dest: _move(made, dest))
+        return _keep(store, inputs, made, folder)
+
+
+def _keep(store: Store, inputs: str, made: Path, folder: Path) -> Built:
+    facts = _describe(made, folder)
+    store.ensure_package(facts.key, lambda dest: _move(made, dest))
     store.put(_FACTS, inputs, json.dumps(asdict(facts)).encode())
     return facts
 

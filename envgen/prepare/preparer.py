@@ -19,6 +19,9 @@ from envgen.prepare.built import extract_artifact
 from envgen.prepare.built_files import wheel_file
 from envgen.prepare.disk import refuse_full
 from envgen.prepare.fetch import DOWNLOADS, fetch_package
+from envgen.prepare.packages import plan as planned
+from envgen.prepare.packages import recipe_inputs
+from envgen.prepare.plan import items_of
 from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
 from envgen.prepare.wheel_index import locked_indexes
 from envgen.system.fs import remove_tree
@@ -128,6 +131,13 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
             wait(running, timeout=_GRACE)
 
 
+def prepared(context: Context, pair: LockPair) -> list[Path]:
+    """Bring every package of a lock into the store, and return their folders; raises as `prepare` does."""
+    items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
+    prepare(context, planned(context, items), pair)
+    return [context.store.need_package(item.wanted.key) for item in items]
+
+
 def _size(item: PlannedPackage) -> int:
     return sum(artifact.size or 0 for artifact in item.artifacts)
 
@@ -191,7 +201,7 @@ def _make(job: _Job, item: PlannedPackage) -> None:
     package = item.package
     match package:
         case BuiltPackage():
-            recipe_packages.prepare_built(job.context, package, job.pair)
+            recipe_packages.prepare_built(job.context, package, job.pair, prepared)
             job.made.advance(_size(item))
         case Wheel():
             job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))

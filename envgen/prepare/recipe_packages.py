@@ -22,9 +22,10 @@ from envgen.errors import (
 from envgen.oci.registry import SCHEME, BlobRepository, channel_place
 from envgen.packages import BuiltArchive, store_key
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
-from envgen.prepare.built import ensure_built, extract_artifact
+from envgen.prepare.built import ensure_built, ensure_outputs, extract_artifact
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.prepare.locked_recipes import locked_records
+from envgen.prepare.recipe_tools import tools_of
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
 from envgen.sources.debian import DebianArchive
@@ -34,7 +35,7 @@ from envgen.system.mirrors import CHANNEL
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from envgen.convert.deb_plan import DebianRecipePackage
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from envgen.packages import BuiltPackage
     from envgen.platforms import Platform
     from envgen.prepare.built import Built
+    from envgen.prepare.recipe_tools import Prepare, RecipeTools
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.records import Record
@@ -71,6 +73,7 @@ class RecipeOutput:
         replaced: Debian packages that could not be kept as locked.
         dates: suite -> date of the release that they came from, aware.
         remarks: what the user should know of these releases.
+        build: the lock of what it was built with, where that is more than this machine.
     """
 
     recipe: Recipe
@@ -80,6 +83,7 @@ class RecipeOutput:
     replaced: tuple[Replaced, ...] = ()
     dates: Mapping[str, dt.datetime] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    build: Lock | None = None
 
 
 def find_debs(
@@ -147,6 +151,7 @@ def make(
     keep: Collection[Deb] = (),
     locked: LockedDebs = _NOTHING,
     old: Lock | None = None,
+    tools: RecipeTools | None = None,
 ) -> RecipeOutput:
     """Resolve, fetch and build a recipe, or take from the store or a lock what was built before.
 
@@ -159,13 +164,16 @@ def make(
         keep: Debian packages that are locked, taken again as long as a suite offers them.
         locked: all that are locked for the recipe.
         old: a lock whose word on what Debian recipes build is taken; see `locked_recipes`.
+        tools: what it is built with, where that is more than this machine.
 
     Raises:
         UserError: the recipe has faults, or its script fails, or Debian has nothing for the platform.
         UnsatisfiableError, NetworkError, IntegrityError: as the sources and the builder say.
     """
     if not recipe.is_debian:
-        return RecipeOutput(recipe=recipe, records=(_record(context, recipe, _build(context, recipe, platform)),))
+        made = _build(context, recipe, platform, tools)
+        build = tools.pair.lock if tools and tools.pair else None
+        return RecipeOutput(recipe=recipe, records=tuple(_record(context, recipe, one) for one in made), build=build)
     debian, found = _found(context, recipe, spec, platform, suites, keep=keep, locked=locked)
     makers = _makers(context, debian, found.debs, DebianArchive(suites, debian.suites), platform=platform)
     known = locked_records(context.store, recipe, [*makers], old, platform=platform)
@@ -189,7 +197,7 @@ def _not_for(context: Context, recipe: Recipe, spec: EnvSpec, platform: Platform
     )
 
 
-def prepare_built(context: Context, package: BuiltPackage, pair: LockPair) -> None:
+def prepare_built(context: Context, package: BuiltPackage, pair: LockPair, prepare: Prepare) -> None:
     """Fetch or build a locked package into the store: from the channel that publishes such packages, else built again.
 
     Raises:
@@ -199,7 +207,7 @@ def prepare_built(context: Context, package: BuiltPackage, pair: LockPair) -> No
         NetworkError: a channel or an archive cannot be reached.
     """
     if not _fetch_published(context, package):
-        _rebuild(context, package, pair)
+        _rebuild(context, package, pair, prepare)
 
 
 def _fetch_published(context: Context, package: BuiltPackage) -> bool:
@@ -245,13 +253,13 @@ def download_published(context: Context, package: BuiltPackage, out: BinaryIO) -
     BlobRepository(f"{base}/{path}", http=context.http).download(package.sha256, out)
 
 
-def _rebuild(context: Context, package: BuiltPackage, pair: LockPair) -> None:
+def _rebuild(context: Context, package: BuiltPackage, pair: LockPair, prepare: Prepare) -> None:
     recipe = shipped.recipes(context.root).get(package.recipe)
     if recipe is None:
         raise LockError(
             f"`{package.name}` cannot be built: the recipe `{package.recipe}` does not exist", hint="run `envgen lock`"
         )
-    facts = next((one for one in _build_locked(context, recipe, pair) if one.name == package.name), None)
+    facts = next((one for one in _build_locked(context, recipe, pair, prepare) if one.name == package.name), None)
     if facts is None:
         raise LockError(f"the recipe `{recipe.name}` no longer builds `{package.name}`", hint="run `envgen lock`")
     if facts.content != package.content:
@@ -268,10 +276,13 @@ def _rebuild(context: Context, package: BuiltPackage, pair: LockPair) -> None:
         )
 
 
-def _build_locked(context: Context, recipe: Recipe, pair: LockPair) -> list[Built]:
+def _build_locked(context: Context, recipe: Recipe, pair: LockPair, prepare: Prepare) -> list[Built]:
     platform = pair.lock.platform
     if not recipe.is_debian:
-        return [_build(context, recipe, platform)]
+        own = pair.lock.builds.get(recipe.name)
+        build = replace(pair, text="", lock=own) if own else None
+        tools = tools_of(recipe, platform=platform, python=pair.lock.target.python, pair=build, prepare=prepare)
+        return _build(context, recipe, platform, tools)
     if pair.debian is None:
         raise LockError(f"recipe `{recipe.name}` cannot be built: the Debian lock is missing", hint="run `envgen lock`")
     debian = read_debian_recipe(recipe)
@@ -280,28 +291,39 @@ def _build_locked(context: Context, recipe: Recipe, pair: LockPair) -> list[Buil
     return [ensure_built(context.store, package.key, maker) for package, maker in makers.items()]
 
 
-def _build(context: Context, recipe: Recipe, platform: Platform) -> Built:
-    """Build the package of a `recipe.yaml` into the store. This is the only place where code of a repository runs.
+def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTools | None) -> list[Built]:
+    """Build the packages of a `recipe.yaml` into the store. This is the only place where code of a repository runs.
 
     Raises:
-        NoBuildError: it is not there yet, and no script may run.
+        NoBuildError: they are not there yet, and no script may run.
+        UserError: this machine cannot build them, or the script fails.
     """
 
-    def fill(dest: Path) -> None:
+    def fill(dest: Path) -> Sequence[Path]:
         if context.no_build:
             raise NoBuildError.of_recipe(recipe.name)
+        if tools:
+            tools.check(recipe, platform)
         # rattler-build takes 0.2 s to import, and most environments have no such recipe
-        from envgen.convert.recipe_build import build_recipe  # noqa: PLC0415
+        from envgen.convert.recipe_build import BuildSurroundings, build_recipe  # noqa: PLC0415
 
-        context.reporter.note(f"running the script of recipe `{recipe.name}` for {platform}")
         with context.store.view() as scratch:
             staged, work = scratch / "recipes" / recipe.name, scratch / "work"
             work.mkdir()
             _stage(recipe, staged)
-            build_recipe(staged, platform=platform, dest=dest, work=work)
+            inside = None
+            if tools:
+                channel = tools.open_channel(context, recipe, scratch)
+                inside = BuildSurroundings(channel=channel, python=tools.python, tests=platform == tools.machine)
+            context.reporter.note(f"running the script of recipe `{recipe.name}` for {platform}")
+            return build_recipe(staged, platform=platform, dest=dest, work=work, surroundings=inside)
 
+    subdir = "noarch" if tools and tools.needs.noarch else platform
+    key = f"{recipe.name}-{subdir}-{_BUILDER}-{recipe.digest[:32]}"
+    if tools and (digest := tools.digest):
+        key = f"{key}-{digest[:16]}"
     with context.reporter.progress(f"building recipe `{recipe.name}`", total=None, unit="packages"):
-        return ensure_built(context.store, f"{recipe.name}-{platform}-{_BUILDER}-{recipe.digest[:32]}", fill)
+        return ensure_outputs(context.store, key, fill)
 
 
 def _stage(recipe: Recipe, folder: Path) -> None:

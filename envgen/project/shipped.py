@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envgen.licenses import LicenseTable
 from envgen.meant import MeantTable
 from envgen.names import NameTable, parse_families
-from envgen.sources.recipes import find_recipes
+from envgen.sources.recipes import find_recipes, output_names
 
 if TYPE_CHECKING:
     from envgen.sources.recipes import Recipe
@@ -66,6 +66,17 @@ def recipes(root: Path) -> dict[str, Recipe]:
     """
     folders = (root / "recipes", _shipped_recipes())
     return find_recipes(tuple(dict.fromkeys(folder for folder in folders if folder.is_dir())))
+
+
+def recipes_by_package(root: Path) -> dict[str, Recipe]:
+    """Find every recipe by its name and by those of its outputs; the name of a recipe is stronger.
+
+    Raises:
+        SpecError: as `find_recipes` says.
+    """
+    found = recipes(root)
+    outputs = {name: recipe for recipe in found.values() if not recipe.is_debian for name in output_names(recipe)}
+    return outputs | found
 
 
 def driver_probe() -> Path:

@@ -61,3 +61,8 @@ def wheels(new: Lock, old: Lock | None, upgrade: Upgrade) -> Iterator[tuple[Proj
     before = {wheel.sha256 for wheel in old.wheels} if old and old.request == new.request else set()
     kept = (wheel for wheel in new.wheels if wheel.sha256 in before and not upgrade.covers(wheel.project))
     yield from ((wheel.project, wheel.filename) for wheel in kept)
+
+
+def may_differ(upgrade: Upgrade, old: Lock, recipe: str) -> bool:
+    """Return whether the user wants a recipe, or a package that it builds, to be made again."""
+    return upgrade.covers(recipe, *(package.name for package in old.built if package.recipe == recipe))

@@ -19,6 +19,7 @@ from envgen.errors import ArtifactError, RecordMismatchError
 from envgen.packages import ChannelPackage, store_key
 from envgen.prefix.clobber import Claim, Claims, ClobberRules, decide, unused_conflict
 from envgen.prefix.contents import LinkPackage, python_layout, read_contents
+from envgen.prepare.preparer import prepared
 from envgen.prepare.recipe_packages import prepare_built
 from envgen.resolve.wheel_directories import Unread
 from envgen.whiteout import refuse_whiteouts
@@ -98,7 +99,7 @@ async def have_built(context: Context, pair: LockPair, old: Lock | None) -> None
         return
     for package in pair.lock.built:
         if not context.store.package(store_key(package.dist, package.content)):
-            await asyncio.to_thread(prepare_built, context, package, pair)
+            await asyncio.to_thread(prepare_built, context, package, pair, prepared)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from envgen.lock.told import Told
 from envgen.manifest.adjust import adjustments
 from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.values import match_name
-from envgen.meant import Asked
 from envgen.names import CondaName
 from envgen.prepare.deb_files import debian_suites
 from envgen.prepare.recipe_packages import RecipeOutput, make
@@ -30,7 +29,9 @@ from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.image_base import resolve_base
+from envgen.resolve.places import asked_of, open_channels
 from envgen.resolve.preflight import have_built, preflight_links
+from envgen.resolve.recipe_builds import RecipeBuilds
 from envgen.resolve.said import Said
 from envgen.resolve.source_builds import BuiltSolution, SourceBuilds, without_url
 from envgen.resolve.system_libraries import remarks_on_libraries
@@ -40,8 +41,6 @@ from envgen.resolve.wheel_directories import wheel_directories
 from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
 from envgen.solve.task import SolveTask
-from envgen.sources.conda import ChannelSource, shown
-from envgen.system.credentials import display
 from envgen.together import together
 
 if TYPE_CHECKING:
@@ -59,9 +58,11 @@ if TYPE_CHECKING:
     from envgen.resolve.image_base import ResolvedBase
     from envgen.resolve.preflight import Remarks
     from envgen.resolve.wheel_directories import Directories
+    from envgen.sources.conda import ChannelSource
     from envgen.sources.debian_closure import Replaced
     from envgen.sources.debian_suites import DebianSuites
     from envgen.sources.indexes import WheelIndexes
+    from envgen.sources.recipes import Recipe
 
 _PYTHON = "python"
 
@@ -70,7 +71,8 @@ _PYTHON = "python"
 class _Workbench:
     """What the solves of one spec share.
 
-    `builds` tells whether source archives are offered, `refresh` whether to solve also where nothing changed.
+    `builds` tells whether source archives are offered, `refresh` whether to solve also where nothing changed,
+    `building` which recipes this is solved to build.
     """
 
     context: Context
@@ -82,7 +84,9 @@ class _Workbench:
     upgrade: Upgrade
     said: Said
     refresh: bool
+    olds: Mapping[Platform, LockPair | None]
     builds: bool = True
+    building: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +153,7 @@ async def _solve_all(
             upgrade=upgrade,
             said=Said(reporter=context.reporter),
             refresh=refresh,
+            olds=olds,
         )
 
         async def one(platform: Platform, old: LockPair | None) -> Resolved:
@@ -167,7 +172,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     if old and (same := await _unchanged(bench, old)):
         return same
     locked = old.lock if old else None
-    channels = _channels(context, spec, platform)
+    channels = open_channels(context, spec, platform)
     made = await _make_recipes(bench, platform, old, channels)
     base = await _resolve_base(bench, platform, old)
     builds = _source_builds(bench, platform, old) if bench.builds else None
@@ -185,7 +190,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
         channels=channels,
         preferred=kept.preferred(old.lock, bench.names, bench.upgrade) if old else {},
         exclude_newer=spec.exclude_newer,
-        asked=_asked(context, spec),
+        asked=asked_of(context, spec),
         meant=shipped.meant_table(),
     )
     python = await known_python(task)
@@ -265,49 +270,44 @@ async def _build_environment(
     return found.pair(lock_path(bench.context, bench.spec, target.platform))
 
 
-def _asked(context: Context, spec: EnvSpec) -> Asked:
-    index = f"the wheel index at {display(context.mirrors.resolve('ENVGEN_PYPI'))}"
-    return Asked(index=index, channels=tuple(map(shown, spec.channels)), indexes=spec.indexes)
-
-
-def _channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
-    if not spec.channels:
-        return None
-    cache = context.store.repodata()
-    return ChannelSource(spec.channels, platform=platform, cache_dir=cache, root=context.root, offline=context.offline)
-
-
 async def _make_recipes(
     bench: _Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
 ) -> list[RecipeOutput]:
     """Build what recipes offer, for the names that no channel has."""
-    known, keep = shipped.recipes(bench.context.root), kept.debs(old, bench.upgrade)
+    known, keep = shipped.recipes_by_package(bench.context.root), kept.debs(old, bench.upgrade)
+    builds = RecipeBuilds(context=bench.context, spec=bench.spec, names=bench.names, olds=bench.olds)
     waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
     found: dict[str, RecipeOutput] = {}
     while waiting:
         name = waiting.pop()
-        if name not in known or name in found or (channels and await channels.records(CondaName(name))):
+        recipe = known.get(name)
+        if recipe is None or recipe.name in found or (channels and await channels.records(CondaName(name))):
             continue
-        found[name] = await asyncio.to_thread(
+        found[recipe.name] = await asyncio.to_thread(
             make,
             bench.context,
-            known[name],
+            recipe,
             spec=bench.spec,
             platform=platform,
             suites=bench.suites,
-            keep=keep.get(name, ()),
-            locked=kept.locked_debs(old, name),
-            old=None if old is None or _may_differ(bench.upgrade, old.lock, name) else old.lock,
+            keep=keep.get(recipe.name, ()),
+            locked=kept.locked_debs(old, recipe.name),
+            old=None if old is None or kept.may_differ(bench.upgrade, old.lock, recipe.name) else old.lock,
+            tools=await builds.tools(recipe, platform, partial(_solve_build, bench, recipe), bench.building),
         )
-        waiting += [need for record in found[name].records for need in map(match_name, record.depends)]
+        waiting += [need for record in found[recipe.name].records for need in map(match_name, record.depends)]
     _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
     bench.said.warn(remark for one in found.values() for remark in one.remarks)
     return [found[name] for name in sorted(found)]
 
 
-def _may_differ(upgrade: Upgrade, old: Lock, recipe: str) -> bool:
-    """Return whether the user wants a recipe, or a package that it builds, to be made again."""
-    return upgrade.covers(recipe, *(package.name for package in old.built if package.recipe == recipe))
+async def _solve_build(bench: _Workbench, recipe: Recipe, own: EnvSpec, old: LockPair | None) -> LockPair:
+    """Solve for what a recipe is built with."""
+    (platform,) = own.targets
+    inner = replace(bench, spec=own, said=replace(bench.said, idle=[]), refresh=True, builds=False)
+    inner = replace(inner, building=(*bench.building, recipe.name))
+    found = await _solve(inner, platform, old)
+    return found.pair(lock_path(bench.context, bench.spec, platform))
 
 
 async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> ResolvedBase | None:
@@ -387,6 +387,7 @@ def _assemble(
         root_url=bench.context.root.as_uri(),
         old=kept.with_facts(old.lock, bench.names, bench.upgrade) if old else None,
         build_environments=built.environments,
+        builds={one.recipe.name: one.build for one in used if one.build},
     )
     text = render_lock(lock, old=old.text if old else None)
     return Resolved(lock=lock, debian=debian, text=text, debian_text=debian_text, older=solution.older)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from envgen.names import project_name
+from envgen.sources.pypi_page import file_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ class WheelIndexes:
         return self._named(self._route(project))
 
     def _of_file(self, file: ProjectFile) -> WheelIndex:
-        return self._of(project_name(file.filename.partition("-")[0]))
+        return self._of(file_project(file.filename))
 
     def _named(self, name: str) -> WheelIndex:
         with self._lock:

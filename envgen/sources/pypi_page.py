@@ -122,7 +122,7 @@ class ProjectPage:
                     self.strangers.append(filename)
                     continue
                 self._wheels.setdefault(_second_part(stem), []).append(entry)
-            elif filename.endswith(SDIST_ENDINGS):
+            elif filename.endswith(SDIST_ENDINGS) and (project is None or file_project(filename) == project):
                 self._archives.setdefault(_sdist_version(filename), []).append(entry)
         self.versions: Sequence[str] = tuple(self._wheels)
         self.sdists: frozenset[str] = frozenset(self._archives)
@@ -212,6 +212,13 @@ def _expect(value: Any, kind: type[T], what: str) -> T:
     if isinstance(value, kind):
         return value
     raise _UnexpectedError(f"{what} is {_shown(value)}, expected a {'list' if kind is list else 'mapping'}")
+
+
+def file_project(filename: str) -> ProjectName:
+    """Name the project of a listed file: the first part of a wheel's name, all but the version of an archive's."""
+    if filename.endswith(".whl"):
+        return project_name(filename.partition("-")[0])
+    return project_name(filename.rpartition("-")[0])
 
 
 def _filename(text: str, url: str) -> str:

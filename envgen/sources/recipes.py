@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ DEBIAN = "debian.yaml"
 
 BUILD = "recipe.yaml"
 """The file of a recipe for rattler-build."""
+
+_VARIABLE = re.compile(r"\$\{\{\s*(\w+)\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,28 @@ def stated_license(recipe: Recipe) -> str | None:
     about = content if recipe.is_debian else content.get("about")
     found = about.get("license") if isinstance(about, dict) else None
     return found if isinstance(found, str) and "${{" not in found else None
+
+
+def is_plain(recipe: Recipe) -> bool:
+    """Return whether a recipe for rattler-build makes one package of its own files, with nothing but this machine."""
+    content = _content(recipe)
+    needs, sources = content.get("requirements"), content.get("source")
+    if not isinstance(needs, dict | None) or content.keys() & {"outputs", "tests", "cache"}:
+        return False
+    listed = sources if isinstance(sources, list) else [sources or {}]
+    fetches = any(not isinstance(one, dict) or one.keys() - {"path", "target_directory"} for one in listed)
+    return not fetches and not any((needs or {}).get(key) for key in ("build", "host"))
+
+
+def output_names(recipe: Recipe) -> tuple[str, ...]:
+    """List the packages of a recipe with several `outputs`, as far as their names use its `context` alone."""
+    content = _content(recipe)
+    context, outputs = content.get("context"), content.get("outputs")
+    known = context if isinstance(context, dict) else {}
+    packages = (one.get("package") for one in (outputs if isinstance(outputs, list) else ()) if isinstance(one, dict))
+    names = (str(one.get("name", "")) for one in packages if isinstance(one, dict))
+    filled = (_VARIABLE.sub(lambda found: str(known.get(found[1], found[0])), name) for name in names)
+    return tuple(name for name in filled if name and "{" not in name)
 
 
 def listed_packages(recipe: Recipe) -> tuple[str, ...]:

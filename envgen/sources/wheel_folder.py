@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envgen.errors import NetworkError
-from envgen.names import project_name
-from envgen.sources.pypi_page import SDIST_ENDINGS, ProjectPage
+from envgen.sources.pypi_page import SDIST_ENDINGS, ProjectPage, file_project
 from envgen.system.file_url import file_path
 
 if TYPE_CHECKING:
@@ -46,6 +45,6 @@ def page_of_folder(base: str, project: ProjectName) -> ProjectPage | str | None:
 def _entries(folder: Path, project: ProjectName) -> Iterator[Mapping[str, Any]]:
     """Describe the files of a project as PEP 691 does; nobody knows digests or upload times of them."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        name, _, rest = path.name.partition("-")
-        if rest and project_name(name) == project and path.name.endswith((".whl", *SDIST_ENDINGS)) and path.is_file():
+        is_listed = "-" in path.name and path.name.endswith((".whl", *SDIST_ENDINGS))
+        if is_listed and file_project(path.name) == project and path.is_file():
             yield {"filename": path.name, "url": path.absolute().as_uri(), "size": path.stat().st_size}

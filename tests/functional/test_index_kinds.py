@@ -45,6 +45,19 @@ class TestFolders:
         cli("lock").succeeded()
         cli("create").succeeded()
 
+    def test_archives_of_other_projects_are_not_taken_for_versions(
+        self, project: Project, registries: Registries, cli: Command
+    ) -> None:
+        publish(registries)
+        name, data = wheel("acme", "1.0")
+        (project.root / "wheelhouse").mkdir()
+        (project.root / "wheelhouse" / name).write_bytes(data)
+        (project.root / "wheelhouse/acme-core-9.0.tar.gz").write_bytes(b"")
+        spec(project, registries, "acme", "  house: {url: ./wheelhouse, projects: [acme, acme-core]}")
+        outcome = cli("lock").succeeded()
+        assert "9.0" not in said(outcome)
+        assert f"/acme/{name}" in lock_text(project)
+
     def test_a_folder_that_is_not_there(self, project: Project, registries: Registries, cli: Command) -> None:
         publish(registries)
         spec(project, registries, "acme-core", "  house: {url: ./wheelhouse, projects: [acme-core]}")

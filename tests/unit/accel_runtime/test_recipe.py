@@ -26,9 +26,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(folder: Path, platform: Platform) -> Path:
-    (folder / "work").mkdir(parents=True)
-    build_recipe(RECIPE, platform=platform, dest=folder / "package", work=folder / "work")
-    return folder / "package"
+    for name in ("work", "packages"):
+        (folder / name).mkdir(parents=True)
+    (package,) = build_recipe(RECIPE, platform=platform, dest=folder / "packages", work=folder / "work")
+    return package
 
 
 def test_it_is_for_every_platform(package: Path) -> None:

@@ -41,10 +41,11 @@ def _recipe(folder: Path, script: list[str], **fields: object) -> Path:
 
 
 def _build(recipe: Path, folder: Path) -> Path:
-    dest, work = folder / "package", folder / "work"
+    dest, work = folder / "packages", folder / "work"
     work.mkdir(parents=True)
-    build_recipe(recipe, platform=Platform.LINUX_64, dest=dest, work=work)
-    return dest
+    dest.mkdir()
+    (package,) = build_recipe(recipe, platform=Platform.LINUX_64, dest=dest, work=work)
+    return package
 
 
 def test_builds_the_same_bytes_elsewhere_and_later(tmp_path: Path) -> None:
