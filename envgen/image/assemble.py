@@ -31,6 +31,7 @@ from envgen.lock.dates import date_of
 from envgen.oci.compress import Compression
 from envgen.oci.layout import Image, write_layout
 from envgen.paths import folders_above
+from envgen.prepare.disk import refuse_full_layers
 from envgen.project import shipped
 from envgen.whiteout import refuse_whiteouts
 
@@ -134,6 +135,7 @@ def write(context: Context, images: Sequence[PlannedImage], directory: Path, *, 
     """
     images = [_with_sound_layers(context, image) for image in images]
     total = sum(layer.size for image in images for layer in image.missing)
+    refuse_full_layers(context, total)
     with context.reporter.progress("writing layers", total=total) as bar:
         made = tuple(_image(context, image, bar) for image in images)
     name = images[0].inputs.spec.name

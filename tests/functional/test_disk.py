@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.prepare import disk
+from tests.builders.system import base_debs
 
 if TYPE_CHECKING:
+    from tests.builders.registries import Registries
     from tests.command import Command, Project
 
 
@@ -33,6 +35,22 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(
     assert " needed, 100 B free" in outcome.err
     assert "hint: free some space: `envgen clean --all` frees " in outcome.err
     assert not (Path(cli.variables["ENVGEN_CACHE"]) / "artifacts").exists()
+
+
+def test_layers_that_cannot_fit_are_told_before_one_is_written(
+    locked: Project, registries: Registries, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registries.debian.add(*base_debs("amd64"), *base_debs("arm64"))
+    registries.publish()
+    spec = locked.root / "environments/demo.yaml"
+    spec.write_text(spec.read_text() + "image: {base: {suites: [bookworm, bookworm-security]}}\n")
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    monkeypatch.setattr(disk, "free_space", lambda _path: 1)
+    outcome = cli("image")
+    assert outcome.code == 1
+    assert " for layers needed, 1 B free" in outcome.err
+    assert not (locked.root / "dist").exists()
 
 
 def test_the_cache_keeps_its_bound(locked: Project, cli: Command) -> None:
