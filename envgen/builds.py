@@ -114,6 +114,24 @@ def as_locked(source: Source) -> Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildTerms:
+    """What the spec allows the build of a project, and sets for it.
+
+    Attributes:
+        network: why it may use the network; empty where it may not.
+        reproducible: why other machines may get other files; empty where they may not.
+        variables: that it gets.
+    """
+
+    network: str = ""
+    reproducible: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+USUAL_TERMS = BuildTerms()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WheelBuild:
     """How a wheel was built, as a lock has it.
 
@@ -121,12 +139,14 @@ class WheelBuild:
         source: what it is built from.
         environment: key of the packages that the build runs in, see `Lock.build_environments`.
         files: path in the wheel -> first digits of its sha256; folders of a large wheel, see `listed_files`.
+        terms: what the spec allows the build.
         unconfined: why the build could use the network or other paths; empty where it could not.
     """
 
     source: Source
     environment: str
     files: Mapping[str, str] = field(default_factory=dict)
+    terms: BuildTerms = USUAL_TERMS
     unconfined: str = ""
 
 

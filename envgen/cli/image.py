@@ -60,6 +60,7 @@ _SHOWN = 60
 @dry_run_option("show the layers and what a push would send; write no image")
 @click.option("--frozen", is_flag=True, help="use locks as they are, even if they are out of date")
 @no_build_option
+@click.option("--dirty", is_flag=True, help="take projects of the repository with changes that are not committed")
 @no_check_option
 @offline_option
 @bundle_option
@@ -80,6 +81,7 @@ def command(
     dry_run: bool,
     frozen: bool,
     no_build: bool,
+    dirty: bool,
     no_check: bool,
     offline: bool,
     bundles: tuple[Path, ...],
@@ -105,6 +107,7 @@ def command(
         verify=verify,
         dry_run=dry_run,
         check=not no_check,
+        dirty=dirty,
     )
     quiet = as_json or dry_run
     on_plan = None if quiet else lambda plan: _show_plan(console, plan)

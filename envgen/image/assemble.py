@@ -28,6 +28,7 @@ from envgen.image.made_layers import MadeLayer, made_from, remember
 from envgen.image.runtime_layer import runtime_entries
 from envgen.image.sbom import cyclonedx, write_sboms
 from envgen.lock.dates import date_of
+from envgen.lock.model import local_digests
 from envgen.oci.compress import Compression
 from envgen.oci.layout import Image, write_layout
 from envgen.paths import folders_above
@@ -284,7 +285,7 @@ def _described(image: PlannedImage, layers: Sequence[Layer]) -> Image:
     """Add the configuration and the annotations."""
     spec, section, lock = image.inputs.spec, image.inputs.image, image.inputs.pair.lock
     created = date_of(lock, image.inputs.pair.debian)
-    labels = labels_of(spec, section, cuda=cuda_major(lock), created=created)
+    labels = labels_of(spec, section, cuda=cuda_major(lock), created=created, projects=local_digests(lock))
     config = image_config(
         section,
         platform=lock.platform,

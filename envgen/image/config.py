@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from envgen.image.runtime_layer import ENTRY, KERNELS
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
     from envgen.manifest.image_spec import ImageSpec
+    from envgen.names import ProjectName
     from envgen.platforms import Platform
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PROJECT = "envgen.project."
+"""What labels begin with that hold the digest of a project of the repository."""
+
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -96,10 +101,16 @@ def moment(when: dt.datetime) -> str:
 
 
 def labels_of(
-    spec: EnvSpec, image: ImageSpec, *, cuda: int | None, created: dt.datetime | None = None
+    spec: EnvSpec,
+    image: ImageSpec,
+    *,
+    cuda: int | None,
+    created: dt.datetime | None = None,
+    projects: Mapping[ProjectName, Sha256] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """List the labels of an image; the spec's own win."""
+    """List the labels of an image; the spec's own win. `projects` of the repository have digests of their files."""
     found = {"org.opencontainers.image.title": spec.name}
+    found |= {f"{_PROJECT}{project}": f"sha256:{digest}" for project, digest in projects.items()}
     if created:
         found["org.opencontainers.image.created"] = moment(created)
     if cuda:
@@ -108,8 +119,8 @@ def labels_of(
 
 
 def annotations_of(labels: Mapping[str, str]) -> dict[str, str]:
-    """List the annotations of a manifest: those labels that OCI has words for."""
-    return {key: value for key, value in labels.items() if key.startswith("org.opencontainers.image.")}
+    """List the annotations of a manifest: those labels that OCI has words for, and digests of projects."""
+    return {key: value for key, value in labels.items() if key.startswith(("org.opencontainers.image.", _PROJECT))}
 
 
 def image_config(

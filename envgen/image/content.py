@@ -226,7 +226,7 @@ class Linked:
         return {
             path: InWheel(
                 wheel=file,
-                wheel_sha256=wheel.sha256,
+                wheel_sha256=Sha256(file.name),  # not the wheel's: of one that is built here no lock has it
                 member=member,
                 sha256=Sha256(digests[path]),
                 copy=self.root / path,

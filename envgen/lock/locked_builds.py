@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from envgen.builds import GitSource, LocalSource, SourceArchive, WheelBuild
+from envgen.builds import USUAL_TERMS, BuildTerms, GitSource, LocalSource, SourceArchive, WheelBuild
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.lock import fields
@@ -31,6 +31,7 @@ _KINDS: dict[str, type] = {
     "local": str,
     "source-size": int,
     "subdirectory": str,
+    "terms": dict,
     "unconfined": str,
 }
 _REQUIRED = {"filename", "sha256", "environment", "files"}
@@ -44,8 +45,22 @@ def facts_of(made: WheelBuild, *, filename: str, sha256: Sha256) -> dict[str, An
         "environment": made.environment,
         "files": dict(made.files),
         **_source(made.source),
+        **({"terms": _terms(made.terms)} if made.terms != USUAL_TERMS else {}),
         **({"unconfined": made.unconfined} if made.unconfined else {}),
     }
+
+
+def _terms(terms: BuildTerms) -> dict[str, Any]:
+    reasons = {"network": terms.network, "reproducible": terms.reproducible}
+    found: dict[str, Any] = {key: reason for key, reason in reasons.items() if reason}
+    return found | ({"variables": dict(terms.variables)} if terms.variables else {})
+
+
+def _read_terms(listed: Field, found: dict[str, Any]) -> BuildTerms:
+    node = replace(listed, value=found, path=f"{listed.path}: terms")
+    variables = node.find("variables")
+    reasons = {key: node.get(key).text() for key in ("network", "reproducible") if key in found}
+    return BuildTerms(**reasons, variables=variables.texts() if variables else {})
 
 
 def _source(source: Source) -> dict[str, Any]:
@@ -94,6 +109,7 @@ def build_of(listed: Field, sha256: Field, made: dict[str, Any], project: Projec
         source=_read_source(listed, sha256, made, project),
         environment=made["environment"],
         files=made["files"],
+        terms=_read_terms(listed, made.get("terms", {})),
         unconfined=made.get("unconfined", ""),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envgen.builds import LocalSource
 from envgen.manifest.adjust import Adjustments
 from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
 from envgen.packages import BuiltPackage, Wheel
@@ -119,6 +120,12 @@ class Lock:
         found: list[Package] = [wheels[name] for name in CUDA_RUNTIME_PROJECTS if name in wheels]
         found += [condas[name] for name in CUDA_RUNTIME_PACKAGES if name in condas]
         return found[0] if found else None
+
+
+def local_digests(lock: Lock) -> dict[ProjectName, Sha256]:
+    """Return the digests of the files of projects of the repository, as far as they were read."""
+    sources = ((wheel.project, wheel.made.source) for wheel in lock.wheels if wheel.made)
+    return {project: one.digest for project, one in sources if isinstance(one, LocalSource) and one.digest}
 
 
 def file_name(environment: str, platform: Platform) -> str:

@@ -52,6 +52,7 @@ def _normalised(spec: EnvSpec, target: Target) -> dict[str, Any]:
         "dependencies": sorted(str(rattler.MatchSpec(text)) for text in spec.dependencies),
         "pypi": sorted(_text(requirement) for requirement in active(spec, target)),
         **({"indexes": _indexes(spec)} if spec.indexes else {}),
+        **({"build-constraints": sorted(map(_text, spec.build_constraints))} if spec.build_constraints else {}),
         "names": dict(spec.names),
         **adjustments(spec, target).by_key(),
         "exclude-newer": spec.exclude_newer.isoformat() if spec.exclude_newer else None,

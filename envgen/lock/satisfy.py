@@ -13,7 +13,7 @@ import rattler
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.builds import GitSource
+from envgen.builds import USUAL_TERMS, GitSource
 from envgen.cuda import cuda_major
 from envgen.lock.adjusted import differences
 from envgen.lock.locked_indexes import index_differences, moved_wheels
@@ -74,6 +74,7 @@ def stale(
         *_inputs(lock, recipe_digests, debian_digest, converter),
         *_roots(spec, lock, target, packages),
         *_closure(lock, packages),
+        *_builds(spec, lock),
         *_superfluous(spec, lock, target, packages),
     )
 
@@ -226,6 +227,19 @@ def _closure(lock: Lock, packages: _Packages) -> Iterator[str]:
             for name, rest in package.dependencies.items():
                 if unmet := packages.unmet_match(name, rest):
                     yield f"`{package.name}` {package.version} depends on `{f'{name} {rest}'.rstrip()}`: {unmet}"
+
+
+def _builds(spec: EnvSpec, lock: Lock) -> Iterator[str]:
+    """Compare what the spec says of builds with how the locked wheels are built."""
+    for wheel in lock.wheels:
+        if wheel.made and wheel.made.terms != spec.builds.get(wheel.project, USUAL_TERMS):
+            yield f"`builds.{wheel.project}` is not what `{wheel.project}` {wheel.version} was built with"
+    limits = [(project_name(one.name), one.specifier) for one in spec.build_constraints]
+    used = [one for packages in lock.build_environments.values() for one in packages if isinstance(one, Wheel)]
+    for wheel in {(one.project, one.version): one for one in used}.values():
+        for project, specifier in limits:
+            if project == wheel.project and not specifier.contains(wheel.version, prereleases=True):
+                yield f"`{project}{specifier}` under `build-constraints`: a build is locked with {wheel.version}"
 
 
 def _later_cuda(wheel: Wheel, target: Target) -> Iterator[str]:

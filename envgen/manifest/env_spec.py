@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from envgen.builds import BuildTerms
     from envgen.indexes import NamedIndex
     from envgen.licenses import LicensePolicy
     from envgen.manifest.audit_parse import Ignored
@@ -39,6 +40,8 @@ class EnvSpec:
         conflicts: path or pattern below the prefix -> package that keeps its file there, by either name, as written.
         trust_record: project -> why its wheel is taken although its RECORD does not fit.
         allow_older: project -> why a release older than the newest is accepted.
+        builds: project -> what its build may do beyond the usual.
+        build_constraints: requirements that narrow the versions of what builds run in.
         exclude_newer: ignore whatever was uploaded after this moment (aware, UTC), or None.
         cooldown: the same as an age: ignore what is younger when a lock is solved, or None; not both.
         image: what is around the environment in an OCI image, or None where no image is made of it.
@@ -65,6 +68,8 @@ class EnvSpec:
     conflicts: Mapping[str, str] = field(default_factory=dict)
     trust_record: Mapping[ProjectName, str] = field(default_factory=dict)
     allow_older: Mapping[ProjectName, str] = field(default_factory=dict)
+    builds: Mapping[ProjectName, BuildTerms] = field(default_factory=dict)
+    build_constraints: tuple[Requirement, ...] = ()
     exclude_newer: dt.datetime | None = None
     cooldown: dt.timedelta | None = None
     image: ImageSpec | None = None

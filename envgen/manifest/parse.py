@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from envgen.manifest import values
 from envgen.manifest.adjust_parse import parse_conflicts, parse_exclude, parse_reasons, parse_substitutes
 from envgen.manifest.audit_parse import parse_audit
+from envgen.manifest.builds_parse import parse_builds
 from envgen.manifest.check_parse import parse_check
 from envgen.manifest.document import BadValueError, Document, Value
 from envgen.manifest.env_spec import EnvSpec
@@ -44,6 +45,8 @@ SECTIONS = (
     "conflicts",
     "trust-record",
     "allow-older",
+    "builds",
+    "build-constraints",
     "exclude-newer",
     "image",
     "licenses",
@@ -92,6 +95,8 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         conflicts=parse_conflicts(sections.get("conflicts")),
         trust_record=parse_reasons(sections.get("trust-record"), values.project_key),
         allow_older=parse_reasons(sections.get("allow-older"), values.project_key),
+        builds=parse_builds(_given(sections, "builds")),
+        build_constraints=_requirements(sections.get("build-constraints"), targets.values(), values.constraint),
         exclude_newer=limit if isinstance(limit, dt.datetime) else None,
         cooldown=limit if isinstance(limit, dt.timedelta) else None,
         image=parse_image(value) if (value := sections.get("image")) else None,

@@ -14,6 +14,7 @@ from envgen.oci.push import Reference
 from envgen.ops._check import refuse_misfits
 from envgen.ops._sign import open_key, sign_pushed
 from envgen.prepare.disk import trim_cache
+from envgen.project.local_projects import refuse_uncommitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ class ImageOptions:
         verify: read the layout again and recompute every digest.
         dry_run: plan the layers, ask the registry what it has, and write nothing.
         check: refuse packages that do not fit together, as `check` does.
+        dirty: take projects of the repository with changes that are not committed.
     """
 
     env: str | None = None
@@ -59,6 +61,7 @@ class ImageOptions:
     verify: bool = False
     dry_run: bool = False
     check: bool = True
+    dirty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +121,12 @@ def image(
 
 
 def _inputs(context: Context, options: ImageOptions) -> tuple[ImageInputs, ...]:
-    return open_images(
+    inputs = open_images(
         context, env=options.env, platforms=options.platforms, frozen=options.frozen, verify=options.verify
     )
+    if not options.dirty:
+        refuse_uncommitted(context, [one.pair.lock for one in inputs])
+    return inputs
 
 
 def _make(

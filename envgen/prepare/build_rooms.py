@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyproject_hooks
 
 from envgen import limits
+from envgen.builds import USUAL_TERMS
 from envgen.convert.build_backend import PREFIX, SOURCE, Backend, SourceName
 from envgen.errors import UserError
 from envgen.names import CondaName
@@ -23,28 +23,13 @@ from envgen.system.sandbox import Sandbox, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from envgen.builds import BuildTerms
     from envgen.packages import Package
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
 
 _TIMEOUT = "ENVGEN_BUILD_TIMEOUT"
 """Variable with the seconds that one step of a build may take."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permissions:
-    """What the spec allows a build by name, and sets for it.
-
-    Attributes:
-        network: why it may use the network; empty where it may not.
-        variables: that it gets.
-    """
-
-    network: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-
-NOTHING_ALLOWED = Permissions()
 
 
 def tell_unconfined(context: Context) -> None:
@@ -60,7 +45,7 @@ def build_room(
     unpack: Callable[[Path], Path],
     environment: LockPair,
     *,
-    allowed: Permissions = NOTHING_ALLOWED,
+    allowed: BuildTerms = USUAL_TERMS,
 ) -> Iterator[Backend]:
     """Yield the backend of a source in a room of its own, which goes when the block ends.
 

@@ -17,13 +17,22 @@ if TYPE_CHECKING:
 FACTS = "built-wheels"
 """What the store knows of a build, by the digest of everything that determines it."""
 
+_ACCEPTED = "accepted-builds"
+
 
 def wheel_file(store: Store, wheel: Wheel) -> Path | None:
     """Find the file of a wheel; that of a project of the repository by what it is built from."""
-    if not is_local(wheel):
-        return store.artifact(wheel.sha256)
-    raw = store.cached(FACTS, wheel.sha256)
-    return store.artifact(Sha256(json.loads(raw)["sha256"])) if raw else None
+    if is_local(wheel):
+        raw = store.cached(FACTS, wheel.sha256)
+        return store.artifact(Sha256(json.loads(raw)["sha256"])) if raw else None
+    if wheel.made and wheel.made.terms.reproducible and (other := store.cached(_ACCEPTED, wheel.sha256)):
+        return store.artifact(Sha256(other.decode()))
+    return store.artifact(wheel.sha256)
+
+
+def accept_other(store: Store, wheel: Wheel, sha256: Sha256) -> None:
+    """Let another wheel be the file of a locked one, whose build is not reproducible as the spec says."""
+    store.put(_ACCEPTED, wheel.sha256, sha256.encode())
 
 
 def is_local(wheel: Wheel) -> bool:

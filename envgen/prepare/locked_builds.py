@@ -12,8 +12,8 @@ from envgen.errors import HostError, IntegrityError
 from envgen.manifest.adjust import Adjustments
 from envgen.packages import Wheel, sort_key
 from envgen.prepare.artifacts import is_at_hand
-from envgen.prepare.build_rooms import NOTHING_ALLOWED, python_closure, tell_unconfined
-from envgen.prepare.built_files import is_local, wheel_file
+from envgen.prepare.build_rooms import python_closure, tell_unconfined
+from envgen.prepare.built_files import accept_other, is_local, wheel_file
 from envgen.prepare.preparer import prepare as prepare_downloads
 from envgen.prepare.source_trees import direct_url, unpacker
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
@@ -81,9 +81,7 @@ def _as_it_is(context: Context, pair: LockPair, package: Package) -> Package:
 
 
 def _is_there(context: Context, wheel: Wheel) -> bool:
-    if is_local(wheel):
-        return wheel_file(context.store, wheel) is not None
-    return is_at_hand(context, wheel.sha256)
+    return wheel_file(context.store, wheel) is not None or is_at_hand(context, wheel.sha256)
 
 
 def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> None:
@@ -101,7 +99,7 @@ def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
             hint=f"run `envgen lock --upgrade {wheel.project}`",
         )
     if built.sha256 != wheel.sha256 and not is_local(wheel):
-        raise _other_content(wheel, made, built)
+        _take_other(context, wheel, made, built)
 
 
 def _order(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> BuildOrder:
@@ -109,7 +107,7 @@ def _order(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
         name=SourceName(project=wheel.project, version=wheel.version, origin=made.source.filename),
         source=made.source,
         environment=_environment(context, pair, made.environment),
-        allowed=NOTHING_ALLOWED,
+        allowed=made.terms,
         unpack=unpacker(context, made.source, partial(_fetch, context, pair, wheel)),
     )
 
@@ -127,6 +125,15 @@ def _fetch(context: Context, pair: LockPair, wheel: Wheel, out: BinaryIO) -> Non
     with locked_indexes(context, [pair.lock]) as index:
         url = direct_url(context, wheel.direct) if wheel.direct else index.locate(wheel)
         context.http.download(url, out, expected=wheel.listed.sha256)
+
+
+def _take_other(context: Context, wheel: Wheel, made: WheelBuild, built: BuiltWheel) -> None:
+    """Refuse a build with other content, unless the spec accepts it by name."""
+    error = _other_content(wheel, made, built)
+    if not made.terms.reproducible:
+        raise error
+    context.reporter.warn(f"{error} (accepted by `builds.{wheel.project}.reproducible`)")
+    accept_other(context.store, wheel, built.sha256)
 
 
 def _other_content(wheel: Wheel, made: WheelBuild, built: BuiltWheel) -> IntegrityError:

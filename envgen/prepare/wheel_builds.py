@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from envgen.builds import Source
+    from envgen.builds import BuildTerms, Source
     from envgen.convert.build_backend import SourceName
-    from envgen.prepare.build_rooms import Permissions
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
 
@@ -63,7 +62,7 @@ class BuildOrder:
     name: SourceName
     source: Source
     environment: LockPair
-    allowed: Permissions
+    allowed: BuildTerms
     unpack: Callable[[Path], Path]
 
     @property

@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from envgen.builds import LocalSource
 from envgen.digest import Digest, Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.sources.sdist import static_project
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from envgen.lock.model import Lock
     from envgen.names import ProjectName
+    from envgen.project.context import Context
 
 _OUTPUTS = frozenset({"__pycache__", "build", "dist"})
 """Folders that builds leave behind; outside git they are left out, and `*.egg-info`."""
@@ -91,6 +94,23 @@ def project_files(folder: Path, environment: Mapping[str, str]) -> tuple[str, ..
         if (folder / path).is_symlink() and not (folder / path).resolve().is_relative_to(folder.resolve()):
             raise ArtifactError(f"`{folder.name}/{path}` is a symbolic link out of the project")
     return tuple(there)
+
+
+def refuse_uncommitted(context: Context, locks: Iterable[Lock]) -> None:
+    """Raise where projects of the repository have changes that are not committed.
+
+    Raises:
+        UserError: some have; names the files.
+    """
+    sources = [wheel.made.source for lock in locks for wheel in lock.wheels if wheel.made]
+    for path in sorted({source.path for source in sources if isinstance(source, LocalSource)}):
+        changed = uncommitted(project_folder(context.root, path), context.environment)
+        if changed:
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            raise UserError(
+                f"`{path}` has changes that are not committed: `{changed[0]}`{more}",
+                hint="commit them, or take them with `--dirty`",
+            )
 
 
 def uncommitted(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -260,6 +260,7 @@ async def _build_environment(
         channels=bench.spec.channels,
         pypi=requires,
         names=bench.spec.names,
+        constraints=bench.spec.build_constraints,
         exclude_newer=bench.spec.exclude_newer,
         indexes=bench.spec.indexes,
     )

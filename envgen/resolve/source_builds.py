@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envgen.builds import LocalSource, SourceArchive, WheelBuild, as_locked
+from envgen.builds import USUAL_TERMS, LocalSource, SourceArchive, WheelBuild, as_locked
 from envgen.convert.build_backend import static_requires
 from envgen.convert.canonical_wheel import check_built_name
 from envgen.digest import Sha256
@@ -21,7 +21,7 @@ from envgen.metadata import parse_metadata, parse_metadata_of
 from envgen.names import project_name
 from envgen.packages import Wheel
 from envgen.platforms import Target
-from envgen.prepare.build_rooms import NOTHING_ALLOWED, build_room, python_closure, tell_unconfined
+from envgen.prepare.build_rooms import build_room, python_closure, tell_unconfined
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
 from envgen.resolve.open_sources import DirectWheel, OpenSource, open_archive, open_direct, page_of
 from envgen.sources.sdist import static_metadata
@@ -32,6 +32,7 @@ from envgen.wheels import TagOrder, package_id
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 
+    from envgen.builds import BuildTerms
     from envgen.convert.build_backend import SourceName
     from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from envgen.names import NameTable, ProjectName
     from envgen.packages import Package
     from envgen.platforms import Platform
-    from envgen.prepare.build_rooms import Permissions
     from envgen.prepare.wheel_builds import BuiltWheel
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
@@ -83,7 +83,7 @@ class SourceBuilds:
     old: Lock | None
     renewed: Callable[[ProjectName], bool]
     solve: Callable[[Target, tuple[Requirement, ...]], Awaitable[LockPair]]
-    permissions: Mapping[ProjectName, Permissions] = field(default_factory=dict)
+    permissions: Mapping[ProjectName, BuildTerms] = field(default_factory=dict)
     failures: list[BuildError] = field(default_factory=list)
     _pages: dict[ProjectName, ProjectPage] = field(default_factory=dict)
     _opened: dict[Sha256, OpenSource] = field(default_factory=dict)
@@ -116,6 +116,7 @@ class SourceBuilds:
             old=old,
             renewed=lambda project: renewed(project, names.conda_name(project)),
             solve=solve,
+            permissions=spec.builds,
         )
 
     async def open_direct(self, requirements: Iterable[Requirement]) -> None:
@@ -214,9 +215,9 @@ class SourceBuilds:
         """Return the old lock's wheel of the same source."""
         if self.old is None or self.renewed(chosen.project):
             return None
-        wanted = as_locked(opened.source)
+        wanted = (as_locked(opened.source), self._allowed(chosen.project), chosen.version)
         wheels = (wheel for wheel in self.old.wheels if wheel.made and wheel.project == chosen.project)
-        return next((w for w in wheels if w.made and w.made.source == wanted and w.version == chosen.version), None)
+        return next((w for w in wheels if w.made and (w.made.source, w.made.terms, w.version) == wanted), None)
 
     async def _built(self, chosen: Wheel, opened: OpenSource, environments: dict[str, tuple[Package, ...]]) -> Wheel:
         requires = await self._requires(opened)
@@ -237,9 +238,11 @@ class SourceBuilds:
         environments[key] = packages
         source = as_locked(opened.source)
         if isinstance(source, LocalSource):  # its files change, and the lock does not
-            made = WheelBuild(source=source, environment=key)
+            made = WheelBuild(source=source, environment=key, terms=order.allowed)
             return replace(chosen, filename=built.filename, sha256=source.declared, size=None, made=made)
-        made = WheelBuild(source=source, environment=key, files=built.files, unconfined=built.unconfined)
+        made = WheelBuild(
+            source=source, environment=key, files=built.files, terms=order.allowed, unconfined=built.unconfined
+        )
         return replace(chosen, filename=built.filename, sha256=built.sha256, size=built.size, made=made)
 
     def _check_fits(self, built: BuiltWheel, name: SourceName) -> None:
@@ -261,8 +264,8 @@ class SourceBuilds:
             self._told = True
             tell_unconfined(self.context)
 
-    def _allowed(self, project: ProjectName) -> Permissions:
-        return self.permissions.get(project, NOTHING_ALLOWED)
+    def _allowed(self, project: ProjectName) -> BuildTerms:
+        return self.permissions.get(project, USUAL_TERMS)
 
     def _of_index(self, file: ProjectFile) -> OpenSource:
         """Return the source that a page lists, opened once."""

@@ -15,6 +15,7 @@ import yaml
 
 from tests.builders.sdists import make_sdist
 from tests.builders.server import serve
+from tests.builders.system import base_debs
 from tests.builders.wheels import make_wheel, wheel_filename
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from tests.builders.registries import Registries
     from tests.builders.server import Server
     from tests.command import Command, Project
 
@@ -305,3 +307,24 @@ def test_the_folder_must_be_called_like_the_project(project: Project, cli: Comma
     assert "says that it is `mylib` 1.0" in outcome.err
     project.spec("demo", SPEC.format(pypi="mylib @ ./libs/other"))
     cli("lock").succeeded()
+
+
+def test_an_image_refuses_what_is_not_committed(project: Project, registries: Registries, cli: Command) -> None:
+    registries.debian.add(*base_debs("amd64"))
+    registries.publish()
+    local(project)
+    project.spec("demo", SPEC.format(pypi="./libs/mylib") + "image: {base: {suites: [bookworm, bookworm-security]}}\n")
+    cli("lock").succeeded()
+    who = ["-c", "user.name=x", "-c", "user.email=x@y"]
+    for arguments in (["init", "--quiet"], ["add", "libs"], [*who, "commit", "--quiet", "--message=x"]):
+        subprocess.run(["git", *arguments], cwd=project.root, check=True)
+    local(project, "x = 2\n")
+    outcome = cli("image", "--no-check")
+    assert outcome.code == 1
+    assert "`./libs/mylib` has changes that are not committed: `libs/mylib/mylib.py`" in outcome.err
+    cli("image", "--no-check", "--dirty").succeeded()
+    layout = project.root / "dist/demo.oci"
+    index = json.loads((layout / "index.json").read_text())
+    texts = [path.read_bytes() for path in (layout / "blobs/sha256").iterdir() if path.stat().st_size < 20_000]
+    assert index
+    assert any(b'"envgen.project.mylib":"sha256:' in text.replace(b'": "', b'":"') for text in texts)

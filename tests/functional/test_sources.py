@@ -262,3 +262,64 @@ def test_exports_name_the_archive(form: str, said: str, project: Project, regist
     out = cli("export", form).succeeded().out
     assert said in out
     assert registries.index.offers["made-1.0.tar.gz"].sha256 in out
+
+
+def test_a_build_that_is_not_reproducible_is_accepted_by_name(
+    project: Project, registries: Registries, cli: Command, tmp_path: Path
+) -> None:
+    marker = tmp_path / "marker"
+    marker.write_text("x = 1\n")
+    moody = f"pathlib.Path('moody.py').write_text(pathlib.Path({str(marker)!r}).read_text())"
+    offer(registries, "moody", on_wheel=moody)
+    project.spec("demo", SPEC.format(pypi="moody") + 'builds: {moody: {reproducible: "writes the day"}}\n')
+    cli("lock").succeeded()
+    assert json.loads(custom(project)["envgen.build.moody"])["terms"] == {"reproducible": "writes the day"}
+    forget_builds(cli)
+    marker.write_text("x = 2\n")
+    assert "accepted by `builds.moody.reproducible`" in cli("create").succeeded().err
+    assert cli.process("run", "--", "python", "-c", "import moody; print(moody.x)").out == "2\n"
+    assert "up to date, nothing to do" in cli("create").succeeded().err
+    project.spec("demo", SPEC.format(pypi="moody"))
+    outcome = cli("lock", "--check")
+    assert "`builds.moody` is not what `moody` 1.0 was built with" in outcome.out + outcome.err
+
+
+def test_network_and_variables_are_given_by_name(project: Project, registries: Registries, cli: Command) -> None:
+    port = urlsplit(registries.server.url).port
+    reach = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5); assert os.environ['MAX_JOBS'] == '4'"
+    offer(registries, "reaching", on_wheel=reach)
+    builds = 'builds: {reaching: {network: "fetches headers", variables: {MAX_JOBS: "4"}}}\n'
+    project.spec("demo", SPEC.format(pypi="reaching") + builds)
+    cli("lock").succeeded()
+    assert json.loads(custom(project)["envgen.build.reaching"])["terms"] == {
+        "network": "fetches headers",
+        "variables": {"MAX_JOBS": "4"},
+    }
+    cli("create").succeeded()
+
+
+def test_build_constraints_narrow_what_builds_run_in(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "made", build_requires=["eggs"])
+    project.spec("demo", SPEC.format(pypi="made") + "build-constraints: [eggs <2]\n")
+    cli("lock").succeeded()
+    (environment,) = (json.loads(text) for key, text in custom(project).items() if "build-environment" in key)
+    assert environment[0]["version"] == "1.1"
+    project.spec("demo", SPEC.format(pypi="made") + "build-constraints: [eggs <1.1]\n")
+    outcome = cli("lock", "--check")
+    assert "`eggs<1.1` under `build-constraints`: a build is locked with 1.1" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("builds", "fault"),
+    [
+        ("{made: {network: }}", "the reason is missing"),
+        ("{made: {variables: {PATH: x}}}", "`PATH` is fixed"),
+        ("{made: {variables: {lower: x}}}", "not a variable: 'lower'"),
+        ("{made: {nettwork: x}}", "nettwork"),
+    ],
+)
+def test_faults_of_builds(builds: str, fault: str, project: Project, cli: Command) -> None:
+    project.spec("demo", SPEC.format(pypi="eggs") + f"builds: {builds}\n")
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert fault in outcome.err
