@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.documents import read_json
 from envgen.errors import NetworkError, UserError
-from envgen.oci.layout import REF_NAME
+from envgen.oci.layout import REF_NAME, index_of
 from envgen.system.process import ProcessError, run
 from envgen.system.retry import TransientError
 from envgen.urls import display, without_secrets_in
@@ -168,8 +168,18 @@ def push_index(
     for entry in entries:
         source, which = f"oci:.:{entry['annotations'][REF_NAME]}", f"@{entry['digest']}"
         copy(source, reference, which=which, directory=folder, environment=environment, retry=retry)
+    try:
+        _push_one_index(index_of(entries), reference, folder, environment=environment, retry=retry)
+    except ChangedError:  # programs from before OCI 1.1 know no types of artifacts; the manifests have them as well
+        untyped = [{key: value for key, value in entry.items() if key != "artifactType"} for entry in entries]
+        _push_one_index(index_of(untyped), reference, folder, environment=environment, retry=retry)
+
+
+def _push_one_index(
+    index: bytes, reference: Reference, folder: Path, *, environment: Mapping[str, str], retry: RetryPolicy
+) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        Path(scratch, "manifest.json").write_bytes((folder / "index.json").read_bytes())
+        Path(scratch, "manifest.json").write_bytes(index)
         copy(
             "dir:.",
             reference,

@@ -45,6 +45,7 @@ class Faults:
         etags: False sends none.
         etag: the one to send with every body, whatever it is.
         authorization: answer 401 unless the Authorization header is this one.
+        bearer: answer 401 unless the Authorization header has this token, which `/token` gives to anybody.
         altered: paths whose bodies have their last byte flipped.
         content_types: path -> Content-Type; `application/octet-stream` otherwise.
         headers: sent with every body.
@@ -67,6 +68,7 @@ class Faults:
     etags: bool = True
     etag: str | None = None
     authorization: str | None = None
+    bearer: str | None = None
     altered: frozenset[str] = frozenset()
     content_types: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -192,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._empty(503, {"Retry-After": faults.retry_after} if faults.retry_after else {})
         elif faults.authorization and self.headers.get("Authorization") != faults.authorization:
             self._empty(401, {"WWW-Authenticate": "Basic"})
+        elif faults.bearer and path != "/token" and self.headers.get("Authorization") != f"Bearer {faults.bearer}":
+            self._empty(401, {"WWW-Authenticate": 'Bearer realm="/token",service="test"'})
         elif path in faults.redirect:
             self._empty(302, {"Location": faults.redirect[path]})
         elif path in faults.gone:

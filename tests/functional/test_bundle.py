@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -12,13 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envgen.digest import Sha256
+from envgen.errors import GoneError
+from envgen.oci.push import Reference, fetch_manifest
+from envgen.oci.registry import BlobRepository
+from envgen.system.http import Http
+from tests.builders.registry import PROGRAM, SKOPEO, registry
+from tests.builders.server import Faults, serve
 from tests.builders.system import base_debs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.builders.registries import Registries
-    from tests.command import Command, Project
+    from tests.command import Command, Outcome, Project
 
 SPEC = """\
 python: "3.11"
@@ -26,6 +34,10 @@ platforms: {linux-64: {glibc: "2.36"}}
 pypi: [spam ==1.0, eggs <2]
 image: {base: {suites: [bookworm, bookworm-security]}}
 """
+
+needs_registry = pytest.mark.skipif(
+    not (PROGRAM and SKOPEO), reason="docker-registry and skopeo (Debian packages) are not installed"
+)
 
 
 @pytest.fixture
@@ -200,3 +212,42 @@ def test_the_starter_needs_the_library_alone(imaged: Project, bundle: Path, tmp_
     assert done.returncode == 1
     assert "no envgen for Python" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@needs_registry
+def test_a_registry_has_any_artifact(imaged: Project, cli: Command, registries: Registries, tmp_path: Path) -> None:
+    """A pushed bundle serves as a mirror of blobs; what it lacks comes from its own source."""
+
+    def create(number: int, name: str) -> Outcome:
+        variables = {"ENVGEN_CACHE": str(tmp_path / f"cache-{number}"), "ENVGEN_BLOBS": name}
+        return replace(cli, variables=cli.variables | variables)("create", "-p", str(tmp_path / f"env-{number}"))
+
+    with registry(tmp_path / "registry") as address:
+        told = cli("bundle", "--no-tools", "--push", f"{address}/team/blobs:1", "--json").succeeded().json()
+        assert (told["path"], told["pushed"]) == (None, f"{address}/team/blobs:1")
+        assert not (imaged.root / "dist").exists()
+        index = fetch_manifest(Reference.parse(f"{address}/team/blobs:1"), ":1", cli.variables)
+        assert index
+        assert [entry["annotations"] for entry in index["manifests"]] == [
+            {"org.opencontainers.image.ref.name": "demo.linux-64"}
+        ]
+        content, registries.server.content = registries.server.content, {}
+        create(2, f"oci://{address}/team/blobs").succeeded()
+        registries.server.content = content
+        create(3, f"oci://{address}/team/empty").succeeded()
+    without = create(4, f"oci://{address}/team/blobs").succeeded()
+    assert "the mirror of blobs is not used any more in this run" in without.err
+
+
+def test_registries_give_tokens(tmp_path: Path) -> None:
+    """A token is asked for where the registry wants one, and sent to it alone."""
+    sha = Sha256.of(b"blob")
+    blob = f"/v2/team/blobs/blobs/sha256:{sha}"
+    with serve({blob: b"blob", "/token": b'{"token": "secret"}'}) as server:
+        server.faults = Faults(bearer="secret")
+        repository = BlobRepository(f"oci://{server.url.removeprefix('http://')}/team/blobs", http=Http(environment={}))
+        out = io.BytesIO()
+        repository.download(sha, out)
+        assert out.getvalue() == b"blob"
+        with pytest.raises(GoneError):
+            repository.download(Sha256.of(b"other"), io.BytesIO())
