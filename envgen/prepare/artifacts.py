@@ -35,7 +35,7 @@ def ensure_artifact(
         context: the world.
         sha: of the artifact.
         fetch: writes it to an empty file, from its own source.
-        advance: told of the bytes that a bundle or a mirror gives.
+        advance: told of the bytes that a mirror gives; what a bundle has is not downloaded.
 
     Raises:
         IntegrityError: a bundle, the mirror or its source has other bytes.
@@ -43,7 +43,8 @@ def ensure_artifact(
     """
 
     def write(out: BinaryIO) -> None:
-        if not context.supply.copy(sha, out, advance=advance):
+        told = None if context.supply.has(sha) else advance
+        if not context.supply.copy(sha, out, advance=told):
             fetch(out)
 
     return context.store.ensure_artifact(sha, write)

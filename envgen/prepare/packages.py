@@ -65,7 +65,7 @@ def plan(
 
     return make_plan(
         items,
-        has_artifact=lambda sha: store.artifact(sha) is not None,
+        has_artifact=lambda sha: store.artifact(sha) is not None or context.supply.has(sha),
         has_package=has_package,
         installed=installed,
         unfinished=unfinished,

@@ -203,14 +203,21 @@ def _open_supply(
     connect: Callable[[], Http] | None,
     reporter: Reporter,
 ) -> Supply:
-    from envgen.oci.read import open_layout  # noqa: PLC0415  most runs have neither bundle nor mirror
-    from envgen.oci.registry import BlobRepository  # noqa: PLC0415
     from envgen.oci.supply import Supply  # noqa: PLC0415
-    from envgen.system.shared_store import SharedStore  # noqa: PLC0415
 
     found = mirrors.find(BLOBS) if connect else None
-    mirror = BlobRepository(found.url, http=connect()) if found and connect else None
-    shared = SharedStore(root=cache.shared, owners=cache.owners, reporter=reporter) if cache.shared else None
-    if shared:
+    layouts, shared, mirror = [], None, None  # most runs have none of them, and import none
+    if bundles:
+        from envgen.oci.read import open_layout  # noqa: PLC0415
+
+        layouts = [open_layout(path) for path in bundles]
+    if cache.shared:
+        from envgen.system.shared_store import SharedStore  # noqa: PLC0415
+
+        shared = SharedStore(root=cache.shared, owners=cache.owners, reporter=reporter)
         shared.check()
-    return Supply(bundles=[open_layout(path) for path in bundles], shared=shared, mirror=mirror, reporter=reporter)
+    if found and connect:
+        from envgen.oci.registry import BlobRepository  # noqa: PLC0415
+
+        mirror = BlobRepository(found.url, http=connect())
+    return Supply(bundles=layouts, shared=shared, mirror=mirror, reporter=reporter)

@@ -110,7 +110,8 @@ def test_with_a_network_a_bundle_comes_first(
     bundle: Path, away: Command, registries: Registries, tmp_path: Path
 ) -> None:
     registries.server.content = {}
-    away("create", "-p", str(tmp_path / "env"), "--bundle", str(bundle)).succeeded()
+    outcome = away("create", "-p", str(tmp_path / "env"), "--bundle", str(bundle)).succeeded()
+    assert "to download" not in outcome.err
 
 
 def test_what_is_missing_is_told_at_once(imaged: Project, away: Command, tmp_path: Path) -> None:
