@@ -21,7 +21,7 @@ from envgen.debs import Deb
 from envgen.errors import DigestMismatchError, EnvgenError
 from envgen.lock.debian_lock import debian_file_name
 from envgen.packages import BuiltPackage, Wheel
-from envgen.prepare.artifacts import is_at_hand
+from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.fetch import files_of
 from envgen.prepare.locked_builds import prepare
 from envgen.prepare.packages import artifact_of, plan, recipe_inputs
@@ -120,9 +120,10 @@ def _archives(context: Context, pair: LockPair) -> Iterator[BundledFile]:
 
 def _archive(context: Context, item: PlannedPackage, package: BuiltPackage, pair: LockPair) -> Path:
     """Write the archive of a package that was built here, unless it is at hand."""
-    if not is_at_hand(context, package.sha256):
-        prepare(context, plan(context, [item]), pair)
-    if context.store.artifact(package.sha256):
+    if is_at_hand(context, package.sha256):
+        return ensure_artifact(context, package.sha256, lambda _: None)
+    prepare(context, plan(context, [item]), pair)
+    if context.store.artifact(package.sha256):  # a channel had it
         return _have(context, package.sha256)
     with context.store.view() as folder:
         file = folder / package.filename

@@ -252,3 +252,28 @@ def test_registries_give_tokens(tmp_path: Path) -> None:
         assert out.getvalue() == b"blob"
         with pytest.raises(GoneError):
             repository.download(Sha256.of(b"other"), io.BytesIO())
+
+
+def test_what_a_script_built_comes_along(
+    project: Project, registries: Registries, cli: Command, tmp_path: Path
+) -> None:
+    """The archive of a recipe's script is in the bundle: the other machine runs no script, nor may it."""
+    project.write(
+        "recipes/built/recipe.yaml",
+        "package: {name: built, version: '1.0'}\n"
+        "build: {script: [mkdir -p $PREFIX/share, echo built > $PREFIX/share/built]}\n",
+    )
+    project.spec(
+        "demo", 'python: "3.11"\nplatforms: {linux-64: {glibc: "2.36"}}\ndependencies: [built]\npypi: [eggs <2]\n'
+    )
+    cli("lock").succeeded()
+    cli("bundle", "--no-tools", "--output", str(tmp_path / "one.tar")).succeeded()
+    assert any(title.startswith("channel/linux-64/built-1.0-") for title in titles(tmp_path / "one.tar"))
+    registries.server.content = {}
+    away = replace(cli, variables={**cli.variables, "ENVGEN_CACHE": str(tmp_path / "other-cache")})
+    own = ("--offline", "--bundle", str(tmp_path / "one.tar"))
+    away("create", "-p", str(tmp_path / "env"), "--no-build", *own).succeeded()
+    assert (tmp_path / "env/share/built").read_text() == "built\n"
+    third = replace(cli, variables={**cli.variables, "ENVGEN_CACHE": str(tmp_path / "cache-3")})
+    third("bundle", "--no-tools", "--output", str(tmp_path / "two.tar"), *own).succeeded()
+    assert digest(tmp_path / "one.tar") == digest(tmp_path / "two.tar")
