@@ -14,7 +14,6 @@ from envgen.bundle.parts import (
     BundledFile,
     file_part,
     text_part,
-    without,
 )
 from envgen.convert.conda_archive import write_conda
 from envgen.debs import Deb
@@ -61,13 +60,13 @@ def lock_artifact(
         IntegrityError: a package that a script built is not the locked one.
     """
     texts = (*_texts(context, spec, pair), *_recipes(context, pair))
-    files = (*_files(context, pair), *_archives(context, pair))
+    files = (*_files(context, pair, known), *_archives(context, pair, known))
     platform = pair.lock.platform
     return BundleArtifact(
         kind=LOCK,
         name=f"{spec.name}.{platform}",
         annotations={ENVIRONMENT: spec.name, PLATFORM: str(platform)} | ({SINCE: since} if since else {}),
-        parts=(*texts, *without(files, known)),
+        parts=(*texts, *files),
     )
 
 
@@ -89,8 +88,8 @@ def _recipes(context: Context, pair: LockPair) -> Iterator[BundledFile]:
                 yield text_part(f"recipes/{name}/{path}", (recipe.folder / path).read_bytes())
 
 
-def _files(context: Context, pair: LockPair) -> Iterator[BundledFile]:
-    for file in files_of(pair):
+def _files(context: Context, pair: LockPair, known: Collection[Sha256]) -> Iterator[BundledFile]:
+    for file in (file for file in files_of(pair) if file.sha256 not in known):
         title, media_type = _place(file)
         yield file_part(title, media_type, file.sha256, _have(context, file.sha256))
 
@@ -104,13 +103,13 @@ def _place(file: Wheel | ChannelPackage | Deb) -> tuple[str, str]:
     return f"channel/{file.subdir}/{file.filename}", CONDA if file.filename.endswith(".conda") else OLD_CONDA
 
 
-def _archives(context: Context, pair: LockPair) -> Iterator[BundledFile]:
+def _archives(context: Context, pair: LockPair, known: Collection[Sha256]) -> Iterator[BundledFile]:
     """Yield the archives of packages that scripts of recipes built: nothing else could make them there."""
     recipes = shipped.recipes(context.root)
     every = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     for item in every:
         package = item.package
-        if not isinstance(package, BuiltPackage):
+        if not isinstance(package, BuiltPackage) or package.sha256 in known:
             continue
         recipe = recipes.get(package.recipe)
         if recipe is None or not recipe.is_debian:

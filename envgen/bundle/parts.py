@@ -14,7 +14,7 @@ from envgen.oci.layout import MANIFEST, canonical, descriptor
 from envgen.oci.referrer import EMPTY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 TITLE = "org.opencontainers.image.title"
@@ -103,12 +103,6 @@ def text_part(title: str, data: bytes) -> BundledFile:
 def file_part(title: str, media_type: str, sha: Sha256, path: Path) -> BundledFile:
     """Return a file on disk whose digest is known."""
     return BundledFile(title=title, media_type=media_type, sha256=sha, size=path.stat().st_size, source=path)
-
-
-def without(parts: Iterable[BundledFile], known: Iterable[Sha256]) -> tuple[BundledFile, ...]:
-    """Leave out files that the reader of a bundle has already."""
-    there = frozenset(known)
-    return tuple(part for part in parts if part.sha256 not in there)
 
 
 def _layer(part: BundledFile) -> dict[str, Any]:

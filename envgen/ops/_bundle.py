@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
 
+    _Known = Mapping[tuple[str, Platform], frozenset[Sha256]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleOptions:
@@ -122,6 +124,11 @@ class _Chosen:
     spec: EnvSpec
     pair: LockPair
 
+    @property
+    def key(self) -> tuple[str, Platform]:
+        """Environment and platform."""
+        return self.spec.name, self.pair.lock.platform
+
 
 def bundle(
     context: Context, options: BundleOptions, *, on_plan: Callable[[BundlePlan], object] | None = None
@@ -149,10 +156,10 @@ def bundle(
             refuse_misfits(context, spec, [one.pair for one in chosen if one.spec.name == spec.name])
     known = files_since(context, options.since) if options.since else {}
     if on_plan:
-        on_plan(_planned(context, chosen))
+        on_plan(_planned(context, chosen, known))
     with context.store.in_use():
         for one in chosen:
-            fetch_files(context, one.pair)
+            fetch_files(context, one.pair, known=known.get(one.key, ()))
         artifacts = [*_locks(context, options, chosen, known), *_tools(context, options, chosen)]
         with context.store.view() as scratch:
             images = image_blobs(context, [(one.spec, one.pair) for one in chosen], scratch) if options.image else []
@@ -190,8 +197,9 @@ def _output(context: Context, options: BundleOptions, chosen: Sequence[_Chosen])
     return _Output(path=context.root / "dist" / name, is_folder=False)
 
 
-def _planned(context: Context, chosen: Sequence[_Chosen]) -> BundlePlan:
-    missing = {file.sha256: file for one in chosen for file in missing_files(context, one.pair)}
+def _planned(context: Context, chosen: Sequence[_Chosen], known: _Known) -> BundlePlan:
+    lacking = (file for one in chosen for file in missing_files(context, one.pair, known=known.get(one.key, ())))
+    missing = {file.sha256: file for file in lacking}
     return BundlePlan(locks=tuple(context.relative(one.pair.path) for one in chosen), missing=tuple(missing.values()))
 
 
@@ -199,11 +207,11 @@ def _locks(
     context: Context,
     options: BundleOptions,
     chosen: Sequence[_Chosen],
-    known: Mapping[tuple[str, Platform], frozenset[Sha256]],
+    known: _Known,
 ) -> list[BundleArtifact]:
     found = []
     for one in chosen:
-        key = (one.spec.name, one.pair.lock.platform)
+        key = one.key
         if options.since and key not in known:
             what = f"`{options.since}` has no lock of `{key[0]}` for {key[1]}"
             context.reporter.note(f"{what}: all of its files are bundled")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
+from envgen.debs import Deb
 from envgen.errors import GoneError, LockError
 from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand, refuse_missing
@@ -16,10 +17,10 @@ from envgen.prepare.source_trees import direct_url
 from envgen.prepare.wheel_index import locked_indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from envgen.debs import Deb
+    from envgen.digest import Sha256
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.sources.indexes import WheelIndexes
@@ -75,21 +76,28 @@ def files_of(pair: LockPair) -> tuple[Wheel | ChannelPackage | Deb, ...]:
     return (*packages, *(pair.debian.packages if pair.debian else ()))
 
 
-def missing_files(context: Context, pair: LockPair) -> tuple[Artifact, ...]:
-    """List the files of a lock that neither the store nor a bundle has."""
-    return tuple(one for one in map(_artifact, files_of(pair)) if not is_at_hand(context, one.sha256))
+def missing_files(context: Context, pair: LockPair, *, known: Collection[Sha256] = ()) -> tuple[Artifact, ...]:
+    """List the files of a lock that neither the store nor a bundle has, without those that are not wanted."""
+    wanted = (_artifact(file) for file in files_of(pair) if file.sha256 not in known)
+    return tuple(one for one in wanted if not is_at_hand(context, one.sha256))
 
 
-def fetch_files(context: Context, pair: LockPair) -> None:
-    """Have every file of a lock in the store, verified; see `files_of`.
+def fetch_files(context: Context, pair: LockPair, *, known: Collection[Sha256] = ()) -> None:
+    """Have the files of a lock in the store, verified; see `files_of`.
+
+    Args:
+        context: the world.
+        pair: the lock.
+        known: files that are not wanted.
 
     Raises:
         OfflineError: some are missing, and the network must not be used.
         GoneError: one is no longer offered.
         NetworkError, IntegrityError: as the sources say.
     """
-    refuse_missing(context, map(_artifact, files_of(pair)))
-    packages = [package for package in pair.lock.packages if isinstance(package, Wheel | ChannelPackage)]
+    files = [file for file in files_of(pair) if file.sha256 not in known]
+    refuse_missing(context, map(_artifact, files))
+    packages = [file for file in files if isinstance(file, Wheel | ChannelPackage)]
     total = sum(package.size or 0 for package in packages if not context.store.artifact(package.sha256))
     bar = context.reporter.progress("downloading", total=total)
     with locked_indexes(context, [pair.lock]) as index, bar as fetched, ThreadPoolExecutor(DOWNLOADS) as pool:
@@ -102,9 +110,10 @@ def fetch_files(context: Context, pair: LockPair) -> None:
                 one.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    if pair.debian:
+    debs = [file for file in files if isinstance(file, Deb)]
+    if pair.debian and debs:
         archive = debian_archive(context, pair.debian.suites)
-        fetch_debs(context, pair.debian.packages, archive, architecture=pair.lock.platform.debian_arch)
+        fetch_debs(context, debs, archive, architecture=pair.lock.platform.debian_arch)
 
 
 def _artifact(file: Wheel | ChannelPackage | Deb) -> Artifact:
