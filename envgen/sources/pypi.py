@@ -171,7 +171,9 @@ class WheelIndex:
     def _own_page(self, project: ProjectName) -> ProjectPage | None:
         if self._is_flat:
             page = self._listed(self._base, project)
-            return page if page and (page.versions or page.sdists) else None
+            if page is None:  # the page of all projects: to take it for an empty one would blame the requirements
+                raise NetworkError(f"{display(self._base)} does not exist", hint="check the address of the index")
+            return page if page.versions or page.sdists else None
         if not self._base.startswith("file:"):
             return self._listed(f"{self._base}/{project}/", project)
         found = page_of_folder(self._base, project)

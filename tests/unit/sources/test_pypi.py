@@ -317,3 +317,10 @@ def test_a_folder_is_an_index_too(tmp_path: Path) -> None:
         http=Http(environment={}), store=Store(tmp_path / "store"), base_url=(tmp_path / "simple").as_uri()
     )
     assert [str(r) for r in metadata(client).requires] == ["ham"]
+
+
+def test_one_page_that_is_not_there_is_not_an_empty_index(tmp_path: Path) -> None:
+    base = (tmp_path / "nowhere.html").as_uri()
+    client = WheelIndex(http=Http(environment={}), store=Store(tmp_path / "store"), base_url=base)
+    with pytest.raises(NetworkError, match=r"file:///.*/nowhere\.html does not exist"):
+        asyncio.run(client.page(project_name("spam")))
