@@ -289,7 +289,7 @@ def test_a_wheel_is_located_by_its_digest(tmp_path: Path) -> None:
 def test_a_wheel_that_is_gone(tmp_path: Path, project: str) -> None:
     with served(spam(), tmp_path) as (client, _), pytest.raises(GoneError, match="no longer offered") as caught:
         client.locate(locked_wheel(b"other bytes", project))
-    assert caught.value.hint == f"run `envgen lock --upgrade {project}` to lock one that is offered"
+    assert caught.value.hint == "run `envgen lock --refresh` to lock one that is offered"
 
 
 def test_a_wheel_without_a_digest_is_not_read(tmp_path: Path) -> None:
