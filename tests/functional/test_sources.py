@@ -323,3 +323,26 @@ def test_faults_of_builds(builds: str, fault: str, project: Project, cli: Comman
     outcome = cli("lock")
     assert outcome.code == 1
     assert fault in outcome.err
+
+
+def test_a_machine_without_namespaces_says_so_and_records_it(
+    project: Project, registries: Registries, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("system.sandbox", "prepare.build_rooms"):
+        monkeypatch.setattr(f"envgen.{module}.refusal", lambda: "not permitted")
+    offer(registries, "made")
+    project.spec("demo", SPEC.format(pypi="made"))
+    outcome = cli("lock").succeeded()
+    said = "warning: builds can use the network, since this machine refuses user namespaces: not permitted"
+    assert outcome.err.count(said) == 1
+    assert json.loads(custom(project)["envgen.build.made"])["unconfined"] == "not permitted"
+    cli("create").succeeded()
+
+
+def test_a_build_cannot_take_more_memory_than_there_is(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "greedy", on_wheel="bytearray(1 << 46)")
+    project.spec("demo", SPEC.format(pypi="greedy"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "MemoryError" in outcome.err
+    assert project.locks() == {}
