@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "init": "write the spec of a new environment",
+    "add": "add requirements to a spec, and lock it",
+    "remove": "remove requirements from a spec, and lock it",
     "lock": "resolve specs and write locks",
     "merge-lock": "resolve locks that two branches changed (git merge driver)",
     "create": "create the environment of a lock on this machine",

@@ -12,6 +12,7 @@ from envgen.cli.older import older_json
 from envgen.cli.options import (
     bundle_option,
     complete_packages,
+    dry_run_option,
     env_argument,
     json_option,
     no_build_option,
@@ -48,6 +49,7 @@ _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>
     help="upgrade NAME to the newest version or to VERSION; without NAME, upgrade all packages; may be repeated",
 )
 @click.option("--refresh", is_flag=True, help="ask all indexes again, also where nothing changed")
+@dry_run_option("show what would change, and write nothing")
 @click.option("--all", "everything", is_flag=True, help="lock every environment of the project")
 @no_build_option
 @offline_option
@@ -61,6 +63,7 @@ def command(
     check: bool,
     upgrades: tuple[str, ...],
     refresh: bool,
+    dry_run: bool,
     everything: bool,
     no_build: bool,
     offline: bool,
@@ -80,6 +83,7 @@ def command(
         upgrade=_upgrade(upgrades),
         check=check,
         refresh=refresh,
+        dry_run=dry_run,
         at_hand=offline,
     )
     result = ops.lock(console.context(no_build=no_build, offline=offline, bundles=bundles), options)
@@ -87,12 +91,12 @@ def command(
         command_line = "envgen lock --all" if everything else "envgen lock"
         _tell_verdicts(console, result.verdicts, remedy=command_line, as_json=as_json)
         return
-    _tell_removed(console, result)
+    _tell_removed(console, result, dry_run=dry_run)
     if as_json:
-        console.json([_outcome(outcome) for outcome in result.outcomes])
+        console.json([outcome_json(outcome) for outcome in result.outcomes])
         return
     for outcome in result.outcomes:
-        _render(console, outcome)
+        tell_outcome(console, outcome, dry_run=dry_run)
 
 
 def _upgrade(words: tuple[str, ...]) -> Upgrade:
@@ -144,21 +148,22 @@ def _verdict(verdict: LockVerdict) -> dict[str, Any]:
     return {"lock": verdict.path, "up_to_date": is_current, "true": is_current, "reasons": list(verdict.reasons)}
 
 
-def _tell_removed(console: Console, result: LockResult) -> None:
+def _tell_removed(console: Console, result: LockResult, *, dry_run: bool) -> None:
     for path in result.removed:
-        console.say(f"{path}: removed, no spec needs it any more")
+        console.say(f"{path}: {'would be removed' if dry_run else 'removed'}, no spec needs it any more")
     for path, why in result.orphans.items():
         console.say(f"{path}: {why}; `envgen lock --all` removes it")
 
 
-def _render(console: Console, outcome: LockOutcome) -> None:
+def tell_outcome(console: Console, outcome: LockOutcome, *, dry_run: bool) -> None:
+    """Tell what became of a lock, or would become of it."""
     changes = outcome.changes
     packages = counted(outcome.packages, "package")
     if not outcome.written:
         asked = "" if outcome.solved else " (indexes not asked, `--refresh` asks them)"
         console.say(f"{outcome.path}: unchanged, {packages}{asked}")
         return
-    console.say(f"{outcome.path}: {packages}, {changes.summary()}")
+    console.say(f"{outcome.path}: {'would have ' if dry_run else ''}{packages}, {changes.summary()}")
     if not outcome.first:
         from envgen.cli.diff_text import lines  # noqa: PLC0415  what `--check` does without
 
@@ -166,7 +171,8 @@ def _render(console: Console, outcome: LockOutcome) -> None:
             console.say(f"  {line}")
 
 
-def _outcome(outcome: LockOutcome) -> dict[str, Any]:
+def outcome_json(outcome: LockOutcome) -> dict[str, Any]:
+    """Render what became of a lock."""
     from envgen.cli.diff_json import delta_json  # noqa: PLC0415  as above
 
     return {

@@ -44,6 +44,13 @@ class _FirstName(click.Option):
 
 
 env_argument = click.argument("env", required=False, shell_complete=_environments)
+env_option = click.option(
+    "-e",
+    "--env",
+    metavar="ENV",
+    shell_complete=_environments,
+    help="name of the spec; default: the only one, or the default one",
+)
 environments_argument = click.argument("envs", metavar="[ENV]...", nargs=-1, shell_complete=_environments)
 no_build_option = click.option(
     "--no-build",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from envgen.ops._create import CreateOptions, PlannedCreate, create
     from envgen.ops._diff import DiffOptions, diff
     from envgen.ops._doctor import DoctorReport, doctor
+    from envgen.ops._edit import EditOptions, SpecEdit, add, remove
     from envgen.ops._env import (
         EnvironmentListing,
         EnvironmentRemoval,
@@ -93,6 +94,7 @@ __all__ = [
     "DiffOptions",
     "Difference",
     "DoctorReport",
+    "EditOptions",
     "Entry",
     "EntryChange",
     "EnvironmentListing",
@@ -138,11 +140,13 @@ __all__ = [
     "Shell",
     "SignOptions",
     "SignedImage",
+    "SpecEdit",
     "StoreKind",
     "Upgrade",
     "Vulnerability",
     "Work",
     "WrittenImage",
+    "add",
     "audit",
     "build",
     "bundle",
@@ -167,6 +171,7 @@ __all__ = [
     "outdated",
     "package_names",
     "publish",
+    "remove",
     "remove_environment",
     "rename_environment",
     "run",
@@ -206,6 +211,7 @@ _HOMES = {
     "ops._create": ("CreateOptions", "PlannedCreate", "create"),
     "ops._diff": ("DiffOptions", "diff"),
     "ops._doctor": ("DoctorReport", "doctor"),
+    "ops._edit": ("EditOptions", "SpecEdit", "add", "remove"),
     "ops._env": (
         "EnvironmentListing",
         "EnvironmentRemoval",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from envgen.records import Older
     from envgen.resolve.resolve import Resolved
 
+    Solved = tuple[LockPair | None, Resolved]
+    """What was locked for a platform, and what will be."""
+
 _CLOSE = 3
 """Names that are offered for one that is not locked."""
 
@@ -42,9 +45,10 @@ class LockOptions:
         check: write nothing, and say of each lock whether it is up to date. Offline.
         at_hand: with `check`, also ask whether the store and bundles have every file that a lock needs.
         refresh: ask all indexes, also where nothing changed since a lock was made.
+        dry_run: solve and write nothing.
 
     Raises:
-        UsageError: `env` is given, and `everything`; or `check`, and `refresh`.
+        UsageError: `env` is given, and `everything`; or `check`, and `refresh` or `dry_run`.
     """
 
     env: str | None = None
@@ -54,12 +58,14 @@ class LockOptions:
     check: bool = False
     at_hand: bool = False
     refresh: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         if self.env and self.everything:
             raise UsageError("`ENV` and `--all` cannot be combined", hint="remove one of them")
-        if self.check and self.refresh:
-            raise UsageError("`--check` and `--refresh` cannot be combined", hint="remove one of them")
+        for option in [name for name in ("refresh", "dry_run") if self.check and getattr(self, name)]:
+            what = f"`--check` and `--{option.replace('_', '-')}` cannot be combined"
+            raise UsageError(what, hint="remove one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +76,7 @@ class LockOutcome:
         platform: of the lock.
         path: of its file, from the project's root.
         packages: how many are locked.
-        written: whether a file changed.
+        written: whether a file changed, or would change.
         first: whether there was no lock before.
         changes: from the old lock to the new one, Debian packages left out; from nothing where there was none.
         older: what was chosen now and is not the newest, and why.
@@ -109,7 +115,7 @@ class LockResult:
     Attributes:
         outcomes: of each lock that was solved; empty where they were only checked.
         verdicts: on each lock; empty unless they were only checked.
-        removed: paths of locks that nothing asks for and that are gone, and of the Debian locks beside them.
+        removed: paths of locks that nothing asks for and that are gone, or would be; Debian locks beside them, too.
         orphans: path of one that stays -> why nothing asks for it.
     """
 
@@ -139,9 +145,10 @@ def lock(context: Context, options: LockOptions) -> LockResult:
     specs = [select(context.root, env) for env in names]
     dropped = [path for spec in specs for path in orphans.dropped(context, spec).values()]
     unasked = orphans.orphans(context)
+    unneeded = [*dropped, *unasked] if options.everything else dropped
     return LockResult(
         outcomes=outcomes,
-        removed=orphans.remove(context, [*dropped, *unasked] if options.everything else dropped),
+        removed=orphans.remove(context, unneeded, dry_run=options.dry_run),
         orphans={} if options.everything else {context.relative(path): why for path, why in unasked.items()},
     )
 
@@ -151,6 +158,15 @@ def _environments(context: Context, options: LockOptions) -> tuple[str | None, .
 
 
 def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOutcome, ...]:
+    return write_solved(context, options, spec, solve_spec(context, options, spec))
+
+
+def solve_spec(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[Solved, ...]:
+    """Resolve a spec, which need not be the one on disk; nothing is written.
+
+    Raises:
+        UserError, UnsatisfiableError, NetworkError, IntegrityError: as `lock`.
+    """
     chosen = platforms_of(spec, options.platforms)
     olds = {platform: find_lock(context, spec, platform) for platform in chosen}
     _check_names(spec, olds.values(), options.upgrade)
@@ -158,7 +174,14 @@ def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOu
 
     news = resolve(context, spec, olds, options.upgrade, refresh=options.refresh)
     _tell_link_scripts(context, news)
-    return tuple(_write(context, spec, olds[platform], new) for platform, new in zip(chosen, news, strict=True))
+    return tuple(zip(olds.values(), news, strict=True))
+
+
+def write_solved(
+    context: Context, options: LockOptions, spec: EnvSpec, solved: Sequence[Solved]
+) -> tuple[LockOutcome, ...]:
+    """Write the locks of a spec, unless it is a dry run, and return what changed."""
+    return tuple(_write(context, spec, old, new, dry_run=options.dry_run) for old, new in solved)
 
 
 def _tell_link_scripts(context: Context, news: Sequence[Resolved]) -> None:
@@ -197,11 +220,11 @@ def _locked_names(pair: LockPair) -> Iterator[str]:
     yield from pair.lock.recipes
 
 
-def _write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved) -> LockOutcome:
+def _write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved, *, dry_run: bool) -> LockOutcome:
     platform = new.lock.platform
     path = lock_path(context, spec, platform)
     beside = context.locks / debian_file_name(spec.name, platform)
-    written = write_pair(path, new.text, beside=beside, debian_text=new.debian_text)
+    written = write_pair(path, new.text, beside=beside, debian_text=new.debian_text, dry_run=dry_run)
     return LockOutcome(
         platform=platform,
         path=context.relative(path),

@@ -52,7 +52,7 @@ class Written:
     removed: tuple[Path, ...] = ()
 
 
-def write_pair(path: Path, text: str, *, beside: Path, debian_text: str | None) -> Written:
+def write_pair(path: Path, text: str, *, beside: Path, debian_text: str | None, dry_run: bool = False) -> Written:
     """Write both files of a lock where they change: the Debian lock first, since the other one holds its digest.
 
     Args:
@@ -60,19 +60,22 @@ def write_pair(path: Path, text: str, *, beside: Path, debian_text: str | None) 
         text: of it.
         beside: path of the Debian lock.
         debian_text: of it; None removes the file, which would belong to no lock any more.
+        dry_run: return what would change, and leave it.
     """
     is_there = beside.exists()
-    if debian_text is None:
+    if debian_text is None and not dry_run:
         beside.unlink(missing_ok=True)
     texts = ((beside, debian_text), (path, text))
-    changed = [file for file, content in texts if content is not None and _write_text(file, content)]
+    changed = [file for file, content in texts if content is not None and _write_text(file, content, dry_run=dry_run)]
     return Written(changed=tuple(changed), removed=(beside,) if is_there and debian_text is None else ())
 
 
-def _write_text(path: Path, text: str) -> bool:
-    """Write a file unless it has this text already; tell whether it changed."""
+def _write_text(path: Path, text: str, *, dry_run: bool) -> bool:
+    """Write a file unless it has this text already; return whether it changed, or would change."""
     if path.exists() and path.read_bytes() == text.encode():
         return False
+    if dry_run:
+        return True
     path.parent.mkdir(exist_ok=True)
     atomic_write(path, text)
     return True

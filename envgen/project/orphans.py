@@ -36,14 +36,14 @@ def orphans(context: Context) -> dict[Path, str]:
     }
 
 
-def remove(context: Context, paths: Sequence[Path]) -> tuple[str, ...]:
+def remove(context: Context, paths: Sequence[Path], *, dry_run: bool = False) -> tuple[str, ...]:
     """Remove locks and the Debian locks beside them; git still has them.
 
     Returns:
-        What was removed, from the project's root.
+        What was removed, or would be, from the project's root.
     """
     beside = [path.with_name(debian_file_name(*key)) for path in paths if (key := lock_key(path.name))]
     gone = [path for path in (*paths, *beside) if path.is_file()]
-    for path in gone:
+    for path in gone if not dry_run else ():
         path.unlink()
     return tuple(sorted(map(context.relative, gone)))

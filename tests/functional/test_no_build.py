@@ -27,6 +27,8 @@ build:
 about: {{license: MIT}}
 """
 BUILDS: dict[str, list[tuple[str, ...]]] = {
+    "add": [("add", "ham")],
+    "remove": [("remove", "eggs")],
     "lock": [("lock", "--refresh"), ("lock", "--upgrade")],
     "create": [("create",)],
     "image": [("image",)],

@@ -17,6 +17,7 @@ from envgen import ops
 from tests.command import REPOSITORY
 
 VERBS = (
+    "add",
     "audit",
     "rename_environment",
     "remove_environment",
@@ -36,6 +37,8 @@ VERBS = (
     "lock",
     "merge_lock",
     "outdated",
+    "publish",
+    "remove",
     "run",
     "shell_hook",
     "sign",
@@ -70,6 +73,7 @@ OTHERS = (
     "DiffOptions",
     "Difference",
     "DoctorReport",
+    "EditOptions",
     "Entry",
     "EntryChange",
     "Explanation",
@@ -106,10 +110,13 @@ OTHERS = (
     "PlannedImage",
     "PlannedLayer",
     "PlannedPackage",
+    "PublishOptions",
+    "PublishResult",
     "Published",
     "Shell",
     "SignOptions",
     "SignedImage",
+    "SpecEdit",
     "StoreKind",
     "Upgrade",
     "Vulnerability",
