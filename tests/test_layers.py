@@ -77,6 +77,7 @@ ROOMS = (
     "diagnose",
     "audit",
     "sign",
+    "verify",
     "ops",
     "cli",
 )

@@ -41,7 +41,7 @@ _VERBS = {
     "licenses": "list the licences of locked packages, and check them against the spec",
     "check": "check whether the locked packages fit together",
     "sign": "sign an image in a registry",
-    "verify": "verify the signatures of an image in a registry",
+    "verify": "compare an environment, image, bundle or channel with the locks",
     "audit": "list known vulnerabilities of locked packages",
     "doctor": "check whether this machine fits a lock",
     "image": "write an OCI image of an environment",

@@ -1,31 +1,107 @@
-"""`envgen verify`: is what is there what was locked and signed."""
+"""`envgen verify`: is what is there what was locked, or signed."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from envgen import ops
-from envgen.cli.options import json_option
+from envgen.cli.options import env_option, json_option
 from envgen.cli.signed_json import facts
-from envgen.errors import SignatureError
+from envgen.cli.sizes import counted
+from envgen.errors import IntegrityError, SignatureError, UsageError
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
+    from envgen.ops import Deviation, LockComparison, Verified, VerifySubject
+
+_SUBJECT = "[ENV | PREFIX | LAYOUT | REGISTRY/NAME:TAG | BUNDLE | CHANNEL]"
 
 
-@click.command("verify", epilog="Example: envgen verify ghcr.io/me/train:1.0 --key cosign.pub --attestations")
-@click.argument("reference", metavar="REGISTRY/NAME:TAG")
+@click.command("verify", epilog="Example: envgen verify dist/train.oci; envgen verify ghcr.io/me/train:1 --key key.pub")
+@click.argument("subject", metavar=_SUBJECT, required=False)
+@env_option
+@click.option("--quick", is_flag=True, help="read no contents: status of files, or manifests and configurations")
 @click.option(
-    "--key", required=True, type=click.Path(path_type=Path), help="public key (PEM) that must have signed the image"
+    "--key",
+    type=click.Path(path_type=Path),
+    help="verify the signatures of an image in a registry by this public key (PEM) instead",
 )
-@click.option("--attestations", is_flag=True, help="require signed provenance and a signed SBOM for each platform")
+@click.option("--attestations", is_flag=True, help="with `--key`: require signed provenance and SBOM of each platform")
 @json_option
 @click.pass_obj
-def command(console: Console, reference: str, key: Path, attestations: bool, as_json: bool) -> None:
-    """Verify the signatures of an image in a registry; exit 5 if one is missing or wrong."""
+def command(
+    console: Console,
+    subject: str | None,
+    env: str | None,
+    quick: bool,
+    key: Path | None,
+    attestations: bool,
+    as_json: bool,
+) -> None:
+    """Compare an environment, image, bundle or channel with the locks of the project; exit 5 where one differs.
+
+    What SUBJECT is, is found by looking. Without one, it is the default environment on this machine.
+    """
+    if key:
+        if subject is None or env or quick:
+            raise UsageError("`--key` goes with REGISTRY/NAME:TAG, and neither with `--env` nor `--quick`")
+        _signatures(console, subject, key, attestations=attestations, as_json=as_json)
+        return
+    if attestations:
+        raise UsageError("`--attestations` needs `--key`", hint="name the public key: `--key cosign.pub`")
+    _contents(console, ops.VerifyOptions(subject=subject, env=env, quick=quick), as_json=as_json)
+
+
+def _contents(console: Console, options: ops.VerifyOptions, *, as_json: bool) -> None:
+    def tell(subject: VerifySubject, where: str) -> None:
+        console.say(f"comparing the {subject.kind} `{where}` with the lock")
+
+    found = ops.verify(console.context(), options, on_subject=tell)
+    if as_json:
+        console.json(_json(found))
+    elif found.findings:
+        console.lines(str(finding) for finding in found.findings)
+    for one in found.comparisons:
+        _tell(console, one)
+    if found.findings:
+        count = counted(len(found.findings), "difference")
+        raise IntegrityError(f"`{found.where}` is not what the lock says: {count}", hint=found.remedy)
+
+
+def _tell(console: Console, one: LockComparison) -> None:
+    for note in one.notes:
+        console.say(note)
+    for text in one.unproven:
+        console.warn(f"not proven: {text}")
+    if not one.findings:
+        console.say(f"`{one.lock}`: {one.compared}: no difference")
+
+
+def _json(found: Verified) -> dict[str, Any]:
+    return {
+        "kind": str(found.kind),
+        "where": found.where,
+        "comparisons": [
+            {
+                "lock": one.lock,
+                "compared": one.compared,
+                "findings": [_finding(finding) for finding in one.findings],
+                "unproven": list(one.unproven),
+                "notes": list(one.notes),
+            }
+            for one in found.comparisons
+        ],
+    }
+
+
+def _finding(finding: Deviation) -> dict[str, Any]:
+    return {"kind": str(finding.kind), "where": finding.where, "package": finding.package, "what": finding.what}
+
+
+def _signatures(console: Console, reference: str, key: Path, *, attestations: bool, as_json: bool) -> None:
     signed = ops.verify_signatures(console.context(anywhere=True), reference, key=key)
     if as_json:
         console.json(facts(signed))

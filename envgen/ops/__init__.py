@@ -63,12 +63,15 @@ if TYPE_CHECKING:
     from envgen.ops._run import run, shell_hook
     from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
+    from envgen.ops._verify import Verified, VerifyOptions, verify
     from envgen.prefix.foreign import ForeignPackage
     from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
     from envgen.resolve.upgrade import Upgrade
     from envgen.sign.images import SignedImage
     from envgen.system.store import Cleaned, StoreKind
+    from envgen.verify.findings import Deviation, LockComparison
+    from envgen.verify.subject import VerifySubject
 
 __all__ = [
     "FORMATS",
@@ -90,6 +93,7 @@ __all__ = [
     "Context",
     "CreateOptions",
     "Delta",
+    "Deviation",
     "Diagnosis",
     "DiffOptions",
     "Difference",
@@ -117,6 +121,7 @@ __all__ = [
     "LicenseVerdict",
     "ListedEnvironment",
     "ListedPackage",
+    "LockComparison",
     "LockListing",
     "LockOptions",
     "LockOutcome",
@@ -143,6 +148,9 @@ __all__ = [
     "SpecEdit",
     "StoreKind",
     "Upgrade",
+    "Verified",
+    "VerifyOptions",
+    "VerifySubject",
     "Vulnerability",
     "Work",
     "WrittenImage",
@@ -179,6 +187,7 @@ __all__ = [
     "shell_hook",
     "sign",
     "tree",
+    "verify",
     "verify_signatures",
     "why",
 ]
@@ -233,12 +242,15 @@ _HOMES = {
     "ops._run": ("run", "shell_hook"),
     "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
+    "ops._verify": ("Verified", "VerifyOptions", "verify"),
     "prefix.foreign": ("ForeignPackage",),
     "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),
     "resolve.upgrade": ("Upgrade",),
     "sign.images": ("SignedImage",),
     "system.store": ("Cleaned", "StoreKind"),
+    "verify.findings": ("Deviation", "LockComparison"),
+    "verify.subject": ("VerifySubject",),
 }
 """Module below `envgen` -> names that it defines."""
 

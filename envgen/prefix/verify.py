@@ -14,7 +14,7 @@ from envgen.prefix.conda_meta import META, load, paths_of, record_files
 from envgen.prefix.removal import PYCACHE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from envgen.events import Reporter
 
@@ -39,7 +39,7 @@ def verify_prefix(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
     """
     owners: dict[str, list[str]] = {}
     faults: list[str] = []
-    for record, entries in _records(prefix):
+    for record, entries in read_records(prefix):
         name = record["name"]
         faults.extend(f"{path}: `files` and `paths_data` of {name} differ" for path in _odd(record, entries))
         for path, entry in entries.items():
@@ -47,34 +47,39 @@ def verify_prefix(prefix: Path, *, compiled: bool = False) -> tuple[str, ...]:
                 owners.setdefault(path, []).append(name)
             faults.extend(faults_of(prefix, path, entry))
     faults.extend(f"{path}: owned by {' and '.join(names)}" for path, names in owners.items() if len(names) > 1)
-    faults.extend(
-        f"{path}: not owned by any package"
-        for path in _files(prefix)
-        if path not in owners and (compiled or not _pyc(path))
-    )
+    faults.extend(f"{path}: not owned by any package" for path in unowned(prefix, owners, compiled=compiled))
     return tuple(sorted(faults))
 
 
 def damaged(prefix: Path, reporter: Reporter) -> dict[str, tuple[str, ...]]:
-    """Find packages with files that are missing or changed; see `verify_prefix`.
+    """Find packages with files that are missing or changed, by the records of the prefix; see `differences`.
+
+    Raises:
+        IntegrityError: a record cannot be read.
+    """
+    return differences(prefix, {record["name"]: entries for record, entries in read_records(prefix)}, reporter)
+
+
+def differences(
+    prefix: Path, expected: Mapping[str, Mapping[str, Mapping[str, Any]]], reporter: Reporter
+) -> dict[str, tuple[str, ...]]:
+    """Find the files that are missing or changed.
 
     Every file is read once, on all cores, in the order of their inodes: that is nearly how a disk has them.
 
     Args:
         prefix: the environment.
+        expected: name of a package -> path -> entry, as records have it.
         reporter: gets a bar of bytes.
 
     Returns:
-        Name of the package -> its faults.
-
-    Raises:
-        IntegrityError: a record cannot be read.
+        Name of the package -> its faults; each begins with the path it speaks of.
     """
     files: list[_PathCheck] = []
     links: list[_PathCheck] = []
-    for record, entries in _records(prefix):
+    for package, entries in expected.items():
         for path, entry in entries.items():
-            job = _PathCheck(package=record["name"], path=path, entry=entry, inode=_inode(f"{prefix}/{path}"))
+            job = _PathCheck(package=package, path=path, entry=entry, inode=_inode(f"{prefix}/{path}"))
             (links if entry["path_type"] == "softlink" else files).append(job)
     files.sort(key=lambda job: job.inode)
     total = sum(job.size for job in files)
@@ -152,8 +157,12 @@ def _check_links(prefix: Path, known: Mapping[str, str], jobs: Iterable[_PathChe
     return [(job.package, fault) for job in jobs for fault in faults_of(prefix, job.path, job.entry, digest)]
 
 
-def _records(prefix: Path) -> Iterator[tuple[dict[str, Any], dict[str, Mapping[str, Any]]]]:
-    """Read the records of a prefix, each with its entries by path."""
+def read_records(prefix: Path) -> Iterator[tuple[dict[str, Any], dict[str, Mapping[str, Any]]]]:
+    """Yield the records of a prefix, each with its entries by path.
+
+    Raises:
+        IntegrityError: one cannot be read.
+    """
     for file in record_files(prefix):
         record = load(file)
         yield record, {entry["_path"]: entry for entry in paths_of(record)}
@@ -199,6 +208,17 @@ def _digest(file: Path) -> str:
         return Sha256.of_stream(stream)
 
 
+def unowned(prefix: Path, owned: Collection[str], *, compiled: bool = False) -> Iterator[str]:
+    """Yield the files and links of a prefix that are not in `owned`; `conda-meta` does not count.
+
+    Args:
+        prefix: the environment.
+        owned: paths of packages.
+        compiled: whether compiled Python files count.
+    """
+    yield from (path for path in _files(prefix) if path not in owned and (compiled or not is_compiled(path)))
+
+
 def _files(prefix: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(prefix):
         below = Path(folder).relative_to(prefix).as_posix()
@@ -209,5 +229,6 @@ def _files(prefix: Path) -> Iterator[str]:
         yield from (f"{start}{name}" for name in (*names, *links))
 
 
-def _pyc(path: str) -> bool:
+def is_compiled(path: str) -> bool:
+    """Return whether Python writes a file when its source is imported."""
     return path.endswith(".pyc") and path.split("/")[-2:-1] == [PYCACHE]

@@ -89,7 +89,7 @@ def test_what_is_missing_is_told(cli: Command, project: Project, address: str, t
     missing = cli("sign", address, str(private))
     assert (missing.code, "there is no image" in missing.err) == (1, True)
     assert cli("verify", "torch", "--key", str(public)).code == 1
-    assert cli("verify", address).code == 2
+    assert cli("verify", address, "--attestations").code == 2
     swapped = cli("verify", address, "--key", str(private))
     assert (swapped.code, "is not a public key" in swapped.err) == (1, True)
 
