@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.export import conda_lock, cyclonedx, dockerfile, environment_yml, explicit, pixi, pylock, requirements, spdx
+from envgen.export import (
+    conda_lock,
+    cyclonedx,
+    dockerfile,
+    environment_yml,
+    explicit,
+    nix,
+    pixi,
+    pylock,
+    requirements,
+    spdx,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +36,7 @@ class Format:
         joint: whether one document holds all platforms.
         addresses: whether it holds the address of every file; finding them asks the wheel index.
         channel: whether it names the channel that `${ENVGEN_CHANNEL}` stands for.
+        debs: whether it holds the address of every Debian package.
         licenses: whether it holds licences; METADATA that is not in the cache is read from the wheel index.
     """
 
@@ -35,6 +47,7 @@ class Format:
     joint: bool = False
     addresses: bool = False
     channel: bool = False
+    debs: bool = False
     licenses: bool = False
 
 
@@ -94,6 +107,15 @@ FORMATS = {
             file="Dockerfile",
             render=dockerfile.render,
             joint=True,
+        ),
+        Format(
+            name="nix",
+            summary="expression of the files as fixed-output derivations, without nixpkgs, for Nix",
+            file="default.nix",
+            render=nix.render,
+            joint=True,
+            addresses=True,
+            debs=True,
         ),
         Format(
             name="cyclonedx",

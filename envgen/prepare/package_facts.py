@@ -59,7 +59,10 @@ def export_input(
         locks=locks,
         names=names,
         debian={pair.lock.platform: pair.debian for pair in pairs if pair.debian},
-        urls=_urls(context, pairs, channel, archives) if form.addresses else {},
+        urls={
+            **(_urls(context, pairs, channel, archives) if form.addresses else {}),
+            **(_deb_urls(context, pairs) if form.debs else {}),
+        },
         channels={text: _channel_url(context, text) for text in spec.channels},
         channel=channel,
         index=without_secrets(context.mirrors.resolve("ENVGEN_PYPI")) if form.addresses else None,
@@ -83,6 +86,11 @@ def _urls(
         if channel:
             found |= {p.sha256: f"{channel}/{p.subdir}/{p.filename}" for p in pair.lock.built}
     return found
+
+
+def _deb_urls(context: Context, pairs: Sequence[LockPair]) -> dict[Sha256, str]:
+    every = [deb for pair in pairs if pair.debian for deb in pair.debian.packages]
+    return {deb.sha256: without_secrets(context.mirrors.expand(deb.url)) for deb in every}
 
 
 def _channel(context: Context, locks: Sequence[Lock]) -> str | None:

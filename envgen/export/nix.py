@@ -1,0 +1,192 @@
+"""A Nix expression that needs no nixpkgs: every file of the locks as a fixed-output derivation.
+
+`builtin:fetchurl` is the fetcher inside Nix (`<nix/fetchurl.nix>`): it asks each of `hashed-mirrors` for
+`sha256/<digest>` first, then the address. The `blobs/` folder of a bundle has that shape. Written for Nix 2.8, which
+knows the output hash modes `flat` and `recursive` alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+from envgen.debs import Deb
+from envgen.export.export_input import Exported
+from envgen.packages import BuiltPackage, Wheel
+from envgen.platforms import Platform
+from envgen.templates import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from envgen.digest import Sha256
+    from envgen.export.export_input import ExportInput
+    from envgen.lock.model import Lock
+    from envgen.packages import Package
+
+SYSTEMS = {
+    Platform.LINUX_64: "x86_64-linux",
+    Platform.LINUX_AARCH64: "aarch64-linux",
+    Platform.OSX_64: "x86_64-darwin",
+    Platform.OSX_ARM64: "aarch64-darwin",
+}
+"""What Nix calls a platform; it has no Windows."""
+
+_FETCHED = ("http://", "https://", "ftp://", "file://")
+"""What `builtin:fetchurl` can open."""
+
+_NO_ADDRESS = "file:///no-address-is-known-of-this-file-only-hashed-mirrors-have-it"
+"""Stands where a derivation must have an address: Nix shows it where no mirror has the file."""
+
+_LONGEST = 211
+"""Characters of a name in the Nix store."""
+
+_HEAD = """\
+# {{ environment }} for {{ systems | join(", ") }}. Made by `envgen export nix`; evaluates without nixpkgs.
+#     nix-build FILE -A {{ systems[0] }}.artifacts --option hashed-mirrors file:///.../BUNDLE/blobs
+# BUNDLE is a folder of `envgen bundle --output BUNDLE/`. A daemon takes `hashed-mirrors` from trusted users only;
+# without it, files come from the addresses below.
+let
+  fetch = name: sha256: url: derivation {
+    inherit name url;
+    system = "builtin";
+    builder = "builtin:fetchurl";
+    outputHashAlgo = "sha256";
+    outputHashMode = "flat";
+    outputHash = sha256;
+    urls = [ url ];
+    unpack = false;
+    executable = false;
+    preferLocalBuild = true;
+  };
+in
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NixFile:
+    """A file, with its name in the Nix store."""
+
+    attribute: str
+    name: str
+    sha256: Sha256
+    url: str
+
+    @property
+    def text(self) -> str:
+        """The derivation."""
+        return f'fetch {nix_string(self.name)} "{self.sha256}"\n  {nix_string(self.url)}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NixGroup:
+    name: str
+    files: tuple[_NixFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NixPlatform:
+    system: str
+    groups: tuple[_NixGroup, ...]
+
+
+def render(inputs: ExportInput) -> Exported:
+    """Write the files of all locks; see `envgen/export/README.md` for how to build them."""
+    locks = [lock for lock in inputs.locks if lock.platform in SYSTEMS]
+    platforms = [_NixPlatform(system=SYSTEMS[lock.platform], groups=tuple(_groups(inputs, lock))) for lock in locks]
+    head = fill(_HEAD, environment=inputs.locks[0].environment, systems=[platform.system for platform in platforms])
+    text = head + _set({platform.system: _set(_members(platform)) for platform in platforms}) + "\n"
+    return Exported(text=text, notes=tuple(_notes(inputs, platforms)))
+
+
+def _members(platform: _NixPlatform) -> dict[str, str]:
+    groups = {group.name: _set({file.attribute: file.text for file in group.files}) for group in platform.groups}
+    return {"artifacts": _set(groups)}
+
+
+def _set(members: Mapping[str, str]) -> str:
+    """Write an attribute set that `nix-build` descends into."""
+    lines = [f"{_attribute(name)} = {text};" for name, text in members.items()]
+    return "{\n" + indent("\n".join(["recurseForDerivations = true;", *lines]), "  ") + "\n}"
+
+
+def nix_string(text: str) -> str:
+    """Return a text as a string of the Nix language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${").replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def store_name(text: str) -> str:
+    """Return what a file is called in the Nix store, which permits `[A-Za-z0-9+._?=-]` and no dot in front."""
+    found = re.sub(r"[^A-Za-z0-9+._?=-]", "_", text)
+    return (f"_{found}" if found.startswith(".") else found)[-_LONGEST:].lstrip(".")
+
+
+def _groups(inputs: ExportInput, lock: Lock) -> Iterator[_NixGroup]:
+    debian = inputs.debian.get(lock.platform)
+    recipes = {user for deb in debian.packages for user in deb.used_by} if debian else set()
+    wheels = [package for package in lock.packages if isinstance(package, Wheel)]
+    # what a recipe makes of Debian packages is no file of a bundle: its packages are
+    archives = [
+        package
+        for package in lock.packages
+        if not isinstance(package, Wheel) and not (isinstance(package, BuiltPackage) and package.recipe in recipes)
+    ]
+    for name, packages in (("wheels", wheels), ("channel", archives), ("debs", debian.packages if debian else ())):
+        if packages:
+            yield _NixGroup(name=name, files=_files(inputs, packages))
+
+
+def _files(inputs: ExportInput, packages: Iterable[Package | Deb]) -> tuple[_NixFile, ...]:
+    found: dict[str, _NixFile] = {}
+    for package in packages:
+        # nix-build passes over attributes whose names are not of this form
+        attribute = re.sub(r"[^A-Za-z0-9_+-]", "_", str(package.name))
+        attribute = attribute if re.match(r"[A-Za-z_]", attribute) else f"_{attribute}"
+        if attribute in found:
+            attribute = f"{attribute}-{package.sha256[:8]}"
+        found[attribute] = _NixFile(
+            attribute=attribute,
+            name=store_name(_file_name(package)),
+            sha256=package.sha256,
+            url=_address(inputs, package),
+        )
+    return tuple(found.values())
+
+
+def _attribute(name: str) -> str:
+    """Return a name as an attribute: in quotes where it is not an identifier, or a word of the language."""
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name)
+    return name if plain and name not in _KEYWORDS else nix_string(name)
+
+
+_KEYWORDS = frozenset({"assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with"})
+
+
+def _file_name(package: Package | Deb) -> str:
+    return package.path.rpartition("/")[2] if isinstance(package, Deb) else package.filename
+
+
+def _address(inputs: ExportInput, package: Package | Deb) -> str:
+    if isinstance(package, Wheel) and package.made:  # the address is that of its source
+        return _NO_ADDRESS
+    found = inputs.urls.get(package.sha256, package.url)
+    return found if found.startswith(_FETCHED) else _NO_ADDRESS
+
+
+def _notes(inputs: ExportInput, platforms: Iterable[_NixPlatform]) -> Iterator[str]:
+    left = [str(lock.platform) for lock in inputs.locks if lock.platform not in SYSTEMS]
+    if left:
+        yield f"left out, as Nix has no such system: {', '.join(left)}"
+    bare = [
+        f"`{file.attribute}`"
+        for platform in platforms
+        for group in platform.groups
+        for file in group.files
+        if file.url == _NO_ADDRESS
+    ]
+    if bare:
+        names = ", ".join(dict.fromkeys(bare))
+        yield f"no address that Nix can open is known of {names}: only `hashed-mirrors` with a bundle has them"
