@@ -56,8 +56,12 @@ class NullReporter:
         """Do nothing."""
 
 
+RUNNING = "running the "
+"""How a note begins which says that code of a recipe or a package runs now."""
+
+
 class MutedReporter(NullReporter):
-    """Passes progress on, and neither notes nor warnings: they are about what is not going to be done."""
+    """Passes on progress, and notes about code that runs; other texts are about what is not going to be done."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
@@ -67,3 +71,8 @@ class MutedReporter(NullReporter):
         """Open a bar of the other reporter."""
         with self._reporter.progress(label, total=total, unit=unit) as bar:
             yield bar
+
+    def note(self, text: str) -> None:
+        """Pass on a note about code that runs."""
+        if text.startswith(RUNNING):
+            self._reporter.note(text)

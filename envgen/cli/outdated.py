@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.options import env_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
 
@@ -26,10 +26,16 @@ _COLUMNS = ("package", "locked", "age", "update", "newest", "held back by")
 @env_argument
 @platform_option("this platform only; may be repeated")
 @click.option("--markdown", "as_markdown", is_flag=True, help="write Markdown, for the text of a pull request")
+@no_build_option
 @json_option
 @click.pass_obj
 def command(
-    console: Console, env: str | None, platforms: tuple[Platform, ...], as_markdown: bool, as_json: bool
+    console: Console,
+    env: str | None,
+    platforms: tuple[Platform, ...],
+    as_markdown: bool,
+    no_build: bool,
+    as_json: bool,
 ) -> None:
     """List the locked packages of which there is something newer; write nothing.
 
@@ -38,7 +44,7 @@ def command(
     """
     if as_markdown and as_json:
         raise UsageError("`--markdown` and `--json` cannot be combined", hint="remove one of them")
-    found = ops.outdated(console.context(), env=env, platforms=platforms)
+    found = ops.outdated(console.context(no_build=no_build), env=env, platforms=platforms)
     if as_json:
         console.json([_facts(lock) for lock in found])
     elif as_markdown:

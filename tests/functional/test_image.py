@@ -267,7 +267,7 @@ def test_an_image_is_as_old_as_its_youngest_wheel(imaged: Project, cli: Command)
     old = make(cli)
     assert created(old) > "2026-01-02"
     assert digests(old) == digests(new)
-    cli("lock").succeeded()
+    cli("lock", "--refresh").succeeded()
     assert lock.read_text().splitlines(keepends=True) == lines
 
 
@@ -310,7 +310,10 @@ def test_a_file_that_would_remove_another_is_refused(imaged: Project, registries
     imaged.spec("demo", SPEC.replace("spam ==1.0", "zed"))
     cli("lock").succeeded()
     path = "lib/python3.11/site-packages/shared/.wh.rules.txt"
-    for command, told in ((("image", "--platform", "linux-64"), f"`zed` contains `opt/env/{path}`"), (("lock",), path)):
+    for command, told in (
+        (("image", "--platform", "linux-64"), f"`zed` contains `opt/env/{path}`"),
+        (("lock", "--refresh"), path),
+    ):
         refused = cli(*command)
         assert (refused.code, told in refused.err) == (1, True), refused.err
     imaged.spec("demo", SPEC.partition("image:")[0].replace("spam ==1.0", "zed"))

@@ -33,6 +33,9 @@ BUILDS: dict[str, list[tuple[str, ...]]] = {
     "create": [("create",)],
     "image": [("image",)],
     "build": [("build",)],
+    "outdated": [("outdated",)],
+    "bundle": [("bundle", "--no-tools")],
+    "publish": [("publish", "--to", "channel")],
 }
 """Verbs that build a recipe that is not in the store."""
 
@@ -51,6 +54,10 @@ NEVER: dict[str, list[tuple[str, ...]]] = {
     "export": [("export", form) for form in FORMATS],
     "licenses": [("licenses",), ("licenses", "--json")],
     "doctor": [("doctor",)],
+    "check": [("check",), ("check", "--json")],
+    "audit": [("audit",), ("audit", "--offline")],
+    "sign": [("sign", "127.0.0.1:9/team/demo:1", "nowhere.pem")],
+    "verify": [("verify", "127.0.0.1:9/team/demo:1", "--key", "nowhere.pub")],
     "image": [("image", "--dry-run")],
     "completion": [("completion", "bash")],
     "clean": [("clean",), ("clean", "--all")],
