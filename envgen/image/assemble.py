@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 _RUNTIME = "users, services and entry point"
 _HISTORY = "conda-meta/history"
-_OURS = (LayerGroup.BASE, LayerGroup.RUNTIME)
+OURS = (LayerGroup.BASE, LayerGroup.RUNTIME)
 """Groups whose parts are not packages of the environment."""
 
 
@@ -205,7 +205,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
         layers=layers,
         known={},
     )
-    known = {layer.key: have for layer in layers if (have := _cache(context, found, layer).find(layer))}
+    known = {layer.key: have for layer in layers if (have := layer_cache(context, found, layer).find(layer))}
     return replace(found, known=known)
 
 
@@ -222,11 +222,11 @@ def _refuse_paths(every: Mapping[str, Collection[str]]) -> None:
                 )
 
 
-def _cache(context: Context, image: PlannedImage, planned: PlannedLayer) -> LayerCache:
+def layer_cache(context: Context, image: PlannedImage, planned: PlannedLayer) -> LayerCache:
     """Find a layer's cache. Folders that are not root's count for the environment only where they are above it."""
     special = {path: Directory(path=path, mode=mode) for path, mode in DIRECTORIES.items()}
     special |= {entry.path: entry for entry in image.runtime if isinstance(entry, Directory)}
-    if planned.stage not in _OURS:
+    if planned.stage not in OURS:
         above = (*folders_above(image.environment.prefix), image.environment.prefix)
         special = {path: folder for path, folder in special.items() if path in above}
     return LayerCache(store=context.store, compression=image.compression, special=special)
@@ -234,19 +234,19 @@ def _cache(context: Context, image: PlannedImage, planned: PlannedLayer) -> Laye
 
 def _image(context: Context, image: PlannedImage, bar: Progress) -> Image:
     """Write the missing layers of one platform, on all cores, the largest first."""
-    names = {share.part for layer in image.missing if layer.stage not in _OURS for share in layer.shares}
+    names = {share.part for layer in image.missing if layer.stage not in OURS for share in layer.shares}
     splice = image.compression is Compression.GZIP
     if splice:
         fetch_wheels(context, image.inputs, names)
-    with _linked(context, image, names, splice=splice) as entries, ThreadPoolExecutor(_threads()) as pool:
+    with linked_entries(context, image, names, splice=splice) as entries, ThreadPoolExecutor(_threads()) as pool:
 
         def write(planned: PlannedLayer) -> Layer:
             wanted = [e for share in planned.shares for e in entries(planned, share.part) if share.holds(e.path)]
-            return _cache(context, image, planned).make(planned, wanted, advance=bar.advance)
+            return layer_cache(context, image, planned).make(planned, wanted, advance=bar.advance)
 
         missing = sorted(image.missing, key=_cost, reverse=True)
         known = {**image.known, **dict(zip([m.key for m in missing], pool.map(write, missing), strict=True))}
-    return _described(image, [known[layer.key] for layer in image.layers])
+    return described(image, [known[layer.key] for layer in image.layers])
 
 
 def _threads() -> int:
@@ -260,7 +260,7 @@ def _cost(planned: PlannedLayer) -> int:
 
 
 @contextmanager
-def _linked(
+def linked_entries(
     context: Context, image: PlannedImage, names: set[str], *, splice: bool
 ) -> Iterator[Callable[[PlannedLayer, str], Iterable[Entry]]]:
     """Yield a function from a layer and the name of a part to the part's entries."""
@@ -281,8 +281,8 @@ def _linked(
         yield entries
 
 
-def _described(image: PlannedImage, layers: Sequence[Layer]) -> Image:
-    """Add the configuration and the annotations."""
+def described(image: PlannedImage, layers: Sequence[Layer]) -> Image:
+    """Return an image of layers, lowest first, with its configuration and annotations."""
     spec, section, lock = image.inputs.spec, image.inputs.image, image.inputs.pair.lock
     created = date_of(lock, image.inputs.pair.debian)
     labels = labels_of(spec, section, cuda=cuda_major(lock), created=created, projects=local_digests(lock))

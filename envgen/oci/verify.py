@@ -10,6 +10,7 @@ import tarfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zstandard
@@ -19,8 +20,10 @@ from envgen.documents import read_json
 from envgen.oci.verify_layer import Tree, read_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    LayoutSeer = Callable[[str, tarfile.TarInfo, str | None], object]
 
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -48,17 +51,18 @@ class Limits:
     size: int
 
 
-def check_layout(directory: Path, *, limits: Limits) -> tuple[str, ...]:
+def check_layout(directory: Path, *, limits: Limits, see: LayoutSeer | None = None) -> tuple[str, ...]:
     """Read a layout as a runtime would, and everything in it.
 
     Args:
         directory: of the layout.
         limits: what its images must keep.
+        see: told each entry of each layer: digest of the layer's blob, entry, sha256 of a file.
 
     Returns:
         The faults, in the order in which they were met; none for a layout that is as it should be.
     """
-    check = _Check(directory, limits)
+    check = _Check(directory, limits, see)
     check.run()
     return tuple(check.faults)
 
@@ -66,10 +70,11 @@ def check_layout(directory: Path, *, limits: Limits) -> tuple[str, ...]:
 class _Check:
     """A layout that is being read."""
 
-    def __init__(self, directory: Path, limits: Limits) -> None:
+    def __init__(self, directory: Path, limits: Limits, see: LayoutSeer | None = None) -> None:
         self._blobs = directory / "blobs" / "sha256"
         self._directory = directory
         self._limits = limits
+        self._see = see
         self._used: set[str] = set()
         self.faults: list[str] = []
 
@@ -131,7 +136,9 @@ class _Check:
             if not self._blob(layer):
                 continue
             try:
-                read = read_layer(self._path(layer), str(layer.get("mediaType")), name=name, tree=tree)
+                blob = self._path(layer)
+                see = partial(self._see, blob.name) if self._see else None
+                read = read_layer(blob, str(layer.get("mediaType")), name=name, tree=tree, see=see)
             except _UNREADABLE as error:
                 self.faults.append(f"{name}: failed to read: {error}")
                 continue

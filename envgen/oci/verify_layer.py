@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import zstandard
 from isal import igzip
 
-from envgen.digest import Digest
+from envgen.digest import Digest, Sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    See = Callable[[tarfile.TarInfo, str | None], object]
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _READ = 1 << 20
@@ -46,7 +48,7 @@ class Read:
     unpacked: int
 
 
-def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
+def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree, see: See | None = None) -> Read:
     """Read a layer to its end, and add its entries to the tree.
 
     Args:
@@ -54,6 +56,7 @@ def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
         media_type: as the manifest has it.
         name: of the layer for messages.
         tree: of the layers below; faults go there.
+        see: told each entry, with the sha256 of a file.
 
     Raises:
         ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError: it cannot be read.
@@ -65,11 +68,19 @@ def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree) -> Read:
             for member in archive:
                 tree.faults.extend(f"{name}: `{member.name}`: {fault}" for fault in _faults(member, seen, tree))
                 _add(member, name, tree)
+                if see:
+                    see(member, _content(archive, member))
                 seen.add(member.name)
         while rest := reader.read(_READ):
             if rest.strip(b"\0"):
                 tree.faults.append(f"{name}: data after the end of the tar archive")
     return Read(diff_id=reader.digest.sha256, unpacked=reader.digest.size)
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str | None:
+    """Digest the content of an entry; None of what is not a file."""
+    stream = archive.extractfile(member) if member.isreg() else None
+    return Sha256.of_stream(cast("BinaryIO", stream)) if stream else None
 
 
 class _Reader:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from envgen.create.place import Place, find_environment
 from envgen.errors import UserError
-from envgen.manifest.select import select
+from envgen.manifest.select import select, spec_files
 from envgen.prefix.inventory import is_environment
 from envgen.prefix.origin import read_origin
 from envgen.project.lock_files import require_lock
 from envgen.system.host import probe_host
 from envgen.verify.installed import compare_prefix
+from envgen.verify.layout import compare_layout, names_of
 from envgen.verify.subject import SubjectKind, VerifySubject, find_subject
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def verify(
     tell = on_subject or (lambda _subject, _where: None)
     if subject.kind in {SubjectKind.ENVIRONMENT, SubjectKind.PREFIX}:
         return _verify_prefix(context, options, subject, tell)
+    if subject.kind is SubjectKind.LAYOUT and subject.path and subject.path.is_dir():
+        return _verify_layout(context, options, subject, tell)
     raise UserError(f"`{subject.text}` is a {subject.kind}, which cannot be verified yet")
 
 
@@ -101,6 +104,21 @@ def _verify_prefix(
     pair = require_lock(context, spec, probe_host().platform)
     found = compare_prefix(context, prefix, pair, quick=options.quick)
     return Verified(kind=subject.kind, where=str(prefix), comparisons=(found,))
+
+
+def _verify_layout(
+    context: Context, options: VerifyOptions, subject: VerifySubject, tell: Callable[[VerifySubject, str], object]
+) -> Verified:
+    directory = subject.path or context.directory
+    tell(subject, str(directory))
+    spec = select(context.root, options.env or _named_in(context, directory))
+    return Verified(kind=subject.kind, where=str(directory), comparisons=compare_layout(context, directory, spec))
+
+
+def _named_in(context: Context, directory: Path) -> str | None:
+    """Return the name of the environment that a layout is of as it says, where the project has that environment."""
+    names = {path.stem for path in spec_files(context.root)}
+    return next((name for name in names_of(directory) if name in names), None)
 
 
 def _prefix(context: Context, options: VerifyOptions, subject: VerifySubject) -> Path:

@@ -26,6 +26,9 @@ class Kind(StrEnum):
     EXTRA = "extra"
     """A distribution that was installed beside the lock."""
 
+    LAYER = "layer"
+    """A layer of an image in place of another."""
+
     DAMAGE = "damage"
     """Digests, sizes or documents do not fit each other."""
 
