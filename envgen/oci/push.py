@@ -245,12 +245,23 @@ def fetch_raw_manifest(reference: Reference, which: str, environment: Mapping[st
     Raises:
         UserError, NetworkError: see `push`.
     """
+    return _inspect(reference, which, environment)
+
+
+def fetch_raw_config(reference: Reference, which: str, environment: Mapping[str, str]) -> bytes | None:
+    """Read the bytes of an image's configuration by `@digest` of its manifest; None where there is none.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    return _inspect(reference, which, environment, "--config")
+
+
+def _inspect(reference: Reference, which: str, environment: Mapping[str, str], *options: str) -> bytes | None:
     address = f"docker://{reference.repository}{which}"
+    command = ("skopeo", "--insecure-policy", "inspect", "--raw", *options)
     try:
-        done = run(
-            ("skopeo", "--insecure-policy", "inspect", "--raw", *_tls(reference, "--tls-verify=false"), address),
-            env=environment,
-        )
+        done = run((*command, *_tls(reference, "--tls-verify=false"), address), env=environment)
     except ProcessError as error:
         if _says(_MISSING, error.tail):
             return None
@@ -289,6 +300,20 @@ def pull(reference: Reference, which: str, folder: Path, environment: Mapping[st
     command = ("skopeo", "--insecure-policy", "copy", "--quiet", *_tls(reference, "--src-tls-verify=false"), source)
     try:
         run((*command, "dir:."), cwd=folder, env=environment)
+    except ProcessError as error:
+        raise _explained(error, reference) from error
+
+
+def pull_layout(reference: Reference, which: str, folder: Path, environment: Mapping[str, str]) -> None:
+    """Copy an image, all platforms of it, into an empty folder as a layout; its `index.json` is skopeo's.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    source = f"docker://{reference.repository}{which}"
+    command = ("skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests")
+    try:
+        run((*command, *_tls(reference, "--src-tls-verify=false"), source, "oci:."), cwd=folder, env=environment)
     except ProcessError as error:
         raise _explained(error, reference) from error
 

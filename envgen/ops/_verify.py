@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from envgen.create.place import Place, find_environment
 from envgen.errors import UserError
 from envgen.manifest.select import select, spec_files
+from envgen.oci.push import Reference
 from envgen.prefix.inventory import is_environment
 from envgen.prefix.origin import read_origin
 from envgen.project.lock_files import require_lock
 from envgen.system.host import probe_host
 from envgen.verify.installed import compare_prefix
 from envgen.verify.layout import compare_layout, names_of
+from envgen.verify.registry import compare_registry
 from envgen.verify.subject import SubjectKind, VerifySubject, find_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from envgen.manifest.env_spec import EnvSpec
@@ -92,6 +94,8 @@ def verify(
         return _verify_prefix(context, options, subject, tell)
     if subject.kind is SubjectKind.LAYOUT and subject.path and subject.path.is_dir():
         return _verify_layout(context, options, subject, tell)
+    if subject.kind is SubjectKind.REGISTRY:
+        return _verify_registry(context, options, subject, tell)
     raise UserError(f"`{subject.text}` is a {subject.kind}, which cannot be verified yet")
 
 
@@ -111,14 +115,25 @@ def _verify_layout(
 ) -> Verified:
     directory = subject.path or context.directory
     tell(subject, str(directory))
-    spec = select(context.root, options.env or _named_in(context, directory))
-    return Verified(kind=subject.kind, where=str(directory), comparisons=compare_layout(context, directory, spec))
+    spec = select(context.root, options.env or _named_in(context, names_of(directory)))
+    found = compare_layout(context, directory, spec, quick=options.quick)
+    return Verified(kind=subject.kind, where=str(directory), comparisons=found)
 
 
-def _named_in(context: Context, directory: Path) -> str | None:
-    """Return the name of the environment that a layout is of as it says, where the project has that environment."""
-    names = {path.stem for path in spec_files(context.root)}
-    return next((name for name in names_of(directory) if name in names), None)
+def _verify_registry(
+    context: Context, options: VerifyOptions, subject: VerifySubject, tell: Callable[[VerifySubject, str], object]
+) -> Verified:
+    reference = Reference.parse(subject.text)
+    tell(subject, str(reference))
+    spec = select(context.root, options.env or _named_in(context, [reference.name.rpartition("/")[2]]))
+    found = compare_registry(context, reference, spec, quick=options.quick)
+    return Verified(kind=subject.kind, where=str(reference), comparisons=found)
+
+
+def _named_in(context: Context, names: Iterable[str]) -> str | None:
+    """Return the first name that is one of an environment of the project."""
+    known = {path.stem for path in spec_files(context.root)}
+    return next((name for name in names if name in known), None)
 
 
 def _prefix(context: Context, options: VerifyOptions, subject: VerifySubject) -> Path:

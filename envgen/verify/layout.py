@@ -15,6 +15,7 @@ from envgen.image.inputs import open_images
 from envgen.oci.compress import Compression
 from envgen.oci.layer import Layer
 from envgen.oci.layout import REF_NAME, platform_of
+from envgen.oci.read import open_layout
 from envgen.oci.verify import Limits, check_layout
 from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
 
@@ -63,20 +64,31 @@ class FoundImage:
         )
 
 
-def compare_layout(context: Context, directory: Path, spec: EnvSpec) -> tuple[LockComparison, ...]:
-    """Compare the images of a layout with the locks of an environment; every byte is read.
+def compare_layout(
+    context: Context, directory: Path, spec: EnvSpec, *, quick: bool = False
+) -> tuple[LockComparison, ...]:
+    """Compare the images of a layout with the locks of an environment.
+
+    Args:
+        context: the world.
+        directory: of the layout.
+        spec: of the environment.
+        quick: read manifests and configurations alone, and compare digests of layers with those that were made here.
 
     Raises:
         LockError: a lock is missing.
         UserError: the spec has no image.
-        IntegrityError: what is in the store is damaged.
+        IntegrityError: what is in the store is damaged; with `quick`, the layout is not one.
     """
     held: dict[str, dict[str, FileFacts]] = defaultdict(dict)
 
     def see(blob: str, member: tarfile.TarInfo, sha256: str | None) -> None:
         held[blob][member.name] = FileFacts.of_member(member, sha256)
 
-    inputs = _inputs(context, spec)
+    inputs = open_images(context, env=spec.name, platforms=(), frozen=True)
+    if quick:
+        open_layout(directory)
+        return compare_images(context, inputs, {image.platform: image for image in _images(directory)})
     images = [one.image for one in inputs]
     limits = Limits(layers=max(image.layers for image in images), size=max(image.layer_size for image in images))
     with context.reporter.progress(f"reading {directory.name}", total=None):
@@ -127,10 +139,6 @@ def _with(one: LockComparison, findings: tuple[Deviation, ...]) -> LockCompariso
     return LockComparison(
         lock=one.lock, compared=one.compared, findings=findings, unproven=one.unproven, notes=one.notes
     )
-
-
-def _inputs(context: Context, spec: EnvSpec) -> tuple[ImageInputs, ...]:
-    return open_images(context, env=spec.name, platforms=(), frozen=True)
 
 
 def _compare(
@@ -188,7 +196,7 @@ def _compare_files(got: Mapping[str, FileFacts], want: ExpectedLayer) -> Iterato
         elif got[path] != facts:
             yield _other(where, part, got[path], facts)
     for path in got.keys() - want.files.keys():
-        what = f"a {got[path].kind} that nothing of the lock brings"
+        what = f"a {got[path].kind} that no package of the lock has"
         yield Deviation(kind=Kind.FOREIGN, where=f"/{path}", what=what)
 
 

@@ -6,12 +6,15 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import shutil
+import subprocess
 import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.builders.registry import PROGRAM, SKOPEO, registry
 from tests.builders.system import base_debs
 from tests.functional.test_image import SPEC
 from tests.functional.test_verify import found
@@ -133,6 +136,7 @@ def test_a_sound_image_equals_the_environment(layout: Path, cli: Command) -> Non
     assert "comparing the OCI layout" in told.err
     assert "`/opt/env` equals the environment that `create` makes of this lock" in told.err
     assert told.out == ""
+    assert "contents were not read" in cli("verify", str(layout), "--quick").succeeded().err
 
 
 def test_what_fits_itself_and_not_the_lock(layout: Path, cli: Command) -> None:
@@ -141,6 +145,7 @@ def test_what_fits_itself_and_not_the_lock(layout: Path, cli: Command) -> None:
         Image(copy).edit(path, change)
         outcome = cli("verify", f"./{name}", "--json")
         assert (name, outcome.code, found(outcome)) == (name, 5, told)
+        assert [kind for kind, _ in found(cli("verify", f"./{name}", "--quick", "--json"))] == ["layer"]
     assert f"/{EGGS} (eggs): sha256: expected " in cli("verify", "./one byte").out
 
 
@@ -167,3 +172,20 @@ def test_without_the_packages_it_is_not_proven(layout: Path, cli: Command, tmp_p
     assert "not proven" in told.err
     assert "`envgen image` fetches the packages" in told.err
     assert "equals the environment" not in told.err
+
+
+@pytest.mark.skipif(not (PROGRAM and SKOPEO), reason="docker-registry and skopeo (Debian packages) are not installed")
+def test_an_image_in_a_registry(layout: Path, imaged: Project, cli: Command, tmp_path: Path) -> None:
+    with registry(tmp_path / "registry") as address:
+        cli("image", "--push", f"{address}/team/demo:1").succeeded()
+        quick = cli("verify", f"{address}/team/demo:1", "--quick").succeeded()
+        assert "manifest and configuration, digests of 4 layers (contents were not read): no difference" in quick.err
+        assert "equals the environment" in cli("verify", f"{address}/team/demo:1").succeeded().err
+        Image(layout).edit(EGGS, other_byte)
+        push = ["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", f"oci:{layout}"]
+        subprocess.run([*push, f"docker://{address}/team/demo:2"], check=True, env={"PATH": os.environ["PATH"]})
+        quick = cli("verify", f"{address}/team/demo:2", "--quick", "--json")
+        assert (quick.code, found(quick)) == (5, [("layer", "layer 2 (eggs, python_abi, spam)")])
+        assert found(cli("verify", f"{address}/team/demo:2", "--json")) == [("changed", f"/{EGGS}")]
+        missing = cli("verify", f"{address}/team/demo:3")
+        assert (missing.code, "there is no image" in missing.err) == (1, True)
