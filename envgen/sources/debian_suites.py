@@ -20,7 +20,7 @@ from envgen import limits
 from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, DigestMismatchError, NetworkError, UnsatisfiableError
-from envgen.inflate import Inflated, InflateError, inflate
+from envgen.inflate import Inflated, InflateError
 from envgen.sources.debian_age import remark_on_clock
 from envgen.sources.debian_contents import condense_contents, keep_libraries, parse_libraries
 from envgen.sources.debian_index import PackageIndex, condense
@@ -190,12 +190,12 @@ class DebianSuites:
         return found
 
     def _condense(self, release: Release, index: Index) -> bytes:
-        packed = self._fetch(release, index)
+        packed = io.BytesIO(self._fetch(release, index))
+        stream = Inflated(packed, f".{index.path.rpartition('.')[2]}", limit=limits.DEBIAN_INDEX)
         try:
-            text = inflate(packed, f".{index.path.rpartition('.')[2]}", limit=limits.DEBIAN_INDEX)
+            return zstandard.compress(condense(stream), 3)
         except InflateError as e:
             raise ArtifactError(f"failed to unpack `{index.path}` of {release.suite}: {e}") from e
-        return zstandard.compress(condense(text), 3)
 
     def _fetch(self, release: Release, index: Index) -> bytes:
         """Download an index by its digest, which a mirror in the middle of an update still has; else by name."""

@@ -115,7 +115,7 @@ def _page(raw: bytes, content_type: str) -> object:
 
 
 def _packages(raw: bytes) -> object:
-    index = PackageIndex(condense(raw), archive=DebianArea.DEBIAN)
+    index = PackageIndex(condense(io.BytesIO(raw)), archive=DebianArea.DEBIAN)
     return [(list(index.find(name)), list(index.providers(name))) for name in (*index.names(), "spam", "virtual")]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from envgen.debs import DebianArea
@@ -47,11 +49,11 @@ SHA256: {SHA}
 
 
 def index(text: str = PACKAGES) -> PackageIndex:
-    return PackageIndex(condense(text.encode()), archive=DebianArea.DEBIAN)
+    return PackageIndex(condense(io.BytesIO(text.encode())), archive=DebianArea.DEBIAN)
 
 
 def test_condensed_index_lacks_what_nobody_reads() -> None:
-    found = condense(PACKAGES.encode())
+    found = condense(io.BytesIO(PACKAGES.encode()))
     assert b"Maintainer" not in found
     assert b"Description" not in found
     assert b"python3.11-distutils\n" in found
@@ -119,7 +121,7 @@ def test_missing_field_is_refused() -> None:
 
 
 def test_tables_have_every_name_once_and_where_its_stanzas_are() -> None:
-    head, _, rest = condense(PACKAGES.encode()).partition(b"\n")
+    head, _, rest = condense(io.BytesIO(PACKAGES.encode())).partition(b"\n")
     names, provided = map(int, head.split())
     assert [line.partition(" ")[0] for line in rest[:names].decode().splitlines()] == [
         "python3-distutils",
@@ -131,6 +133,32 @@ def test_tables_have_every_name_once_and_where_its_stanzas_are() -> None:
     for line in rest[:names].decode().splitlines():
         name, *places = line.split()
         assert all(stanzas[int(place) :].startswith(f"Package: {name}\n".encode()) for place in places)
+
+
+class _Drips(io.BytesIO):
+    """A stream that gives so many bytes at a time."""
+
+    def __init__(self, content: bytes, most: int) -> None:
+        super().__init__(content)
+        self._most = most
+        self.largest = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.largest = max(self.largest, size if size is not None and size >= 0 else 1 << 62)
+        return super().read(self._most)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_pieces_of_any_size_give_the_same_bytes(most: int, end: str) -> None:
+    content = (PACKAGES.replace("\n\n", "\n\n\n", 1) + end).encode()
+    assert condense(_Drips(content, most)) == condense(io.BytesIO(content))
+
+
+def test_an_index_is_read_in_pieces() -> None:
+    stream = _Drips(PACKAGES.encode(), 100)
+    condense(stream)
+    assert stream.largest <= 1 << 20
 
 
 @pytest.mark.parametrize("text", ["", "\n", "Origin: nobody\n"])
