@@ -63,11 +63,6 @@ class Inflated:
         return found
 
 
-def inflate(data: bytes, ending: str, *, limit: int) -> bytes:
-    """Unpack bytes that are in memory; arguments and errors as those of `Inflated`."""
-    return Inflated(io.BytesIO(data), ending, limit=limit).read()
-
-
 class _Xz(io.RawIOBase):
     """A stream of xz. Unlike `lzma.LZMAFile` it bounds memory too: a header may ask for 4 GB."""
 

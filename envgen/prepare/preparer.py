@@ -24,6 +24,7 @@ from envgen.prepare.packages import recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
 from envgen.prepare.wheel_index import locked_indexes
+from envgen.sources.metadata_cache import keep_read
 from envgen.system.fs import remove_tree
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ def _convert_stream(job: _Job, wheel: Wheel, url: str, dest: Path) -> None:
     extras = job.pair.lock.extras.get(wheel.project, ())
     with job.streams.open(wheel, url) as opened:
         convert_opened(opened, wheel, job.terms, dest=dest, extras=extras, advance=job.made.advance)
+    # all bytes are proved by now: a later `lock` need not read METADATA by ranges, which nothing would prove
+    keep_read(job.context.store, wheel.sha256, opened.require_info("METADATA"))
 
 
 def _make(job: _Job, item: PlannedPackage) -> None:

@@ -108,3 +108,30 @@ def test_other_bytes_are_refused(large: str, registries: Registries, cli: Comman
     assert outcome.code == 5, outcome.err
     assert "large-1.0-py3-none-any.whl" in outcome.err
     assert not list((cli.directory.parent / "home/cache/packages").glob("large-*"))
+
+
+def asked_inside(registries: Registries, cli: Command, path: str) -> bool:
+    """Tell whether a lock that asks all indexes reads METADATA out of a wheel."""
+    registries.server.requests.clear()
+    cli("lock", "--refresh").succeeded()
+    return any(request.path == path for request in registries.server.requests)
+
+
+def test_metadata_of_a_wheel_that_was_proved_is_not_read_again(
+    large: str, registries: Registries, cli: Command
+) -> None:
+    filename = large.rpartition("/")[2]
+    registries.index.add(filename, make_wheel("large", "1.0", files={"large.bin": CONTENT}), metadata="absent")
+    registries.publish()
+    (cli.directory.parent / "home/cache/cache").rename(cli.directory.parent / "other")
+    assert [asked_inside(registries, cli, large) for _ in range(2)] == [True, True]  # nothing proves what was read
+    create(cli)
+    assert kept(cli) == []
+    assert not asked_inside(registries, cli, large)
+
+
+def test_metadata_of_a_wheel_with_other_bytes_is_not_kept(large: str, registries: Registries, cli: Command) -> None:
+    registries.publish(Faults(altered=frozenset({large})))
+    assert cli("create").code == 5
+    digest = large.split("/")[-2]
+    assert not list((cli.directory.parent / "home/cache/cache").glob(f"metadata-of-wheel/*/{digest}*"))

@@ -13,10 +13,14 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envgen.inflate import Inflated, InflateError, inflate
+from envgen.inflate import Inflated, InflateError
 
 PACK = {"": lambda data: data, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
 PACKED = [ending for ending in PACK if ending]
+
+
+def inflate(data: bytes, ending: str, *, limit: int) -> bytes:
+    return Inflated(io.BytesIO(data), ending, limit=limit).read()
 
 
 @pytest.mark.parametrize("ending", PACK)
