@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
 from envgen.image.entries import EXECUTABLE, Directory, file
+from envgen.image.ssh import ssh_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from envgen.manifest.image_spec import ImageSpec, ImageUser, Service
 
 ENTRY = "usr/local/lib/envgen/entry"
-"""Starts services or a command; `services` beside it says which."""
+"""Starts services or a command; `services` beside it says which, and `sshd_config` what the one of SSH offers."""
+
+_FOLDER = ENTRY.rpartition("/")[0]
 
 KERNELS = "usr/local/share/jupyter"
 """Where Jupyter finds the kernel that is named after the environment, before the one that ipykernel brings."""
@@ -83,7 +86,8 @@ def runtime_entries(
         file("etc/profile.d/envgen.sh", _profile(environment)),
         Directory(path=user.home[1:], mode=_HOME_MODE, uid=user.uid, gid=user.uid),
         file(ENTRY, entry_script, mode=EXECUTABLE),
-        file(f"{ENTRY.rpartition('/')[0]}/services", "".join(_services(image.services))),
+        file(f"{_FOLDER}/services", "".join(_services(image.services))),
+        *(file(f"{_FOLDER}/sshd_config", ssh_config(s)) for s in image.services if s.name == "ssh"),
         *([file(f"{KERNELS}/kernels/python3/kernel.json", _kernel(image, kernel))] if kernel else []),
         *(file(f"etc/OpenCL/vendors/{name}", _driver(image, text)) for name, text in (opencl or {}).items()),
     ]

@@ -59,6 +59,7 @@ _SYSTEM_NAMES = re.compile(
 _OWN_VARIABLES = frozenset({"PATH", "HOME", "USER", "SHELL", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
 _PLACES = ("prefix", "home", "user")
 _BUILT_IN = {"jupyter": 8888, "ssh": 2222}
+_SERVICE_KEYS = {"jupyter": ("port",), "ssh": ("port", "forwarding")}
 _KEYS = ("base", "prefix", "user", "services", "ports", "environment", "labels", "certificates", "layers")
 
 
@@ -231,7 +232,7 @@ def _service(name: str, value: Value) -> Service | None:
     if not _SERVICE.fullmatch(name):
         value.fault(f"`{value.key}`: not a service name", "use lower case letters, digits and `-`")
         return None
-    keys = value.fields(("port",) if name in _BUILT_IN else ("command", "port"))
+    keys = value.fields(_SERVICE_KEYS.get(name, ("command", "port")))
     if name not in _BUILT_IN and "command" not in keys:
         value.fault(f"`{value.key}`: `command:` is missing", nearest(name, _BUILT_IN))
     listens = _one(keys, "port", _service_port)
@@ -239,6 +240,7 @@ def _service(name: str, value: Value) -> Service | None:
         name=name,
         command=(keys["command"].text() or "") if "command" in keys else "",
         port=listens or _BUILT_IN.get(name),
+        forwarding="forwarding" in keys and bool(keys["forwarding"].boolean()),
     )
 
 

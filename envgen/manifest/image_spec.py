@@ -13,7 +13,7 @@ All of its keys may be left out; `image: {}` is an image with the defaults below
       user: {name: user, uid: 1000}       # who runs; never root
       services:                           # what starts where `run` names no command
         jupyter: {port: 8888}             # with a token always, from JUPYTER_TOKEN or made at start
-        ssh: {port: 2222}                 # with keys only, from SSH_AUTHORIZED_KEYS or a mounted file
+        ssh: {port: 2222, forwarding: true} # with keys only, from SSH_AUTHORIZED_KEYS or a mounted file
         board: {command: tensorboard --logdir runs --port 6006, port: 6006}
       ports: [9000, 5353/udp]             # exposed beside those of the services
       environment: {DATA: "${home}/data"} # variables; `${prefix}`, `${home}` and `${user}` are known
@@ -157,11 +157,13 @@ class Service:
         name: `jupyter` and `ssh` are known, any other has a command.
         command: a line of shell; empty for those that are known.
         port: TCP, or None for a command that listens to nothing.
+        forwarding: whether SSH forwards ports, sockets and the agent; for `ssh` alone.
     """
 
     name: str
     command: str = ""
     port: int | None = None
+    forwarding: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@
 #
 # `entry --ready` tells whether the services listen.
 #
-# Beside this file lies `services`: a line for each, NAME, PORT and COMMAND with tabs between, `-` for none.
+# Beside this file lies `services`: a line for each, NAME, PORT and COMMAND with tabs between, `-` for none. Where SSH is
+# one of them, `sshd_config` lies there too: algorithms and forwarding.
 set -uo pipefail
 
 readonly grace=1000000 # microseconds from SIGTERM to SIGKILL; engines and people expect an end within two seconds
@@ -89,7 +90,13 @@ start_ssh() {
     [ "$account" = root ] && account=$USER # root comes in never, the image's user does where root runs the image
     folder=${folder:-$(new_folder)} || exit 1
     chmod 711 "$folder" # sshd reads a user's keys as that user
-    for key in /etc/ssh/ssh_host_*_key; do [ -r "$key" ] && keys+=("$key"); done # mounted, to outlive the container
+    for key in /etc/ssh/ssh_host_*_key; do # mounted, to outlive the container
+        [ -r "$key" ] || continue
+        case $(ssh-keygen -lf "$key") in
+        *'(ED25519)' | *'(RSA)') keys+=("$key") ;;
+        *) say ssh "$key is not used: a host key has to be ED25519 or RSA" ;;
+        esac
+    done
     if [ ${#keys[@]} = 0 ]; then
         ssh-keygen -q -t ed25519 -N '' -C '' -f "$folder/host_key" && keys=("$folder/host_key")
     fi
@@ -110,7 +117,7 @@ sshd_config() {
     printf 'AuthorizedKeysFile %s\n' "$folder/authorized_keys /etc/ssh/authorized_keys .ssh/authorized_keys"
     printf 'SetEnv'
     variables
-    printf '\nInclude /etc/ssh/sshd_config\n'
+    printf '\nInclude %s/sshd_config\nInclude /etc/ssh/sshd_config\n' "$here"
 }
 
 # What a session sees of this container's variables: sshd starts it with none. Quoted for sshd_config, on one line.

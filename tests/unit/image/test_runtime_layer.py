@@ -10,6 +10,7 @@ import pytest
 from envgen.errors import UserError
 from envgen.image.entries import Directory, Entry, File, Literal
 from envgen.image.runtime_layer import ENTRY, runtime_entries
+from envgen.image.ssh import ssh_config
 from envgen.manifest.image_spec import BaseSpec, ImageSpec, ImageUser, Service
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ def test_services_stand_beside_the_entry() -> None:
     assert found["usr/local/lib/envgen/services"] == "jupyter\t8888\t-\nwatch\t-\twhile :; do sleep 1; done\n"
     assert found[ENTRY] == "#!/bin/bash\n"
     assert texts()["usr/local/lib/envgen/services"] == ""
+
+
+def test_only_the_service_ssh_brings_its_configuration() -> None:
+    path = "usr/local/lib/envgen/sshd_config"
+    ssh = Service(name="ssh", port=2222)
+    assert path not in texts(replace(IMAGE, services=(Service(name="jupyter", port=8888),)))
+    assert texts(replace(IMAGE, services=(ssh,)))[path] == ssh_config(ssh)
 
 
 def test_drivers_of_opencl_are_announced_where_its_loader_looks() -> None:

@@ -45,7 +45,7 @@ def test_everything() -> None:
   user: {name: ada, uid: 4711}
   services:
     jupyter: {port: 9999}
-    ssh:
+    ssh: {forwarding: true}
     board: {command: tensorboard --logdir runs, port: 6006}
     watch: {command: "sleep 9"}
   ports: [8080, 5353/udp, 80/tcp]
@@ -57,7 +57,7 @@ def test_everything() -> None:
     assert found.user == ImageUser(name="ada", uid=4711)
     assert found.services == (
         Service(name="jupyter", port=9999),
-        Service(name="ssh", port=2222),
+        Service(name="ssh", port=2222, forwarding=True),
         Service(name="board", command="tensorboard --logdir runs", port=6006),
         Service(name="watch", command="sleep 9"),
     )
