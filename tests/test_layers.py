@@ -78,6 +78,7 @@ ROOMS = (
     "audit",
     "sign",
     "verify",
+    "report",
     "ops",
     "cli",
 )
@@ -92,6 +93,7 @@ NARROWER = {
     "convert": (VOCABULARY, "manifest", "system", "lock"),
     "prefix": (VOCABULARY, "system"),
     "check": (VOCABULARY,),
+    "report": (VOCABULARY,),
     "oci": (VOCABULARY, "system"),
     "sign": (VOCABULARY, "system", "lock", "export", "oci"),
     "audit": (VOCABULARY, "manifest", "system", "lock"),

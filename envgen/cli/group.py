@@ -37,6 +37,7 @@ _VERBS = {
     "why": "show which requirements of the spec lead to a package",
     "diff": "show what differs between two revisions, files or environments",
     "outdated": "list what could be newer, and what holds it back",
+    "report": "write one page about an environment, and check it against a budget",
     "export": "write a lock in another tool's format, or as an SBOM",
     "licenses": "list the licences of locked packages, and check them against the spec",
     "check": "check whether the locked packages fit together",

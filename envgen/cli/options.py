@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class _PlatformType(click.Choice[str]):
+class PlatformType(click.Choice[str]):
     """A conda subdir, parsed."""
 
     def __init__(self) -> None:
         super().__init__([str(p) for p in Platform])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the platform of a text."""
         return Platform(super().convert(value, param, ctx))
 
 
@@ -77,7 +78,7 @@ name_option = click.option("-n", "--name", help="name of the environment")
 
 def platform_option(text: str) -> Decorator:
     """Build the option `--platform`, which may be repeated."""
-    return click.option("--platform", "platforms", type=_PlatformType(), multiple=True, help=text)
+    return click.option("--platform", "platforms", type=PlatformType(), multiple=True, help=text)
 
 
 def dry_run_option(text: str) -> Decorator:

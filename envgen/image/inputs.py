@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 _PYTHON = "python"
 _SIZES = "image-base"
-_BASE = "Debian base"
+BASE_PART = "Debian base"
+"""Name of the part of an image that holds its Debian packages."""
+
 _UNPACKED = 5
 """How many times larger than its packages a base is at most; 3 were seen."""
 
@@ -210,7 +212,7 @@ class ImageBase:
         """
         sizes = self.sizes(unpack=_UNPACKED * self._packed > cap)
         return LayerPart(
-            name=_BASE, stage=LayerGroup.BASE, key=self.key, sizes=sizes or {"usr": _UNPACKED * self._packed}
+            name=BASE_PART, stage=LayerGroup.BASE, key=self.key, sizes=sizes or {"usr": _UNPACKED * self._packed}
         )
 
     def sizes(self, *, unpack: bool) -> dict[str, int] | None:

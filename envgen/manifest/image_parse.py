@@ -22,6 +22,7 @@ from envgen.manifest.image_spec import (
     ImageUser,
     Service,
 )
+from envgen.sizes import parse_size
 from envgen.suggest import nearest
 from envgen.urls import has_token
 
@@ -37,7 +38,6 @@ _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # useradd(8)
 _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:\s*\[(?P<only>[a-z0-9 -]+)\])?")  # Debian Policy 5.6.1, 7.1
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)", re.IGNORECASE)
 _SECRET = re.compile(
     r".*(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?|_PWD|_PASS|_PAT)"
     r"|(?:PG|MYSQL_)?(?:PASS|PWD|PAT)"
@@ -48,7 +48,6 @@ _LOGIN = re.compile(r"(?<!ssh)://[^/?#@\s]+@")
 """An address with a login in it. `ssh://git@host` holds no secret."""
 
 _READABLE = "everyone with access to the image could read it"
-_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _ARCHITECTURES = ("amd64", "arm64")
 _ROOTS = ("/opt", "/srv", "/home")
 _SYSTEM_NAMES = re.compile(
@@ -98,10 +97,10 @@ def port(text: str) -> str:
 
 def size(text: str) -> int:
     """Read `2 GB` or `512 MiB` as bytes."""
-    match = _SIZE.fullmatch(text)
-    if not match:
-        raise BadValueError(f"not a size: {text!r}", hint="for example `2 GB` or `512 MiB`")
-    found = int(float(match[1]) * _UNITS[match[2].lower()])
+    try:
+        found = parse_size(text)
+    except ValueError as error:
+        raise BadValueError(str(error), hint="for example `2 GB` or `512 MiB`") from error
     if found < 10**7:  # a layer of less is all headers
         raise BadValueError(f"expected at least 10 MB, got {text!r}")
     return found

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from envgen.ops._merge_lock import install_merge_driver, merge_lock, settle_locks
     from envgen.ops._outdated import OutdatedLock, OutdatedPackage, outdated
     from envgen.ops._publish import PublishOptions, PublishResult, publish
+    from envgen.ops._report import ReportOptions, report
     from envgen.ops._run import run, shell_hook
     from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from envgen.prefix.foreign import ForeignPackage
     from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
+    from envgen.report.model import Report, ReportedBudget
     from envgen.resolve.upgrade import Upgrade
     from envgen.sign.images import SignedImage
     from envgen.system.store import Cleaned, StoreKind
@@ -142,6 +144,9 @@ __all__ = [
     "PublishOptions",
     "PublishResult",
     "Published",
+    "Report",
+    "ReportOptions",
+    "ReportedBudget",
     "Shell",
     "SignOptions",
     "SignedImage",
@@ -182,6 +187,7 @@ __all__ = [
     "remove",
     "remove_environment",
     "rename_environment",
+    "report",
     "run",
     "settle_locks",
     "shell_hook",
@@ -239,6 +245,7 @@ _HOMES = {
     "ops._merge_lock": ("install_merge_driver", "merge_lock", "settle_locks"),
     "ops._outdated": ("OutdatedLock", "OutdatedPackage", "outdated"),
     "ops._publish": ("PublishOptions", "PublishResult", "publish"),
+    "ops._report": ("ReportOptions", "report"),
     "ops._run": ("run", "shell_hook"),
     "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
@@ -246,6 +253,7 @@ _HOMES = {
     "prefix.foreign": ("ForeignPackage",),
     "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),
+    "report.model": ("Report", "ReportedBudget"),
     "resolve.upgrade": ("Upgrade",),
     "sign.images": ("SignedImage",),
     "system.store": ("Cleaned", "StoreKind"),

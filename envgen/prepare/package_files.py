@@ -62,6 +62,22 @@ def files_of(context: Context, items: Sequence[PlannedPackage], target: Target) 
         return dict(zip((item.wanted.name for item in items), pool.map(one, items), strict=True))
 
 
+def sizes_of(folder: Path) -> dict[str, int]:
+    """Read path -> bytes of the files of an extracted package; links are left out.
+
+    Raises:
+        ArtifactError: `info/paths.json` cannot be read.
+    """
+    try:
+        return {
+            path: int(entry.get("size_in_bytes") or 0)
+            for path, entry in _listed(folder)
+            if entry.get("path_type") != "softlink"
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ArtifactError(f"package `{folder.name}`: failed to read `info/paths.json`: {error}") from error
+
+
 def lacking_symbols(context: Context, subject: Subject, folders: Mapping[str, Path]) -> dict[str, Any]:
     """Return package -> file -> symbols of torch that it wants and this torch does not define.
 

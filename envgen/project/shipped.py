@@ -56,6 +56,11 @@ def image_entry() -> str:
     return (_DATA / "image" / "entry.sh").read_text(encoding="utf-8")
 
 
+def report_texts() -> dict[str, str]:
+    """Read what the page of `envgen report` is made of: file name -> text."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted((_DATA / "report").iterdir())}
+
+
 def recipes(root: Path) -> dict[str, Recipe]:
     """Find every recipe by name: those of the project at `root`, which are stronger, and those that ship.
 

@@ -1,0 +1,236 @@
+"""What a report says: plain values, which the page and `--json` both render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+FORMAT = 1
+"""Version of the document of `--json`; raised where a field changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedFolder:
+    """A folder of a package.
+
+    Attributes:
+        name: its path below the folder above it; one with a single folder in it is joined with that one.
+        size: bytes of all files in it.
+        folders: largest first; what is too small to be seen is left out.
+    """
+
+    name: str
+    size: int
+    folders: tuple[ReportedFolder, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedPackage:
+    """A locked package.
+
+    Attributes:
+        name: project or conda name.
+        version: as locked.
+        kind: where it comes from.
+        group: of the image's layers that it belongs to.
+        download: bytes to download; None where the lock does not say.
+        installed: bytes of its files; None where the cache does not have the package.
+        license: SPDX expression, or the package's own words; None where this machine does not know it.
+        rejected: whether the spec's policy does not accept the licence.
+        folders: of its files, largest first.
+    """
+
+    name: str
+    version: str
+    kind: str
+    group: str
+    download: int | None = None
+    installed: int | None = None
+    license: str | None = None
+    rejected: bool = False
+    folders: tuple[ReportedFolder, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files; of its download where those are not known."""
+        return self.download or 0 if self.installed is None else self.installed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedLayer:
+    """A layer of the image.
+
+    Attributes:
+        group: where it stands.
+        size: bytes, uncompressed where the layer is planned from files; else of the downloads.
+        packages: what it holds, sorted.
+        touched: those of them that differ from the revision compared with.
+    """
+
+    group: str
+    size: int
+    packages: tuple[str, ...]
+    touched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedImage:
+    """The layers of the image, lowest first.
+
+    Attributes:
+        planned: whether they are planned from files, as `envgen image` writes them; else they are groups of layers.
+        layers: lowest first.
+        why: what keeps them from being planned, where they are not.
+    """
+
+    planned: bool
+    layers: tuple[ReportedLayer, ...]
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedComponent:
+    """A line of the accelerator stack.
+
+    Attributes:
+        what: the component.
+        name: of the package that brings it; None where none does.
+        version: of that package.
+        reasons: for each line of the spec that leads to it, the requirements on the way.
+    """
+
+    what: str
+    name: str | None
+    version: str | None
+    reasons: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedLink:
+    """A requirement on a way from the spec to the accelerator stack; `source` is None for a line of the spec."""
+
+    source: str | None
+    target: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedFinding:
+    """A finding of `check`; `accepted` is the spec's reason for accepting it."""
+
+    rule: str
+    severity: str
+    what: str
+    files: tuple[str, ...]
+    remedy: str | None
+    accepted: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedChange:
+    """A package that differs from the revision compared with.
+
+    Attributes:
+        name: of the package.
+        kind: where it comes from.
+        before: version, and build where that differs; None if it is new.
+        after: likewise; None if it is gone.
+        growth: bytes of the download more than before; None where they are not known.
+    """
+
+    name: str
+    kind: str
+    before: str | None
+    after: str | None
+    growth: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedDifference:
+    """The difference to another revision.
+
+    Attributes:
+        against: what people call it.
+        changes: Debian packages last.
+        download_before: bytes of all downloads; None where not all are known.
+        download_after: likewise.
+    """
+
+    against: str
+    changes: tuple[ReportedChange, ...]
+    download_before: int | None
+    download_after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedBudget:
+    """A bound on the bytes of all packages.
+
+    Attributes:
+        limit: in bytes.
+        total: of all packages.
+        causes: package -> bytes, where the bound is exceeded: those that grew most since the revision compared with,
+            else the largest.
+        is_growth: whether the causes are those that grew.
+    """
+
+    limit: int
+    total: int
+    causes: dict[str, int] = field(default_factory=dict)
+    is_growth: bool = False
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether there is more than the limit."""
+        return self.total > self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that the page shows of one environment on one platform.
+
+    Attributes:
+        environment: name of the spec.
+        platform: of the lock.
+        others: platforms of the spec that are not in the report.
+        made: day, in ISO 8601.
+        packages: largest first.
+        stack: in the order of the table.
+        links: of the graph from the spec to the stack.
+        image: None where the spec has none.
+        findings: errors first.
+        unread: packages whose files `check` could not read.
+        has_policy: whether the spec says which licences it accepts.
+        difference: to another revision, where one was named.
+        budget: where one was given.
+        format: version of this document.
+    """
+
+    environment: str
+    platform: str
+    others: tuple[str, ...]
+    made: str
+    packages: tuple[ReportedPackage, ...]
+    stack: tuple[ReportedComponent, ...]
+    links: tuple[ReportedLink, ...]
+    image: ReportedImage | None
+    findings: tuple[ReportedFinding, ...]
+    unread: tuple[str, ...]
+    has_policy: bool
+    difference: ReportedDifference | None = None
+    budget: ReportedBudget | None = None
+    format: int = FORMAT
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Names of packages that are not in the cache, so that only the size of their download is known; sorted."""
+        return tuple(sorted(package.name for package in self.packages if package.installed is None))
+
+    @property
+    def unsized(self) -> tuple[str, ...]:
+        """Names of packages of which no size is known at all; sorted."""
+        return tuple(sorted(p.name for p in self.packages if p.installed is None and p.download is None))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all packages, as far as they are known."""
+        return sum(package.size for package in self.packages)
