@@ -88,7 +88,7 @@ image: {base: {suites: [bookworm, bookworm-security]}}
 
 
 @pytest.mark.parametrize(
-    ("verb", "suffix"), [("lock", "/"), ("lock", "InRelease"), ("create", ".whl"), ("create", ".deb")]
+    ("verb", "suffix"), [("lock --refresh", "/"), ("lock", "InRelease"), ("create", ".whl"), ("create", ".deb")]
 )
 def test_ctrl_c_does_not_wait_for_a_server(
     verb: str, suffix: str, locked: Project, registries: Registries, cli: Command
@@ -97,7 +97,7 @@ def test_ctrl_c_does_not_wait_for_a_server(
     registries.publish(Faults(silent=silent))
     registries.server.requests.clear()
     cli.variables["ENVGEN_CACHE"] = str(locked.root.parent / "empty")
-    process = begin(cli, verb)
+    process = begin(cli, *verb.split())
     end = time.monotonic() + 60
     while not any(path in silent for path in registries.server.paths()):
         assert time.monotonic() < end

@@ -82,9 +82,7 @@ def test_it_ends_soon_after_an_interrupt(pause: float, large: str, registries: R
     assert len(partial) == (0 if pause < 1 else 1)  # where the server is silent, no thread hears that it is to stop
     registries.publish(Faults())
     cli.process("create").succeeded()
-    assert leftovers(cache) == partial
-    cli.process("clean", "--kind", "temporary").succeeded()
-    assert leftovers(cache) == []
+    assert leftovers(cache) == []  # a later run removes what nobody works on any more
 
 
 def _fails_early(cli: Command, code: int) -> str:
