@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from rattler_build import RattlerBuildError, Stage0Recipe, ToolConfiguration
@@ -21,6 +18,7 @@ from envgen.errors import ArtifactError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rattler_build.progress import LogEvent, ProgressCallback
 
@@ -48,7 +46,13 @@ class BuildSurroundings:
 
 
 def build_recipe(
-    folder: Path, *, platform: Platform, dest: Path, work: Path, surroundings: BuildSurroundings | None = None
+    folder: Path,
+    *,
+    platform: Platform,
+    dest: Path,
+    work: Path,
+    log: Path,
+    surroundings: BuildSurroundings | None = None,
 ) -> tuple[Path, ...]:
     """Build the packages of a recipe as extracted conda packages.
 
@@ -60,13 +64,14 @@ def build_recipe(
         platform: what to build for; the script runs on this machine all the same.
         dest: an empty directory, which gets a folder for each package.
         work: an empty directory for the build.
+        log: gets what the build prints; it stays where it fails.
         surroundings: what it is built in; nothing but the programs of this machine without.
 
     Raises:
         UserError: the recipe is malformed, lacks something at build time, its script or its tests fail.
         ArtifactError: a file of a package holds the path of the build folder.
     """
-    archives = _build(folder, platform, work, surroundings)
+    archives = _build(folder, platform, work, log, surroundings)
     return tuple(_normalised(archive, dest, work, surroundings) for archive in archives)
 
 
@@ -119,9 +124,12 @@ class _Log:
             self.lines.append(event.message.strip())
 
 
-def _build(folder: Path, platform: Platform, work: Path, surroundings: BuildSurroundings | None) -> list[Path]:
+def _build(
+    folder: Path, platform: Platform, work: Path, log_file: Path, surroundings: BuildSurroundings | None
+) -> list[Path]:
     """Build, and return the archives."""
-    with _log(folder.name) as (log, file):
+    with log_file.open("w", encoding="utf-8") as file:
+        log = _Log(file)
         try:
             built = Stage0Recipe.from_file(folder / RECIPE).run_build(
                 output_dir=work,
@@ -141,17 +149,10 @@ def _build(folder: Path, platform: Platform, work: Path, surroundings: BuildSurr
             reason = str(e).removeprefix("PyRattlerBuildError: ")
             raise UserError(
                 "\n  ".join([f"failed to build recipe `{folder.name}`: {reason}", *log.lines]),
-                hint=f"the whole log is in `{file}`",
+                hint=f"the whole log is in `{log_file}`",
             ) from e
-        file.unlink()
+    log_file.unlink()
     return [package for result in built for package in result.packages]
-
-
-@contextmanager
-def _log(recipe: str) -> Iterator[tuple[_Log, Path]]:
-    """Open a log that stays where it is not removed."""
-    with tempfile.NamedTemporaryFile("w", prefix=f"envgen-{recipe}-", suffix=".log", delete=False) as file:
-        yield _Log(file), Path(file.name)
 
 
 def _with_placeholder(package_dir: Path) -> Iterator[tuple[str, str, FileMode]]:

@@ -316,7 +316,8 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
                 channel = tools.open_channel(context, recipe, scratch)
                 inside = BuildSurroundings(channel=channel, python=tools.python, tests=platform == tools.machine)
             context.reporter.note(f"running the script of recipe `{recipe.name}` for {platform}")
-            return build_recipe(staged, platform=platform, dest=dest, work=work, surroundings=inside)
+            log = context.store.log(f"recipe-{recipe.name}-{platform}.log")
+            return build_recipe(staged, platform=platform, dest=dest, work=work, log=log, surroundings=inside)
 
     subdir = "noarch" if tools and tools.needs.noarch else platform
     key = f"{recipe.name}-{subdir}-{_BUILDER}-{recipe.digest[:32]}"

@@ -28,7 +28,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(folder: Path, platform: Platform) -> Path:
     for name in ("work", "packages"):
         (folder / name).mkdir(parents=True)
-    (package,) = build_recipe(RECIPE, platform=platform, dest=folder / "packages", work=folder / "work")
+    work = folder / "work"
+    (package,) = build_recipe(RECIPE, platform=platform, dest=folder / "packages", work=work, log=folder / "log")
     return package
 
 

@@ -44,7 +44,7 @@ def _build(recipe: Path, folder: Path) -> Path:
     dest, work = folder / "packages", folder / "work"
     work.mkdir(parents=True)
     dest.mkdir()
-    (package,) = build_recipe(recipe, platform=Platform.LINUX_64, dest=dest, work=work)
+    (package,) = build_recipe(recipe, platform=Platform.LINUX_64, dest=dest, work=work, log=folder / "log")
     return package
 
 
