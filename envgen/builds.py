@@ -81,11 +81,15 @@ class LocalSource:
         path: from the project's root, beginning with `./` or `../`.
         declared: digest of what its requirements are read from; changes of its code leave it as it is.
         digest: of all its files, where they were read.
+        pinned: of all its files, where the lock pins them.
+        linked: its modules are not installed, the environment has those of the folder: for work, never in a lock.
     """
 
     path: str
     declared: Sha256
     digest: Sha256 | None = None
+    pinned: Sha256 | None = None
+    linked: bool = False
 
     size: ClassVar[None] = None
 
@@ -108,9 +112,14 @@ class LocalSource:
 Source = SourceArchive | GitSource | LocalSource
 
 
+def is_linked(source: Source) -> bool:
+    """Return whether the modules of a source are not installed, but linked."""
+    return isinstance(source, LocalSource) and source.linked
+
+
 def as_locked(source: Source) -> Source:
-    """Return a source as a lock has it: without the digest of files that change from day to day."""
-    return replace(source, digest=None) if isinstance(source, LocalSource) else source
+    """Return a source as a lock has it: without digests of files that change from day to day."""
+    return replace(source, digest=None, pinned=None) if isinstance(source, LocalSource) else source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,12 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
     help="verify the digest of every installed file, and reinstall packages with modified or missing files",
 )
 @click.option("--prune", is_flag=True, help="remove packages that were installed beside the lock, for example by pip")
+@click.option(
+    "--editable",
+    multiple=True,
+    metavar="NAME",
+    help="link the local project NAME to its source instead of installing it; may be repeated",
+)
 @dry_run_option("show the plan, change nothing")
 @click.option(
     "--compile", "compile_now", is_flag=True, help="compile Python files to bytecode now, not at first import"
@@ -63,6 +69,7 @@ def command(
     frozen: bool,
     verify: bool,
     prune: bool,
+    editable: tuple[str, ...],
     dry_run: bool,
     compile_now: bool,
     no_build: bool,
@@ -80,6 +87,7 @@ def command(
         dry_run=dry_run,
         compile_now=compile_now,
         prune=prune,
+        editable=editable,
     )
     done = ops.create(
         console.context(no_build=no_build, offline=offline, bundles=bundles),

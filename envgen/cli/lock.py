@@ -49,6 +49,11 @@ _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>
     help="upgrade NAME to the newest version or to VERSION; without NAME, upgrade all packages; may be repeated",
 )
 @click.option("--refresh", is_flag=True, help="ask all indexes again, also where nothing changed")
+@click.option(
+    "--pin-local/--no-pin-local",
+    default=None,
+    help="lock the files of local projects, so that a change of code makes the lock out of date; stays until changed",
+)
 @dry_run_option("show what would change, and write nothing")
 @click.option("--all", "everything", is_flag=True, help="lock every environment of the project")
 @no_build_option
@@ -63,6 +68,7 @@ def command(
     check: bool,
     upgrades: tuple[str, ...],
     refresh: bool,
+    pin_local: bool | None,
     dry_run: bool,
     everything: bool,
     no_build: bool,
@@ -84,6 +90,7 @@ def command(
         check=check,
         refresh=refresh,
         dry_run=dry_run,
+        pin_local=pin_local,
         at_hand=offline,
     )
     result = ops.lock(console.context(no_build=no_build, offline=offline, bundles=bundles), options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyproject_hooks
@@ -20,7 +21,6 @@ from envgen.urls import without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from envgen.names import ProjectName
     from envgen.system.sandbox import Sandbox
@@ -99,6 +99,31 @@ class Backend:
             if found.parent != out or not found.is_file() or found.is_symlink():
                 raise BuildError(f"the backend of {self.name} returned `{found.name}`, which is not a file")
             return found
+
+    def editable(self) -> Path | None:
+        """Build the wheel that links to the source, by the hook of PEP 660, and return its path below the sandbox.
+
+        Returns:
+            None where the backend lacks the hook, or requires more for it than for a wheel: that is not locked.
+
+        Raises:
+            BuildError: it fails.
+        """
+        with self._step("building the editable wheel") as out:
+            builder = self._builder()
+            if builder.get_requires_for_build("editable") - builder.get_requires_for_build("wheel"):
+                return None
+            try:
+                return out / Path(builder.build("editable", out)).name
+            except BuildBackendException as error:
+                if isinstance(error.exception, pyproject_hooks.HookMissing):
+                    return None
+                raise
+
+    @property
+    def source(self) -> str:
+        """Folder of the source, as the backend sees it."""
+        return self._inside(SOURCE)
 
     def _builder(self) -> ProjectBuilder:
         return ProjectBuilder(

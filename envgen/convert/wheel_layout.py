@@ -56,12 +56,14 @@ class WheelLayout:
         python: the minor version, which names site-packages.
         what: name of the wheel for messages.
         data: name of the data folder where it is spelled otherwise than the dist-info folder.
+        linked: envgen made it to link a project for work, with the `direct_url.json` that says so.
     """
 
     stem: str
     python: PythonMinor
     what: str
     data: str | None = None
+    linked: bool = False
 
     @property
     def dist_info(self) -> str:
@@ -86,7 +88,7 @@ class WheelLayout:
             ArtifactError: the wheel format has no such place, conda keeps it for itself, or it is no clean path.
         """
         top, _, rest = member.partition("/")
-        if top == self.dist_info and rest in WRITTEN_BY_INSTALLERS:
+        if top == self.dist_info and rest in WRITTEN_BY_INSTALLERS and not (self.linked and rest == "direct_url.json"):
             return None
         if top == self.data_folder:
             path = self._scheme_path(member, *rest.partition("/")[::2])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from envgen.builds import is_linked
 from envgen.convert.wheel_layout import WheelLayout, entry_point_scripts, find_data, find_stem, relocate_script
 from envgen.convert.wheel_places import place_members
 from envgen.convert.wheel_record import check_entry, check_listing, installed_entry, parse_record, render_record
@@ -160,7 +161,14 @@ def layout_of(members: Collection[str], wheel: Wheel, *, python: PythonMinor) ->
         ArtifactError: they are not those of this wheel.
     """
     stem, data = find_stem(members, wheel), find_data(members, wheel)
-    return WheelLayout(stem=stem, python=python, what=wheel.filename, data=data)
+    linked = bool(wheel.made and is_linked(wheel.made.source))
+    return WheelLayout(
+        stem=stem,
+        python=python,
+        what=wheel.filename,
+        data=data,
+        linked=linked,
+    )
 
 
 def unpack(

@@ -29,6 +29,7 @@ _KINDS: dict[str, type] = {
     "files": dict,
     "git": dict,
     "local": str,
+    "local-digest": str,
     "source-size": int,
     "subdirectory": str,
     "terms": dict,
@@ -68,7 +69,8 @@ def _source(source: Source) -> dict[str, Any]:
         case GitSource():
             return {"git": {"reference": source.reference, "tree": source.tree}}
         case LocalSource():
-            return {"local": source.path}
+            pinned = {"local-digest": str(source.pinned)} if source.pinned else {}
+            return {"local": source.path, **pinned}
         case SourceArchive():
             size = {} if source.size is None else {"source-size": source.size}
             return {**size, **({"subdirectory": source.subdirectory} if source.subdirectory else {})}
@@ -123,7 +125,9 @@ def _read_source(listed: Field, sha256: Field, made: dict[str, Any], project: Pr
         case GitReference():
             return _git(listed, made, reference)
         case FolderReference():
-            return LocalSource(path=reference.path, declared=digest)
+            pinned = replace(listed, value=made.get("local-digest"), path=f"{listed.path}: local-digest")
+            files = pinned.parsed(Sha256.parse) if pinned.value is not None else None
+            return LocalSource(path=reference.path, declared=digest, pinned=files)
         case FileReference():
             subdirectory = made.get("subdirectory", "")
             return SourceArchive(

@@ -125,7 +125,11 @@ class Lock:
 def local_digests(lock: Lock) -> dict[ProjectName, Sha256]:
     """Return the digests of the files of projects of the repository, as far as they were read."""
     sources = ((wheel.project, wheel.made.source) for wheel in lock.wheels if wheel.made)
-    return {project: one.digest for project, one in sources if isinstance(one, LocalSource) and one.digest}
+    return {
+        project: one.digest
+        for project, one in sources
+        if isinstance(one, LocalSource) and one.digest and not one.linked
+    }
 
 
 def file_name(environment: str, platform: Platform) -> str:

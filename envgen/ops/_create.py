@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from envgen.create.editable import projects_to_link, told_links
 from envgen.create.examine import examine
 from envgen.create.fit import unfit
 from envgen.create.place import Place, conda_settings, destination
@@ -32,11 +33,12 @@ from envgen.system.os_faults import explained
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from envgen.create.examine import Examined
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.names import ProjectName
     from envgen.prefix.changes import PrefixChanges
     from envgen.prefix.foreign import ForeignPackage
     from envgen.prefix.link_plan import LinkPlan
@@ -57,6 +59,7 @@ class CreateOptions:
         dry_run: plan, and change nothing.
         compile_now: compile Python files at once, also where nothing else is to be done.
         prune: remove what was installed beside the lock.
+        editable: names of projects of the repository that are linked to their sources instead of installed.
     """
 
     env: str | None = None
@@ -66,6 +69,7 @@ class CreateOptions:
     dry_run: bool = False
     compile_now: bool = False
     prune: bool = False
+    editable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,13 +168,17 @@ def _remember_origin(context: Context, planned: PlannedCreate) -> None:
 def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     spec = select(context.root, options.env)
     host = probe_host()
-    pair = _with_local_files(context, require_current_lock(context, spec, host.platform, frozen=options.frozen))
+    pair = require_current_lock(context, spec, host.platform, frozen=options.frozen)
+    linked = projects_to_link(pair.lock, options.editable)
+    pair = _with_local_files(context, pair, linked)
     if faults := unfit(pair.lock, host):
         raise HostError(
             f"this machine does not meet the requirements of `{spec.name}`: {'; '.join(faults)}",
             hint=f"lower it under `platforms` in `{spec.source}` and run `envgen lock`, or use another machine",
         )
     prefix = destination(context, env=spec.name, place=options.place)
+    for text in told_links(pair.lock, linked, prefix):
+        context.reporter.note(text)
     found = examine(context, prefix, verify=options.verify)
     installed, spoilt = found.installed, found.damaged
     conflicts = pair.lock.adjustments.conflicts
@@ -202,13 +210,13 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, links=links, examined=found, remove=remove)
 
 
-def _with_local_files(context: Context, pair: LockPair) -> LockPair:
+def _with_local_files(context: Context, pair: LockPair, linked: Collection[ProjectName]) -> LockPair:
     if not any(map(is_local, pair.lock.wheels)):
         return pair
     # builders take half a second to import, and few environments have projects of their repository
     from envgen.prepare.locked_builds import with_local_files  # noqa: PLC0415
 
-    return with_local_files(context, pair)
+    return with_local_files(context, pair, linked=linked)
 
 
 def _with_damaged(context: Context, what: Plan, error: ArtifactError) -> Plan:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.records import Older
-    from envgen.resolve.resolve import Resolved
+    from envgen.resolve.resolved import Resolved
 
     Solved = tuple[LockPair | None, Resolved]
     """What was locked for a platform, and what will be."""
@@ -46,9 +46,10 @@ class LockOptions:
         at_hand: with `check`, also ask whether the store and bundles have every file that a lock needs.
         refresh: ask all indexes, also where nothing changed since a lock was made.
         dry_run: solve and write nothing.
+        pin_local: whether the files of projects of the repository are locked; None for as it was.
 
     Raises:
-        UsageError: `env` is given, and `everything`; or `check`, and `refresh` or `dry_run`.
+        UsageError: `env` is given, and `everything`; or `check`, and `refresh`, `dry_run` or `pin_local`.
     """
 
     env: str | None = None
@@ -59,11 +60,12 @@ class LockOptions:
     at_hand: bool = False
     refresh: bool = False
     dry_run: bool = False
+    pin_local: bool | None = None
 
     def __post_init__(self) -> None:
         if self.env and self.everything:
             raise UsageError("`ENV` and `--all` cannot be combined", hint="remove one of them")
-        for option in [name for name in ("refresh", "dry_run") if self.check and getattr(self, name)]:
+        for option in [name for name in ("refresh", "dry_run", "pin_local") if self.check and getattr(self, name)]:
             what = f"`--check` and `--{option.replace('_', '-')}` cannot be combined"
             raise UsageError(what, hint="remove one of them")
 
@@ -172,7 +174,7 @@ def solve_spec(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[S
     _check_names(spec, olds.values(), options.upgrade)
     from envgen.resolve.resolve import resolve  # noqa: PLC0415  takes 0.2 s, and `--check` needs none of it
 
-    news = resolve(context, spec, olds, options.upgrade, refresh=options.refresh)
+    news = resolve(context, spec, olds, options.upgrade, refresh=options.refresh, pin_local=options.pin_local)
     _tell_link_scripts(context, news)
     return tuple(zip(olds.values(), news, strict=True))
 

@@ -15,7 +15,7 @@ from envgen.manifest.select import select
 from envgen.merge.git_inputs import INPUTS, find_commits, merged_project
 from envgen.merge.lock_sides import find_key, key_of, merge_commits, merge_conflict
 from envgen.project.lock_files import write_pair
-from envgen.resolve.resolve import Resolved, resolve
+from envgen.resolve.resolve import resolve
 from envgen.resolve.upgrade import Upgrade
 from envgen.system.fs import atomic_write
 from envgen.system.git import Repository
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
+    from envgen.resolve.resolved import Resolved
 
 
 _OUTSIDE = "run it in a clone, after `git merge`; elsewhere `envgen lock` updates locks"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.records import Older
-    from envgen.resolve.resolve import Resolved
+    from envgen.resolve.resolved import Resolved
     from envgen.sources.indexes import WheelIndexes
 
 

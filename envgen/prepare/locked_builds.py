@@ -18,13 +18,15 @@ from envgen.prepare.preparer import prepare as prepare_downloads
 from envgen.prepare.source_trees import direct_url, unpacker
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
 from envgen.prepare.wheel_index import locked_indexes
-from envgen.project.local_projects import files_digest, project_folder
+from envgen.project.local_projects import declaring_digest, files_digest, project_folder, unlike_pinned
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import BinaryIO
 
     from envgen.builds import WheelBuild
+    from envgen.names import ProjectName
     from envgen.packages import Package
     from envgen.prepare.plan import Plan
     from envgen.prepare.wheel_builds import BuiltWheel
@@ -60,22 +62,33 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
     prepare_downloads(context, plan, pair, keep_wheels=keep_wheels)
 
 
-def with_local_files(context: Context, pair: LockPair) -> LockPair:
+def with_local_files(context: Context, pair: LockPair, *, linked: Collection[ProjectName] = ()) -> LockPair:
     """Return a lock with the projects of the repository as they are now: each is named by the digest of its files.
 
+    Args:
+        context: the world.
+        pair: the lock.
+        linked: projects whose modules are not installed: the environment has those of their folders.
+
     Raises:
-        UserError: one is not there any more.
+        UserError: one is not there any more, or cannot be linked.
+        IntegrityError: one is locked with other files.
         ArtifactError: a file of one leads out of it.
     """
-    packages = tuple(_as_it_is(context, pair, package) for package in pair.lock.packages)
+    packages = tuple(_as_it_is(context, pair, package, linked) for package in pair.lock.packages)
     return pair if packages == pair.lock.packages else replace(pair, lock=replace(pair.lock, packages=packages))
 
 
-def _as_it_is(context: Context, pair: LockPair, package: Package) -> Package:
+def _as_it_is(context: Context, pair: LockPair, package: Package, linked: Collection[ProjectName]) -> Package:
     if not isinstance(package, Wheel) or package.made is None or not isinstance(package.made.source, LocalSource):
         return package
     folder = project_folder(context.root, package.made.source.path)
-    source = replace(package.made.source, digest=files_digest(folder, context.environment))
+    if package.project in linked:
+        source = replace(package.made.source, digest=declaring_digest(folder), linked=True)
+    elif other := unlike_pinned(context, package.made.source):
+        raise IntegrityError(other, hint="run `envgen lock`")
+    else:
+        source = replace(package.made.source, digest=files_digest(folder, context.environment))
     wheel = replace(package, made=replace(package.made, source=source))
     return replace(wheel, sha256=_order(context, pair, wheel, wheel.made or package.made).key)
 
@@ -93,7 +106,7 @@ def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
         )
     order = _order(context, pair, wheel, made)
     built = build_wheel(context, order)
-    if built.filename != wheel.filename:
+    if built.filename != wheel.filename and not order.linked:
         raise IntegrityError(
             f"the build of `{wheel.project}` gave `{built.filename}`, the lock has `{wheel.filename}`",
             hint=f"run `envgen lock --upgrade {wheel.project}`",
@@ -103,12 +116,15 @@ def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
 
 
 def _order(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> BuildOrder:
+    source = made.source
+    folder = source.path if isinstance(source, LocalSource) and source.linked else None
     return BuildOrder(
         name=SourceName(project=wheel.project, version=wheel.version, origin=made.source.filename),
-        source=made.source,
+        source=source,
+        linked=project_folder(context.root, folder).resolve() if folder else None,
         environment=_environment(context, pair, made.environment),
         allowed=made.terms,
-        unpack=unpacker(context, made.source, partial(_fetch, context, pair, wheel)),
+        unpack=unpacker(context, source, partial(_fetch, context, pair, wheel)),
     )
 
 

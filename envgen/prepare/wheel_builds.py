@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.builds import listed_files
 from envgen.convert.canonical_wheel import check_built_name, write_canonical
+from envgen.convert.editable import editable_wheel
 from envgen.digest import Sha256
 from envgen.errors import NoBuildError
 from envgen.prepare.build_rooms import build_room
@@ -57,6 +58,7 @@ class BuildOrder:
         environment: packages that the build runs in.
         allowed: what the spec allows it.
         unpack: fetches and unpacks the source, see `source_trees.unpacker`.
+        linked: folder whose modules the environment is to have instead of copies; None without.
     """
 
     name: SourceName
@@ -64,6 +66,7 @@ class BuildOrder:
     environment: LockPair
     allowed: BuildTerms
     unpack: Callable[[Path], Path]
+    linked: Path | None = None
 
     @property
     def key(self) -> Sha256:
@@ -71,7 +74,10 @@ class BuildOrder:
         packages = sorted((str(p.name), str(p.content)) for p in self.environment.lock.packages)
         target = self.environment.lock.target
         facts = [_BUILDER, self.source.sha256, packages, target.platform, sorted(self.allowed.variables.items())]
-        return Sha256.of(json.dumps([*facts, bool(self.allowed.network)]).encode())
+        facts.append(bool(self.allowed.network))
+        if self.linked:
+            facts.append(["linked", str(self.linked)])
+        return Sha256.of(json.dumps(facts).encode())
 
 
 def build_wheel(context: Context, order: BuildOrder) -> BuiltWheel:
@@ -110,7 +116,7 @@ def _build(context: Context, order: BuildOrder) -> BuiltWheel:
     store, name = context.store, order.name
     context.reporter.note(f"running the build of {name} for {order.environment.lock.platform}")
     with build_room(context, name, order.unpack, order.environment, allowed=order.allowed) as backend:
-        wheel = backend.wheel()
+        wheel = editable_wheel(backend, order.linked) if order.linked else backend.wheel()
         check_built_name(wheel.name, project=name.project, version=name.version)
         canonical = backend.sandbox.work / "canonical.whl"
         with canonical.open("w+b") as out:

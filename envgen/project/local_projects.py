@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.builds import LocalSource
 from envgen.digest import Digest, Sha256
 from envgen.errors import ArtifactError, UserError
+from envgen.packages import Wheel
 from envgen.sources.sdist import static_project
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from envgen.builds import Source
     from envgen.lock.model import Lock
     from envgen.names import ProjectName
+    from envgen.packages import Package
     from envgen.project.context import Context
 
 _OUTPUTS = frozenset({"__pycache__", "build", "dist"})
@@ -49,6 +53,11 @@ def declared_digest(folder: Path, project: ProjectName) -> Sha256:
     stated = static_project(folder, project)
     if stated is not None:
         return Sha256.of(stated)
+    return declaring_digest(folder)
+
+
+def declaring_digest(folder: Path) -> Sha256:
+    """Digest the files by which a backend is told what a project is."""
     digest = Digest()
     for name in _DECLARING:
         file = folder / name
@@ -68,6 +77,36 @@ def files_digest(folder: Path, environment: Mapping[str, str]) -> Sha256:
         digest.update(f"{mode}{path}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.sha256
+
+
+def pinned(context: Context, lock: Lock, *, asked: bool | None, old: Lock | None) -> Lock:
+    """Return a lock that pins the files of the projects of the repository as they are now, or the files of none.
+
+    Args:
+        context: the world.
+        lock: as it was solved.
+        asked: whether to pin; None for as `old` does.
+        old: the lock before.
+    """
+    pin = (old is not None and pins_local(old)) if asked is None else asked
+    return replace(lock, packages=tuple(_pinned(context, package, pin=pin) for package in lock.packages))
+
+
+def pins_local(lock: Lock) -> bool:
+    """Return whether a lock pins the files of a project of the repository."""
+    return any(isinstance(source, LocalSource) and source.pinned for source in _sources(lock))
+
+
+def unlike_pinned(context: Context, source: LocalSource) -> str | None:
+    """Return what is wrong with a project that is locked with its files; None where these are the same, or not pinned.
+
+    Raises:
+        UserError: it is not there any more.
+    """
+    if source.pinned is None:
+        return None
+    found = files_digest(project_folder(context.root, source.path), context.environment)
+    return None if found == source.pinned else f"`{source.path}` has other files than were locked with `--pin-local`"
 
 
 def copy_project(folder: Path, dest: Path, environment: Mapping[str, str]) -> Path:
@@ -102,7 +141,7 @@ def refuse_uncommitted(context: Context, locks: Iterable[Lock]) -> None:
     Raises:
         UserError: some have; names the files.
     """
-    sources = [wheel.made.source for lock in locks for wheel in lock.wheels if wheel.made]
+    sources = [source for lock in locks for source in _sources(lock)]
     for path in sorted({source.path for source in sources if isinstance(source, LocalSource)}):
         changed = uncommitted(project_folder(context.root, path), context.environment)
         if changed:
@@ -117,6 +156,19 @@ def uncommitted(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]
     """List the files of a project that differ from the last commit; none outside git."""
     changed = _git(folder, environment, "status", "--porcelain", "-z", "--no-renames", "--", ".")
     return tuple(sorted(line[3:] for line in (changed or "").split("\0") if line))
+
+
+def _sources(lock: Lock) -> Iterator[Source]:
+    return (wheel.made.source for wheel in lock.wheels if wheel.made)
+
+
+def _pinned(context: Context, package: Package, *, pin: bool) -> Package:
+    made = package.made if isinstance(package, Wheel) else None
+    if not isinstance(package, Wheel) or made is None or not isinstance(made.source, LocalSource):
+        return package
+    folder = project_folder(context.root, made.source.path)
+    digest = files_digest(folder, context.environment) if pin else None
+    return replace(package, made=replace(made, source=replace(made.source, pinned=digest)))
 
 
 def _everything(folder: Path) -> list[str]:

@@ -184,7 +184,7 @@ def _changed_projects(context: Context, lock: Lock) -> Iterator[str]:
         if not isinstance(source, LocalSource):
             continue
         # few environments have projects of their repository
-        from envgen.project.local_projects import declared_digest, project_folder  # noqa: PLC0415
+        from envgen.project.local_projects import declared_digest, project_folder, unlike_pinned  # noqa: PLC0415
 
         try:
             same = declared_digest(project_folder(context.root, source.path), wheel.project) == source.declared
@@ -193,6 +193,8 @@ def _changed_projects(context: Context, lock: Lock) -> Iterator[str]:
         else:
             if not same:
                 yield f"`{source.path}` declares other metadata than was locked"
+            elif other := unlike_pinned(context, source):
+                yield other
 
 
 def platforms_of(spec: EnvSpec, asked: Sequence[Platform]) -> tuple[Platform, ...]:

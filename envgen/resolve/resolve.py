@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_indexes
 from envgen.project import shipped
 from envgen.project.cooldown import dated
+from envgen.project.local_projects import pinned, pins_local
 from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.debian_part import debian_lock
@@ -32,6 +33,7 @@ from envgen.resolve.image_base import resolve_base
 from envgen.resolve.places import asked_of, open_channels
 from envgen.resolve.preflight import have_built, preflight_links
 from envgen.resolve.recipe_builds import RecipeBuilds
+from envgen.resolve.resolved import Resolved
 from envgen.resolve.said import Said
 from envgen.resolve.source_builds import BuiltSolution, SourceBuilds, without_url
 from envgen.resolve.system_libraries import remarks_on_libraries
@@ -45,16 +47,14 @@ from envgen.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from packaging.requirements import Requirement
 
-    from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock
     from envgen.names import NameTable
     from envgen.platforms import Platform, Target
     from envgen.project.context import Context
-    from envgen.records import Older, Solution
+    from envgen.records import Solution
     from envgen.resolve.image_base import ResolvedBase
     from envgen.resolve.preflight import Remarks
     from envgen.resolve.wheel_directories import Directories
@@ -85,25 +85,9 @@ class _Workbench:
     said: Said
     refresh: bool
     olds: Mapping[Platform, LockPair | None]
+    pin_local: bool | None = None
     builds: bool = True
     building: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
-    """What will be written for one platform; `solved` is False where nothing changed and no index was asked."""
-
-    lock: Lock
-    debian: DebianLock | None
-    text: str
-    debian_text: str | None = field(default=None)
-    older: tuple[Older, ...] = ()
-    solved: bool = True
-
-    def pair(self, path: Path) -> LockPair:
-        """Return the two files as if they were read from `path` and beside it."""
-        digest = Sha256.of(self.debian_text.encode()) if self.debian_text else None
-        return LockPair(path=path, text=self.text, lock=self.lock, debian=self.debian, debian_digest=digest)
 
 
 def resolve(
@@ -113,6 +97,7 @@ def resolve(
     upgrade: Upgrade,
     *,
     refresh: bool = True,
+    pin_local: bool | None = None,
 ) -> list[Resolved]:
     """Solve a spec for some platforms, side by side.
 
@@ -122,6 +107,7 @@ def resolve(
         olds: platform to solve for -> what to keep as long as it serves.
         upgrade: what not to keep.
         refresh: solve also where nothing changed since the lock was made.
+        pin_local: whether the files of projects of the repository are locked; None for as it was.
 
     Returns:
         One for each platform, in the same order.
@@ -130,11 +116,17 @@ def resolve(
         UsageError: a version in `upgrade` is none of that kind of package.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
-    return asyncio.run(_solve_all(context, spec, olds, upgrade, refresh=refresh))
+    return asyncio.run(_solve_all(context, spec, olds, upgrade, refresh=refresh, pin_local=pin_local))
 
 
 async def _solve_all(
-    context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair | None], upgrade: Upgrade, *, refresh: bool
+    context: Context,
+    spec: EnvSpec,
+    olds: Mapping[Platform, LockPair | None],
+    upgrade: Upgrade,
+    *,
+    refresh: bool,
+    pin_local: bool | None,
 ) -> list[Resolved]:
     names = context.names.overridden(spec.names)
     progress = context.reporter.progress(
@@ -153,6 +145,7 @@ async def _solve_all(
             upgrade=upgrade,
             said=Said(reporter=context.reporter),
             refresh=refresh,
+            pin_local=pin_local,
             olds=olds,
         )
 
@@ -220,7 +213,9 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
 async def _unchanged(bench: _Workbench, old: LockPair) -> Resolved | None:
     """Return the lock as it is, and repeat what was said of it, where nothing changed that a solve asks about."""
     context, spec = bench.context, bench.spec
-    if bench.refresh or bench.upgrade != Upgrade() or not is_current(context, spec, old):
+    if bench.refresh or bench.pin_local not in (None, pins_local(old.lock)):
+        return None
+    if bench.upgrade != Upgrade() or not is_current(context, spec, old):
         return None
     remarks = await asyncio.to_thread(debian_remarks, context, bench.suites, spec, old)
     if remarks is None:
@@ -390,5 +385,6 @@ def _assemble(
         build_environments=built.environments,
         builds={one.recipe.name: one.build for one in used if one.build},
     )
+    lock = pinned(bench.context, lock, asked=bench.pin_local, old=old.lock if old else None)
     text = render_lock(lock, old=old.text if old else None)
     return Resolved(lock=lock, debian=debian, text=text, debian_text=debian_text, older=solution.older)

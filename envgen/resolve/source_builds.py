@@ -217,7 +217,9 @@ class SourceBuilds:
             return None
         wanted = (as_locked(opened.source), self._allowed(chosen.project), chosen.version)
         wheels = (wheel for wheel in self.old.wheels if wheel.made and wheel.project == chosen.project)
-        return next((w for w in wheels if w.made and (w.made.source, w.made.terms, w.version) == wanted), None)
+        return next(
+            (w for w in wheels if w.made and (as_locked(w.made.source), w.made.terms, w.version) == wanted), None
+        )
 
     async def _built(self, chosen: Wheel, opened: OpenSource, environments: dict[str, tuple[Package, ...]]) -> Wheel:
         requires = await self._requires(opened)

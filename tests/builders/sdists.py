@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 BACKEND = """\
 import os, pathlib, zipfile
@@ -96,6 +97,16 @@ def make_tar(texts: Mapping[str, str]) -> bytes:
             member.size = len(text.encode())
             tar.addfile(member, io.BytesIO(text.encode()))
     return out.getvalue()
+
+
+def unpack_sdist(archive: bytes, folder: Path) -> None:
+    """Write the files of a source archive, without the folder that they are in."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar.getmembers():
+            file = folder / member.name.partition("/")[2]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            source = tar.extractfile(member)
+            file.write_bytes(source.read() if source else b"")
 
 
 def sdist_filename(name: str, version: str = "1.0") -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import subprocess
-import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from tests.builders.sdists import make_sdist
+from tests.builders.sdists import make_sdist, unpack_sdist
 from tests.builders.server import serve
 from tests.builders.system import base_debs
 from tests.builders.wheels import make_wheel, wheel_filename
@@ -50,17 +48,6 @@ def server(shelf: Path) -> Iterator[Server]:
         yield found
 
 
-def unpack(archive: bytes, folder: Path) -> None:
-    """Write the files of a source archive, without the folder that they are in."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar.getmembers():
-            file = folder / member.name.partition("/")[2]
-            file.parent.mkdir(parents=True, exist_ok=True)
-            source = tar.extractfile(member)
-            assert source is not None
-            file.write_bytes(source.read())
-
-
 class Repository:
     """A git repository that is served as plain files."""
 
@@ -81,7 +68,7 @@ class Repository:
 
     def commit(self, archive: bytes, *, folder: str = "", tag: str = "") -> str:
         """Commit the files of a source archive, and publish; return the commit."""
-        unpack(archive, self.folder / folder)
+        unpack_sdist(archive, self.folder / folder)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message=x")
         if tag:
@@ -240,7 +227,7 @@ def test_bad_references(  # noqa: PLR0917  everything that a person may write by
 def local(project: Project, content: str = "x = 1\n", requires: str = "eggs <2") -> None:
     table = f'[project]\nname = "mylib"\nversion = "1.0"\ndependencies = ["{requires}"]\n'
     archive = make_sdist("mylib", files={"mylib.py": content}, requires=[requires], project=table)
-    unpack(archive, project.root / "libs/mylib")
+    unpack_sdist(archive, project.root / "libs/mylib")
 
 
 def test_code_of_a_project_changes_nothing_in_the_lock(project: Project, cli: Command) -> None:
