@@ -56,6 +56,7 @@ VOCABULARY_MODULES = frozenset(
 ROOMS = (
     VOCABULARY,
     "manifest",
+    "adopt",
     "system",
     "oci",
     "sources",
@@ -87,6 +88,7 @@ ROOMS = (
 NARROWER = {
     VOCABULARY: (),
     "manifest": (VOCABULARY,),
+    "adopt": (VOCABULARY, "manifest"),
     "solve": (VOCABULARY, "manifest"),
     "lock": (VOCABULARY, "manifest", "system.fs"),
     "export": (VOCABULARY, "lock"),

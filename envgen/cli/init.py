@@ -9,15 +9,17 @@ import click
 from click.core import ParameterSource
 
 from envgen import ops
-from envgen.cli.options import platform_option
+from envgen.cli.adopted_text import tell_adopted
+from envgen.cli.options import json_option, platform_option
 from envgen.cli.questions import ask
+from envgen.errors import UsageError
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
     from envgen.platforms import Platform
 
 
-@click.command("init", epilog='envgen init train --pypi "torch ==2.8.0" --pypi numpy --cuda 12.8')
+@click.command("init", epilog='envgen init train --pypi "torch ==2.8.0" --cuda 12.8; envgen init --from uv.lock --keep')
 @click.argument("name", required=False)
 @click.option("--python", default="3.11", show_default=True, help="minor version of Python")
 @platform_option("lock this platform; may be repeated; default: this machine's")
@@ -25,7 +27,19 @@ if TYPE_CHECKING:
 @click.option("--dependency", "dependencies", multiple=True, metavar="MATCHSPEC", help="conda package; may be repeated")
 @click.option("--pypi", multiple=True, metavar="REQUIREMENT", help="wheel, as a pip requirement; may be repeated")
 @click.option("--cuda", metavar="VERSION", help="newest CUDA version that the driver of the target machines supports")
-@click.option("--from", "shipped", metavar="SPEC", help="copy a spec that ships with envgen, such as pt28-accel")
+@click.option(
+    "--from",
+    "origin",
+    metavar="FILE|SPEC",
+    help="take over a file of another tool, such as requirements.txt or uv.lock, or copy a spec that ships: pt28-accel",
+)
+@click.option(
+    "--keep", is_flag=True, help="with --from FILE: lock at once, with the versions of FILE or of the lock beside it"
+)
+@click.option(
+    "--group", "groups", multiple=True, help="with --from FILE: take over this extra or dependency group, too"
+)
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -37,14 +51,38 @@ def command(
     dependencies: tuple[str, ...],
     pypi: tuple[str, ...],
     cuda: str | None,
-    shipped: str | None,
+    origin: str | None,
+    keep: bool,
+    groups: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Write the spec of a new environment.
 
-    NAME defaults to the name of the folder. Without options, asks on a terminal.
+    NAME defaults to the name of the folder. Without options, asks on a terminal. --from FILE shows what becomes of each
+    line of the file.
     """
     console: Console = ctx.obj
     directory = console.directory
+    if origin and ops.is_adoptable(origin, directory):
+        chosen = python if ctx.get_parameter_source("python") is not ParameterSource.DEFAULT else None
+        wanted = ops.AdoptOptions(
+            file=directory / origin,
+            name=name,
+            python=chosen,
+            platforms=platforms,
+            channels=channels,
+            dependencies=dependencies,
+            pypi=pypi,
+            cuda=cuda,
+            groups=groups,
+            keep=keep,
+        )
+        tell_adopted(console, ops.adopt(console.context(anywhere=True), wanted, directory), as_json=as_json)
+        return
+    if keep or groups or as_json:
+        raise UsageError(
+            "`--keep`, `--group` and `--json` want a file of another tool", hint="name it: `--from requirements.txt`"
+        )
     options = ops.InitOptions(
         name=name,
         python=python,
@@ -53,7 +91,7 @@ def command(
         dependencies=dependencies,
         pypi=pypi,
         cuda=cuda,
-        template=shipped,
+        template=origin,
     )
     if _has_no_options(ctx) and sys.stdin.isatty():
         options = ask(options, defaults=ops.init_defaults(directory))

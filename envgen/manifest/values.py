@@ -180,6 +180,15 @@ def match_name(text: str) -> str:
     return str(name.normalized) if name else ""
 
 
+def match_version(text: str) -> str:
+    """Return the versions that a MatchSpec allows, in rattler's words: `>=1,<2`, `3.11.*`; empty for any."""
+    if _CONDA_NAME.fullmatch(text):
+        return ""
+    import rattler  # noqa: PLC0415  as above
+
+    return str(rattler.MatchSpec(text).version or "")
+
+
 def channel(text: str) -> str:
     """Check a channel: a name, a URL, or a path relative to the project."""
     url = urlsplit(text)

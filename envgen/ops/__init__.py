@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from envgen.adopt.adopted import AdoptedLine, Fate
     from envgen.audit.findings import Vulnerability
     from envgen.convert.local_channel import Published
     from envgen.create.activate import Shell
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from envgen.lock.graph import Chain, Graph, Need, Node
     from envgen.lock.stack import Component
     from envgen.oci.compress import Compression
+    from envgen.ops._adopt import AdoptOptions, AdoptResult, MovedPackage, adopt, is_adoptable
     from envgen.ops._audit import AuditOptions, AuditReport, audit
     from envgen.ops._build import BuildResult, build
     from envgen.ops._bundle import BundleOptions, BundlePlan, BundleResult, bundle
@@ -77,6 +79,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "AdoptOptions",
+    "AdoptResult",
+    "AdoptedLine",
     "AuditOptions",
     "AuditReport",
     "BuildResult",
@@ -109,6 +114,7 @@ __all__ = [
     "Explanation",
     "ExportOptions",
     "Exported",
+    "Fate",
     "ForeignPackage",
     "Graph",
     "ImageChange",
@@ -132,6 +138,7 @@ __all__ = [
     "LockVerdict",
     "Machine",
     "MadeLayer",
+    "MovedPackage",
     "Need",
     "Node",
     "OutdatedLock",
@@ -160,6 +167,7 @@ __all__ = [
     "Work",
     "WrittenImage",
     "add",
+    "adopt",
     "audit",
     "build",
     "bundle",
@@ -175,6 +183,7 @@ __all__ = [
     "init",
     "init_defaults",
     "install_merge_driver",
+    "is_adoptable",
     "licenses",
     "list_environments",
     "list_packages",
@@ -199,6 +208,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "adopt.adopted": ("AdoptedLine", "Fate"),
     "audit.findings": ("Vulnerability",),
     "convert.local_channel": ("Published",),
     "create.activate": ("Shell",),
@@ -217,6 +227,7 @@ _HOMES = {
     "lock.graph": ("Chain", "Graph", "Need", "Node"),
     "lock.stack": ("Component",),
     "oci.compress": ("Compression",),
+    "ops._adopt": ("AdoptOptions", "AdoptResult", "MovedPackage", "adopt", "is_adoptable"),
     "ops._audit": ("AuditOptions", "AuditReport", "audit"),
     "ops._build": ("BuildResult", "build"),
     "ops._check": ("CheckReport", "CheckedLock", "check"),

@@ -47,6 +47,9 @@ class NewSpec:
         dependencies: MatchSpecs.
         pypi: requirements.
         cuda: newest CUDA of the machines' driver, or None without a GPU.
+        glibc: of the machines; what the sources of packages need without.
+        head: comment at the top.
+        more: further sections, as YAML.
     """
 
     name: str
@@ -56,6 +59,9 @@ class NewSpec:
     dependencies: Sequence[str] = ()
     pypi: Sequence[str] = ()
     cuda: str | None = None
+    glibc: str | None = None
+    head: str = ""
+    more: str = ""
 
     @property
     def added_channel(self) -> str | None:
@@ -67,29 +73,31 @@ class NewSpec:
 def starter_text(spec: NewSpec, *, today: dt.date) -> str:
     """Write a spec as YAML, with remarks for whoever edits it."""
     channels = [*spec.channels, *filter(None, [spec.added_channel])]
-    return fill(
+    is_conda_pip = "pip" in {match[0] for text in spec.dependencies if (match := _NAME.match(text))}
+    text = fill(
         shipped.starter_template(),
         name=spec.name,
         python=spec.python,
         platforms=[(str(one), _facts(one, spec, channels)) for one in dict.fromkeys(spec.platforms)],
         channels=json.dumps(channels),
         dependencies=_with(_ALWAYS["dependencies"], spec.dependencies),
-        pypi=_with(_ALWAYS["pypi"], spec.pypi),
+        pypi=_with(None if is_conda_pip else _ALWAYS["pypi"], spec.pypi),
         today=today.isoformat(),
     )
+    return spec.head + text + spec.more
 
 
-def _with(name: str, wishes: Sequence[str]) -> list[str]:
+def _with(name: str | None, wishes: Sequence[str]) -> list[str]:
     """Write wishes as YAML, each once, below what is always there unless one of them names it."""
     names = (match[0] for text in wishes if (match := _NAME.match(text)))
-    is_named = any(project_name(one) == name for one in names)
+    is_named = name is None or any(project_name(one) == name for one in names)
     return [_quoted(text) for text in dict.fromkeys(wishes if is_named else (name, *wishes)) if text]
 
 
 def _facts(platform: Platform, spec: NewSpec, channels: Sequence[str]) -> str:
     facts = {}
     if platform.is_linux:
-        facts["glibc"] = _GLIBC_OF_CHANNELS if channels else _GLIBC
+        facts["glibc"] = spec.glibc or (_GLIBC_OF_CHANNELS if channels else _GLIBC)
     elif platform.startswith("osx"):
         facts["macos"] = _MACOS
     if spec.cuda and not platform.startswith("osx"):

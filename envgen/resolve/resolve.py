@@ -181,7 +181,9 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
         wheels=builds or bench.index,
         builds=builds is not None,
         channels=channels,
-        preferred=kept.preferred(old.lock, bench.names, bench.upgrade) if old else {},
+        preferred=kept.preferred(old.lock, bench.names, bench.upgrade)
+        if old
+        else bench.upgrade.wishes.get(platform, {}),
         exclude_newer=spec.exclude_newer,
         asked=asked_of(context, spec),
         meant=shipped.meant_table(),

@@ -21,22 +21,26 @@ if TYPE_CHECKING:
 
     from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.names import CondaName
     from envgen.platforms import Platform
+    from envgen.solve.task import Preference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """What may be newer than it is locked.
+    """What may be newer than it is locked, and what to choose where nothing is locked.
 
     Attributes:
         everything: all of it.
         names: what bears one of these names, a project's or conda's.
         pins: name -> the version that it is to have.
+        wishes: platform without a lock -> versions of another tool's lock, chosen where they serve.
     """
 
     everything: bool = False
     names: frozenset[str] = frozenset()
     pins: Mapping[str, str] = field(default_factory=dict)
+    wishes: Mapping[Platform, Mapping[CondaName, Preference]] = field(default_factory=dict)
 
     def covers(self, *names: str) -> bool:
         """Return whether a package with these names may be upgraded."""

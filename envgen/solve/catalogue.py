@@ -13,6 +13,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from envgen.errors import EnvgenError
 from envgen.indexes import index_of
 from envgen.names import CondaName, project_name
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
-    from packaging.version import Version
     from rattler import PackageName, RepoDataRecord, Subdir
 
     from envgen.names import ProjectName
@@ -168,7 +169,11 @@ class Catalogue:
     def is_kept(self, candidate: WheelCandidate) -> bool:
         """Whether an old lock holds this very wheel."""
         kept = self._task.preferred.get(self._task.names.conda_name(candidate.project))
-        return kept is not None and kept.build is None and kept.sha256 == candidate.file.sha256
+        if kept is None or kept.build is not None:
+            return False
+        if kept.sha256 is None:  # from another tool, which may have had another wheel of the version
+            return Version(kept.version) == candidate.version
+        return kept.sha256 == candidate.file.sha256
 
     def _is_kept(self, offer: Offer, preference: Preference) -> bool:
         if isinstance(offer.origin, WheelCandidate):

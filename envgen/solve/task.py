@@ -121,7 +121,7 @@ class Preference:
     Attributes:
         version: of the wheel (PEP 440), or else of the conda package.
         build: of the conda package; None for a wheel.
-        sha256: of the wheel or archive.
+        sha256: of the wheel or archive; None where the version alone is known.
     """
 
     version: str

@@ -18,6 +18,7 @@ from tests.command import REPOSITORY
 
 VERBS = (
     "add",
+    "adopt",
     "audit",
     "rename_environment",
     "remove_environment",
@@ -49,6 +50,12 @@ VERBS = (
     "why",
 )
 OTHERS = (
+    "AdoptOptions",
+    "AdoptResult",
+    "AdoptedLine",
+    "Fate",
+    "MovedPackage",
+    "is_adoptable",
     "AuditOptions",
     "AuditReport",
     "ListedEnvironment",
