@@ -78,6 +78,12 @@ ADVISORIES = 2_000_000
 SUMMARY = 300
 """Characters of an advisory's summary that are kept."""
 
+PACKAGE = 32 << 30
+"""Bytes that a conda package unpacks to; the largest that was converted, a wheel of torch with CUDA, has 3 GB."""
+
+PACKAGE_FILES = 1_000_000
+"""Files of a conda package; the largest seen have 60,000."""
+
 SOURCE = 16 << 30
 """Bytes that a source archive unpacks to; pyspark, among the largest, has 0.5 GB."""
 

@@ -19,6 +19,7 @@ import zstandard
 from rattler import package_streaming
 from rattler.exceptions import ExtractError
 
+from envgen.convert.conda_bounds import check_bounds
 from envgen.convert.extracted import check_extracted
 from envgen.digest import CHUNK, Digest, Sha256, chunks
 from envgen.errors import ArtifactError
@@ -120,13 +121,14 @@ def extract_conda(archive: Path, dest: Path, *, expected: Identity | None = None
         expected: what the lock calls the package; not compared without.
 
     Raises:
-        ArtifactError: the archive is damaged or unsafe, or see `check_extracted`.
+        ArtifactError: the archive is damaged or unsafe, holds more than `limits.py` allows, or see `check_extracted`.
         UserError: the disk is full, or fails.
     """
     try:
+        check_bounds(archive)
         package_streaming.extract(archive, dest)
     except (ExtractError, OSError, ValueError) as e:
-        told = told_by_rust(e)
+        told = e if isinstance(e, OSError) and e.errno else told_by_rust(e)
         if told and told.errno not in NOT_ALLOWED and (fault := os_fault(told, dest)):  # modes come from the archive
             raise fault from e
         raise ArtifactError(f"failed to extract `{archive.name}`: {e}") from e

@@ -226,5 +226,6 @@ def test_a_full_disk_is_not_a_damaged_archive(
         raise ExtractError(said)
 
     monkeypatch.setattr("envgen.convert.conda_archive.package_streaming.extract", extract)
+    zipfile.ZipFile(tmp_path / "a.conda", "w").close()
     with pytest.raises(kind):
         extract_conda(tmp_path / "a.conda", tmp_path / "out")
