@@ -39,6 +39,9 @@ _REFERENCE = re.compile(
 """Distribution specification, "Pulling manifests": names and tags."""
 
 _LOGGED = re.compile(r'msg="(?P<text>.*)"')
+_NO_LOGIN = "getting username and password: "
+"""What skopeo says before what a helper of docker's configuration (`docker-credential-…`) got wrong."""
+
 _REFUSED = re.compile(r"unauthorized|authentication required|denied|no basic auth|\b40[13]\b", re.IGNORECASE)
 _MISSING = re.compile(r"manifest unknown|name unknown|repository name not known|\b404\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"`?\bhttps?://\S+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bsha256:[0-9a-f]+|:\d+\b", re.IGNORECASE)
@@ -333,6 +336,11 @@ def _explained(error: ProcessError, reference: Reference) -> UserError | Transie
         return ChangedError(
             f"this version of skopeo cannot copy `{reference}` unchanged", hint="install skopeo 1.15 or newer"
         )
+    if _NO_LOGIN in error.tail:
+        return UserError(
+            f"failed to find the login for `{reference.registry}`: {said}",
+            hint="check `credHelpers` and `credsStore` in `~/.docker/config.json`, and the programs that they name",
+        )
     if _says(_REFUSED, error.tail):
         return UserError(
             f"access to `{reference}` denied by the registry: {said}",
@@ -349,4 +357,6 @@ def _last_words(tail: str) -> str:
     """Return the message of the last line that skopeo logged: `time="..." level=fatal msg="..."`."""
     last = without_secrets_in(tail).strip().splitlines()[-1] if tail.strip() else "nothing"
     found = _LOGGED.search(last)
-    return found["text"].replace('\\"', "`") if found else last
+    if not found:
+        return last
+    return " ".join(found["text"].replace('\\"', "`").replace(r"\n", " ").replace(r"\t", " ").split())

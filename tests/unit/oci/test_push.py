@@ -159,6 +159,45 @@ def test_a_wrong_password_is_refused_and_not_shown(tmp_path: Path, environment: 
 
 
 @needs_registry
+def test_a_login_comes_from_a_helper_of_docker(tmp_path: Path, environment: dict[str, str], layout: Layout) -> None:
+    with registry(tmp_path / "closed", login=True) as address:
+        reference = Reference.parse(f"{address}/demo:1")
+        login = json.dumps({"Username": LOGIN[0], "Secret": LOGIN[1]})
+        environment = help_with(tmp_path, environment, address, f"echo '{login}'")
+        push(layout, reference, environment=environment, retry=PATIENCE)
+        assert remote_blobs(reference, environment=environment)
+
+
+@needs_registry
+@pytest.mark.parametrize(
+    "script", ["echo not-json", "echo 'locked: not-the-password' >&2; exit 1", "kill -9 $$", "exit 0", ""]
+)
+def test_a_helper_that_fails_is_named_at_once(
+    tmp_path: Path, environment: dict[str, str], layout: Layout, script: str
+) -> None:
+    with registry(tmp_path / "closed", login=True) as address:
+        environment = help_with(tmp_path, environment, address, script)
+        with pytest.raises(UserError, match="failed to find the login for") as refused:
+            push(layout, Reference.parse(f"{address}/demo:1"), environment=environment, retry=PATIENCE)
+        assert "not-the-password" not in str(refused.value)
+        assert r"\n" not in str(refused.value)
+        assert refused.value.hint
+        assert "`credHelpers`" in refused.value.hint
+
+
+def help_with(folder: Path, environment: dict[str, str], address: str, script: str) -> dict[str, str]:
+    """Let docker's configuration name a helper for a registry; return the environment that finds it."""
+    helper = folder / "bin/docker-credential-fake"
+    helper.parent.mkdir()
+    helper.write_text(f"#!/bin/sh\n{script}\n")
+    helper.chmod(0o755)
+    config = folder / ".docker/config.json"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text(json.dumps({"credHelpers": {address: "fake"}}))
+    return {**environment, "PATH": f"{helper.parent}:{environment['PATH']}"}
+
+
+@needs_registry
 def test_a_registry_that_is_down_is_an_error_of_the_network(environment: dict[str, str], layout: Layout) -> None:
     reference = Reference.parse("127.0.0.1:9/demo:1")
     with pytest.raises(NetworkError, match=r"/demo:1` failed: .* after 5 tries"):
