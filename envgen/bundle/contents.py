@@ -59,7 +59,7 @@ def lock_artifact(
         UserError: the script of a recipe fails, or may not run.
         IntegrityError: a package that a script built is not the locked one.
     """
-    texts = (*_texts(context, spec, pair), *_recipes(context, pair))
+    texts = project_texts(context, spec, pair)
     files = (*_files(context, pair, known), *_archives(context, pair, known))
     platform = pair.lock.platform
     return BundleArtifact(
@@ -68,6 +68,16 @@ def lock_artifact(
         annotations={ENVIRONMENT: spec.name, PLATFORM: str(platform)} | ({SINCE: since} if since else {}),
         parts=(*texts, *files),
     )
+
+
+def project_texts(context: Context, spec: EnvSpec, pair: LockPair) -> tuple[BundledFile, ...]:
+    """Return the project's own files of a lock: the spec, the lock files, and its recipes."""
+    return (*_texts(context, spec, pair), *_recipes(context, pair))
+
+
+def title_of(file: Wheel | ChannelPackage | Deb) -> str:
+    """Return the path that a file of a lock has in a bundle."""
+    return _place(file)[0]
 
 
 def _texts(context: Context, spec: EnvSpec, pair: LockPair) -> Iterator[BundledFile]:

@@ -96,6 +96,16 @@ class LayoutReader:
         self.manifests = tuple(self._manifests(self._json(raw, _INDEX)))
         self._check(self._listed())
 
+    @property
+    def blobs(self) -> Mapping[Sha256, int]:
+        """Digest by its name -> bytes, of every blob."""
+        return self._blobs
+
+    @property
+    def index(self) -> bytes:
+        """The bytes of `index.json`."""
+        return self._small(_INDEX)
+
     def has(self, sha: Sha256) -> bool:
         """Return whether there is a blob of this name."""
         return sha in self._blobs

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.create.place import Place, find_environment
-from envgen.errors import UserError
+from envgen.errors import LockError, UserError
 from envgen.manifest.select import select, spec_files
 from envgen.oci.push import Reference
+from envgen.oci.read import open_layout
+from envgen.ops._publish import open_channel
 from envgen.prefix.inventory import is_environment
 from envgen.prefix.origin import read_origin
-from envgen.project.lock_files import require_lock
+from envgen.project.lock_files import find_lock, require_lock
+from envgen.publish.folder import FolderChannel
 from envgen.system.host import probe_host
+from envgen.urls import without_secrets
+from envgen.verify.bundle import compare_bundle, is_bundle
+from envgen.verify.channel import ChannelView, compare_channel, folder_view, web_view
 from envgen.verify.installed import compare_prefix
-from envgen.verify.layout import compare_layout, names_of
+from envgen.verify.layout import compare_layout, is_image, names_of, unpack
 from envgen.verify.registry import compare_registry
 from envgen.verify.subject import SubjectKind, VerifySubject, find_subject
 
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
 
     from envgen.manifest.env_spec import EnvSpec
     from envgen.project.context import Context
+
+    _Tell = Callable[[VerifySubject, str], object]
     from envgen.verify.findings import Deviation, LockComparison
 
 
@@ -90,18 +98,18 @@ def verify(
     """
     subject = find_subject(context, options.subject)
     tell = on_subject or (lambda _subject, _where: None)
-    if subject.kind in {SubjectKind.ENVIRONMENT, SubjectKind.PREFIX}:
-        return _verify_prefix(context, options, subject, tell)
-    if subject.kind is SubjectKind.LAYOUT and subject.path and subject.path.is_dir():
-        return _verify_layout(context, options, subject, tell)
-    if subject.kind is SubjectKind.REGISTRY:
-        return _verify_registry(context, options, subject, tell)
-    raise UserError(f"`{subject.text}` is a {subject.kind}, which cannot be verified yet")
+    match subject.kind:
+        case SubjectKind.ENVIRONMENT | SubjectKind.PREFIX:
+            return _verify_prefix(context, options, subject, tell)
+        case SubjectKind.REGISTRY:
+            return _verify_registry(context, options, subject, tell)
+        case SubjectKind.CHANNEL:
+            return _verify_channel(context, options, subject, tell)
+        case _:
+            return _verify_layout(context, options, subject, tell)
 
 
-def _verify_prefix(
-    context: Context, options: VerifyOptions, subject: VerifySubject, tell: Callable[[VerifySubject, str], object]
-) -> Verified:
+def _verify_prefix(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:
     prefix = _prefix(context, options, subject)
     tell(subject, str(prefix))
     spec = _spec_of_prefix(context, options, subject, prefix)
@@ -110,19 +118,51 @@ def _verify_prefix(
     return Verified(kind=subject.kind, where=str(prefix), comparisons=(found,))
 
 
-def _verify_layout(
-    context: Context, options: VerifyOptions, subject: VerifySubject, tell: Callable[[VerifySubject, str], object]
-) -> Verified:
-    directory = subject.path or context.directory
-    tell(subject, str(directory))
+def _verify_layout(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:
+    """Compare a bundle or an image, which may be one tar."""
+    path = subject.path or context.directory
+    reader = None if is_image(path) else open_layout(path)
+    if reader and is_bundle(reader):
+        tell(replace(subject, kind=SubjectKind.BUNDLE), str(path))
+        bundled = compare_bundle(context, reader, env=options.env, quick=options.quick)
+        return Verified(kind=SubjectKind.BUNDLE, where=str(path), comparisons=bundled)
+    tell(subject, str(path))
+    if reader is None:
+        found = _compare_image(context, options, path)
+    else:
+        with context.store.view() as folder:
+            unpack(reader, folder, context.reporter)
+            found = _compare_image(context, options, folder)
+    return Verified(kind=subject.kind, where=str(path), comparisons=found)
+
+
+def _compare_image(context: Context, options: VerifyOptions, directory: Path) -> tuple[LockComparison, ...]:
     spec = select(context.root, options.env or _named_in(context, names_of(directory)))
-    found = compare_layout(context, directory, spec, quick=options.quick)
-    return Verified(kind=subject.kind, where=str(directory), comparisons=found)
+    return compare_layout(context, directory, spec, quick=options.quick)
 
 
-def _verify_registry(
-    context: Context, options: VerifyOptions, subject: VerifySubject, tell: Callable[[VerifySubject, str], object]
-) -> Verified:
+def _verify_channel(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:
+    address = subject.text if subject.path is None else str(subject.path)
+    tell(subject, without_secrets(address))
+    spec = select(context.root, options.env)
+    pairs = [pair for platform in spec.targets if (pair := find_lock(context, spec, platform))]
+    if not pairs:
+        raise LockError(f"`{spec.name}` has no lock", hint="run `envgen lock`")
+    view = _view(context, address, quick=options.quick)
+    found = tuple(compare_channel(context, view, pair) for pair in pairs)
+    return Verified(kind=subject.kind, where=without_secrets(address), comparisons=found)
+
+
+def _view(context: Context, address: str, *, quick: bool) -> ChannelView:
+    if address.startswith(("http://", "https://")):
+        return web_view(context, address, quick=quick)
+    channel = open_channel(context, address)
+    if isinstance(channel, FolderChannel):
+        return folder_view(channel, quick=quick)
+    return ChannelView(listed=None, find=channel.find)
+
+
+def _verify_registry(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:
     reference = Reference.parse(subject.text)
     tell(subject, str(reference))
     spec = select(context.root, options.env or _named_in(context, [reference.name.rpartition("/")[2]]))

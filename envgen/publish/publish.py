@@ -80,7 +80,7 @@ def _compare(
         def one(package: PackedPackage) -> tuple[Sha256, CondaArchive] | None:
             found = channel.find(package)
             bar.advance(1)
-            return (found, _described(store, package)) if found else None
+            return (found, described_archive(store, package)) if found else None
 
         compared = dict(zip((package.key for package in packages), pool.map(one, packages), strict=True))
     both = {key: pair for key, pair in compared.items() if pair}
@@ -104,7 +104,8 @@ def _refuse(errors: Collection[OtherBytesError]) -> None:
     raise IntegrityError("nothing was published:\n" + "\n".join(f"  - {one}" for one in errors), hint=first.hint)
 
 
-def _described(store: Store, package: PackedPackage) -> CondaArchive:
+def described_archive(store: Store, package: PackedPackage) -> CondaArchive:
+    """Return digests and size of the archive of a package, which is written where they are not known."""
     known = known_archive(store, package)
     if known is None:
         with written_archive(store, package) as (_, known):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
+from envgen.errors import DigestMismatchError
 from envgen.image.assemble import described, planned
 from envgen.image.expected import ExpectedLayer, FileFacts, expected_layers, lacking
 from envgen.image.inputs import open_images
 from envgen.oci.compress import Compression
 from envgen.oci.layer import Layer
-from envgen.oci.layout import REF_NAME, platform_of
+from envgen.oci.layout import MARK, MARK_TEXT, REF_NAME, platform_of
 from envgen.oci.read import open_layout
 from envgen.oci.verify import Limits, check_layout
 from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from envgen.events import Reporter
     from envgen.image.assemble import PlannedImage
     from envgen.image.inputs import ImageInputs
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.oci.read import LayoutReader
     from envgen.project.context import Context
 
 _MISSHAPEN = (AttributeError, TypeError, LookupError, ValueError)
@@ -95,6 +99,28 @@ def compare_layout(
         faults = [_damage(fault) for fault in check_layout(directory, limits=limits, see=see)]
     found = {image.platform: image for image in _images(directory)}
     return compare_images(context, inputs, found, faults=faults, held=held)
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a path is a folder of a layout that no bundle is: one that is damaged, too."""
+    manifests = _json(path / "index.json").get("manifests", ()) if path.is_dir() else ()
+    return path.is_dir() and not any("artifactType" in entry for entry in manifests if isinstance(entry, dict))
+
+
+def unpack(reader: LayoutReader, folder: Path, reporter: Reporter) -> None:
+    """Write a layout that is a tar into an empty folder; damaged blobs as they are.
+
+    Raises:
+        ArtifactError: the tar became shorter meanwhile.
+    """
+    blobs = folder / "blobs/sha256"
+    blobs.mkdir(parents=True)
+    (folder / MARK).write_text(MARK_TEXT)
+    (folder / "index.json").write_bytes(reader.index)
+    with reporter.progress(f"unpacking {reader.path.name}", total=sum(reader.blobs.values())) as bar:
+        for sha in reader.blobs:
+            with (blobs / sha).open("wb") as out, suppress(DigestMismatchError):
+                reader.copy(sha, out, advance=bar.advance)
 
 
 def names_of(directory: Path) -> tuple[str, ...]:

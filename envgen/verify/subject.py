@@ -26,6 +26,7 @@ class SubjectKind(StrEnum):
     ENVIRONMENT = "environment"
     PREFIX = "prefix"
     LAYOUT = "OCI layout"
+    BUNDLE = "bundle"
     REGISTRY = "image in a registry"
     CHANNEL = "channel"
 

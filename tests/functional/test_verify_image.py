@@ -174,6 +174,13 @@ def test_without_the_packages_it_is_not_proven(layout: Path, cli: Command, tmp_p
     assert "equals the environment" not in told.err
 
 
+def test_an_image_as_one_tar(imaged: Project, cli: Command) -> None:
+    cli("image", "--archive", "demo.tar").succeeded()
+    told = cli("verify", "demo.tar").succeeded()
+    assert "comparing the OCI layout" in told.err
+    assert "equals the environment" in told.err
+
+
 @pytest.mark.skipif(not (PROGRAM and SKOPEO), reason="docker-registry and skopeo (Debian packages) are not installed")
 def test_an_image_in_a_registry(layout: Path, imaged: Project, cli: Command, tmp_path: Path) -> None:
     with registry(tmp_path / "registry") as address:

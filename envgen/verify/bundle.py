@@ -1,0 +1,119 @@
+"""A bundle against the locks of the project: every blob, the lock files in it, and every file that a lock names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.bundle.contents import ENVIRONMENT, PLATFORM, SINCE, project_texts, title_of
+from envgen.bundle.parts import LOCK, TITLE
+from envgen.errors import DigestMismatchError, IntegrityError
+from envgen.manifest.select import select, spec_files
+from envgen.packages import BuiltPackage
+from envgen.platforms import Platform
+from envgen.prepare.fetch import files_of
+from envgen.project.lock_files import require_lock
+from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envgen.digest import Sha256
+    from envgen.manifest.env_spec import EnvSpec
+    from envgen.oci.read import Descriptor, LayoutReader
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+
+
+def is_bundle(reader: LayoutReader) -> bool:
+    """Return whether a layout is a bundle."""
+    return any(reader.document(entry).get("artifactType") == LOCK for entry in reader.manifests)
+
+
+def compare_bundle(
+    context: Context, reader: LayoutReader, *, env: str | None, quick: bool
+) -> tuple[LockComparison, ...]:
+    """Compare a bundle with the locks of the environments in it.
+
+    Args:
+        context: the world.
+        reader: of the bundle; that every blob is listed, and has its size, it has compared.
+        env: the only environment that counts; all that are in the bundle without.
+        quick: do not read the blobs.
+
+    Raises:
+        LockError: a lock is missing.
+        IntegrityError: the bundle has no lock, or none of that environment.
+    """
+    locks = [entry for entry in reader.manifests if reader.document(entry).get("artifactType") == LOCK]
+    every = [one for entry in locks if (one := _compare(context, reader, entry, env=env, quick=quick))]
+    if not every:
+        raise IntegrityError(f"`{reader.path}` has no lock of `{env}`")
+    damage = () if quick else _damaged(context, reader, locks)
+    first = every[0]
+    whole = LockComparison(
+        lock=first.lock,
+        compared=first.compared,
+        findings=ordered([*first.findings, *damage]),
+        unproven=first.unproven,
+        notes=first.notes,
+    )
+    return (whole, *every[1:])
+
+
+def _compare(
+    context: Context, reader: LayoutReader, entry: Descriptor, *, env: str | None, quick: bool
+) -> LockComparison | None:
+    told: Mapping[str, str] = reader.document(entry).get("annotations", {})
+    name, platform = told.get(ENVIRONMENT, ""), told.get(PLATFORM, "")
+    if env is not None and name != env:
+        return None
+    known = {path.stem for path in spec_files(context.root)}
+    if name not in known or platform not in set(Platform):
+        nobody = Deviation(kind=Kind.PACKAGE, where=f"{name}.{platform}", what="the project has no such lock")
+        return LockComparison(lock=f"{name}.{platform}", compared="nothing", findings=(nobody,))
+    spec = select(context.root, name)
+    pair = require_lock(context, spec, Platform(platform))
+    got = {one.annotations.get(TITLE, ""): one.digest for one in reader.descriptors(entry)}
+    since = told.get(SINCE)
+    how = "digests that the bundle states (contents were not read)" if quick else "every byte"
+    return LockComparison(
+        lock=context.relative(pair.path),
+        compared=f"{len(got)} files, {how}",
+        findings=ordered(list(_differences(context, spec, pair, got, is_delta=since is not None))),
+        notes=(f"files that `{since}` has are not in this bundle",) if since else (),
+    )
+
+
+def _differences(
+    context: Context, spec: EnvSpec, pair: LockPair, got: Mapping[str, Sha256], *, is_delta: bool
+) -> Iterator[Deviation]:
+    texts = {part.title: part.sha256 for part in project_texts(context, spec, pair)}
+    files = {title_of(file): file for file in files_of(pair)}
+    built = {f"channel/{p.subdir}/{p.filename}": p.sha256 for p in pair.lock.packages if isinstance(p, BuiltPackage)}
+    owners = {title: str(file.name) for title, file in files.items()}
+    want = {**texts, **{title: file.sha256 for title, file in files.items()}}
+    for title, sha in want.items():
+        if title in got and got[title] != sha:
+            what = f"expected sha256 {sha}, got {got[title]}"
+            yield Deviation(kind=Kind.CHANGED, where=title, package=owners.get(title), what=what)
+        elif title not in got and not (is_delta and title in files):
+            yield Deviation(kind=Kind.MISSING, where=title, package=owners.get(title), what="missing")
+    for title in got.keys() - want.keys():
+        if built.get(title) != got[title]:
+            yield Deviation(kind=Kind.FOREIGN, where=title, what="no file of the lock has this name and digest")
+
+
+def _damaged(context: Context, reader: LayoutReader, locks: list[Descriptor]) -> Iterator[Deviation]:
+    titles = {one.digest: one.annotations.get(TITLE, "") for entry in locks for one in reader.descriptors(entry)}
+    with (
+        context.reporter.progress(f"reading {reader.path.name}", total=sum(reader.blobs.values())) as bar,
+        Path(os.devnull).open("wb") as nowhere,
+    ):
+        for sha in sorted(reader.blobs):
+            try:
+                reader.copy(sha, nowhere, advance=bar.advance)
+            except DigestMismatchError as error:
+                where = titles.get(sha) or f"sha256:{sha}"
+                yield Deviation(kind=Kind.DAMAGE, where=where, what=str(error))
