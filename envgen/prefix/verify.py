@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from envgen.events import Reporter
+
+_UNSAFE = stat.S_IWGRP | stat.S_IWOTH | stat.S_ISUID | stat.S_ISGID
+_ENTRY_POINT = 0o775
 
 _BATCH, _MOST = 8 << 20, 100
 """Bytes and files that one thread checks at a time."""
@@ -217,6 +221,26 @@ def unowned(prefix: Path, owned: Collection[str], *, compiled: bool = False) -> 
         compiled: whether compiled Python files count.
     """
     yield from (path for path in _files(prefix) if path not in owned and (compiled or not is_compiled(path)))
+
+
+def unsafe_modes(prefix: Path, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, int]]:
+    """Yield path and mode of files that others may write to, or that run as their owner; no linked file is so.
+
+    Rattler gives the scripts that it makes for entry points mode 0775.
+    """
+    for path, entry in entries:
+        mode, made = mode_of(f"{prefix}/{path}"), entry["path_type"].endswith("entry_point")
+        if mode & _UNSAFE and not (made and mode == _ENTRY_POINT):
+            yield path, mode
+
+
+def mode_of(path: str) -> int:
+    """Return the permissions of a file; 0 of a link, and where there is none."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return 0
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else 0
 
 
 def _files(prefix: Path) -> Iterator[str]:

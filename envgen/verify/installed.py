@@ -7,7 +7,6 @@ records of the prefix are not believed. Where the store lacks a package they hav
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -21,7 +20,7 @@ from envgen.prefix.foreign import find_foreign
 from envgen.prefix.link import link
 from envgen.prefix.state import read_state
 from envgen.prefix.transaction import PRIVATE, unfinished
-from envgen.prefix.verify import differences, is_compiled, read_records, unowned
+from envgen.prefix.verify import differences, is_compiled, mode_of, read_records, unowned, unsafe_modes
 from envgen.prepare.packages import link_packages, recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.verify.findings import Deviation, Kind, LockComparison, of_fault, ordered
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from envgen.project.lock_files import LockPair
 
 _Entries = dict[str, "Mapping[str, Any]"]
-
-_OPEN = stat.S_IWGRP | stat.S_IWOTH | stat.S_ISUID | stat.S_ISGID
-"""Bits of a mode that no linked file has."""
 
 _SHOWN = 3
 """Names of packages in a message."""
@@ -183,23 +179,12 @@ def _read(context: Context, prefix: Path, expected: _Expected) -> Iterator[Devia
         if got and got != target:
             what = f"leads to {got!r}, expected {target!r}"
             yield Deviation(kind=Kind.LINK, where=path, package=owners[path], what=what)
-    for path, name in owners.items():
-        mode = _mode_of(f"{prefix}/{path}")
-        if mode & _OPEN:
-            yield Deviation(kind=Kind.MODE, where=path, package=name, what=f"mode {mode:o}: others may write to it")
-
-
-def _mode_of(path: str) -> int:
-    """Return the mode of a file; 0 of a link, or where there is none."""
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError:
-        return 0
-    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else 0
+    for path, mode in unsafe_modes(prefix, chain.from_iterable(each.items() for each in expected.entries.values())):
+        yield Deviation(kind=Kind.MODE, where=path, package=owners[path], what=f"mode {mode:o}: others may change it")
 
 
 def _mode(prefix: Path, path: str, expected: int) -> Deviation:
-    got = _mode_of(f"{prefix}/{path}")
+    got = mode_of(f"{prefix}/{path}")
     return Deviation(kind=Kind.MODE, where=path, what=f"expected mode {expected:o}, got {got:o}")
 
 

@@ -10,9 +10,10 @@ import pytest
 from envgen.events import NullReporter
 from envgen.platforms import Platform
 from envgen.prefix.link import link
-from envgen.prefix.verify import damaged, verify_prefix
+from envgen.prefix.verify import damaged, read_records, unsafe_modes, verify_prefix
 from envgen.system.store import Store
 from tests.builders.extracted import Draft, Link, make
+from tests.unit.prefix.samples import NOARCH, PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,3 +111,14 @@ def test_many_files_are_checked_in_batches(tmp_path: Path) -> None:
         rewrite(tmp_path / f"env/lib/{number}", "0.")
     (faults,) = damaged(tmp_path / "env", NullReporter()).values()
     assert sorted(fault.partition(":")[0] for fault in faults) == ["lib/0", "lib/123", "lib/249"]
+
+
+def test_modes_that_no_linked_file_has(tmp_path: Path) -> None:
+    """Scripts of entry points included, which rattler makes with a mode of its own."""
+    store, prefix = Store(tmp_path / "store"), tmp_path / "env"
+    link([make(store, draft) for draft in (PYTHON, NOARCH)], prefix, store=store, platform=Platform.LINUX_64)
+    entries = {path: entry for _, found in read_records(prefix) for path, entry in found.items()}
+    assert list(unsafe_modes(prefix, entries.items())) == []
+    (prefix / "bin/pure").chmod(0o4775)
+    (prefix / "bin/pure-run").chmod(0o757)
+    assert dict(unsafe_modes(prefix, entries.items())) == {"bin/pure": 0o4775, "bin/pure-run": 0o757}
