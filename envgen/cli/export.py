@@ -28,6 +28,13 @@ _LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in o
     type=click.Path(dir_okay=False, path_type=Path),
     help="write to this file instead of standard output",
 )
+@click.option(
+    "--nars",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="for `nix`: write the environment, at the image's prefix, as an archive into this folder",
+)
+@click.option("--flake", is_flag=True, help="for `nix`: write a flake")
 @offline_option
 @bundle_option
 @click.pass_obj
@@ -37,6 +44,8 @@ def command(
     env: str | None,
     platforms: tuple[Platform, ...],
     output: Path | None,
+    nars: Path | None,
+    flake: bool,
     offline: bool,
     bundles: tuple[Path, ...],
 ) -> None:
@@ -45,7 +54,9 @@ def command(
     With --offline, addresses come from pages of the index that are in the cache, and licences that are not known here
     are left out.
     """
-    options = ops.ExportOptions(form=form, env=env, platforms=platforms, offline=offline, output=output)
+    options = ops.ExportOptions(
+        form=form, env=env, platforms=platforms, offline=offline, output=output, nars=nars, flake=flake
+    )
     exported = ops.export(console.context(offline=offline, bundles=bundles), options)
     for note in exported.notes:
         console.say(note)

@@ -50,6 +50,40 @@ class License:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NixTree:
+    """An environment that was written as a Nix archive.
+
+    Attributes:
+        file: name of the archive.
+        sha256: of the archive, by which Nix knows the tree.
+        size: bytes of the archive.
+        prefix: where the environment is below the tree's root, absolute.
+    """
+
+    file: str
+    sha256: Sha256
+    size: int
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NixOptions:
+    """What the expression for Nix holds beside the files of locks.
+
+    Attributes:
+        trees: environments as archives.
+        folder: `file:` address of the folder with the archives.
+        store: folder of the Nix store that paths are told of.
+        flake: write a flake.
+    """
+
+    trees: Mapping[Platform, NixTree] = field(default_factory=dict)
+    folder: str = ""
+    store: str = "/nix/store"
+    flake: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportInput:
     """A lock, and what it cannot say itself. Formats that need none of the rest leave it empty.
 
@@ -66,6 +100,7 @@ class ExportInput:
         licenses: sha256 of a wheel or archive -> licence.
         created: when a document is said to be made; never the clock.
         tool: name and version of this program.
+        nix: for the format `nix` alone.
     """
 
     locks: tuple[Lock, ...]
@@ -80,6 +115,7 @@ class ExportInput:
     licenses: Mapping[Sha256, License] = field(default_factory=dict)
     created: dt.datetime
     tool: tuple[str, str]
+    nix: NixOptions = field(default_factory=NixOptions)
 
     @property
     def lock(self) -> Lock:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from envgen.debs import Deb
 from envgen.export.export_input import Exported
+from envgen.export.nar import store_path
 from envgen.packages import BuiltPackage, Wheel
 from envgen.platforms import Platform
 from envgen.templates import fill
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from envgen.digest import Sha256
-    from envgen.export.export_input import ExportInput
+    from envgen.export.export_input import ExportInput, NixTree
     from envgen.lock.model import Lock
     from envgen.packages import Package
 
@@ -48,20 +49,43 @@ _HEAD = """\
 #     nix-build FILE -A {{ systems[0] }}.artifacts --option hashed-mirrors file:///.../BUNDLE/blobs
 # BUNDLE is a folder of `envgen bundle --output BUNDLE/`. A daemon takes `hashed-mirrors` from trusted users only;
 # without it, files come from the addresses below.
+{%- if folder %}
+#     nix-build FILE -A {{ systems[0] }}.env --argstr nars file:///FOLDER
+# FOLDER holds the archives of environments that `envgen export nix --nars` wrote.
+{ nars ? {{ folder }} }:
+{%- endif %}
 let
-  fetch = name: sha256: url: derivation {
+  fetched = name: mode: sha256: url: derivation {
     inherit name url;
     system = "builtin";
     builder = "builtin:fetchurl";
     outputHashAlgo = "sha256";
-    outputHashMode = "flat";
+    outputHashMode = mode;
     outputHash = sha256;
     urls = [ url ];
-    unpack = false;
+    unpack = mode == "recursive";
     executable = false;
     preferLocalBuild = true;
   };
+  fetch = name: fetched name "flat";
+{%- if folder %}
+  tree = name: fetched name "recursive";
+{%- endif %}
 in
+"""
+
+_FLAKE = """\
+{
+  description = {{ description }};
+  outputs = { self }:
+    let
+      files = {{ files }};
+    in {
+      legacyPackages = files;
+      packages = builtins.mapAttrs (_: one: if one ? env then { inherit (one) env; default = one.env; } else { }) (
+        removeAttrs files [ "recurseForDerivations" ]);
+    };
+}
 """
 
 
@@ -90,20 +114,57 @@ class _NixGroup:
 class _NixPlatform:
     system: str
     groups: tuple[_NixGroup, ...]
+    tree: NixTree | None
 
 
 def render(inputs: ExportInput) -> Exported:
     """Write the files of all locks; see `envgen/export/README.md` for how to build them."""
     locks = [lock for lock in inputs.locks if lock.platform in SYSTEMS]
-    platforms = [_NixPlatform(system=SYSTEMS[lock.platform], groups=tuple(_groups(inputs, lock))) for lock in locks]
-    head = fill(_HEAD, environment=inputs.locks[0].environment, systems=[platform.system for platform in platforms])
-    text = head + _set({platform.system: _set(_members(platform)) for platform in platforms}) + "\n"
-    return Exported(text=text, notes=tuple(_notes(inputs, platforms)))
+    platforms = [
+        _NixPlatform(
+            system=SYSTEMS[lock.platform],
+            groups=tuple(_groups(inputs, lock)),
+            tree=inputs.nix.trees.get(lock.platform),
+        )
+        for lock in locks
+    ]
+    environment = inputs.locks[0].environment
+    folder = nix_string(inputs.nix.folder) if inputs.nix.trees else ""
+    head = fill(_HEAD, environment=environment, systems=[one.system for one in platforms], folder=folder)
+    body = _set({platform.system: _set(_members(platform, _tree_name(environment))) for platform in platforms})
+    text = f"{head}{body}\n"
+    return Exported(
+        text=_flake(text, environment, is_function=bool(folder)) if inputs.nix.flake else text,
+        notes=(*_notes(inputs, platforms), *_tree_notes(inputs, platforms, environment)),
+    )
 
 
-def _members(platform: _NixPlatform) -> dict[str, str]:
+def _flake(text: str, environment: str, *, is_function: bool) -> str:
+    files = f"(\n{indent(text, '        ')}      )" + (" { }" if is_function else "")
+    return fill(_FLAKE, description=nix_string(f"{environment}, locked by envgen"), files=files)
+
+
+def _tree_name(environment: str) -> str:
+    return store_name(f"{environment}-env")
+
+
+def _tree_notes(inputs: ExportInput, platforms: Iterable[_NixPlatform], environment: str) -> Iterator[str]:
+    for platform in platforms:
+        if tree := platform.tree:
+            path = store_path(tree.sha256, _tree_name(environment), store=inputs.nix.store)
+            yield f"{platform.system}.env is {path}, with the environment at `{tree.prefix}` in it"
+            yield f"  sha256:{tree.sha256} of {tree.size} bytes in `{tree.file}`"
+    if inputs.nix.trees:
+        yield "Nix keeps contents, links and whether a file is executable; other modes, times and owners are its own"
+
+
+def _members(platform: _NixPlatform, name: str) -> dict[str, str]:
     groups = {group.name: _set({file.attribute: file.text for file in group.files}) for group in platform.groups}
-    return {"artifacts": _set(groups)}
+    found = {"artifacts": _set(groups)}
+    if tree := platform.tree:
+        url = f"(nars + {nix_string('/' + tree.file)})"
+        found["env"] = f'tree {nix_string(name)} "{tree.sha256}"\n  {url}'
+    return found
 
 
 def _set(members: Mapping[str, str]) -> str:

@@ -12,14 +12,14 @@ from envgen.errors import UserError
 from envgen.image.base_files import DIRECTORIES
 from envgen.image.blobs import LayerCache
 from envgen.image.config import LayerNote, annotations_of, cuda_major, environment_of, image_config, labels_of
-from envgen.image.content import linked, parts, survey
+from envgen.image.content import linked, parts
 from envgen.image.entries import Directory, file
 from envgen.image.inputs import (
+    HISTORY,
     ImageBase,
-    compiler,
     declared_variables,
     fetch_wheels,
-    gather,
+    open_environment,
     opencl_vendors,
     refuse_missing_inputs,
 )
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 _RUNTIME = "users, services and entry point"
-_HISTORY = "conda-meta/history"
 OURS = (LayerGroup.BASE, LayerGroup.RUNTIME)
 """Groups whose parts are not packages of the environment."""
 
@@ -167,15 +166,8 @@ def _remember(context: Context, image: PlannedImage, made: Image) -> None:
 
 
 def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Compression) -> PlannedImage:
-    packages = gather(context, inputs)
+    environment = open_environment(context, inputs)
     spec, image, lock = inputs.spec, inputs.image, inputs.pair.lock
-    environment = survey(
-        packages,
-        prefix=image.prefix,
-        platform=inputs.platform,
-        compiler=compiler(context, inputs, packages),
-        conflicts=lock.adjustments.conflicts,
-    )
     own = declared_variables(environment)
     has_kernel = any(package.name == "ipykernel" for package in lock.packages)
     variables = environment_of(spec, image, cuda=cuda_major(lock), own=own, kernel=has_kernel)
@@ -188,7 +180,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
             opencl=vendors,
             kernel=spec.name if has_kernel else None,
         ),
-        file(f"{environment.prefix}/{_HISTORY}", b""),
+        file(f"{environment.prefix}/{HISTORY}", b""),
     )
     base = ImageBase(context, inputs, folder)
     every = (base.part(cap=image.layer_size), *parts(environment), part_of(_RUNTIME, LayerGroup.RUNTIME, runtime))

@@ -13,6 +13,7 @@ from envgen.documents import read_json
 from envgen.errors import ArtifactError, UserError
 from envgen.image.base import base_digest, base_entries
 from envgen.image.certificates import read_certificates
+from envgen.image.content import survey
 from envgen.image.entries import File
 from envgen.image.layer_plan import LayerGroup, LayerPart
 from envgen.image.pyc import Compiler
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from envgen.prepare.plan import Plan
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
+
+HISTORY = "conda-meta/history"
+"""An empty file of every environment of an image, by which conda knows one."""
 
 _PYTHON = "python"
 _SIZES = "image-base"
@@ -151,6 +155,23 @@ def gather(context: Context, inputs: ImageInputs) -> list[LinkPackage]:
     """Prepare every package of an image in the store."""
     prepare(context, inputs.plan, inputs.pair)
     return link_packages(context, inputs.plan.items, inputs.pair)
+
+
+def open_environment(context: Context, inputs: ImageInputs) -> Environment:
+    """Prepare every package of an image in the store, and decide who owns what.
+
+    Raises:
+        ArtifactError: packages that cannot be in one environment, or cannot be read.
+        NetworkError, IntegrityError: as sources and builders say.
+    """
+    packages = gather(context, inputs)
+    return survey(
+        packages,
+        prefix=inputs.image.prefix,
+        platform=inputs.platform,
+        compiler=compiler(context, inputs, packages),
+        conflicts=inputs.pair.lock.adjustments.conflicts,
+    )
 
 
 def fetch_wheels(context: Context, inputs: ImageInputs, names: Collection[str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from envgen.errors import UserError
+from envgen.errors import UsageError, UserError
+from envgen.export.export_input import NixOptions, NixTree
 from envgen.export.formats import FORMATS, Format
+from envgen.image.inputs import open_images
+from envgen.image.prefix_archive import write_prefix_archive
 from envgen.manifest.select import select
 from envgen.prepare.package_facts import export_input
 from envgen.project.lock_files import platforms_of, require_lock
@@ -33,6 +36,8 @@ class ExportOptions:
         env: name of the spec, or None for the project's only or default one.
         platforms: whose locks. Formats that hold one platform take this machine's without.
         offline: do not read METADATA for licences that are not known here; addresses cannot be had without asking.
+        nars: folder that the format `nix` writes environments to as archives, relative to the working directory.
+        flake: write the format `nix` as a flake.
         output: a file to write the text to; relative paths count from the working directory.
     """
 
@@ -40,25 +45,49 @@ class ExportOptions:
     env: str | None = None
     platforms: Sequence[Platform] = ()
     offline: bool = False
+    nars: Path | None = None
+    flake: bool = False
     output: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.nars or self.flake) and self.form != "nix":
+            option = "--nars" if self.nars else "--flake"
+            raise UsageError(f"`{option}` is for the format `nix`, got `{self.form}`")
 
 
 def export(context: Context, options: ExportOptions) -> Exported:
     """Write the locks of an environment in another format.
 
     Raises:
-        UserError: there is no such format, it holds one platform and it is not clear which, or the file cannot be
-            written.
+        UserError: there is no such format, it holds one platform and it is not clear which, the spec has no image for
+            an archive to follow, or a file cannot be written.
         LockError: a lock is missing or cannot be read.
         NetworkError: the wheel index or a channel cannot be reached.
     """
     form = _format(options.form)
     spec = select(context.root, options.env)
     pairs = tuple(require_lock(context, spec, platform) for platform in _chosen(spec, form, options.platforms))
-    exported = form.render(export_input(context, spec, pairs, form, offline=options.offline))
+    found = export_input(context, spec, pairs, form, offline=options.offline)
+    if form.name == "nix":
+        found = replace(found, nix=_nix(context, options, spec, [pair.lock.platform for pair in pairs]))
+    exported = form.render(found)
     if options.output:
         _write(context.directory / options.output, exported.text)
     return exported
+
+
+def _nix(context: Context, options: ExportOptions, spec: EnvSpec, platforms: Sequence[Platform]) -> NixOptions:
+    """Write the environments as archives, where that is asked for."""
+    store = context.environment.get("NIX_STORE_DIR") or "/nix/store"
+    if options.nars is None:
+        return NixOptions(flake=options.flake, store=store)
+    folder = (context.directory / options.nars).resolve()
+    trees = {}
+    for one in open_images(context, env=spec.name, platforms=platforms, frozen=True):
+        file = f"{spec.name}.{one.platform}.nar"
+        sha256, size = write_prefix_archive(context, one, folder / file)
+        trees[one.platform] = NixTree(file=file, sha256=sha256, size=size, prefix=one.image.prefix)
+    return NixOptions(flake=options.flake, store=store, folder=folder.as_uri(), trees=trees)
 
 
 def _format(name: str) -> Format:

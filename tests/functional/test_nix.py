@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.digest import Sha256
+from envgen.export.nar import nix32
+from tests.builders.system import base_debs
+from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:
     from tests.builders.registries import Registries
@@ -50,6 +54,15 @@ class Nix:
         return subprocess.run(
             command, capture_output=True, text=True, check=False, env=self.variables, cwd=self.folder, timeout=60
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """An expression, the archive that it names, and what `export` told."""
+
+    expression: Path
+    nar: Path
+    told: str
 
 
 @pytest.fixture
@@ -119,3 +132,118 @@ def test_a_damaged_file_is_refused(nix: Nix, expression: Path, blobs: Path) -> N
     done = nix(*artifacts(expression), "--option", "hashed-mirrors", blobs.as_uri())
     assert done.returncode != 0
     assert "hash mismatch in fixed-output derivation" in done.stderr
+
+
+IMAGED = SPEC + "image: {base: {suites: [bookworm, bookworm-security]}}\n"
+
+
+@pytest.fixture
+def imaged(project: Project, registries: Registries, cli: Command) -> Project:
+    """Lock `demo` with an image."""
+    registries.debian.add(*base_debs("amd64"))
+    registries.publish()
+    project.spec("demo", IMAGED)
+    cli("lock").succeeded()
+    return project
+
+
+@pytest.fixture
+def archived(imaged: Project, cli: Command, nix: Nix, tmp_path: Path) -> Archived:
+    """Export it with its environment as an archive, for the store of this test."""
+    file = tmp_path / "env.nix"
+    store = nix.variables["NIX_STORE_DIR"]
+    done = cli("export", "nix", "--nars", str(tmp_path / "nars"), "-o", str(file), NIX_STORE_DIR=store).succeeded()
+    return Archived(expression=file, nar=tmp_path / "nars/demo.linux-64.nar", told=done.err)
+
+
+def build_env(nix: Nix, archived: Archived, *options: str) -> subprocess.CompletedProcess[str]:
+    return nix("nix-build", archived.expression, "--no-out-link", "-A", "x86_64-linux.env", *options)
+
+
+def image_files(layout: Path, tmp_path: Path) -> dict[str, str]:
+    """Read what an image has below the prefix: path -> content or target, and whether it is executable."""
+    found = {}
+    for blob in (layout / "blobs/sha256").iterdir():
+        if blob.read_bytes()[:2] != b"\x1f\x8b":
+            continue
+        with tarfile.open(blob) as tar:
+            for member in tar:
+                if member.name.startswith("opt/env/") and not member.isdir():
+                    data = tar.extractfile(member) if member.isreg() else None
+                    text = Sha256.of(data.read()) if data else f"-> {member.linkname}"
+                    found[member.name] = f"{text} {member.isreg() and bool(member.mode & 0o100)}"
+    return found
+
+
+def tree_files(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): (
+            f"-> {path.readlink()} False"
+            if path.is_symlink()
+            else f"{Sha256.of(path.read_bytes())} {bool(path.stat().st_mode & 0o100)}"
+        )
+        for path in root.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def test_the_environment_is_the_one_of_the_image_where_it_was_told(
+    nix: Nix, archived: Archived, cli: Command, tmp_path: Path
+) -> None:
+    cli("image", "--output", str(tmp_path / "image")).succeeded()
+    done = build_env(nix, archived)
+    assert done.returncode == 0, done.stderr
+    out = Path(done.stdout.strip())
+    assert str(out) in archived.told.replace("\n", "")
+    assert tree_files(out) == image_files(tmp_path / "image", tmp_path)
+    assert "opt/env/bin/spam" in tree_files(out)
+    assert "other modes, times and owners" in archived.told
+    told = nix("nix-store", "--query", "--hash", out).stdout.strip()
+    assert told == f"sha256:{nix32(Sha256.of(archived.nar.read_bytes()).raw)}"
+
+
+def test_a_changed_archive_is_refused(nix: Nix, archived: Archived) -> None:
+    data = archived.nar.read_bytes()
+    archived.nar.write_bytes(data.replace(b"spam with eggs", b"spam with hams"))
+    done = build_env(nix, archived)
+    assert done.returncode != 0
+    assert "hash mismatch in fixed-output derivation" in done.stderr
+
+
+def test_an_archive_of_another_lock_is_refused(
+    nix: Nix, archived: Archived, imaged: Project, cli: Command, tmp_path: Path
+) -> None:
+    imaged.spec("demo", IMAGED.replace("spam ==1.0", "spam ==1.1"))
+    cli("lock").succeeded()
+    cli("export", "nix", "--nars", str(tmp_path / "other"), "-o", str(tmp_path / "other.nix")).succeeded()
+    done = build_env(nix, archived, "--argstr", "nars", (tmp_path / "other").as_uri())
+    assert "hash mismatch in fixed-output derivation" in done.stderr
+
+
+def test_a_moved_archive_is_found_by_argument(nix: Nix, archived: Archived, tmp_path: Path) -> None:
+    (tmp_path / "nars").rename(tmp_path / "elsewhere")
+    assert "unable to download" in build_env(nix, archived).stderr
+    done = build_env(nix, archived, "--argstr", "nars", (tmp_path / "elsewhere").as_uri())
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_caches_write_one_archive(archived: Archived, cli: Command, tmp_path: Path) -> None:
+    again = ("--nars", str(tmp_path / "again"), "-o", str(tmp_path / "again.nix"))
+    cli("export", "nix", *again, ENVGEN_CACHE=str(tmp_path / "cache-2")).succeeded()
+    assert (tmp_path / "again/demo.linux-64.nar").read_bytes() == archived.nar.read_bytes()
+
+
+def test_a_flake_names_the_environment(nix: Nix, imaged: Project, cli: Command, tmp_path: Path) -> None:
+    flake = tmp_path / "flake/flake.nix"
+    cli("export", "nix", "--flake", "--nars", str(tmp_path / "nars"), "-o", str(flake)).succeeded()
+    done = nix("nix", "build", "--no-link", f"path:{flake.parent}#env")
+    assert done.returncode == 0, done.stderr
+    shown = nix("nix", "flake", "show", "--json", f"path:{flake.parent}")
+    assert '"x86_64-linux":{"default":' in shown.stdout, shown.stderr
+    part = nix("nix", "build", "--no-link", f"path:{flake.parent}#artifacts.wheels.spam")
+    assert part.returncode == 0, part.stderr
+
+
+def test_options_of_nix_are_for_nix(locked: Project, cli: Command, tmp_path: Path) -> None:
+    assert cli("export", "explicit", "--nars", str(tmp_path)).code == 2
+    assert "has no `image`" in cli("export", "nix", "--nars", str(tmp_path)).err

@@ -3,18 +3,19 @@
 # BUNDLE is a folder of `envgen bundle --output BUNDLE/`. A daemon takes `hashed-mirrors` from trusted users only;
 # without it, files come from the addresses below.
 let
-  fetch = name: sha256: url: derivation {
+  fetched = name: mode: sha256: url: derivation {
     inherit name url;
     system = "builtin";
     builder = "builtin:fetchurl";
     outputHashAlgo = "sha256";
-    outputHashMode = "flat";
+    outputHashMode = mode;
     outputHash = sha256;
     urls = [ url ];
-    unpack = false;
+    unpack = mode == "recursive";
     executable = false;
     preferLocalBuild = true;
   };
+  fetch = name: fetched name "flat";
 in
 {
   recurseForDerivations = true;

@@ -1,0 +1,87 @@
+"""The environment of an image as a Nix archive: the files of its layers below the prefix, and nothing else."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envgen.digest import Digest, chunks
+from envgen.errors import DigestMismatchError
+from envgen.export.nar import NarFile, NarFolder, NarLink, write_nar
+from envgen.image.content import linked
+from envgen.image.entries import EXECUTABLE, Directory, File, InWheel, Link, Literal, file
+from envgen.image.inputs import HISTORY, open_environment, refuse_missing_inputs
+from envgen.system.fs import atomic_path
+from envgen.system.os_faults import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from envgen.digest import Sha256
+    from envgen.export.nar import NarNode
+    from envgen.image.entries import Entry
+    from envgen.image.inputs import ImageInputs
+    from envgen.project.context import Context
+
+
+def write_prefix_archive(context: Context, inputs: ImageInputs, target: Path) -> tuple[Sha256, int]:
+    """Write the environment of an image as an archive, and return its sha256 and size.
+
+    Raises:
+        UserError: the file cannot be written, or the disk is full.
+        DigestMismatchError: a file was changed in the store.
+        NetworkError, IntegrityError: as sources and builders say.
+    """
+    refuse_missing_inputs(context, [inputs])
+    digest = Digest()
+    with context.store.in_use(), explained(target.parent):
+        environment = open_environment(context, inputs)
+        names = [str(content.package.record.name) for content in environment.contents]
+        job = linked(environment, names, store=context.store, splice=False, reporter=context.reporter)
+        with job as found, atomic_path(target) as temporary, temporary.open("wb") as out:
+            entries = [entry for name in names for entry in found.entries(name)]
+            history = file(f"{environment.prefix}/{HISTORY}", b"")
+
+            def write(data: bytes) -> None:
+                digest.update(data)
+                out.write(data)
+
+            write_nar(map(_node, [*entries, history]), write)
+    return digest.sha256, digest.size
+
+
+def _node(entry: Entry) -> NarNode:
+    match entry:
+        case Link():
+            return NarLink(path=entry.path, target=entry.target)
+        case Directory():
+            return NarFolder(path=entry.path)
+        case File():
+            pieces = partial(_pieces, entry)
+            return NarFile(path=entry.path, size=entry.source.size, executable=entry.mode == EXECUTABLE, pieces=pieces)
+
+
+def _pieces(entry: File) -> Iterator[bytes]:
+    match entry.source:
+        case Literal():
+            yield entry.source.data
+        case InWheel():
+            yield from _proven(entry, entry.source.copy, entry.source.sha256)
+        case _:
+            yield from _proven(entry, entry.source.file, entry.source.sha256)
+
+
+def _proven(entry: File, path: Path, expected: Sha256) -> Iterator[bytes]:
+    """Yield a file and prove it: a file of the store is one with those of environments, which people edit."""
+    digest = Digest()
+    with path.open("rb") as stream:
+        yield from digest.through(chunks(stream))
+    if digest.sha256 != expected:
+        raise DigestMismatchError(
+            what=f"`/{entry.path}`",
+            where="the store",
+            expected=expected,
+            got=digest.sha256,
+            hint="run `envgen clean --kind packages` and write the archive again",
+        )
