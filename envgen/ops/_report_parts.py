@@ -133,6 +133,7 @@ def reported_finding(misfit: Misfit) -> ReportedFinding:
         severity=str(misfit.severity),
         what=misfit.what,
         files=misfit.files[:_FILES],
+        file_count=len(misfit.files),
         remedy=misfit.remedy,
         accepted=misfit.accepted,
     )

@@ -115,12 +115,23 @@ class ReportedLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedFinding:
-    """A finding of `check`; `accepted` is the spec's reason for accepting it."""
+    """A finding of `check`.
+
+    Attributes:
+        rule: its identifier.
+        severity: `error`, `warning` or `note`.
+        what: what is there, what is expected.
+        files: the first of its files.
+        file_count: of all its files.
+        remedy: what to write into the spec, where something can be.
+        accepted: the spec's reason for accepting it, else None.
+    """
 
     rule: str
     severity: str
     what: str
     files: tuple[str, ...]
+    file_count: int
     remedy: str | None
     accepted: str | None
 

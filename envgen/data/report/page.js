@@ -155,13 +155,11 @@
     const names = [...new Set(rows.flatMap((row) => JSON.parse(row.dataset.holds)))].sort();
     chosen.append(...names.map((name) => make("option", name)));
     chosen.addEventListener("change", () => {
-      let bytes = 0, count = 0;
-      for (const row of rows) {
-        const hit = chosen.value !== "" && JSON.parse(row.dataset.holds).includes(chosen.value);
-        row.classList.toggle("hit", hit);
-        if (hit) { bytes += Number(row.dataset.bytes); count += 1; }
-      }
-      answer.textContent = count ? `${count} of ${rows.length} layers, ${human(bytes)}` : "";
+      const hit = (row) => chosen.value !== "" && JSON.parse(row.dataset.holds).includes(chosen.value);
+      rows.forEach((row) => row.classList.toggle("hit", hit(row)));
+      const hits = rows.filter(hit), bytes = hits.reduce((sum, row) => sum + Number(row.dataset.bytes), 0);
+      const which = hits.map((row) => rows.indexOf(row) + 1).join(", ");
+      answer.textContent = hits.length ? `layer${hits.length > 1 ? "s" : ""} ${which} of ${rows.length}: ${human(bytes)}` : "";
     });
   }
 

@@ -52,7 +52,9 @@ def hostile() -> Report:
     folder = ReportedFolder(name=bad, size=90, folders=(ReportedFolder(name="lib", size=50),))
     layer = ReportedLayer(group="torch", size=100, packages=(bad, "more"), touched=(bad,))
     change = ReportedChange(name=bad, kind="wheel", before=bad, after=bad, growth=10)
-    finding = ReportedFinding(rule="LIB001", severity="error", what=bad, files=(bad,), remedy=bad, accepted=None)
+    finding = ReportedFinding(
+        rule="LIB001", severity="error", what=bad, files=(bad,), file_count=25, remedy=bad, accepted=None
+    )
     return report(
         environment=bad,
         others=(bad,),

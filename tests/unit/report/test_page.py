@@ -94,6 +94,12 @@ def test_what_is_not_in_the_cache_is_said() -> None:
     assert "size of the download" in page
 
 
+def test_files_of_a_finding_that_are_not_listed_are_counted() -> None:
+    page = page_of(hostile())
+    assert "<summary>25 files</summary>" in page
+    assert "and 24 more, which <code>envgen check --json</code> lists" in page
+
+
 def test_five_hundred_packages_stay_below_a_megabyte() -> None:
     folders = tuple(ReportedFolder(name=f"lib/python3.11/site-packages/folder-{n}", size=1) for n in range(4))
     many = tuple(package(f"package-{n:04}", license="Apache-2.0", folders=folders) for n in range(500))
@@ -142,6 +148,8 @@ def test_no_error_and_nothing_beside_the_screen(browser: Any, tmp_path: Path, wi
     opened(browser, tmp_path, hostile(), width=width, theme=theme)
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    headings = "return [...document.querySelectorAll('thead th')].map(cell => cell.clientHeight)"
+    assert max(browser.execute_script(headings)) < 60
     assert len(browser.execute_script("return [...document.querySelectorAll('#map button')].map(b => b.title)")) == 1
 
 
@@ -177,4 +185,4 @@ def test_which_layers_a_change_touches(browser: Any, tmp_path: Path) -> None:
         "const chosen = document.getElementById('chosen');"
         "chosen.value = 'more'; chosen.dispatchEvent(new Event('change'));"
     )
-    assert browser.find_element("id", "answer").text == "2 of 2 layers, 200 B"
+    assert browser.find_element("id", "answer").text == "layers 1, 2 of 2: 200 B"
