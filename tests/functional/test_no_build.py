@@ -51,6 +51,7 @@ NEVER: dict[str, list[tuple[str, ...]]] = {
     "tree": [("tree",), ("tree", "--json")],
     "why": [("why", "tool")],
     "diff": [("diff",), ("diff", "environments/demo.yaml", "environments/demo.yaml")],
+    "report": [("report", "--json"), ("report", "--output", "report.html", "--budget", "1GB")],
     "export": [("export", form) for form in FORMATS],
     "licenses": [("licenses",), ("licenses", "--json")],
     "doctor": [("doctor",)],
