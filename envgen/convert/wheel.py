@@ -5,7 +5,6 @@ One pass over the file, and nothing is held in memory but the wheel's metadata.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,12 +15,11 @@ from packaging.utils import parse_wheel_filename
 
 from envgen.convert.package import record_of, seal
 from envgen.convert.stand_in import write_stand_ins
+from envgen.convert.wheel_key import CONVERTER_VERSION
 from envgen.convert.wheel_unpack import open_wheel, unpack
-from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.manifest.adjust import Adjustments, adjusted
 from envgen.metadata import locked_requires, parse_metadata
-from envgen.packages import store_key
 from envgen.platforms import Platform
 from envgen.versions import InexpressibleError
 from envgen.wheels import is_version_of_file, package_id, wheel_constrains, wheel_depends
@@ -36,35 +34,6 @@ if TYPE_CHECKING:
     from envgen.packages import Wheel
     from envgen.platforms import Target
     from envgen.records import Record
-
-CONVERTER_VERSION = 1
-"""Raise it with every change of the bytes that a wheel becomes: locks hold it, and are then no longer true."""
-
-_REPAIR = 1
-"""Raise it where wheels that were converted wrongly become something else, and all others stay as they are: packages
-in the store are then converted again, and locks stay true."""
-
-
-def package_key(
-    wheel: Wheel, *, target: Target, names: NameTable, python_full: str | None = None, trusted: bool = False
-) -> str:
-    """Name the package of a wheel in the store: everything that determines its bytes goes into the key."""
-    facts = [
-        [CONVERTER_VERSION, _REPAIR, *(["trusted"] if trusted else [])],
-        [wheel.sha256, wheel.filename, sorted(wheel.requires.items())],
-        [target.platform, str(target.python), python_full],
-        [[project, names.conda_name(project)] for project in sorted({wheel.project, *wheel.requires})],
-        sorted(wheel_constrains(wheel.project, names)),
-        *_substituted(wheel, names),
-    ]
-    return store_key(package_id(wheel, target=target, names=names).dist, Sha256.of(json.dumps(facts).encode()))
-
-
-def _substituted(wheel: Wheel, names: NameTable) -> list[list[Any]]:
-    """Return the facts of a key that only an environment with substitutes has."""
-    found = {p: names.stand_ins[p] for p in sorted(wheel.requires.keys() & names.stand_ins.keys())}
-    facts = [["stands for", *wheel.stands_for]] if wheel.stands_for else []
-    return facts + [[project, other.project, other.same_versions] for project, other in found.items()]
 
 
 def convert(

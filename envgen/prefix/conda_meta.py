@@ -12,7 +12,7 @@ from envgen.paths import RESERVED, check_prefix_paths
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from envgen.prefix.provenance import Provenance
@@ -24,6 +24,14 @@ HISTORY = f"{META}/history"
 
 It stays empty, as rattler makes it: its lines begin with a time, and what was asked for stands in the records.
 """
+
+
+_NEXT_FILE = ",\n    "
+_BETWEEN = '}, {"_path": '
+"""What stands between two entries, `_path` being the first key of each; no text of JSON can hold it, for a quotation
+mark in a text has a backslash before it, and the one that ends a text has no letter after it."""
+
+_NEXT_ENTRY = _BETWEEN.replace(" ", "\n      ", 1)
 
 
 def record_path(prefix: Path, dist: str) -> Path:
@@ -112,13 +120,19 @@ def render(record: Mapping[str, Any]) -> str:
     """Write a record, keys sorted, one path a line: Python's fast encoder cannot indent, and there are 60,000."""
     head = {key: value for key, value in record.items() if key not in {"files", "paths_data"}}
     paths = sorted(paths_of(record), key=lambda entry: str(entry["_path"]))
-    files = ",\n".join(f"    {json.dumps(name)}" for name in sorted(record.get("files") or ()))
-    entries = ",\n".join(f"      {json.dumps(entry, sort_keys=True)}" for entry in paths)
     return (
         json.dumps(head, indent=2, sort_keys=True).removesuffix("\n}")
-        + f',\n  "files": [\n{files}\n  ],\n'
-        + f'  "paths_data": {{\n    "paths_version": 1,\n    "paths": [\n{entries}\n    ]\n  }}\n}}\n'
+        + f',\n  "files": [\n{_file_lines(sorted(record.get("files") or ()))}\n  ],\n'
+        + f'  "paths_data": {{\n    "paths_version": 1,\n    "paths": [\n{_entry_lines(paths)}\n    ]\n  }}\n}}\n'
     )
+
+
+def _file_lines(names: Sequence[str]) -> str:
+    return f"    {json.dumps(names, separators=(_NEXT_FILE, ''))[1:-1]}" if names else ""
+
+
+def _entry_lines(entries: Sequence[Mapping[str, Any]]) -> str:
+    return f"      {json.dumps(entries, sort_keys=True)[1:-1].replace(_BETWEEN, _NEXT_ENTRY)}" if entries else ""
 
 
 def _in_prefix(entry: Mapping[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def refuse_detours(prefix: Path, paths: Iterable[str]) -> None:
+def refuse_detours(prefix: Path, paths: Iterable[str]) -> frozenset[str]:
     """Refuse to change files below a folder of the prefix that is a link out of it; one status for each folder.
 
     Links that stay inside are allowed: Debian's `include/python3.11` is one.
@@ -23,18 +23,28 @@ def refuse_detours(prefix: Path, paths: Iterable[str]) -> None:
         prefix: the environment, which may itself be reached through links.
         paths: that will be written or removed, relative to it.
 
+    Returns:
+        Those of the folders above the paths that are there, or whose name something else has.
+
     Raises:
         UserError: names the link, and where it leads.
     """
     root = os.path.realpath(prefix)
-    for folder in sorted(folders_of(paths)):
-        there = f"{root}/{folder}"
+    there = {""}
+    for folder in sorted(folders_of(paths)):  # a folder comes before those in it
+        if folder.rpartition("/")[0] not in there:
+            continue
         # thousands of them: text is five times as fast as `Path` here
-        if os.path.islink(there) and not _is_inside(target := os.path.realpath(there), root):  # noqa: PTH114
+        place = f"{root}/{folder}"
+        if not os.path.lexists(place):
+            continue
+        there.add(folder)
+        if os.path.islink(place) and not _is_inside(target := os.path.realpath(place), root):  # noqa: PTH114
             raise UserError(
                 f"`{prefix / folder}` is a link out of the environment, to `{target}`; a package has files below it",
                 hint=f"remove the link: `rm {shlex.quote(str(prefix / folder))}`",
             )
+    return frozenset(there)
 
 
 def _is_inside(path: str, root: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import rattler
@@ -59,6 +58,8 @@ def install(
         reporter=_Bar(bar),  # type: ignore[abstract]  # the other methods do nothing, which mypy takes for missing
         alternative_target_prefix=alternative_prefix,
     )
+    import asyncio  # noqa: PLC0415  takes 30 ms, and mostly nothing is linked
+
     try:
         asyncio.run(job)
     except InstallerError as error:

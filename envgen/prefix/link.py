@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import EnvgenError, UserError
 from envgen.events import NullReporter
-from envgen.paths import folders_of
 from envgen.prefix import inventory
 from envgen.prefix.clobber import unused_conflict
 from envgen.prefix.conda_meta import normalise, record_path, tell_request
@@ -184,8 +183,8 @@ def _change(job: _LinkJob, plan: LinkPlan) -> tuple[InstalledPackage, ...]:
     coming = [content for content in plan.contents if content.package.record.name in changes.link]
     going = frozenset(path for have in changes.unlink for path in have.files) | job.remove
     arriving = frozenset[str]().union(*(plan.paths[name] for name in changes.link))
-    refuse_detours(job.prefix, going | arriving)
-    _look_out_for_strangers(job, arriving - going)
+    folders = refuse_detours(job.prefix, going | arriving)
+    _look_out_for_strangers(job, arriving - going, folders)
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
     with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
         _unlink(job.prefix, changes, going)
@@ -215,11 +214,16 @@ def _clobbers(all_kept: Sequence[Kept]) -> Iterator[str]:
         yield f"kept `{owner}`'s file, `{other}` ships another one at `{paths[0]}`{more}"
 
 
-def _look_out_for_strangers(job: _LinkJob, arriving: Collection[str]) -> None:
-    """Name what stands in the way and belongs to no package: files are replaced, folders cannot be."""
-    # tens of thousands of paths: text is five times as fast as `Path` here, and most folders are new
-    folders = {folder for folder in folders_of(arriving) if os.path.lexists(f"{job.prefix}/{folder}")}
-    old = (path for path in arriving if (above := path.rpartition("/")[0]) in folders or not above)
+def _look_out_for_strangers(job: _LinkJob, arriving: Collection[str], folders: Collection[str]) -> None:
+    """Name what stands in the way and belongs to no package: files are replaced, folders cannot be.
+
+    Args:
+        job: the change.
+        arriving: paths that come.
+        folders: those above them that are there; most are new.
+    """
+    old = (path for path in arriving if path.rpartition("/")[0] in folders)
+    # tens of thousands of paths: text is five times as fast as `Path` here
     there = sorted(path for path in old if os.path.lexists(f"{job.prefix}/{path}"))
     blocked = [path for path in there if _is_folder(job.prefix / path)]
     if blocked:

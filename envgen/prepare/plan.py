@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from envgen.convert.wheel import package_key
+from envgen.convert.wheel_key import package_key
 from envgen.packages import ChannelPackage, Wheel, store_key
 from envgen.prefix.changes import PrefixChanges, Wanted, compare
 from envgen.prepare.built_files import is_local

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.builds import LocalSource
+from envgen.convert.wheel_key import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.errors import EnvgenError, LockError, UserError
 from envgen.lock.base_request import stale_base
@@ -159,8 +160,7 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
         pair: the lock.
         image: whether the base of the image counts; an environment on disk does without.
     """
-    # together 150 ms, for a question that verbs which merely show a lock do not ask
-    from envgen.convert.wheel import CONVERTER_VERSION  # noqa: PLC0415
+    # takes 100 ms, for a question that verbs which merely show a lock do not ask
     from envgen.lock.satisfy import stale  # noqa: PLC0415
 
     spec = dated(spec, pair.lock, now=context.now)

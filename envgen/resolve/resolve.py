@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.convert.wheel import CONVERTER_VERSION
+from envgen.convert.wheel_key import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
 from envgen.indexes import index_of, index_words

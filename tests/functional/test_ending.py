@@ -168,9 +168,10 @@ def test_help_does_not_import_what_it_does_not_need() -> None:
     [
         (["list"], {"rattler", "urllib3", "rich", "asyncio", "envgen.resolve.resolve"}),
         (["lock", "--check"], {"urllib3", "rich", "pypi_simple", "conda_lock", "envgen.resolve.resolve"}),
+        (["create", "--dry-run"], {"installer", "asyncio", "envgen.convert.wheel", "envgen.resolve.resolve"}),
     ],
 )
-def test_commands_that_read_locks_import_no_solver(
+def test_commands_that_read_locks_import_no_solver_and_no_builder(
     locked: Project, cli: Command, words: list[str], needless: set[str]
 ) -> None:
     code = f"import sys; from envgen.cli.main import run; run({words}); print(*sys.modules, file=sys.stderr)"

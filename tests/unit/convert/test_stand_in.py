@@ -7,7 +7,8 @@ import pytest
 
 from envgen.convert.conda_archive import content_digest
 from envgen.convert.stand_in import write_stand_ins
-from envgen.convert.wheel import ConversionTerms, convert, package_key
+from envgen.convert.wheel import ConversionTerms, convert
+from envgen.convert.wheel_key import package_key
 from envgen.errors import ArtifactError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import Family, NameTable, ProjectName

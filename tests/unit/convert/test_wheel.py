@@ -13,7 +13,7 @@ import pytest
 
 from envgen.convert.conda_archive import content_digest
 from envgen.convert.package import PLACEHOLDER
-from envgen.convert.wheel import ConversionTerms, package_key
+from envgen.convert.wheel import ConversionTerms
 from envgen.errors import ArtifactError, UserError
 from envgen.names import CondaName, NameTable, project_name
 from envgen.platforms import Platform, PythonMinor, Target
@@ -375,22 +375,6 @@ def test_refuses_an_unknown_wheel_version(make: Callable[..., Made]) -> None:
 def test_refuses_windows(make: Callable[..., Made]) -> None:
     with pytest.raises(UserError, match="win-64"):
         make(make_wheel("spam"), target=replace(TARGET, platform=Platform.WIN_64, glibc=None))
-
-
-def test_key_holds_what_determines_the_bytes() -> None:
-    wheel = locked_wheel(b"", "spam", requires={"torch": ">=2"})
-    key = package_key(wheel, target=TARGET, names=NAMES)
-    assert key.startswith(f"spam-1.0-py311_h{wheel.sha256[:8]}_0-")
-    others = [
-        package_key(replace(wheel, sha256=locked_wheel(b"x", "spam").sha256), target=TARGET, names=NAMES),
-        package_key(wheel, target=replace(TARGET, platform=Platform.LINUX_AARCH64), names=NAMES),
-        package_key(wheel, target=replace(TARGET, python=PythonMinor(3, 12)), names=NAMES),
-        package_key(wheel, target=TARGET, names=NameTable()),
-        package_key(wheel, target=TARGET, names=NAMES, python_full="3.11.2"),
-        package_key(wheel, target=TARGET, names=NAMES, trusted=True),
-    ]
-    assert len({key, *others}) == 7
-    assert package_key(wheel, target=replace(TARGET, cuda="12.8"), names=NAMES) == key
 
 
 @pytest.mark.parametrize("second", ["LICENSE", "LICENSE/a"])

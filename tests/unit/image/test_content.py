@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.convert.package import record_of
-from envgen.convert.wheel import ConversionTerms, convert, package_key
+from envgen.convert.wheel import ConversionTerms, convert
+from envgen.convert.wheel_key import package_key
 from envgen.errors import EnvgenError
 from envgen.events import NullReporter
 from envgen.image.content import Environment, linked, parts, survey, with_targets

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envgen.convert.package import record_of
-from envgen.convert.wheel import ConversionTerms, convert, package_key
+from envgen.convert.wheel import ConversionTerms, convert
+from envgen.convert.wheel_key import package_key
 from envgen.events import NullReporter
 from envgen.image.base import base_entries
 from envgen.image.blobs import LayerCache

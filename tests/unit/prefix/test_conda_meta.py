@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import rattler
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envgen.digest import Sha256
 from envgen.platforms import Platform
+from envgen.prefix.conda_meta import render
 from envgen.prefix.link import link
 from envgen.prefix.verify import verify_prefix
 from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import ALPHA, BUILT, CHANNEL, NOARCH, PYTHON, record, run, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from envgen.system.store import Store
@@ -92,3 +96,24 @@ def test_for_another_prefix_nothing_tells_of_this_machine(store: Store, prefix: 
     assert (prefix / "bin/alpha").read_text() == "#!/opt/env/bin/python\n"
     assert not [name for name, text in tree(prefix).items() if str(prefix.parent) in text]
     assert verify_prefix(prefix) == ()
+
+
+def line_by_line(document: Mapping[str, object], files: Sequence[str], entries: Sequence[Mapping[str, str]]) -> str:
+    """Write a record as `render` does, one path after another."""
+    lines = ",\n".join(f"    {json.dumps(name)}" for name in files)
+    more = ",\n".join(f"      {json.dumps(entry, sort_keys=True)}" for entry in entries)
+    head = json.dumps(document, indent=2, sort_keys=True).removesuffix("\n}")
+    data = f'  "paths_data": {{\n    "paths_version": 1,\n    "paths": [\n{more}\n    ]\n  }}'
+    return f'{head},\n  "files": [\n{lines}\n  ],\n{data}\n}}\n'
+
+
+NAMES = st.lists(st.text(max_size=9) | st.sampled_from(["", ", ", '", "', "}, {", '}, {"_path": "', "a}", "\\", '"']))
+
+
+@given(names=NAMES)
+def test_every_path_has_a_line_whatever_it_is_called(names: list[str]) -> None:
+    head = {"name": "alpha", "version": "1.0"}
+    entries = [{"_path": name, "path_type": "hardlink", "sha256": name} for name in sorted(names)]
+    record = {**head, "files": names, "paths_data": {"paths_version": 1, "paths": entries}}
+    assert render(record) == line_by_line(head, sorted(names), entries)
+    assert json.loads(render(record))["paths_data"]["paths"] == entries

@@ -91,6 +91,15 @@ def test_the_prefix_itself_may_be_a_link(tmp_path: Path) -> None:
     refuse_detours(tmp_path / "prefix", ["share/x", "new/folder/x"])
 
 
+def test_folders_that_are_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "share/alpha").mkdir(parents=True)
+    (tmp_path / "data").symlink_to("share")
+    (tmp_path / "file").touch()
+    (tmp_path / "loose").symlink_to("nowhere")
+    paths = ["x", "share/alpha/x", "share/alpha-2/x", "share/beta/y/x", "data/alpha/x", "file/below/x", "loose/below/x"]
+    assert refuse_detours(tmp_path, paths) == {"", "share", "share/alpha", "data", "data/alpha", "file", "loose"}
+
+
 def test_no_package_has_files_below_the_link_of_another(store: Store, prefix: Path, tmp_path: Path) -> None:
     victim = outside(tmp_path)
     other = Draft(name="beta", files={"share/alpha": Link(to=str(victim))})
