@@ -31,6 +31,13 @@ SOURCE, PREFIX, OUT = "source", "env", "out"
 _EPOCH = 315_619_200
 """SOURCE_DATE_EPOCH of every build: 1980-01-02, which a zip file can hold in every time zone."""
 
+_VERSIONS = {
+    "setuptools-scm was unable to detect version": "SETUPTOOLS_SCM_PRETEND_VERSION",
+    "Versioning for this project requires either an sdist tarball": "PBR_VERSION",
+    "Cannot find the version from SCM": "PDM_BUILD_SCM_VERSION",
+}
+"""What backends say that take the version from git (setuptools-scm, pbr, pdm-backend) -> a variable that gives it."""
+
 _DAMAGED = (BuildException, BuildBackendException, OSError, ValueError, TypeError, KeyError)
 """What `build` and `pyproject_hooks` raise for what a source says and for what its backend answers."""
 
@@ -182,10 +189,20 @@ class Backend:
             raise self._failed(what, f"failed: {cause}") from error
 
     def _failed(self, what: str, how: str) -> BuildError:
-        shown = "".join(f"\n    {line}" for line in _tail(self.log))
+        tail = _tail(self.log)
+        shown = "".join(f"\n    {line}" for line in tail)
         return BuildError(
             f"failed to build {self.name}: {what} {how}{shown}\nthe whole log is `{self.log}`",
+            hint=self._version_hint("\n".join(tail)),
         )
+
+    def _version_hint(self, log: str) -> str | None:
+        """Return what to write where a backend looked for the version in the history of git, which is not copied."""
+        found = next((variable for words, variable in _VERSIONS.items() if words in log), None)
+        if found is None or found in self.variables:
+            return None
+        entry = f'builds: {{{self.name.project}: {{variables: {{{found}: "1.0"}}}}}}'
+        return f"builds have no history of git: write the version into the spec, as in `{entry}`"
 
 
 def static_requires(folder: Path, name: SourceName) -> tuple[str, ...]:

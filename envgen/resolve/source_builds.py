@@ -357,7 +357,9 @@ class SourceBuilds:
         return pair
 
     def _key(self, opened: OpenSource) -> Sha256:
-        facts = [opened.source.sha256, str(self.host.python), self.host.platform]
+        facts: list[object] = [opened.source.sha256, str(self.host.python), self.host.platform]
+        if variables := self._allowed(opened.name.project).variables:
+            facts.append(sorted(variables.items()))  # the version may come from one
         return Sha256.of(json.dumps(facts).encode())
 
     async def _once(self, key: Hashable, work: Coroutine[Any, Any, Any] | Awaitable[Any]) -> Any:

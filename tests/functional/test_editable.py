@@ -112,3 +112,28 @@ def test_pinned_files_make_a_lock_stale(project: Project, cli: Command) -> None:
     assert says(cli) == "2"
     cli("lock", "--no-pin-local").succeeded()
     assert project.locks() == usual
+
+
+_SCM = """
+VERSION = os.environ.get("SETUPTOOLS_SCM_PRETEND_VERSION")
+if not VERSION:
+    raise LookupError("setuptools-scm was unable to detect version for " + os.getcwd())
+INFO = f"mylib-{VERSION}.dist-info"
+"""
+
+
+def test_a_version_of_the_history_is_written_in_the_spec(project: Project, cli: Command) -> None:
+    table = '[project]\nname = "mylib"\ndynamic = ["version"]\n'
+    later = "exec(" + repr(_SCM) + ", globals())"
+    archive = make_sdist("mylib", files={"mylib.py": "x = 1\n"}, project=table, on_metadata=later, on_wheel=later)
+    unpack_sdist(archive, project.root / "libs/mylib")
+    outcome = cli("lock")
+    assert outcome.code == 1
+    entry = 'builds: {mylib: {variables: {SETUPTOOLS_SCM_PRETEND_VERSION: "1.0"}}}'
+    assert f"hint: builds have no history of git: write the version into the spec, as in `{entry}`" in outcome.err
+    project.spec("demo", f"{SPEC}{entry}\n")
+    cli("lock").succeeded()
+    assert b"version: '1.0'" in project.locks()["demo.linux-64.conda-lock.yml"]
+    project.spec("demo", f"{SPEC}{entry.replace('1.0', '1.1')}\n")
+    cli("lock").succeeded()
+    assert b"version: '1.1'" in project.locks()["demo.linux-64.conda-lock.yml"]
