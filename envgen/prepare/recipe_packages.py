@@ -308,7 +308,7 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
         from envgen.convert.recipe_build import BuildSurroundings, build_recipe  # noqa: PLC0415
 
         with context.store.view() as scratch:
-            staged, work = scratch / "recipes" / recipe.name, scratch / "work"
+            staged, work = scratch / "project/recipes" / recipe.name, scratch / "work"
             work.mkdir()
             _stage(recipe, staged)
             inside = None
@@ -329,7 +329,8 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
 
 def _stage(recipe: Recipe, folder: Path) -> None:
     """Copy the files of a recipe that its digest covers, so that no other file can get into its package."""
-    for path in recipe_files(recipe.folder):
+    folder.mkdir(parents=True)
+    for path in (*recipe_files(recipe.folder), *recipe.outside):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(recipe.folder / path, target, follow_symlinks=False)

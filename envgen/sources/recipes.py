@@ -13,6 +13,7 @@ import yaml
 from envgen.digest import Digest, Sha256
 from envgen.documents import read_yaml
 from envgen.errors import Fault, SpecError
+from envgen.sources.recipe_sources import outside_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +38,13 @@ class Recipe:
         name: of the folder.
         folder: where it is.
         digest: over the relative path and the bytes of each of its files; the same in every checkout.
+        outside: files of the project that it builds from, as paths from its folder; in the digest, too.
     """
 
     name: str
     folder: Path
     digest: Sha256
+    outside: tuple[str, ...] = ()
 
     @property
     def is_debian(self) -> bool:
@@ -65,7 +68,10 @@ def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
                 (Fault(where=f"recipes/{path.name}", what=f"expected one file, got {' and '.join(kinds)}"),)
             )
         if kinds and path.name not in found:
-            found[path.name] = Recipe(name=path.name, folder=path, digest=folder_digest(path))
+            outside = outside_files(path, _content_of(path / BUILD)) if kinds == [BUILD] else ()
+            found[path.name] = Recipe(
+                name=path.name, folder=path, digest=folder_digest(path, outside=outside), outside=outside
+            )
     return found
 
 
@@ -126,17 +132,21 @@ def listed_packages(recipe: Recipe) -> tuple[str, ...]:
 
 def _content(recipe: Recipe) -> dict[str, Any]:
     """Read a recipe's file unchecked, for what is merely shown; `read_debian_recipe` is the one that checks."""
+    return _content_of(recipe.folder / (DEBIAN if recipe.is_debian else BUILD))
+
+
+def _content_of(file: Path) -> dict[str, Any]:
     try:
-        content = read_yaml((recipe.folder / (DEBIAN if recipe.is_debian else BUILD)).read_text(encoding="utf-8"))
+        content = read_yaml(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
-def folder_digest(folder: Path) -> Sha256:
+def folder_digest(folder: Path, *, outside: Sequence[str] = ()) -> Sha256:
     """Digest the files of a recipe by path and bytes; see `recipe_files` for those that count."""
     digest = Digest()
-    for path in recipe_files(folder):
+    for path in (*recipe_files(folder), *outside):
         data = (folder / path).read_bytes()
         digest.update(f"{path}\0{len(data)}\0".encode())
         digest.update(data)

@@ -124,3 +124,39 @@ def test_recipe_of_debian_packages_that_makes_other_bytes_than_locked_is_refused
     file = locked.root / "recipes/python/pyvenv.cfg"
     file.write_text(file.read_text() + "prompt = other\n")
     _refused(cli, "python")
+
+
+def test_a_source_beyond_the_recipe_counts_as_part_of_it(greeted: Project, cli: Command) -> None:
+    greeted.write("recipes/hello/recipe.yaml", COPYING.replace("path: src", "path: ../../libs/hello"))
+    greeted.write("libs/hello/hello.txt", "hello")
+    greeted.write("libs/hello/build/made.txt", "made")
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    prefix = cli.directory.parent / "home/envs/demo"
+    assert (prefix / "share/hello.txt").read_text() == "hello"
+    greeted.write("libs/hello/build/made.txt", "made again")
+    cli("lock", "--check").succeeded()
+    greeted.write("libs/hello/hello.txt", "hello again")
+    outcome = cli("lock", "--check")
+    assert outcome.code == 1
+    assert "hello" in outcome.out + outcome.err
+    assert cli("create").code == 1
+    cli("lock").succeeded()
+    cli("create").succeeded()
+    assert (prefix / "share/hello.txt").read_text() == "hello again"
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("/etc/hosts", "got the absolute path '/etc/hosts', which other machines do not have"),
+        ("../../../other", "'../../../other' is outside of the project"),
+        ("../..", "'../..' contains the recipe itself"),
+        ("../../libs/none", "'../../libs/none' does not exist"),
+    ],
+)
+def test_a_source_that_cannot_be_taken(path: str, what: str, greeted: Project, cli: Command) -> None:
+    greeted.write("recipes/hello/recipe.yaml", COPYING.replace("path: src", f"path: {path}"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert f"recipes/hello/recipe.yaml: `source.path`: {what}" in outcome.err
