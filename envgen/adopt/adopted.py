@@ -11,8 +11,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from envgen.errors import Fault, SpecError
 from envgen.manifest import values
 from envgen.manifest.document import BadValueError
+from envgen.manifest.index_parse import index_url
 from envgen.names import project_name
-from envgen.urls import display, has_token, without_secrets_in
+from envgen.urls import display, without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ class Adopted:
         try:
             new = parse(text)
         except BadValueError as error:
-            self.left(where, shown, f"{error}; {error.hint}" if error.hint else str(error))
+            self.left(where, shown, _reason(error))
             return
         entries = self.sections.setdefault(section, [])
         before = [(at, old) for at, old in enumerate(map(parse, entries)) if _same(old, new)]
@@ -150,7 +151,7 @@ class Adopted:
         try:
             name = values.match_name(values.match_spec(text))
         except BadValueError as error:
-            self.left(where, shown, f"{error}; {error.hint}" if error.hint else str(error))
+            self.left(where, shown, _reason(error))
             return
         entries = self.sections.setdefault("dependencies", [])
         if name == "python":
@@ -187,8 +188,8 @@ class Adopted:
             return
         try:
             found = values.channel(text)
-        except BadValueError as error:
-            self.left(where, text, f"{error}; {error.hint}" if error.hint else str(error))
+        except ValueError as error:
+            self.left(where, text, _reason(error))
             return
         if found not in self.channels:
             self.channels.append(found)
@@ -210,9 +211,10 @@ class Adopted:
         shown = f"{name} {display(url)}"
         if not projects:
             self.left(where, shown, f"which projects come from it is not known: list them, `{_index_example(name)}`")
-        elif has_token(url) or "@" in url.partition("://")[2].partition("/")[0]:
-            self.left(where, shown, "its address holds a login; put that in `~/.netrc`, and the index under `indexes`")
+        elif why := _why_not(url):
+            self.left(where, shown, why)
         else:
+            name = name if self.indexes.get(name, (url,))[0] == url else f"{name}-{len(self.indexes) + 1}"
             self.indexes[name] = (url, sorted({*map(project_name, projects)}))
             self.took(where, shown, "indexes", f"for {', '.join(self.indexes[name][1])} alone", changed=True)
 
@@ -264,6 +266,20 @@ def _fitting(version: str) -> list[str]:
         except InvalidSpecifier:
             continue
     return [one for one in _MINORS if any(s.contains(f"{one}.{patch}") for s in allowed for patch in range(_PATCHES))]
+
+
+def _why_not(url: str) -> str:
+    """Return why an index cannot have an address; empty where it can."""
+    try:
+        index_url(url)
+    except ValueError as error:
+        return _reason(error)
+    return ""
+
+
+def _reason(error: ValueError) -> str:
+    hint = error.hint if isinstance(error, BadValueError) else None
+    return f"{error}; {hint}" if hint else str(error)
 
 
 def _index_example(name: str) -> str:

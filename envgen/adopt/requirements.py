@@ -27,6 +27,7 @@ _HASH = re.compile(r"\s+--hash[=\s]\S+")
 _PER_LINE = re.compile(r"\s+--(config-settings?|global-option|install-option)\b.*")
 _EGG = re.compile(r"#(?:.*&)?egg=([A-Za-z0-9._-]+)")
 _SHORT = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links"}
+_UNNAMED = "further"
 _DEPTH = 20
 _WHY = {
     "--find-links": "a folder or page of wheels is an index here: list its projects under `indexes`",
@@ -88,10 +89,13 @@ def take_indexes(found: Adopted, extra: list[tuple[str, str]], local: list[str])
 
 def index_name(url: str) -> str:
     """Name an index after its path, or else its host: `https://host/whl/cu126` is `cu126`."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # which `Adopted.index` tells
+        return _UNNAMED
     words = [word for word in re.split(r"[^a-z0-9]+", parts.path.lower()) if word not in {"", "simple", "index"}]
     name = words[-1] if words else (parts.hostname or "").rpartition(".")[0].rpartition(".")[2]
-    return name if re.match(r"[a-z]", name) and name != "pypi" else "further"
+    return name if re.match(r"[a-z]", name) and name != "pypi" else _UNNAMED
 
 
 def _walk(file: _Reading, text: str, source: str, section: str, trail: tuple[str, ...]) -> None:

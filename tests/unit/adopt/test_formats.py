@@ -106,6 +106,23 @@ def test_what_is_bad_is_an_error_with_its_place(name: str, text: str, says: str)
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url", ["https://[x/simple", "https://u:p@x.example/simple", "https://x.example/?key=1", "x y"]
+)
+def test_an_index_that_cannot_be_is_left_out(url: str) -> None:
+    found = adopted("requirements.txt", f"--extra-index-url {url}\ntorch==2.8.0+cpu\n")
+    assert not found.indexes
+    assert [line.fate for line in found.lines] == ["taken", "left out"]
+    assert "u:p" not in rendered(found)
+
+
+def test_two_indexes_of_one_name() -> None:
+    index = "[[package.metadata.requires-dist]]\nname = '{0}'\nindex = 'https://{0}.example/simple'\n"
+    head = "[[package]]\nname = 'p'\nsource = {virtual = '.'}\n"
+    found = adopted("uv.lock", head + index.format("a") + index.format("b"))
+    assert {name: projects for name, (_, projects) in found.indexes.items()} == {"further": ["a"], "further-2": ["b"]}
+
+
 def test_a_dependency_group_that_includes_itself() -> None:
     text = "[dependency-groups]\na = [{include-group = 'b'}]\nb = [{include-group = 'a'}]\n"
     with pytest.raises(SpecError, match="`a` includes itself: a -> b -> a"):
