@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from envgen import ops
 from envgen.cli.options import (
     bundle_option,
     dry_run_option,
-    env_argument,
+    environments_argument,
     json_option,
     name_option,
     no_build_option,
@@ -20,6 +21,7 @@ from envgen.cli.options import (
     prefix_option,
 )
 from envgen.cli.sizes import counted, human_size
+from envgen.errors import UsageError
 from envgen.ops import CreateOptions, Place, Work
 
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
 
 
 @click.command("create")
-@env_argument
+@environments_argument
+@click.option(
+    "--all", "everything", is_flag=True, help="create every environment of the project that has this platform"
+)
 @name_option
 @prefix_option
 @click.option("--frozen", is_flag=True, help="use the lock as it is, even if it is out of date")
@@ -63,7 +68,8 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
 @click.pass_obj
 def command(
     console: Console,
-    env: str | None,
+    envs: tuple[str, ...],
+    everything: bool,
     name: str | None,
     prefix: Path | None,
     frozen: bool,
@@ -77,10 +83,13 @@ def command(
     bundles: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Create the environment of a lock on this machine, or update it to match the lock."""
+    """Create the environments of locks on this machine, or update them to match the locks."""
     place = Place(name=name, prefix=prefix)
+    context = console.context(no_build=no_build, offline=offline, bundles=bundles)
+    chosen = ops.chosen_environments(context, envs, everything=everything)
+    if len(chosen) > 1 and place != Place():
+        raise UsageError("`--name` and `--prefix` are for one environment", hint="create the environments one by one")
     options = CreateOptions(
-        env=env,
         place=place,
         frozen=frozen,
         verify=verify,
@@ -89,16 +98,19 @@ def command(
         prune=prune,
         editable=editable,
     )
-    done = ops.create(
-        console.context(no_build=no_build, offline=offline, bundles=bundles),
-        options,
-        on_plan=None if as_json else partial(_render_plan, console),
-        on_change=None if as_json else partial(_render_changes, console),
-    )
+    results = []
+    for env in chosen:
+        done = ops.create(
+            context,
+            replace(options, env=env),
+            on_plan=None if as_json else partial(_render_plan, console),
+            on_change=None if as_json else partial(_render_changes, console),
+        )
+        results.append(_result(done, done=not dry_run))
+        if not as_json and not dry_run:
+            _render_end(console, done, env=env, place=place)
     if as_json:
-        console.json(_result(done, done=not dry_run))
-    elif not dry_run:
-        _render_end(console, done, env=env, place=place)
+        console.json(results if everything or len(envs) > 1 else results[0])
 
 
 def _render_changes(console: Console, prepared: PlannedCreate) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from envgen.ops._check import CheckedLock, CheckReport, check
     from envgen.ops._clean import CleanOptions, CleanResult, clean
     from envgen.ops._completion import environment_names, package_names
-    from envgen.ops._create import CreateOptions, PlannedCreate, create
+    from envgen.ops._create import CreateOptions, PlannedCreate, chosen_environments, create
     from envgen.ops._diff import DiffOptions, diff
     from envgen.ops._doctor import DoctorReport, doctor
     from envgen.ops._edit import EditOptions, SpecEdit, add, remove
@@ -173,6 +173,7 @@ __all__ = [
     "bundle",
     "check",
     "check_init_field",
+    "chosen_environments",
     "clean",
     "create",
     "diff",
@@ -234,7 +235,7 @@ _HOMES = {
     "ops._bundle": ("BundleOptions", "BundlePlan", "BundleResult", "bundle"),
     "ops._clean": ("CleanOptions", "CleanResult", "clean"),
     "ops._completion": ("environment_names", "package_names"),
-    "ops._create": ("CreateOptions", "PlannedCreate", "create"),
+    "ops._create": ("CreateOptions", "PlannedCreate", "chosen_environments", "create"),
     "ops._diff": ("DiffOptions", "diff"),
     "ops._doctor": ("DoctorReport", "doctor"),
     "ops._edit": ("EditOptions", "SpecEdit", "add", "remove"),

@@ -12,9 +12,9 @@ from envgen.create.fit import unfit
 from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, HostError
+from envgen.errors import ArtifactError, HostError, UsageError, UserError
 from envgen.lock.request import active
-from envgen.manifest.select import select
+from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
 from envgen.names import project_name
 from envgen.prefix.link import link
@@ -33,7 +33,7 @@ from envgen.system.os_faults import explained
 from envgen.system.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from envgen.create.examine import Examined
@@ -108,6 +108,30 @@ class PlannedCreate:
     def acts(self) -> bool:
         """Whether anything in the environment is changed."""
         return bool(self.plan or self.remove or self.examined.drift.modes)
+
+
+def chosen_environments(context: Context, envs: Sequence[str], *, everything: bool) -> tuple[str | None, ...]:
+    """Return the environments to create: those named, or all that have the platform of this machine.
+
+    Returns:
+        None alone for the project's only or default one.
+
+    Raises:
+        UsageError: some are named beside `everything`.
+        UserError: there is none of a name, or none for this machine; nothing was created then.
+    """
+    if envs and everything:
+        raise UsageError("`ENV` and `--all` cannot be combined", hint="remove one of them")
+    if not everything:
+        return tuple(select(context.root, env).name for env in dict.fromkeys(envs)) or (None,)
+    here = probe_host().platform
+    specs = load_all(context.root)
+    for spec in [spec for spec in specs if here not in spec.targets]:
+        context.reporter.note(f"`{spec.name}` is left out: it is not for {here}, only for {', '.join(spec.targets)}")
+    found = tuple(spec.name for spec in specs if here in spec.targets)
+    if not found:
+        raise UserError(f"no environment is for {here}", hint=f"add {here} under `platforms` in a spec")
+    return found
 
 
 def create(

@@ -140,6 +140,7 @@ OTHERS = (
     "Work",
     "WrittenImage",
     "check_init_field",
+    "chosen_environments",
     "environment_names",
     "init_defaults",
     "install_merge_driver",
