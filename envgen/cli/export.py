@@ -34,6 +34,9 @@ _LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in o
     type=click.Path(file_okay=False, path_type=Path),
     help="for `nix`: write the environment, at the image's prefix, as an archive into this folder",
 )
+@click.option(
+    "--image", is_flag=True, help="for `nix`, with --nars: also write the image, as the archive of an OCI layout"
+)
 @click.option("--flake", is_flag=True, help="for `nix`: write a flake")
 @offline_option
 @bundle_option
@@ -45,6 +48,7 @@ def command(
     platforms: tuple[Platform, ...],
     output: Path | None,
     nars: Path | None,
+    image: bool,
     flake: bool,
     offline: bool,
     bundles: tuple[Path, ...],
@@ -55,7 +59,7 @@ def command(
     are left out.
     """
     options = ops.ExportOptions(
-        form=form, env=env, platforms=platforms, offline=offline, output=output, nars=nars, flake=flake
+        form=form, env=env, platforms=platforms, offline=offline, output=output, nars=nars, image=image, flake=flake
     )
     exported = ops.export(console.context(offline=offline, bundles=bundles), options)
     for note in exported.notes:

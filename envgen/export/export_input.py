@@ -51,19 +51,19 @@ class License:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NixTree:
-    """An environment that was written as a Nix archive.
+    """An environment, or the layout of an image, that was written as a Nix archive.
 
     Attributes:
         file: name of the archive.
         sha256: of the archive, by which Nix knows the tree.
         size: bytes of the archive.
-        prefix: where the environment is below the tree's root, absolute.
+        content: what is in the tree, in words.
     """
 
     file: str
     sha256: Sha256
     size: int
-    prefix: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +71,13 @@ class NixOptions:
     """What the expression for Nix holds beside the files of locks.
 
     Attributes:
-        trees: environments as archives.
+        trees: archives of each platform: attribute (`env`, `image`) -> archive.
         folder: `file:` address of the folder with the archives.
         store: folder of the Nix store that paths are told of.
         flake: write a flake.
     """
 
-    trees: Mapping[Platform, NixTree] = field(default_factory=dict)
+    trees: Mapping[Platform, Mapping[str, NixTree]] = field(default_factory=dict)
     folder: str = ""
     store: str = "/nix/store"
     flake: bool = False

@@ -82,8 +82,9 @@ _FLAKE = """\
       files = {{ files }};
     in {
       legacyPackages = files;
-      packages = builtins.mapAttrs (_: one: if one ? env then { inherit (one) env; default = one.env; } else { }) (
-        removeAttrs files [ "recurseForDerivations" ]);
+      packages = builtins.mapAttrs (_: one:
+        removeAttrs one [ "artifacts" "recurseForDerivations" ] // (if one ? env then { default = one.env; } else { })
+      ) (removeAttrs files [ "recurseForDerivations" ]);
     };
 }
 """
@@ -114,7 +115,7 @@ class _NixGroup:
 class _NixPlatform:
     system: str
     groups: tuple[_NixGroup, ...]
-    tree: NixTree | None
+    trees: Mapping[str, NixTree]
 
 
 def render(inputs: ExportInput) -> Exported:
@@ -124,14 +125,14 @@ def render(inputs: ExportInput) -> Exported:
         _NixPlatform(
             system=SYSTEMS[lock.platform],
             groups=tuple(_groups(inputs, lock)),
-            tree=inputs.nix.trees.get(lock.platform),
+            trees=inputs.nix.trees.get(lock.platform, {}),
         )
         for lock in locks
     ]
     environment = inputs.locks[0].environment
     folder = nix_string(inputs.nix.folder) if inputs.nix.trees else ""
     head = fill(_HEAD, environment=environment, systems=[one.system for one in platforms], folder=folder)
-    body = _set({platform.system: _set(_members(platform, _tree_name(environment))) for platform in platforms})
+    body = _set({platform.system: _set(_members(platform, environment)) for platform in platforms})
     text = f"{head}{body}\n"
     return Exported(
         text=_flake(text, environment, is_function=bool(folder)) if inputs.nix.flake else text,
@@ -144,26 +145,26 @@ def _flake(text: str, environment: str, *, is_function: bool) -> str:
     return fill(_FLAKE, description=nix_string(f"{environment}, locked by envgen"), files=files)
 
 
-def _tree_name(environment: str) -> str:
-    return store_name(f"{environment}-env")
+def _tree_name(environment: str, attribute: str) -> str:
+    return store_name(f"{environment}-{attribute}")
 
 
 def _tree_notes(inputs: ExportInput, platforms: Iterable[_NixPlatform], environment: str) -> Iterator[str]:
     for platform in platforms:
-        if tree := platform.tree:
-            path = store_path(tree.sha256, _tree_name(environment), store=inputs.nix.store)
-            yield f"{platform.system}.env is {path}, with the environment at `{tree.prefix}` in it"
+        for attribute, tree in platform.trees.items():
+            path = store_path(tree.sha256, _tree_name(environment, attribute), store=inputs.nix.store)
+            yield f"{platform.system}.{attribute} is {path}, {tree.content}"
             yield f"  sha256:{tree.sha256} of {tree.size} bytes in `{tree.file}`"
     if inputs.nix.trees:
         yield "Nix keeps contents, links and whether a file is executable; other modes, times and owners are its own"
 
 
-def _members(platform: _NixPlatform, name: str) -> dict[str, str]:
+def _members(platform: _NixPlatform, environment: str) -> dict[str, str]:
     groups = {group.name: _set({file.attribute: file.text for file in group.files}) for group in platform.groups}
     found = {"artifacts": _set(groups)}
-    if tree := platform.tree:
-        url = f"(nars + {nix_string('/' + tree.file)})"
-        found["env"] = f'tree {nix_string(name)} "{tree.sha256}"\n  {url}'
+    for attribute, tree in platform.trees.items():
+        name, url = nix_string(_tree_name(environment, attribute)), f"(nars + {nix_string('/' + tree.file)})"
+        found[attribute] = f'tree {name} "{tree.sha256}"\n  {url}'
     return found
 
 

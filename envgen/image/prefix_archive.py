@@ -1,4 +1,4 @@
-"""The environment of an image as a Nix archive: the files of its layers below the prefix, and nothing else."""
+"""Nix archives of what is in an image: the files of its layers below the prefix, or its layout as a folder."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from envgen.system.fs import atomic_path
 from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from envgen.digest import Sha256
     from envgen.export.nar import NarNode
@@ -43,12 +44,43 @@ def write_prefix_archive(context: Context, inputs: ImageInputs, target: Path) ->
             entries = [entry for name in names for entry in found.entries(name)]
             history = file(f"{environment.prefix}/{HISTORY}", b"")
 
-            def write(data: bytes) -> None:
-                digest.update(data)
-                out.write(data)
-
-            write_nar(map(_node, [*entries, history]), write)
+            write_nar(map(_node, [*entries, history]), _through(digest, out))
     return digest.sha256, digest.size
+
+
+def write_folder_archive(folder: Path, target: Path) -> tuple[Sha256, int]:
+    """Write a folder of regular files as an archive, and return its sha256 and size.
+
+    Raises:
+        UserError: the file cannot be written, or the disk is full.
+    """
+    digest = Digest()
+    nodes = [
+        NarFile(
+            path=path.relative_to(folder).as_posix(),
+            size=path.stat().st_size,
+            executable=False,
+            pieces=partial(_read, path),
+        )
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
+    with explained(target.parent), atomic_path(target) as temporary, temporary.open("wb") as out:
+        write_nar(nodes, _through(digest, out))
+    return digest.sha256, digest.size
+
+
+def _through(digest: Digest, out: BinaryIO) -> Callable[[bytes], None]:
+    def write(data: bytes) -> None:
+        digest.update(data)
+        out.write(data)
+
+    return write
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        yield from chunks(stream)
 
 
 def _node(entry: Entry) -> NarNode:

@@ -9,8 +9,9 @@ from envgen.errors import UsageError, UserError
 from envgen.export.export_input import NixOptions, NixTree
 from envgen.export.formats import FORMATS, Format
 from envgen.image.inputs import open_images
-from envgen.image.prefix_archive import write_prefix_archive
+from envgen.image.prefix_archive import write_folder_archive, write_prefix_archive
 from envgen.manifest.select import select
+from envgen.ops._image import ImageOptions, image
 from envgen.prepare.package_facts import export_input
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.suggest import nearest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.export.export_input import Exported
+    from envgen.image.inputs import ImageInputs
     from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform
     from envgen.project.context import Context
@@ -37,6 +39,7 @@ class ExportOptions:
         platforms: whose locks. Formats that hold one platform take this machine's without.
         offline: do not read METADATA for licences that are not known here; addresses cannot be had without asking.
         nars: folder that the format `nix` writes environments to as archives, relative to the working directory.
+        image: also write the layout of the image as an archive there.
         flake: write the format `nix` as a flake.
         output: a file to write the text to; relative paths count from the working directory.
     """
@@ -46,6 +49,7 @@ class ExportOptions:
     platforms: Sequence[Platform] = ()
     offline: bool = False
     nars: Path | None = None
+    image: bool = False
     flake: bool = False
     output: Path | None = None
 
@@ -53,6 +57,8 @@ class ExportOptions:
         if (self.nars or self.flake) and self.form != "nix":
             option = "--nars" if self.nars else "--flake"
             raise UsageError(f"`{option}` is for the format `nix`, got `{self.form}`")
+        if self.image and not self.nars:
+            raise UsageError("`--image` needs `--nars`", hint="archives are written to a folder: `--nars nars/`")
 
 
 def export(context: Context, options: ExportOptions) -> Exported:
@@ -82,12 +88,27 @@ def _nix(context: Context, options: ExportOptions, spec: EnvSpec, platforms: Seq
     if options.nars is None:
         return NixOptions(flake=options.flake, store=store)
     folder = (context.directory / options.nars).resolve()
-    trees = {}
-    for one in open_images(context, env=spec.name, platforms=platforms, frozen=True):
-        file = f"{spec.name}.{one.platform}.nar"
-        sha256, size = write_prefix_archive(context, one, folder / file)
-        trees[one.platform] = NixTree(file=file, sha256=sha256, size=size, prefix=one.image.prefix)
+    inputs = open_images(context, env=spec.name, platforms=platforms, frozen=True)
+    trees = {one.platform: _trees(context, options, one, folder) for one in inputs}
     return NixOptions(flake=options.flake, store=store, folder=folder.as_uri(), trees=trees)
+
+
+def _trees(context: Context, options: ExportOptions, inputs: ImageInputs, folder: Path) -> dict[str, NixTree]:
+    stem = f"{inputs.spec.name}.{inputs.platform}"
+    sha256, size = write_prefix_archive(context, inputs, folder / f"{stem}.nar")
+    content = f"with the environment at `{inputs.image.prefix}` in it"
+    found = {"env": NixTree(file=f"{stem}.nar", sha256=sha256, size=size, content=content)}
+    if options.image:
+        with context.store.view() as scratch:
+            chosen = ImageOptions(
+                env=inputs.spec.name, platforms=(inputs.platform,), frozen=True, output=scratch / "image"
+            )
+            made = image(context, chosen)
+            sha256, size = write_folder_archive(scratch / "image", folder / f"{stem}.image.nar")
+        digest = made.written.layout.digest if made.written else ""
+        content = f"the OCI layout of image sha256:{digest}"
+        found["image"] = NixTree(file=f"{stem}.image.nar", sha256=sha256, size=size, content=content)
+    return found
 
 
 def _format(name: str) -> Format:

@@ -244,6 +244,20 @@ def test_a_flake_names_the_environment(nix: Nix, imaged: Project, cli: Command, 
     assert part.returncode == 0, part.stderr
 
 
+def test_the_image_is_a_layout_with_the_same_digest(nix: Nix, imaged: Project, cli: Command, tmp_path: Path) -> None:
+    flake = tmp_path / "flake/flake.nix"
+    options = ("--nars", str(tmp_path / "nars"), "--image", "--flake", "-o", str(flake))
+    told = cli("export", "nix", *options, NIX_STORE_DIR=nix.variables["NIX_STORE_DIR"]).succeeded().err
+    made = cli("image", "--platform", "linux-64", "--output", str(tmp_path / "image")).succeeded().out.strip()
+    done = nix("nix", "build", "--no-link", f"path:{flake.parent}#image")
+    assert done.returncode == 0, done.stderr
+    assert made in told
+    out = Path(nix("nix", "eval", "--raw", f"path:{flake.parent}#image").stdout)
+    assert str(out) in told
+    assert tree_files(out) == tree_files(tmp_path / "image")
+
+
 def test_options_of_nix_are_for_nix(locked: Project, cli: Command, tmp_path: Path) -> None:
     assert cli("export", "explicit", "--nars", str(tmp_path)).code == 2
+    assert cli("export", "nix", "--image").code == 2
     assert "has no `image`" in cli("export", "nix", "--nars", str(tmp_path)).err
