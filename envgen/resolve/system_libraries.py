@@ -60,7 +60,10 @@ def remarks_on_libraries(context: Context, spec: EnvSpec, pair: LockPair, suites
     platform = pair.lock.platform
     items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     absent = sum(context.store.package(item.wanted.key) is None for item in items)
-    note = f"{platform}: libraries that {absent} packages need of the image are known once they are in the cache"
+    note = (
+        f"{platform}: libraries that packages need of the image are not known for {absent} of {len(items)} packages,"
+        " which are not in the cache: `envgen create` or `envgen image` fetches them, then `envgen lock` names them"
+    )
     return LibraryRemarks(
         missing=tuple(f"{platform}: {text}" for text in _missing(context, spec, pair, items, suites)),
         unknown=note if absent else None,
