@@ -26,11 +26,16 @@ if TYPE_CHECKING:
 
     from envgen.metadata import WheelMetadata
 
-_NAME = "envgen"
+_PACKAGE = "envgen"
+_DISTRIBUTION = "samebytes"
+"""`project.name` of pyproject.toml; `envgen` is another project on the index."""
+
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
 _WHEEL = "Wheel-Version: 1.0\nGenerator: envgen\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 _KEPT = (".py", ".toml", ".j2", ".sh", ".asc", ".typed")
+_RECORDED = ("METADATA", "entry_points.txt", "licenses/envgen/LICENSE")
+"""What is taken from the installed distribution; PEP 639 says where licences are."""
 
 
 def own_wheel() -> tuple[str, bytes]:
@@ -39,13 +44,13 @@ def own_wheel() -> tuple[str, bytes]:
     Raises:
         UserError: it was not installed, so that nothing says what it needs.
     """
-    info = f"{_NAME}-{__version__}.dist-info"
-    members = {f"{_NAME}/{path}": data for path, data in _package().items()}
+    info = f"{_DISTRIBUTION}-{__version__}.dist-info"
+    members = {f"{_PACKAGE}/{path}": data for path, data in _package().items()}
     members |= {f"{info}/{name}": text.encode() for name, text in _metadata().items()}
     record = f"{info}/RECORD"
     lines = [f"{path},sha256={_record_digest(data)},{len(data)}" for path, data in sorted(members.items())]
     members[record] = "\n".join([*lines, f"{record},,", ""]).encode()
-    return f"{_NAME}-{__version__}-py3-none-any.whl", _zipped(members)
+    return f"{_DISTRIBUTION}-{__version__}-py3-none-any.whl", _zipped(members)
 
 
 def own_metadata() -> WheelMetadata:
@@ -64,7 +69,7 @@ def _distribution() -> metadata.Distribution:
         UserError: nothing was.
     """
     try:
-        return metadata.distribution(_NAME)
+        return metadata.distribution(_DISTRIBUTION)
     except metadata.PackageNotFoundError as error:
         raise UserError(
             "envgen was not installed, so its requirements are not known",
@@ -74,13 +79,13 @@ def _distribution() -> metadata.Distribution:
 
 def _metadata() -> dict[str, str]:
     found = _distribution()
-    texts = {name: found.read_text(name) for name in ("METADATA", "entry_points.txt")}
+    texts = {name: found.read_text(name) for name in _RECORDED}
     return {"WHEEL": _WHEEL} | {name: text for name, text in texts.items() if text is not None}
 
 
 def _package() -> dict[str, bytes]:
     """Read the files of the package; specs and recipes that ship stand beside it in a checkout."""
-    root = Path(str(files(_NAME)))
+    root = Path(str(files(_PACKAGE)))
     found = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.suffix in _KEPT}
     for name, path in shipped.shipped_specs().items():
         found[f"data/environments/{name}.yaml"] = path.read_bytes()

@@ -172,7 +172,9 @@ def open_s3(address: str, environment: Mapping[str, str]) -> S3Channel:
     try:
         from obstore.store import S3Store  # noqa: PLC0415
     except ImportError as error:
-        raise UserError("publishing to S3 needs `obstore`", hint="install `envgen[s3]`") from error
+        raise UserError(
+            "publishing to S3 needs `obstore`", hint="install envgen with `[s3]`, or `obstore` beside it"
+        ) from error
     parts = urlsplit(address)
     key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
     if not parts.netloc:

@@ -56,7 +56,7 @@ def whole(
         annotations={ENVIRONMENT: "demo"},
         parts=(text_part(spec, b"name: demo\n"), text_part("wheels/x.whl", b"wheel")),
     )
-    own = (wheel("pip-1.0-py3-none-any.whl", fake_pip()), wheel("envgen-0.1.0-py3-none-any.whl", b"envgen"))
+    own = (wheel("pip-1.0-py3-none-any.whl", fake_pip()), wheel("samebytes-0.1.0-py3-none-any.whl", b"envgen"))
     parts = (text_part(START, bundle_start()), *(own if tools is None else tools))
     made = BundleArtifact(kind=TOOLS, name="tools", annotations={PYTHON: python, PLATFORM: SUBDIR}, parts=parts)
     return Bundle(
@@ -85,7 +85,7 @@ def test_envgen_and_project_come_out(as_folder: bool, tmp_path: Path) -> None:
     assert "envgen create demo" in done.stdout
     assert (tmp_path / "out/project/environments/demo.yaml").read_text() == "name: demo\n"
     installed = (tmp_path / "out/envgen/installed").read_text().split("\n")
-    assert installed[-2:] == ["envgen-0.1.0-py3-none-any.whl", "pip-1.0-py3-none-any.whl"]
+    assert installed[-2:] == ["pip-1.0-py3-none-any.whl", "samebytes-0.1.0-py3-none-any.whl"]
     again = start(bundle, tmp_path / "out")
     assert (again.returncode, "exists" in again.stderr) == (1, True)
 
@@ -130,4 +130,5 @@ def test_a_wheel_of_this_envgen() -> None:
         record = archive.read(f"{info}/RECORD").decode()
     assert {"envgen/__init__.py", "envgen/data/bundle/start.py", "envgen/data/recipes/python/debian.yaml"} <= names
     assert {line.split(",")[0] for line in record.splitlines()} == names
-    assert own_metadata().name == "envgen"
+    assert f"{info}/licenses/envgen/LICENSE" in names
+    assert own_metadata().name == "samebytes"
