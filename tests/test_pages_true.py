@@ -60,7 +60,7 @@ def _called(line: str) -> Iterator[tuple[str, ...]]:
         for one in words[at + 1 :]:
             if OPERATOR.fullmatch(one):
                 break
-            arguments.append(one)
+            arguments.append(re.sub(r"^\[(.*)\]$", r"\1", one))  # what may be left out
         yield tuple(arguments)
 
 
