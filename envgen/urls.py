@@ -67,7 +67,7 @@ def _masked_value(pair: str) -> str:
 
 
 def is_cut(url: str) -> bool:
-    """Tell whether `/`, `?` or `#` in a password cut a login: what is taken for the host has an odd port, or none."""
+    """Return whether `/`, `?` or `#` in a password cut a login: what is taken for the host has an odd port, or none."""
     parts = _split(url)
     return parts is not None and _is_cut(parts)
 
@@ -117,7 +117,7 @@ def has_token(url: str) -> bool:
 
 
 def without_login(url: str) -> str:
-    """Take user and password out of a URL, also one whose password cuts it (see `is_cut`)."""
+    """Remove user and password from a URL, also one whose password cuts it (see `is_cut`)."""
     parts = urlsplit(f"{url.partition('//')[0]}//{url.rpartition('@')[2]}" if is_cut(url) else url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 

@@ -117,7 +117,7 @@ class Adopted:
         self.lines.append(AdoptedLine(where=where, text=without_secrets_in(text), fate=Fate.LEFT, why=why))
 
     def wheel(self, where: str, text: str, *, section: str = "pypi", written: str | None = None, why: str = "") -> None:
-        """Take a requirement over, or write down why not.
+        """Adopt a requirement, or write down why not.
 
         Args:
             where: it stands.
@@ -146,7 +146,7 @@ class Adopted:
         self._join(where, section, at, (old, new))
 
     def conda(self, where: str, text: str, *, written: str | None = None, why: str = "") -> None:
-        """Take a MatchSpec over, or write down why not; `python` sets the version of Python."""
+        """Adopt a MatchSpec, or write down why not; `python` sets the version of Python."""
         shown = written or text
         try:
             name = values.match_name(values.match_spec(text))
@@ -179,7 +179,7 @@ class Adopted:
         self.took(where, text, "python", why, changed=others)
 
     def channel(self, where: str, text: str) -> None:
-        """Take a channel over, or write down why not."""
+        """Adopt a channel, or write down why not."""
         if text in {"defaults", "nodefaults"}:
             why = (
                 "its terms are those of its owner, and its address is a setting of conda" if text == "defaults" else ""
@@ -196,7 +196,7 @@ class Adopted:
             self.took(where, text, "channels")
 
     def platform(self, where: str, text: str) -> None:
-        """Take a platform over, or write down why not."""
+        """Adopt a platform, or write down why not."""
         try:
             found = values.platform(text)
         except BadValueError as error:
@@ -207,7 +207,7 @@ class Adopted:
             self.took(where, text, "platforms")
 
     def index(self, where: str, name: str, url: str, projects: Sequence[str]) -> None:
-        """Take an index over, with the projects that come from it; without any it is left out."""
+        """Adopt an index, with the projects that come from it; without any it is left out."""
         shown = f"{name} {display(url)}"
         if not projects:
             self.left(where, shown, f"which projects come from it is not known: list them, `{_index_example(name)}`")

@@ -57,7 +57,7 @@ def _dependencies(found: Adopted, value: Any, read: Read) -> None:
 
 
 def take_match(found: Adopted, where: str, text: str) -> None:
-    """Take a MatchSpec over; a channel before `::` joins the channels of the spec."""
+    """Adopt a MatchSpec; a channel before `::` joins the channels of the spec."""
     match = _CHANNEL.fullmatch(text)
     if match is None:
         found.conda(where, text)

@@ -35,7 +35,7 @@ def read_pixi(text: str, source: str) -> Adopted:
 
 
 def take_pixi(found: Adopted, document: dict[str, Any], where: str) -> None:
-    """Take over what pixi's table says.
+    """Adopt what pixi's table says.
 
     Raises:
         SpecError: something in it is of another kind than it should be.

@@ -51,7 +51,7 @@ def read_pyproject(text: str, source: str, groups: Collection[str]) -> Adopted:
 
 
 def _groups(sources: UvSources, document: dict[str, Any], project: dict[str, Any], wanted: Collection[str]) -> None:
-    """Take over the extras and groups that are wanted, and name the others."""
+    """Adopt the extras and groups that are wanted, and name the others."""
     found, source = sources.found, sources.found.source
     extras = fields.table(project.get("optional-dependencies"), f"{source}: project.optional-dependencies")
     groups = fields.table(document.get("dependency-groups"), f"{source}: dependency-groups")
@@ -73,7 +73,7 @@ def _groups(sources: UvSources, document: dict[str, Any], project: dict[str, Any
 
 
 def _extra(sources: UvSources, extras: dict[str, Any], name: str, project: str, seen: tuple[str, ...] = ()) -> None:
-    """Take an extra over; one that asks for other extras of its own project brings them along."""
+    """Adopt an extra; one that asks for other extras of its own project brings them along."""
     place = f"{sources.found.source}: project.optional-dependencies.{name}"
     for where, text in fields.texts(extras.get(name), place):
         own = _own_extras(text, project)
@@ -95,7 +95,7 @@ def _own_extras(text: str, project: str) -> list[str] | None:
 
 
 def _group(sources: UvSources, groups: dict[str, Any], name: str, trail: tuple[str, ...]) -> None:
-    """Take a dependency group over, with those that it includes."""
+    """Adopt a dependency group, with those that it includes."""
     place = f"{sources.found.source}: dependency-groups.{name}"
     if name in trail:
         sources.found.fail(place, f"`{name}` includes itself: {' -> '.join((*trail, name))}")

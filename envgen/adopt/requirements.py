@@ -68,7 +68,7 @@ def read_requirements(text: str, source: str, read: Read) -> Adopted:
 
 
 def take_lines(found: Adopted, lines: list[tuple[str, str]], read: Read) -> None:
-    """Take over lines of a requirements file that stand in another file, each with its place."""
+    """Adopt lines of a requirements file that stand in another file, each with its place."""
     file = _Reading(found=found, read=read)
     for where, line in lines:
         _line(file, where, line, "pypi", (found.source,))

@@ -43,7 +43,7 @@ class UvSources:
     projects: dict[str, list[str]] = field(default_factory=dict)
 
     def take(self, where: str, text: str) -> None:
-        """Take a requirement over, from where its project's source says."""
+        """Adopt a requirement, from where its project's source says."""
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
@@ -59,7 +59,7 @@ class UvSources:
             self._one(where, text, requirement, fields.table(source, place))
 
     def _several(self, where: str, text: str, requirement: Requirement, sources: list[Any]) -> None:
-        """Take the one index that all agree on; sources that differ by platform cannot be said here."""
+        """Return the one index that all agree on; sources that differ by platform cannot be said here."""
         names = {one.get("index") for one in sources if isinstance(one, dict)}
         if len(names) == 1 and None not in names:
             self._one(where, text, requirement, sources[0])
@@ -106,7 +106,7 @@ def uv_sources(found: Adopted, tool: dict[str, Any], where: str) -> UvSources:
 
 
 def take_settings(sources: UvSources, tool: dict[str, Any], where: str) -> None:
-    """Take over the rest of `[tool.uv]`: after the requirements, since indexes want the projects that use them."""
+    """Adopt the rest of `[tool.uv]`: after the requirements, since indexes want the projects that use them."""
     found = sources.found
     for key, section in _LISTS.items():
         for place, text in fields.texts(tool.get(key), f"{where}.{key}"):

@@ -53,7 +53,7 @@ class Accepted:
     reason: str
 
     def covers(self, misfit: Misfit) -> bool:
-        """Tell whether a finding is accepted."""
+        """Return whether a finding is accepted."""
         return misfit.rule == self.rule and (not self.package or self.package in misfit.packages)
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ def accept(misfits: Iterable[Misfit], accepted: Mapping[str, str]) -> tuple[tupl
 
 
 def _entries(accepted: Mapping[str, str]) -> Iterator[Accepted]:
-    """Take the narrower entries first: their reason is the more exact one."""
+    """Return the narrower entries first: their reason is the more exact one."""
     for key in sorted(accepted, key=len, reverse=True):
         rule, _space, package = key.partition(" ")
         yield Accepted(rule=rule, package=package, reason=accepted[key])

@@ -116,7 +116,7 @@ def check_order(subject: Subject) -> Iterator[Misfit]:
 
 
 def _missing(subject: Subject, part: Part, libraries: Mapping[str, list[Binary]]) -> Iterator[Misfit]:
-    """Tell a package that cannot be used from one of which a part cannot be loaded."""
+    """Distinguish a package that cannot be used from one of which a part cannot be loaded."""
     lost = {one.path for found in libraries.values() for b in found for one in (b, *leading(subject, b))}
     binaries = part.files.binaries if part.files else ()
     started = [binary for binary in binaries if binary.program or _EXTENSION.search(binary.name)]

@@ -122,7 +122,7 @@ def _stems(names: Iterable[str]) -> set[str]:
 
 
 def _twice(subject: Subject, stem: str, copies: tuple[Binary, ...]) -> Misfit:
-    """Tell copies that answer to one file name from those that were renamed to be private."""
+    """Distinguish copies that answer to one file name from those that were renamed to be private."""
     parts = [(subject.owner(one), one) for one in copies]
     which = f"{_each(parts)} each bring `{copies[0].called}`"
     if _is_contested(subject, copies):
@@ -142,7 +142,7 @@ def _twice(subject: Subject, stem: str, copies: tuple[Binary, ...]) -> Misfit:
 
 
 def _is_contested(subject: Subject, copies: Iterable[Binary]) -> bool:
-    """Tell whether one file name leads to copies with different bytes, in different folders."""
+    """Return whether one file name leads to copies with different bytes, in different folders."""
     own = {one.path: one.content or one.path for one in copies}
     targets: dict[str, set[str]] = defaultdict(set)
     for path, target in subject.places.items():

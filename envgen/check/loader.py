@@ -58,7 +58,7 @@ def locate(subject: Subject, binary: Binary, name: str) -> tuple[Where, Binary |
 
 
 def is_of_system(name: str) -> bool:
-    """Tell whether a library is of glibc or of a driver, which no environment brings."""
+    """Return whether a library is of glibc or of a driver, which no environment brings."""
     return bool(C_LIBRARIES.fullmatch(name) or DRIVER.fullmatch(name))
 
 
@@ -82,7 +82,7 @@ def leading(subject: Subject, binary: Binary) -> Iterator[Binary]:
 
 
 def is_of_programs(subject: Subject, binary: Binary) -> bool:
-    """Tell whether nothing but programs leads to a file, so that no Python process loads it."""
+    """Return whether nothing but programs leads to a file, so that no Python process loads it."""
     seen, waiting, roots = {binary.path}, [binary], []
     for one in waiting:
         found = [n for n in subject.needers.get(one.called, ()) if locate(subject, n, one.called)[1] in (one, None)]

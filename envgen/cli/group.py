@@ -49,6 +49,7 @@ _VERBS = {
     "bundle": "write locks and all their files into one file, for machines without a network",
     "publish": "publish what was built or converted to a channel",
     "build": "write conda archives of wheels and recipes into a channel",
+    "schema": "print the JSON Schema of a spec or recipe, for editors",
     "completion": "print the completion script for a shell",
     "clean": "show the cache, and remove from it",
 }

@@ -163,7 +163,7 @@ def _tell_removed(console: Console, result: LockResult, *, dry_run: bool) -> Non
 
 
 def tell_outcome(console: Console, outcome: LockOutcome, *, dry_run: bool) -> None:
-    """Tell what became of a lock, or would become of it."""
+    """Report what became of a lock, or would become of it."""
     changes = outcome.changes
     packages = counted(outcome.packages, "package")
     if not outcome.written:

@@ -46,7 +46,7 @@ class Body:
         self._piece = b""
 
     def some(self, most: int) -> bytes:
-        """Take the next bytes, at least one unless the file has ended."""
+        """Return the next bytes, at least one unless the file has ended."""
         if not self._piece:
             self._piece = next(self._pieces, b"")
             self._sink(self._piece)
@@ -56,13 +56,13 @@ class Body:
         return taken
 
     def parts(self, size: int) -> Iterator[bytes]:
-        """Take the next `size` bytes in pieces, fewer where the file ends."""
+        """Return the next `size` bytes in pieces, fewer where the file ends."""
         while size and (taken := self.some(size)):
             size -= len(taken)
             yield taken
 
     def take(self, size: int) -> bytes:
-        """Take the next `size` bytes, fewer where the file ends."""
+        """Return the next `size` bytes, fewer where the file ends."""
         return b"".join(self.parts(size))
 
 

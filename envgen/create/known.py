@@ -26,7 +26,7 @@ def known_environments(context: Context) -> tuple[Path, ...]:
 
 
 def forget_dead(context: Context) -> tuple[Path, ...]:
-    """Take entries from `environments.txt` that are not environments any more, and return them."""
+    """Remove entries from `environments.txt` that are not environments any more, and return them."""
     dead = tuple(prefix for prefix in registered(context.home) if not is_environment(prefix))
     unregister(dead, home=context.home, reporter=context.reporter)
     return dead

@@ -54,7 +54,7 @@ def register(prefix: Path, *, home: Path, reporter: Reporter) -> None:
 
 
 def unregister(prefixes: Collection[Path], *, home: Path, reporter: Reporter) -> None:
-    """Take environments from the user's list; lines of others stay as they are.
+    """Remove environments from the user's list; lines of others stay as they are.
 
     Args:
         prefixes: as the list has them.

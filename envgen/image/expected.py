@@ -43,7 +43,7 @@ class FileFacts:
 
     @classmethod
     def of_entry(cls, entry: Entry) -> FileFacts:
-        """Take an entry that is to be written."""
+        """Return the facts of an entry that is to be written."""
         if isinstance(entry, File):
             return cls(kind="file", mode=entry.mode, owner=(entry.uid, entry.gid), content=entry.source.sha256)
         if isinstance(entry, Directory):
@@ -52,7 +52,7 @@ class FileFacts:
 
     @classmethod
     def of_member(cls, member: tarfile.TarInfo, sha256: str | None) -> FileFacts:
-        """Take an entry that was read."""
+        """Return the facts of an entry that was read."""
         if member.issym():
             return cls(kind="link", mode=0, owner=(member.uid, member.gid), content=member.linkname)
         kind = "file" if member.isreg() else "folder" if member.isdir() else "special file"

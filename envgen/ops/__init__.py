@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from envgen.ops._publish import PublishOptions, PublishResult, publish
     from envgen.ops._report import ReportOptions, report
     from envgen.ops._run import run, shell_hook
+    from envgen.ops._schema import SchemaKind, schema
     from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
     from envgen.ops._verify import Verified, VerifyOptions, verify
@@ -154,6 +155,7 @@ __all__ = [
     "Report",
     "ReportOptions",
     "ReportedBudget",
+    "SchemaKind",
     "Shell",
     "SignOptions",
     "SignedImage",
@@ -199,6 +201,7 @@ __all__ = [
     "rename_environment",
     "report",
     "run",
+    "schema",
     "settle_locks",
     "shell_hook",
     "sign",
@@ -259,6 +262,7 @@ _HOMES = {
     "ops._publish": ("PublishOptions", "PublishResult", "publish"),
     "ops._report": ("ReportOptions", "report"),
     "ops._run": ("run", "shell_hook"),
+    "ops._schema": ("SchemaKind", "schema"),
     "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
     "ops._verify": ("Verified", "VerifyOptions", "verify"),

@@ -166,7 +166,7 @@ def _read(options: AdoptOptions) -> Adopted:
 
 
 def _read_companion(options: AdoptOptions, found: Adopted) -> None:
-    """Take the versions of the lock that belongs to a file."""
+    """Return the versions of the lock that belongs to a file."""
     for name in COMPANIONS.get(options.file.name, ()):
         if (options.file.parent / name).is_file():
             beside = read_adopted(name, lambda path: _text(options.file.parent, path))

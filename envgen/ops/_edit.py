@@ -86,7 +86,7 @@ def add(context: Context, requirements: Sequence[str], options: EditOptions) -> 
 
 
 def remove(context: Context, names: Sequence[str], options: EditOptions) -> SpecEdit:
-    """Take what a spec requires out of it, and lock it.
+    """Remove requirements from a spec, and lock it.
 
     Raises:
         UserError: the spec does not require one of the names, or cannot be edited.

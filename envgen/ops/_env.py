@@ -140,7 +140,7 @@ def remove_environment(
 
 
 def rename_environment(context: Context, *, env: str | None, place: Place, new: str) -> Path:
-    """Give an environment another name beside where it is, or another path; its scripts are rewritten.
+    """Rename an environment in its folder, or move it to another path; its scripts are rewritten.
 
     Args:
         context: the world.

@@ -216,7 +216,7 @@ def _wheel(
 
 
 def _why(project: ProjectName, newest: str, release: _Release, upgraded: _Upgraded) -> str:
-    """Say what holds a release back: the date, the spec, a package, or what the solve said."""
+    """Describe what holds a release back: the date, the spec, a package, or what the solve said."""
     limit, uploaded = upgraded.spec.exclude_newer, release.newest_uploaded
     if limit and uploaded and uploaded >= limit:
         return f"`exclude-newer`: {newest} is of {uploaded:%Y-%m-%d}"

@@ -186,7 +186,7 @@ class _DriftSearch:
             yield f"{path}: made for another folder than `{self.prefix}`"
 
     def _when(self, fault: str) -> str:
-        """Tell when what a fault speaks of was changed last, in words."""
+        """Return when the file of a fault was changed last, in words."""
         file = self.prefix / fault.partition(": ")[0]
         if "made for" in fault:
             return ""

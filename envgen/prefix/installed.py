@@ -38,7 +38,7 @@ class InstalledPackage:
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> InstalledPackage:
-        """Take a record of `conda-meta`, read by `conda_meta.load`."""
+        """Parse a record of `conda-meta`, read by `conda_meta.load`."""
         source = record.get("extracted_package_dir")
         return cls(
             name=record["name"],

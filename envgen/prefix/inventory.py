@@ -39,6 +39,6 @@ def read(prefix: Path, state: PrefixState | None = None) -> tuple[InstalledPacka
 
 
 def _installed(path: Path, state: PrefixState | None) -> InstalledPackage:
-    """Take a package from the state where its record did not change since, else read the record."""
+    """Return a package from the state where its record did not change since, else read the record."""
     known = state.fitting(path.stem, record_status(path)) if state else None
     return known.installed if known else InstalledPackage.of_record(load(path))

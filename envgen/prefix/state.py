@@ -112,7 +112,7 @@ def record_state(
 
 
 def current(prefix: Path, installed: InstalledPackage) -> PackageState:
-    """Take the state of a package as it is now, which must be what was linked."""
+    """Return the state of a package as it is now, which must be what was linked."""
     record = record_status(record_path(prefix, installed.dist))
     return PackageState(installed=installed, record=record, status=status_of(prefix, installed.files))
 

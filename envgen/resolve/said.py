@@ -37,7 +37,7 @@ class Said:
             self.reporter.note(text)
 
     def repeat(self, told: Told) -> None:
-        """Say again what was said of a lock when it was solved."""
+        """Repeat the messages of a lock when it was solved."""
         self.warn(told.warnings)
         self.note(told.notes)
         self.idle.append(frozenset(told.idle))

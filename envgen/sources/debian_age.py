@@ -63,7 +63,7 @@ def refuse_rollback(late: Sequence[Release], locked: LockedDebs, debs: Iterable[
 
 
 def remarks_on_age(late: Iterable[Release], locked: LockedDebs, debs: Iterable[Deb]) -> Iterator[str]:
-    """Say which releases are older than the lock's, or else which packages get an older version all the same."""
+    """Report which releases are older than the lock's, or else which packages get an older version all the same."""
     said = [f"{_of(one, locked)}: the mirror is behind, locked Debian packages are kept" for one in late]
     yield from said
     lowered = locked.lowered(debs)
@@ -72,7 +72,7 @@ def remarks_on_age(late: Iterable[Release], locked: LockedDebs, debs: Iterable[D
 
 
 def remark_on_clock(release: Release, *, headers: Mapping[str, str], where: str, now: dt.datetime) -> str | None:
-    """Say that the clock of this machine is not right, by what a server says or by a release from the future.
+    """Report that the clock of this machine is not right, by what a server says or by a release from the future.
 
     Args:
         release: as the server sent it.

@@ -174,7 +174,7 @@ def _is_hidden(path: PurePath) -> bool:
 
 
 def _stays(link: Path, folder: Path) -> bool:
-    """Tell whether a link is relative and leads to something in the folder; git carries links as they are."""
+    """Return whether a link is relative and leads to something in the folder; git carries links as they are."""
     return not link.readlink().is_absolute() and Path(os.path.realpath(link)).is_relative_to(os.path.realpath(folder))
 
 

@@ -17,11 +17,11 @@ class ProvenFiles:
         self._known: dict[Path, tuple[int, ...]] = {}
 
     def add(self, path: Path) -> None:
-        """Take a file for proven, by whoever hashed what was written to it."""
+        """Mark a file as proven, by whoever hashed what was written to it."""
         self._known[path] = _identity(path)
 
     def has(self, path: Path, sha: Sha256) -> bool:
-        """Tell whether a file has a digest; reads it unless it is as it was when it was proven.
+        """Return whether a file has a digest; reads it unless it is as it was when it was proven.
 
         Raises:
             OSError: it cannot be read.

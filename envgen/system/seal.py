@@ -151,7 +151,7 @@ def _render(seal: Seal) -> str:
 
 
 def _close(package: Path, folders: Iterable[str], files: Iterable[_File]) -> None:
-    """Take from group and others what they may write; names may be links, whose mode means nothing."""
+    """Remove write permission of group and others; names may be links, whose mode means nothing."""
     modes = [(path, (package / path).stat().st_mode) for path in folders]
     modes += [(path, status.st_mode) for path, status in files if not stat.S_ISLNK(status.st_mode)]
     for path, mode in modes:

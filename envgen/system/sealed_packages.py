@@ -63,7 +63,7 @@ class SealedPackages:
         self._unsynced = self._told_boot = False
 
     def fault(self, folder: Path, *, read: bool) -> str | None:
-        """Say what is wrong with a package; reads its files only where their status does not settle it."""
+        """Describe what is wrong with a package; reads its files only where their status does not settle it."""
         if not folder.is_dir():
             return None
         with explained(self._root):
@@ -91,7 +91,7 @@ class SealedPackages:
         return None
 
     def _outlived(self, seal: Seal) -> bool:
-        """Tell whether no power failure can have come between a package and the disk."""
+        """Return whether no power failure can have come between a package and the disk."""
         now = self._clock()
         if self._synced is None:
             self._synced = read_synced(self._root / _SYNCED)

@@ -165,7 +165,7 @@ class Store:
             self._condemned.discard(key)
 
     def altered(self, key: str, *, read: bool = False) -> bool:
-        """Tell whether a package is not what was stored, and the user too, once; see `envgen.system.seal`.
+        """Return whether a package is not what was stored, and the user too, once; see `envgen.system.seal`.
 
         Args:
             key: of the package; one that is not there is not altered.
@@ -202,7 +202,7 @@ class Store:
         return self._package_path(key)
 
     def _is_still_altered(self, key: str) -> bool:
-        """Tell whether a package is altered now that nobody else makes it: another process may have made it again."""
+        """Return whether a package is altered now that nobody else makes it: another process may have made it again."""
         was = key in self._condemned
         self._condemned.discard(key)
         return self._packages.fault(self._package_path(key), read=was) is not None

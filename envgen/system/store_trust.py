@@ -119,7 +119,7 @@ def _is_open(status: os.stat_result) -> bool:
 
 
 def _writers(status: os.stat_result) -> str | None:
-    """Say who beside the owner may write."""
+    """Return who beside the owner may write."""
     if _is_open(status):
         return "every user of this machine"
     if status.st_mode & stat.S_IWGRP and not _is_private(status.st_gid, status.st_uid):
@@ -128,7 +128,7 @@ def _writers(status: os.stat_result) -> str | None:
 
 
 def _is_private(group: int, user: int) -> bool:
-    """Tell whether a group has one user alone, as distributions make them for a umask of 002: it bears his name."""
+    """Return whether a group has one user alone, as distributions make them for a umask of 002: it bears his name."""
     import grp  # noqa: PLC0415  a look-up may ask a directory server, and few stores need one
     import pwd  # noqa: PLC0415
 

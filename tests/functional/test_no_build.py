@@ -61,6 +61,7 @@ NEVER: dict[str, list[tuple[str, ...]]] = {
     "verify": [("verify", "127.0.0.1:9/team/demo:1", "--key", "nowhere.pub")],
     "image": [("image", "--dry-run")],
     "completion": [("completion", "bash")],
+    "schema": [("schema",)],
     "clean": [("clean",), ("clean", "--all")],
 }
 """Commands that run no script of a recipe, also where it is not in the store."""

@@ -1,0 +1,24 @@
+"""`envgen schema`: the JSON Schema of specs and of Debian recipes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from envgen import ops
+
+if TYPE_CHECKING:
+    from envgen.cli.console import Console
+
+
+@click.command("schema", epilog="envgen schema debian > recipes/debian.schema.json")
+@click.argument("kind", type=click.Choice([str(kind) for kind in ops.SchemaKind]), default=str(ops.SchemaKind.SPEC))
+@click.pass_obj
+def command(console: Console, kind: str) -> None:
+    """Print the JSON Schema of environments/*.yaml (spec) or recipes/*/debian.yaml (debian), for editors.
+
+    Refer to it in the first line of a file: `# yaml-language-server: $schema=schema.json`.
+    """
+    console.verbatim(json.dumps(ops.schema(ops.SchemaKind(kind)), indent=2, ensure_ascii=False) + "\n")
