@@ -35,6 +35,7 @@ class Console:
 
     def __init__(self, *, environment: Mapping[str, str], directory: Path, now: dt.datetime) -> None:
         self.environment = environment
+        self.has_written = False
         self.directory = directory
         self._now = now
         self._talk = functools.cache(_standard_error)
@@ -92,6 +93,7 @@ class Console:
 
     def verbatim(self, text: str) -> None:
         """Write a file, or what a shell evaluates, as it is: standard output."""
+        self.has_written = True
         try:
             sys.stdout.write(text if text.endswith("\n") else text + "\n")
         except BrokenPipeError:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import itertools
+import json
 import os
 import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,43 +19,58 @@ from click.shell_completion import CompletionItem
 from envgen import __version__
 from envgen.cli import interrupt
 from envgen.errors import EnvgenError, SpecError, UsageError, UserError
-from envgen.printable import message, one_line, visible
+from envgen.printable import in_json, message, one_line, visible
 from envgen.urls import without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_VERBS = {
-    "init": "write the spec of a new environment",
-    "add": "add requirements to a spec, and lock it",
-    "remove": "remove requirements from a spec, and lock it",
-    "lock": "resolve specs and write locks",
-    "merge-lock": "resolve locks that two branches changed (git merge driver)",
-    "create": "create the environment of a lock on this machine",
-    "run": "run a command inside an environment",
-    "shell-hook": "print shell code that activates an environment",
-    "env": "list, remove and rename the environments of this machine",
-    "list": "list the locked packages",
-    "tree": "show the dependency tree of the locks",
-    "why": "show which requirements of the spec lead to a package",
-    "diff": "show what differs between two revisions, files or environments",
-    "outdated": "list what could be newer, and what holds it back",
-    "report": "write one page about an environment, and check it against a budget",
-    "export": "write a lock in another tool's format, or as an SBOM",
-    "licenses": "list the licences of locked packages, and check them against the spec",
-    "check": "check whether the locked packages fit together",
-    "sign": "sign an image in a registry",
-    "verify": "compare an environment, image, bundle or channel with the locks",
-    "audit": "list known vulnerabilities of locked packages",
-    "doctor": "check whether this machine fits a lock",
-    "image": "write an OCI image of an environment",
-    "bundle": "write locks and all their files into one file, for machines without a network",
-    "publish": "publish what was built or converted to a channel",
-    "build": "write conda archives of wheels and recipes into a channel",
-    "schema": "print the JSON Schema of a spec or recipe, for editors",
-    "completion": "print the completion script for a shell",
-    "clean": "show the cache, and remove from it",
+    from envgen.cli.console import Console
+
+_GROUPS = {
+    "Make": {
+        "init": "write the spec of a new environment",
+        "lock": "resolve specs and write locks",
+        "create": "create the environment of a lock on this machine",
+        "run": "run a command inside an environment",
+        "shell-hook": "print shell code that activates an environment",
+        "image": "write an OCI image of an environment",
+        "build": "write conda archives of wheels and recipes into a channel",
+    },
+    "Look": {
+        "list": "list the locked packages",
+        "tree": "show the dependency tree of the locks",
+        "why": "show which requirements of the spec lead to a package",
+        "diff": "show what differs between two revisions, files or environments",
+        "outdated": "list what could be newer, and what holds it back",
+        "report": "write one page about an environment, and check it against a budget",
+        "env": "list, remove and rename the environments of this machine",
+        "doctor": "check whether this machine fits a lock",
+        "schema": "print the JSON Schema of a spec or recipe, for editors",
+        "completion": "print the completion script for a shell",
+    },
+    "Change": {
+        "add": "add requirements to a spec, and lock it",
+        "remove": "remove requirements from a spec, and lock it",
+        "merge-lock": "resolve locks that two branches changed (git merge driver)",
+        "clean": "show the cache, and remove from it",
+    },
+    "Hand over": {
+        "export": "write a lock in another tool's format, or as an SBOM",
+        "bundle": "write locks and all their files into one file, for machines without a network",
+        "publish": "publish what was built or converted to a channel",
+    },
+    "Prove": {
+        "check": "check whether the locked packages fit together",
+        "verify": "compare an environment, image, bundle or channel with the locks",
+        "sign": "sign an image in a registry",
+        "audit": "list known vulnerabilities of locked packages",
+        "licenses": "list the licences of locked packages, and check them against the spec",
+    },
 }
+"""The verbs as `--help` shows them, by what they are for."""
+
+_VERBS = {verb: text for group in _GROUPS.values() for verb, text in group.items()}
 _HELP = "show this help and exit"
 
 
@@ -101,12 +119,14 @@ class _LazyGroup(click.Group):
         return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_VERBS.items()))
+        widest = max(map(len, _VERBS))
+        for title, verbs in _GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(verb.ljust(widest), text) for verb, text in verbs.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="envgen", help="show the version and exit")
+@click.version_option(__version__, "-V", "--version", prog_name="envgen", help="show the version and exit")
 @click.option(
     "-C",
     "--directory",
@@ -124,11 +144,32 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
     _settle_home()
     from envgen.cli.console import Console  # noqa: PLC0415  with what it imports it takes 150 ms, which `--help` can spare
 
-    ctx.obj = Console(
+    invocation = ctx.obj if isinstance(ctx.obj, _Invocation) else _Invocation()
+    ctx.obj = invocation.console = Console(
         environment=environment,
         directory=directory.resolve() if directory else _working_directory(),  # `..` must not lead back to where we are
         now=dt.datetime.now(dt.UTC),
     )
+
+
+@dataclass(slots=True)
+class _Invocation:
+    """One run of the command line: `as_json` whether its data is to be JSON, `console` once there is one."""
+
+    as_json: bool = False
+    console: Console | None = None
+
+    @classmethod
+    def of(cls, argv: Sequence[str]) -> _Invocation:
+        """Look for `--json` among the options; what stands behind `--` belongs to another program."""
+        return cls(as_json="--json" in itertools.takewhile(lambda word: word != "--", argv))
+
+    def tell(self, error: EnvgenError) -> None:
+        """Write an error as JSON to standard output, unless data is there already: it is one document in any case."""
+        if self.as_json and not (self.console and self.console.has_written):
+            facts = {"message": error.message, "hint": error.hint, "code": error.exit_code}
+            text = json.dumps({"error": facts}, indent=2, ensure_ascii=False)
+            sys.stdout.write(in_json(without_secrets_in(text)) + "\n")
 
 
 def _settle_home() -> None:
@@ -156,10 +197,14 @@ def _working_directory() -> Path:
 
 def invoke(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    invocation = _Invocation.of(sys.argv[1:] if argv is None else argv)
     try:
-        _envgen.main(args=argv, prog_name="envgen", standalone_mode=False)
+        _envgen.main(args=argv, prog_name="envgen", standalone_mode=False, obj=invocation)
     except click.exceptions.Exit as leave:
         return leave.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message(), err=True)
+        return UsageError.exit_code
     except KeyboardInterrupt:
         return _failed(click.Abort())
     except BaseException as error:  # the last door: a bug must still end with its exit code
@@ -167,14 +212,16 @@ def invoke(argv: Sequence[str] | None = None) -> int:
             return _failed(click.Abort())
         if isinstance(error, SystemExit | GeneratorExit):
             raise
-        return _failed(error)  # a panic in Rust code is no `Exception`
+        return _failed(error, invocation)  # a panic in Rust code is no `Exception`
     return 0
 
 
-def _failed(error: BaseException) -> int:
+def _failed(error: BaseException, invocation: _Invocation | None = None) -> int:
     """Print the error, and return its exit code."""
     match found := _meant(error):
         case EnvgenError():
+            if invocation:
+                invocation.tell(found)
             _complain(found)
             return found.exit_code
         case click.Abort():

@@ -1,0 +1,78 @@
+"""The command line as a whole: groups of verbs, a bare `envgen`, errors as JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envgen.cli.group import _GROUPS
+from tests.command import REPOSITORY
+from tests.functional.conftest import SPEC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.command import Command, Project
+
+
+def test_help_shows_the_groups_of_the_front_page(cli: Command) -> None:
+    shown = cli("--help").succeeded().out
+    rows = re.findall(r"^\| (?:\*\*(?P<title>[a-z ]+)\*\*|(?P<verbs>`envgen .*?)) \|", _commands(), re.MULTILINE)
+    groups: dict[str, list[str]] = {}
+    for title, verbs in rows:
+        if title:
+            groups[title.capitalize()] = []
+        else:
+            groups[next(reversed(groups))] += re.findall(r"`envgen ([a-z-]+)", verbs)
+    assert {title: set(verbs) for title, verbs in groups.items()} == {t: set(verbs) for t, verbs in _GROUPS.items()}
+    assert re.findall(r"^([A-Z][a-z ]+):$", shown, re.MULTILINE) == ["Options", *_GROUPS]
+
+
+def _commands() -> str:
+    text = (REPOSITORY / "README.md").read_text()
+    return text[text.index("## Commands") : text.index("## A spec")]
+
+
+def test_a_bare_call_shows_the_help(cli: Command) -> None:
+    done = cli()
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Usage: envgen")
+    assert "error:" not in done.err
+
+
+def test_the_version_has_a_short_name(cli: Command) -> None:
+    assert cli("-V").succeeded().out == cli("--version").succeeded().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("list", "--json"), 1, "there is no lock for linux-64"),
+        (("why", "nothing", "--json"), 1, ""),
+        (("list", "elsewhere", "--json"), 1, "elsewhere"),
+        (("list", "--json", "--nonsense"), 2, "no such option `--nonsense`"),
+    ],
+)
+def test_errors_are_json_where_json_is_asked_for(
+    demo: Project, cli: Command, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = cli(*arguments)
+    error = done.json()["error"]
+    assert (done.code, error["code"]) == (code, code)
+    assert words in error["message"]
+    assert f"error: {error['message'].splitlines()[0]}" in done.err
+
+
+def test_data_and_an_error_are_one_document(project: Project, cli: Command) -> None:
+    project.spec("demo", SPEC + "licenses: {allow: [MIT]}\n")
+    cli("lock").succeeded()
+    done = cli("licenses", "--json", "--offline")
+    assert done.code == 1
+    assert isinstance(done.json(), list)
+
+
+def test_json_for_another_program_is_not_ours(demo: Project, cli: Command, tmp_path: Path) -> None:
+    done = cli("run", "--prefix", str(tmp_path / "nowhere"), "--", "tool", "--json")
+    assert (done.code, done.out) == (1, "")
