@@ -44,14 +44,21 @@ _DAMAGED = (BuildException, BuildBackendException, OSError, ValueError, TypeErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceName:
-    """What messages call a source: `docopt` 0.6.2 from `docopt-0.6.2.tar.gz`."""
+    """What messages call a source: `docopt` 0.6.2 from `docopt-0.6.2.tar.gz`.
+
+    Attributes:
+        project: whose source.
+        version: of it; empty while only the backend knows.
+        origin: file, folder or address.
+    """
 
     project: ProjectName
     version: str
     origin: str
 
     def __str__(self) -> str:
-        return f"`{self.project}` {self.version} from `{self.origin}`"
+        version = f" {self.version}" if self.version else ""
+        return f"`{self.project}`{version} from `{self.origin}`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,7 +102,7 @@ def _link_environment(context: Context, pair: LockPair, sandbox: Sandbox) -> Non
 
 
 def _new_log(context: Context, name: SourceName) -> Path:
-    log = context.store.log(f"{name.project}-{name.version}.log")
+    log = context.store.log(f"{'-'.join(filter(None, (name.project, name.version)))}.log")
     log.write_bytes(b"")
     return log
 
