@@ -51,7 +51,7 @@ class Stack:
         size: class of its wheels for linux-64.
         imports: modules to import once it is created.
         ci: whether `pytest -m real` runs it.
-        needs_source: projects that uv builds from a source archive; the set is not locked.
+        needs_source: projects without a wheel, built from a source archive; their versions are not compared.
         deviations: project -> why another version than uv's is right.
     """
 
