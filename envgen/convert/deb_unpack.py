@@ -239,6 +239,15 @@ def read_control(deb: Deb, stream: BinaryIO) -> dict[str, bytes]:
         raise ArtifactError(f"failed to unpack `{deb.name}`: {e}") from e
 
 
+def control_fields(control: bytes) -> dict[str, str]:
+    """Return the first line of each field of a `control` file, by its name in lower case; of two the first."""
+    fields: dict[str, str] = {}
+    for line in control.decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.lower(), value.strip())
+    return fields
+
+
 def check_control(deb: Deb, control: Mapping[str, bytes]) -> None:
     """Refuse a `.deb` that calls itself something else than the lock does.
 
@@ -251,10 +260,7 @@ def check_control(deb: Deb, control: Mapping[str, bytes]) -> None:
     """
     if "control" not in control:
         raise ArtifactError(f"`{deb.name}` has no control file")
-    fields: dict[str, str] = {}
-    for line in control["control"].decode("utf-8", "replace").splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.lower(), value.strip())
+    fields = control_fields(control["control"])
     got = tuple(fields.get(key, "") for key in ("package", "version", "architecture"))
     expected = (deb.name, deb.version, deb.architecture)
     if got != expected:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from envgen.digest import Sha256
 from envgen.oci.layout import INDEX, MANIFEST, Attachment, canonical, descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envgen.digest import Sha256
     from envgen.oci.layout import Image
 
 CYCLONEDX = "application/vnd.cyclonedx+json"
@@ -31,24 +31,59 @@ def sbom(image: Image, text: str, *, name: str) -> Attachment:
         text: CycloneDX, as JSON.
         name: by which tools find the artifact in a layout of its own.
     """
-    data = text.encode()
+    return artifact(text.encode(), kind=CYCLONEDX, subject=descriptor(MANIFEST, image.manifest), name=name)
+
+
+def artifact(
+    content: bytes,
+    *,
+    kind: str,
+    subject: Mapping[str, Any],
+    name: str,
+    annotations: Mapping[str, str] | None = None,
+) -> Attachment:
+    """Build the artifact that attaches one document to a manifest.
+
+    Its descriptor repeats type and annotations: clients read them from the index under the fallback tag.
+
+    Args:
+        content: what is attached.
+        kind: media type of the content, and type of the artifact.
+        subject: descriptor of the manifest that it refers to.
+        name: by which tools find the artifact in a layout of its own.
+        annotations: of the artifact.
+
+    Raises:
+        ValueError: the digest of `subject` is not a sha256.
+    """
+    noted = {"annotations": dict(annotations)} if annotations else {}
     manifest = canonical(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "artifactType": CYCLONEDX,
+            "artifactType": kind,
             "config": descriptor(EMPTY, _NOTHING),
-            "layers": [descriptor(CYCLONEDX, data)],
-            "subject": descriptor(MANIFEST, image.manifest),
+            "layers": [descriptor(kind, content)],
+            "subject": dict(subject),
+            **noted,
         }
     )
     return Attachment(
         name=name,
-        entry={**descriptor(MANIFEST, manifest), "artifactType": CYCLONEDX},
-        subject=image.digest,
-        content=data,
-        documents=(_NOTHING, data, manifest),
+        entry={**descriptor(MANIFEST, manifest), "artifactType": kind, **noted},
+        subject=digest_of(subject),
+        content=content,
+        documents=(_NOTHING, content, manifest),
     )
+
+
+def digest_of(entry: Mapping[str, Any]) -> Sha256:
+    """Read the digest of a descriptor.
+
+    Raises:
+        ValueError: it is not a sha256.
+    """
+    return Sha256.parse(str(entry.get("digest", "")).removeprefix("sha256:"))
 
 
 def tag_of(subject: Sha256) -> str:

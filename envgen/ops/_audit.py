@@ -9,7 +9,7 @@ from envgen.audit.database import AdvisoryArchive, DatabaseAge, archives
 from envgen.audit.findings import Uncompared, Vulnerability, apply_ignores, findings
 from envgen.audit.sarif import sarif
 from envgen.audit.subjects import Audited, Uncovered, subjects_of_debian, subjects_of_lock
-from envgen.convert.deb_unpack import read_control
+from envgen.convert.deb_unpack import control_fields, read_control
 from envgen.errors import ArtifactError, UserError
 from envgen.manifest.select import select
 from envgen.prepare.security_updates import security_suites
@@ -178,11 +178,9 @@ def _controls(context: Context, lock: DebianLock) -> dict[Sha256, dict[str, str]
             continue
         try:
             with path.open("rb") as stream:
-                text = read_control(deb, stream).get("control", b"").decode("utf-8", "replace")
+                found[deb.sha256] = control_fields(read_control(deb, stream).get("control", b""))
         except (ArtifactError, OSError):
             continue  # the name is then taken from the path; `create` finds the damage
-        pairs = (line.partition(":") for line in text.splitlines() if line[:1].strip())
-        found[deb.sha256] = {key.lower(): value.strip() for key, _, value in pairs}
     return found
 
 

@@ -8,29 +8,27 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from envgen.digest import Sha256
-from envgen.oci.layout import CONFIG, MANIFEST, Attachment, canonical, descriptor
-from envgen.oci.referrer import EMPTY
+from envgen.oci.layout import CONFIG, MANIFEST, canonical, descriptor
+from envgen.oci.referrer import artifact
 from envgen.sign.statements import BUNDLE, payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from envgen.digest import Sha256
+    from envgen.oci.layout import Attachment
     from envgen.sign.keys import Signer
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNED = "dev.cosignproject.cosign/signature"
 _CONTENT = "dev.sigstore.bundle.content"
 _PREDICATE = "dev.sigstore.bundle.predicateType"
-_NOTHING = b"{}"
 _NO_DATE = "0001-01-01T00:00:00Z"
 """What cosign writes for no date."""
 
 
 def referrer(bundle: bytes, *, kind: str, subject: Mapping[str, Any], name: str) -> Attachment:
     """Build the artifact that attaches a bundle to an image.
-
-    Its descriptor repeats type and annotations: cosign reads them from the index under the fallback tag.
 
     Args:
         bundle: as `statements.bundle` makes it.
@@ -39,24 +37,7 @@ def referrer(bundle: bytes, *, kind: str, subject: Mapping[str, Any], name: str)
         name: by which the artifact is found in a layout of its own.
     """
     annotations = {_CONTENT: "dsse-envelope", _PREDICATE: kind}
-    manifest = canonical(
-        {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "artifactType": BUNDLE,
-            "config": descriptor(EMPTY, _NOTHING),
-            "layers": [descriptor(BUNDLE, bundle)],
-            "subject": dict(subject),
-            "annotations": annotations,
-        }
-    )
-    return Attachment(
-        name=name,
-        entry={**descriptor(MANIFEST, manifest), "artifactType": BUNDLE, "annotations": annotations},
-        subject=digest_of(subject),
-        content=bundle,
-        documents=(_NOTHING, bundle, manifest),
-    )
+    return artifact(bundle, kind=BUNDLE, subject=subject, name=name, annotations=annotations)
 
 
 def tag_of_signatures(digest: Sha256) -> str:
@@ -96,12 +77,3 @@ def merged_layers(layer: Mapping[str, Any], before: Iterable[Mapping[str, Any]])
     """Add a signature to those of other keys that are there; the same one is not added twice."""
     others = [one for one in before if one.get("annotations") != layer["annotations"]]
     return [*others, layer]
-
-
-def digest_of(entry: Mapping[str, Any]) -> Sha256:
-    """Read the digest of a descriptor.
-
-    Raises:
-        ValueError: it is not a sha256.
-    """
-    return Sha256.parse(str(entry.get("digest", "")).removeprefix("sha256:"))

@@ -11,10 +11,10 @@ from envgen.errors import SignatureError, UserError
 from envgen.oci.attach import attach, referrers
 from envgen.oci.layout import INDEX, MANIFEST, Attachment, write_attachments
 from envgen.oci.push import copy, fetch_manifest, fetch_raw_manifest, parse_manifest, pull
+from envgen.oci.referrer import digest_of
 from envgen.sign.artifacts import (
     SIGNED,
     SIMPLE,
-    digest_of,
     merged_layers,
     referrer,
     signature_image,
