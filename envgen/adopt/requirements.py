@@ -76,7 +76,7 @@ def take_lines(found: Adopted, lines: list[tuple[str, str]], read: Read) -> None
 
 
 def take_indexes(found: Adopted, extra: list[tuple[str, str]], local: list[str]) -> None:
-    """Give the one further index the projects that are pinned to a local version, such as `torch==2.8.0+cu126`.
+    """Assign to the one further index the projects that are pinned to a local version, such as `torch==2.8.0+cu126`.
 
     Args:
         found: what is collected.

@@ -80,7 +80,7 @@ def remove_command(
 @json_option
 @click.pass_obj
 def rename_command(console: Console, new: str, name: str | None, prefix: Path | None, as_json: bool) -> None:
-    """Give an environment the name NEW, or the path NEW if it has a slash; by default that of the project.
+    """Rename an environment to NEW, which is a path if it has a slash; by default to the name in the project.
 
     Files that hold the path are rewritten. A shell in which the environment is active has to activate it again.
     """

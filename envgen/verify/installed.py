@@ -131,7 +131,7 @@ def _linked(context: Context, items: Iterable[PlannedPackage], pair: LockPair, p
 
 
 def _by_records(prefix: Path) -> _Expected:
-    """Take what records say; compiled Python files are written again as Python likes."""
+    """Return what records say; compiled Python files are written again as Python likes."""
     entries = {
         str(record["name"]): {path: entry for path, entry in found.items() if not is_compiled(path)}
         for record, found in read_records(prefix)

@@ -55,7 +55,7 @@ class FoundImage:
 
     @classmethod
     def of_documents(cls, manifest: Mapping[str, Any], config: Mapping[str, Any]) -> FoundImage:
-        """Take a manifest and its configuration.
+        """Read a manifest and its configuration.
 
         Raises:
             ValueError, TypeError, LookupError, AttributeError: they are not what OCI says.

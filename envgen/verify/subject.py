@@ -77,7 +77,7 @@ def find_subject(context: Context, text: str | None) -> VerifySubject:
 
 
 def _elsewhere(context: Context, text: str) -> VerifySubject:
-    """Take what is not on this machine for an image, else for a name."""
+    """Return an image where nothing on this machine is meant, else a name."""
     if "/" in text:
         return VerifySubject(kind=SubjectKind.REGISTRY, text=str(Reference.parse(text)))
     names = ", ".join(f"`{path.stem}`" for path in sorted((context.root / FOLDER).glob("*.yaml")))
