@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
+import tomllib
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 TEXTS = {str(page.relative_to(REPOSITORY)): page.read_text(encoding="utf-8") for page in PAGES}
 BEFORE = {"$", "run:", "-", "&&", "||", "|", ";", "{", "!"}
 """What may stand before a command in a block."""
@@ -158,6 +160,18 @@ def test_keys_of_a_lock() -> None:
     keys = set(re.findall(r'[{ \[]f?"([a-z][a-z-]*)(?=[".])', source))
     named = first_cells(TEXTS["locks/README.md"], "### Metadata of envgen", "## ")
     assert {key.split(".")[1] for key in named} == keys | set(ADJUSTMENTS)
+
+
+def test_exact_pins() -> None:
+    pinned = {line.partition("==")[0] for line in PYPROJECT["project"]["dependencies"] if "==" in line}
+    assert first_cells(TEXTS["envgen/README.md"], "## Pins that decide bytes", "## ") == pinned
+
+
+def test_the_changes_begin_with_this_version() -> None:
+    changes = (REPOSITORY / "envgen" / "CHANGELOG.md").read_text(encoding="utf-8")
+    first = re.search(r"^## (\S+)", changes, re.MULTILINE)
+    assert first
+    assert first[1] == PYPROJECT["project"]["version"]
 
 
 def anchors(text: str) -> set[str]:

@@ -53,7 +53,10 @@ if TYPE_CHECKING:
 
 CREATED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 GOLDEN = Path(__file__).parents[2] / "golden/image/image.json"
-"""Changes with the format of layers, the base, the files of an image, or another release of a compressor."""
+"""Changes with the format of layers, the base, the files of an image, or another release of a compressor.
+
+`UPDATE_GOLDEN=1` writes it.
+"""
 
 ON = Platform.LINUX_64
 MINOR = PythonMinor(3, 11)
@@ -83,7 +86,7 @@ class Content:
 
 def test_the_golden_image(tmp_path: Path) -> None:
     found = {str(compression): made(tmp_path, compression) for compression in Compression}
-    if os.environ.get("WRITE_GOLDEN"):
+    if "UPDATE_GOLDEN" in os.environ:
         GOLDEN.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     expected = json.loads(GOLDEN.read_text(encoding="utf-8"))
     for what in ("trees", "layers", "config", "manifest", "digest"):  # what says most comes first
