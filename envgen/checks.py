@@ -93,7 +93,7 @@ class Misfit:
 
     @property
     def severity(self) -> Severity:
-        """How bad it is."""
+        """Return the severity."""
         return RULES[self.rule][0]
 
     @property

@@ -94,7 +94,7 @@ class _Xz(io.RawIOBase):
         return data
 
     def _next(self) -> bool:
-        """Begin the next stream of the file, if there is one; zeros may stand between."""
+        """Open the next stream of the file, if there is one; zeros may stand between."""
         self._pending = self._decoder.unused_data.lstrip(b"\0") or self._raw.read(_PACKED).lstrip(b"\0")
         self._decoder = self._new() if self._pending else self._decoder
         return bool(self._pending)

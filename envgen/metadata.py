@@ -172,7 +172,7 @@ class _FieldReader:
         )
 
     def _miss(self, name: str) -> None:
-        """Note that a field is not there, unless it is there and was not readable."""
+        """Report a missing field, unless it is there and was not readable."""
         if f"`{name}` cannot be parsed" not in self.faults:
             self.faults.append(f"it has no {name}")
 

@@ -92,7 +92,7 @@ def undeclared(text: str) -> frozenset[str]:
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
-    """Put values into a template of a recipe, which begins variables with `${{`.
+    """Render a template of a recipe, which begins variables with `${{`.
 
     Raises:
         UnsafeTemplateError: as `undeclared`, or a variable has no value, or the output is too long.
@@ -108,7 +108,7 @@ def render(text: str, values: Mapping[str, str]) -> str:
 
 
 def fill(text: str, **values: Any) -> str:
-    """Put values into a template that ships with envgen; it may loop over them."""
+    """Render a template that ships with envgen; it may loop over values."""
     return _OWN.from_string(text).render(values)
 
 

@@ -111,7 +111,7 @@ class AdvisoryArchive:
 
     @property
     def age(self) -> DatabaseAge:
-        """How old and large the archive is.
+        """Return age and size of the archive.
 
         Raises:
             UserError: it cannot be read.

@@ -117,7 +117,7 @@ def _is_about(affected: Affected, subject: Audited) -> bool:
 
 
 def _by_vulnerability(hits: Sequence[_Hit]) -> list[list[_Hit]]:
-    """Put together what is about one vulnerability: databases of several publishers list it under several names."""
+    """Merge advisories about one vulnerability: databases of several publishers list it under several names."""
     groups: list[tuple[set[str], list[_Hit]]] = []
     for hit in hits:
         names, members = {hit.advisory.id, *hit.advisory.aliases}, [hit]

@@ -76,7 +76,7 @@ class Pins:
         return active_requirements(meta, self.target, self.extras.get(meta.name, set()))
 
     def _learn(self, requirements: Iterable[Requirement]) -> bool:
-        """Note what requirements ask for; return whether any of it is new."""
+        """Record what requirements ask for; return whether any of it is new."""
         changed = False
         for requirement in requirements:
             name = project_name(requirement.name)

@@ -102,7 +102,7 @@ def _python(subject: Subject) -> Iterator[Binary]:
 
 
 def _placed(binary: Binary, folders: tuple[str, ...]) -> Iterator[str]:
-    """Put the file's folder in place of `$ORIGIN`; folders outside the prefix are left out."""
+    """Replace `$ORIGIN` by the file's folder; folders outside the prefix are left out."""
     for folder in folders:
         step = folder.replace("${ORIGIN}", "$ORIGIN")
         if step.startswith("$ORIGIN"):

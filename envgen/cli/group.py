@@ -161,7 +161,7 @@ class _Invocation:
 
     @classmethod
     def of(cls, argv: Sequence[str]) -> _Invocation:
-        """Look for `--json` among the options; what stands behind `--` belongs to another program."""
+        """Return whether `--json` is among the options; what follows `--` belongs to another program."""
         return cls(as_json="--json" in itertools.takewhile(lambda word: word != "--", argv))
 
     def tell(self, error: EnvgenError) -> None:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _unraisable(fault: sys.UnraisableHookArgs) -> None:
-    """End the process where a thread died of too little memory before it ran; else tell the fault as Python does.
+    """End the process where a thread died of too little memory before it ran; else print the fault as Python does.
 
     `Thread.start` waits until the thread says that it runs, which it never does then.
     """

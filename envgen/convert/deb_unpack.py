@@ -216,7 +216,7 @@ class Unpacking:
 
 
 def _claim(deb: Deb, path: str, content: str, known: _Taken) -> None:
-    """Let a second package have a path where it brings the same."""
+    """Accept a second package at a path where both bring the same file."""
     if known.content != content:
         raise ArtifactError(f"`{known.owner}` and `{deb.name}` both contain `{path}`, with different content")
 

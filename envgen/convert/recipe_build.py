@@ -164,7 +164,7 @@ def _with_placeholder(package_dir: Path) -> Iterator[tuple[str, str, FileMode]]:
 
 
 def _replace(file: Path, old: str) -> None:
-    """Put `PLACEHOLDER` in for rattler-build's, which holds the build folder's path.
+    """Replace rattler-build's placeholder, which holds the build folder's path, by `PLACEHOLDER`.
 
     Both have 255 characters, so that offsets in binary files stay.
     """

@@ -68,7 +68,7 @@ def parse_record(raw: bytes | None, *, what: str) -> dict[str, RecordEntry]:
 def check_listing(
     record: Mapping[str, RecordEntry], members: Mapping[str, int], *, dist_info: str, what: str
 ) -> tuple[str, ...]:
-    """Prove that RECORD lists every file, with its size, and say where else it departs from the specification.
+    """Verify that RECORD lists every file with its size, and report other departures from the specification.
 
     METADATA may have another size: IPEX 2.8.0 was published with one that was edited after RECORD was written.
 
@@ -99,7 +99,7 @@ def check_listing(
 
 
 def check_entry(entry: RecordEntry, proof: Digest, *, what: str) -> None:
-    """Prove that a file is what RECORD says.
+    """Verify a file against RECORD.
 
     Args:
         entry: with a hash, or without one: then only the size counts.

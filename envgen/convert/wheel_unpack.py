@@ -68,7 +68,7 @@ class OpenWheel(ABC):
         """
 
     def finish(self) -> None:  # noqa: B027  most have nothing left to do
-        """Prove what could not be proved before everything was read.
+        """Verify what needs everything to be read.
 
         Raises:
             ArtifactError, IntegrityError: the wheel is not what it was taken for.

@@ -46,7 +46,7 @@ def probe_mirrors(context: Context, pair: LockPair | None) -> tuple[Mirror, ...]
 
 
 def _setting(context: Context, indexes: Mapping[str, NamedIndex], placeholder: str) -> Setting | None:
-    """Look a placeholder up; that of an index of the spec there at last."""
+    """Return the value of a placeholder; that of an index of the spec comes last."""
     name = name_of(placeholder)
     if name is None or name not in indexes:
         return context.mirrors.find(placeholder)

@@ -24,7 +24,7 @@ PREFIX = "envgen."
 
 
 def document(lock: Lock) -> dict[str, Any]:
-    """Lay a lock out as the document."""
+    """Convert a lock to the document."""
     entries = [entry(package, lock.platform) for package in sorted(lock.packages, key=sort_key)]
     return {
         "version": 1,
@@ -40,7 +40,7 @@ def document(lock: Lock) -> dict[str, Any]:
 
 
 def entry(package: Package, platform: str) -> dict[str, Any]:
-    """Lay one package out as a `LockedDependency`."""
+    """Convert one package to a `LockedDependency`."""
     needs = package.needs
     return {
         "name": str(package.name),

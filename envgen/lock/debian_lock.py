@@ -107,7 +107,7 @@ class DebianLock:
         recipe_suites: Mapping[str, Iterable[str]] | None = None,
         releases: Mapping[str, dt.datetime] | None = None,
     ) -> Self:
-        """Put together what recipes and the image use.
+        """Merge what recipes and the image use.
 
         Args:
             environment: its name.

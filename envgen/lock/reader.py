@@ -75,7 +75,7 @@ class Field:
     path: str
 
     def fail(self, what: str, *, hint: str = _RENEW) -> NoReturn:
-        """Complain about the value."""
+        """Return an error about the value."""
         raise LockError(": ".join(filter(None, (self.source, self.path, what))), hint=hint)
 
     def find(self, key: str) -> Field | None:
@@ -120,7 +120,7 @@ class Field:
         return dict(self.value)
 
     def only_json(self) -> None:
-        """Complain about anything within that YAML has and JSON has not: an unquoted date, a number as a key."""
+        """Raise for a value that YAML has and JSON has not: an unquoted date, a number as a key."""
         inside = self.members().values() if isinstance(self.value, dict) else ()
         for node in self.items() if isinstance(self.value, list) else inside:
             node.only_json()

@@ -117,7 +117,7 @@ def override_of(project: ProjectName, adjustments: Adjustments) -> tuple[Project
 
 
 def _overridden(requirement: Requirement, adjustments: Adjustments) -> tuple[Requirement, ...]:
-    """Put the overrides in place of a requirement, under its own name: who stands for whom is decided later."""
+    """Replace a requirement by its overrides, under its own name: substitutes are decided later."""
     found = override_of(project_name(requirement.name), adjustments)
     if found is None:
         return (requirement,)

@@ -93,7 +93,7 @@ def _dependencies(items: tuple[Value, ...]) -> tuple[ProjectName, ...]:
 
 
 def _by_key(section: Value | None, parse: Callable[[str], K], shape: str) -> Iterator[tuple[K, Value]]:
-    """Go through a mapping with keys as `parse` makes them; two that become one are a fault."""
+    """Yield entries of a mapping with keys as `parse` makes them; two that become one are a fault."""
     first: dict[K, int] = {}
     for text, value in section.fields(hint=shape).items() if section else ():
         key = value.checked(text, parse)

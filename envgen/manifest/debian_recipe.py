@@ -149,7 +149,7 @@ class DebianRecipe:
 
 
 def render(recipe: DebianRecipe, variables: Mapping[str, str]) -> DebianRecipe:
-    """Put values into every text of a recipe, and check what came out: a path may be another one after rendering.
+    """Render every text of a recipe, and check the result: a path may be another one after rendering.
 
     Raises:
         SpecError: a text cannot be rendered, or is not what its place asks for.

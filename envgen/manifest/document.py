@@ -191,7 +191,7 @@ class Value:
         return found
 
     def _own_keys(self) -> None:
-        """Fault keys that stand twice, before merge keys bring in what they are allowed to override."""
+        """Report keys that stand twice, before merge keys bring in what they are allowed to override."""
         first: dict[str, int] = {}
         for key, _ in self.node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -227,7 +227,7 @@ def _text_hint(node: yaml.Node) -> str | None:
 
 
 def _syntax(text: str, line: int, error: yaml.MarkedYAMLError) -> tuple[str, str | None]:
-    """Word a YAML error, knowing the mistakes that people make most."""
+    """Describe a YAML error, with a hint for the most common mistakes."""
     lines = text.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
     if any(part.startswith(("<<<<<<<", ">>>>>>>")) for part in lines):

@@ -274,7 +274,7 @@ def _labels(section: Value | None) -> dict[str, str]:
 
 
 def _has_login(value: Value, text: str) -> bool:
-    """Fault a text with an address that holds a login or a token."""
+    """Report a text with an address that holds a login or a token."""
     found = _LOGIN.search(text) is not None or any(map(has_token, text.split()))
     if found:
         value.fault(
@@ -284,7 +284,7 @@ def _has_login(value: Value, text: str) -> bool:
 
 
 def _check_ports(keys: Mapping[str, Value], image: ImageSpec) -> None:
-    """Fault two services on one port."""
+    """Report two services on one port."""
     first: dict[int, str] = {}
     for service in image.services:
         if service.port in first:
@@ -294,7 +294,7 @@ def _check_ports(keys: Mapping[str, Value], image: ImageSpec) -> None:
 
 
 def _check_base(keys: Mapping[str, Value], image: ImageSpec) -> None:
-    """Fault a service without its program."""
+    """Report a service without its program."""
     if any(s.name == "ssh" for s in image.services) and "openssh-server" in image.base.exclude:
         keys["services"].fault("`ssh` needs `openssh-server`, which `image.base.exclude` excludes")
 

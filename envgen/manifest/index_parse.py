@@ -111,7 +111,7 @@ def _pattern(text: str) -> str:
 
 
 def _refuse_shared(patterns: list[tuple[str, str, Value]]) -> None:
-    """Fault what two indexes name, as far as their patterns tell; `index_of` finds the rest by name."""
+    """Report what two indexes name, as far as their patterns show; `index_of` finds the rest by name."""
     for at, (name, pattern, item) in enumerate(patterns):
         shared = (one for one in patterns[:at] if one[0] != name and _overlap(one[1], pattern))
         for other, its, first in list(shared)[:1]:

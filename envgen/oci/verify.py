@@ -80,7 +80,7 @@ class _Check:
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
-        """Note as a fault that a document has another shape than it should."""
+        """Report that a document has another shape than expected."""
         try:
             yield
         except _MISSHAPEN as error:

@@ -120,7 +120,7 @@ class AuditReport:
 
 
 def audit(context: Context, options: AuditOptions) -> AuditReport:
-    """Look for known vulnerabilities, withdrawn wheels and security updates among the packages of locks.
+    """Find known vulnerabilities, withdrawn wheels and security updates among the packages of locks.
 
     Raises:
         LockError: a lock is missing or cannot be read.

@@ -65,7 +65,7 @@ class SpecEdit:
 
 
 def add(context: Context, requirements: Sequence[str], options: EditOptions) -> SpecEdit:
-    """Put requirements into a spec, and lock it.
+    """Add requirements to a spec, and lock it.
 
     Raises:
         UserError: one cannot be read, or its package is required already; the spec cannot be edited.

@@ -240,7 +240,7 @@ def _write(context: Context, spec: EnvSpec, old: LockPair | None, new: Resolved,
 
 
 def _verdicts(context: Context, options: LockOptions) -> Iterator[LockVerdict]:
-    """Judge each lock; one of a platform that its spec dropped, or without a spec, is not up to date."""
+    """Check each lock; one of a platform that its spec dropped, or without a spec, is not up to date."""
     for env in _environments(context, options):
         spec = select(context.root, env)
         yield from (_verdict(context, options, spec, platform) for platform in platforms_of(spec, options.platforms))

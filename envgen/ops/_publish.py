@@ -120,7 +120,7 @@ def _locks(context: Context, options: PublishOptions, name: str | None) -> list[
 
 
 def _prepared(context: Context, pair: LockPair) -> list[str]:
-    """Have every package in the store that no channel has, and return their keys."""
+    """Ensure that the store has every package that no channel has, and return their keys."""
     every = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     items = [item for item in every if not isinstance(item.package, ChannelPackage)]
     prepare(context, plan(context, items), pair)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(context: Context, *, env: str | None, place: Place, argv: Sequence[str]) -> NoReturn:
-    """Become a command inside an environment: this process is replaced, so signals and exit codes are the command's.
+    """Replace this process by a command inside an environment: signals and exit codes are the command's.
 
     Raises:
         NoProgramError: there is no such program, or it is Python or pip and the environment has none.

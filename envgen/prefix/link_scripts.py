@@ -28,7 +28,7 @@ def link_scripts(name: CondaName, package: Path) -> tuple[str, ...]:
 
 
 def described(packages: Iterable[tuple[CondaName, Path]]) -> str | None:
-    """Word which packages bring link scripts, and what for where a script begins with a comment; None without any.
+    """Describe which packages bring link scripts, and why where a script begins with a comment; None without any.
 
     Args:
         packages: name and extracted package of each.

@@ -27,7 +27,7 @@ def is_settled(prefix: Path, conflicts: Mapping[str, str]) -> bool:
 
 
 def settle(prefix: Path, conflicts: Mapping[str, str]) -> None:
-    """Remember by which entries of `conflicts` a prefix is linked; no file where there are none."""
+    """Record by which entries of `conflicts` a prefix is linked; no file where there are none."""
     file = prefix / META / CONFLICTS
     if conflicts:
         atomic_write(file, json.dumps(dict(conflicts)))

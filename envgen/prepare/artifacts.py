@@ -29,7 +29,7 @@ def ensure_artifact(
     *,
     advance: Callable[[int], None] | None = None,
 ) -> Path:
-    """Have an artifact in the store, verified.
+    """Ensure that the store has an artifact, verified.
 
     Args:
         context: the world.

@@ -31,7 +31,7 @@ def wheel_file(store: Store, wheel: Wheel) -> Path | None:
 
 
 def accept_other(store: Store, wheel: Wheel, sha256: Sha256) -> None:
-    """Let another wheel be the file of a locked one, whose build is not reproducible as the spec says."""
+    """Accept another wheel as the file of a locked one, whose build is not reproducible as the spec says."""
     store.put(_ACCEPTED, wheel.sha256, sha256.encode())
 
 

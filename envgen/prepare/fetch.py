@@ -39,7 +39,7 @@ def fetch_package(
     index: WheelIndexes,
     advance: Callable[[int], None],
 ) -> Path:
-    """Have the file of a wheel or of a package of a channel in the store.
+    """Ensure that the store has the file of a wheel or of a channel's package.
 
     Raises:
         GoneError: it is no longer offered.
@@ -83,7 +83,7 @@ def missing_files(context: Context, pair: LockPair, *, known: Collection[Sha256]
 
 
 def fetch_files(context: Context, pair: LockPair, *, known: Collection[Sha256] = ()) -> None:
-    """Have the files of a lock in the store, verified; see `files_of`.
+    """Ensure that the store has the files of a lock, verified; see `files_of`.
 
     Args:
         context: the world.

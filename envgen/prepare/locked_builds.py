@@ -38,7 +38,7 @@ _SHOWN = 10
 
 
 def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool = True) -> None:
-    """Have every package that the plan links in the store: fetched, extracted, converted, built.
+    """Ensure that the store has every package that the plan links: fetched, extracted, converted or built.
 
     Args:
         context: the world.

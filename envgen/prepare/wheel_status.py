@@ -48,7 +48,7 @@ class WheelStatus:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """How the index marks the wheel, in words; nothing where it does not."""
+        """Return how the index marks the wheel, in words; empty where it does not."""
         yanked = f"yanked: {self.yanked}" if self.yanked else "yanked"
         return tuple(
             reason

@@ -72,7 +72,7 @@ class S3Channel:
         return self._claimed(path) or self._digest(path)
 
     def put(self, package: PackedPackage, file: Path, archive: CondaArchive) -> None:
-        """Claim the name of an archive, and send it.
+        """Reserve the name of an archive, and send it.
 
         Raises:
             OtherBytesError: somebody else has claimed it.
@@ -104,7 +104,7 @@ class S3Channel:
                 return
 
     def _claim(self, path: str, sha: Sha256) -> Sha256:
-        """Claim a name for a digest, and return for which digest it is claimed."""
+        """Reserve a name for a digest, and return the digest that it is reserved for."""
         import obstore  # noqa: PLC0415
         from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415
 
@@ -137,7 +137,7 @@ class S3Channel:
 
 @contextmanager
 def _explained(address: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Put the library's faults into our words, but for those that the caller waits for."""
+    """Convert the library's errors to ours, but for those that the caller expects."""
     from obstore.exceptions import BaseError  # noqa: PLC0415
 
     try:

@@ -22,7 +22,7 @@ _FLAVOUR = re.compile(r"\+(cpu|cu\d+|rocm[\d.]+|xpu)$")
 
 
 def tell_pip(context: Context, spec: EnvSpec) -> None:
-    """Note once that further indexes in the configuration of pip and uv are not used, unless the spec has them.
+    """Report once that further indexes in the configuration of pip and uv are not used, unless the spec has them.
 
     Raises:
         SpecError: a file of pip's configuration cannot be parsed.
@@ -40,7 +40,7 @@ def tell_pip(context: Context, spec: EnvSpec) -> None:
 
 
 def tell(context: Context, spec: EnvSpec, locks: Sequence[Lock]) -> None:
-    """Note what the indexes of a spec have no use for, and what is taken from them without upload times."""
+    """Report what the indexes of a spec have no use for, and what is taken from them without upload times."""
     projects = {wheel.project for lock in locks for wheel in lock.wheels}
     if len(locks) == len(spec.targets):
         for text in unused_patterns(spec.indexes.values(), projects):

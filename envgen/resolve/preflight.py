@@ -60,7 +60,7 @@ class Remarks:
 
 
 async def preflight_links(context: Context, lock: Lock, text: str, directories: Directories, *, image: bool) -> Remarks:
-    """Judge what is about to be locked as linking it will; what was found good once is not read again.
+    """Check packages as linking them will; what passed once is not read again.
 
     Args:
         context: the world.
@@ -153,7 +153,7 @@ class _Findings:
 
 
 def _judge(findings: _Findings, answers: Sequence[_Answer], directories: Directories) -> None:
-    """Judge each wheel alone, and keep the directories that are good."""
+    """Check each wheel alone, and keep the directories that pass."""
     for locked, answer in zip(findings.lock.wheels, answers, strict=True):
         if isinstance(answer, Unread):
             findings.unread.append(answer)

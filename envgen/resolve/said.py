@@ -32,7 +32,7 @@ class Said:
             self.reporter.warn(text)
 
     def note(self, texts: Iterable[str]) -> None:
-        """Note what was not said yet."""
+        """Report what was not reported yet."""
         for text in self._new(texts):
             self.reporter.note(text)
 

@@ -63,7 +63,7 @@ class Directories:
         return await asyncio.shield(self._asked[wheel.sha256])
 
     def keep(self, wheel: Wheel, directory: WheelDirectory) -> None:
-        """Remember a directory that was found to be that wheel's: ranges are not proved by the wheel's digest."""
+        """Record a directory that was found to be that wheel's: ranges are not proved by the wheel's digest."""
         if wheel.sha256 not in self._kept:
             self._kept.add(wheel.sha256)
             self.store.put(_KIND, wheel.sha256, directory.pack())

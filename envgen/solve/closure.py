@@ -162,7 +162,7 @@ class WheelClosure:
         return not self._changed
 
     def ask(self, project: ProjectName, specifiers: SpecifierSet, extras: Iterable[str] = ()) -> None:
-        """Want what `specifiers` allow of a project, with extras of it."""
+        """Request what `specifiers` allow of a project, with extras of it."""
         known = self.projects.setdefault(project, Project())
         fresh = set(extras) - known.extras
         if fresh or str(specifiers) not in known.specifiers:
@@ -171,7 +171,7 @@ class WheelClosure:
             self._changed.add(project)
 
     def add(self, project: ProjectName, versions: Iterable[Version]) -> bool:
-        """Want some versions of a project; tell whether any is new."""
+        """Request some versions of a project; return whether any is new."""
         known = self.projects[project]
         fresh = set(versions) - known.candidates.keys() - known.added
         known.added |= fresh
@@ -179,7 +179,7 @@ class WheelClosure:
         return bool(fresh)
 
     def widen(self, project: ProjectName, depth: Depth) -> bool:
-        """Want older versions of a project, too; tell whether there are any."""
+        """Request older versions of a project, too; return whether there are any."""
         known = self.projects[project]
         known.depth = depth
         fresh = bool(self._wanted(project, known) - known.candidates.keys())

@@ -272,7 +272,7 @@ class _Search:
         return tuple(core), tree
 
     def _widen(self, lines: Sequence[Line], pins: Mapping[ProjectName, Version], limit: int) -> bool:
-        """Offer more of the projects that stand in the way, most of the nearest; tell whether there was more."""
+        """Offer more of the projects that conflict, most of the nearest; return whether there was more."""
         closure = self.closure
         if [project for project in sorted(closure.projects) if self._step(project, 1)]:
             return True
@@ -315,7 +315,7 @@ class _Search:
         )
 
     def _step(self, project: ProjectName, limit: int) -> bool:
-        """Offer the next few versions of a project, up to step number `limit`; tell whether there were any."""
+        """Offer the next few versions of a project, up to step number `limit`; return whether there were any."""
         for step in range(self._steps.get(project, 0), min(limit, len(_DEPTHS))):
             self._steps[project] = step + 1
             if self.closure.widen(project, _DEPTHS[step]):
@@ -323,7 +323,7 @@ class _Search:
         return False
 
     def _improve(self, chosen: Sequence[Offer]) -> bool:
-        """Offer newer wheels that all that was chosen allows; tell whether there are any."""
+        """Offer newer wheels that all that was chosen allows; return whether there are any."""
         closure = self.closure
         demands = self.demands(chosen)
         better = False

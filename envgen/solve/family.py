@@ -210,7 +210,7 @@ async def _undecided(
 async def _choice(
     task: SolveTask, members: Collection[ProjectName], stays: ProjectName, pairs: Mapping[ProjectName, ProjectName]
 ) -> str | None:
-    """Word the line that lets one member stay, if there is a solution with it."""
+    """Return the line that lets one member stay, if there is a solution with it."""
     others = {member: stays for member in members if member != stays}
     try:
         solution = await solve(replace(task, names=task.names.substituted({**pairs, **others})))

@@ -80,7 +80,7 @@ async def way_to_accept(
 
 
 def accept_line(older: Iterable[tuple[ProjectName, str]]) -> str:
-    """Word the line of the spec that accepts projects at older versions."""
+    """Return the line of the spec that accepts projects at older versions."""
     found = list(older)
     names = ", ".join(f'{project}: "reason"' for project, _ in found)
     return f"`allow-older: {{{names}}}` in the spec accepts " + ", ".join(f"`{p}` {version}" for p, version in found)
@@ -176,7 +176,7 @@ def _with_recipe(task: SolveTask, line: Line | None, name: CondaName, version: V
 
 
 def later(task: SolveTask, day: str) -> SolveTask:
-    """Let what was uploaded on a day or before it be there."""
+    """Include what was uploaded on a day or before it."""
     until = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
     return replace(task, exclude_newer=until)
 

@@ -47,13 +47,13 @@ def known(store: Store, sha: Sha256, project: ProjectName, version: str) -> Whee
 
 
 def keep_promised(store: Store, sha: Sha256, promised: Sha256, raw: bytes) -> None:
-    """Remember METADATA whose digest is `promised`, as the index says of the wheel `sha`."""
+    """Keep METADATA whose digest is `promised`, as the index says of the wheel `sha`."""
     store.put(_BY_DIGEST, promised, raw)
     store.put(_PROMISES, sha, promised.encode())
 
 
 def keep_read(store: Store, sha: Sha256, raw: bytes) -> None:
-    """Remember METADATA that stands in the wheel `sha`, all of whose bytes were digested."""
+    """Keep METADATA of the wheel `sha`, all of whose bytes were digested."""
     store.put(_OF_WHEEL, sha, raw)
 
 

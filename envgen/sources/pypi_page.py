@@ -128,7 +128,7 @@ class ProjectPage:
         self.sdists: frozenset[str] = frozenset(self._archives)
 
     def files(self, version: str) -> tuple[ProjectFile, ...]:
-        """Type the wheels of one of `versions`, in the order of the page.
+        """Parse the wheels of one of `versions`, in the order of the page.
 
         Raises:
             NetworkError: an entry has no usable address.
@@ -138,7 +138,7 @@ class ProjectPage:
         return self._typed[version]
 
     def archives(self, version: str) -> tuple[ProjectFile, ...]:
-        """Type the source archives of one of `sdists`, in the order of the page.
+        """Parse the source archives of one of `sdists`, in the order of the page.
 
         Raises:
             NetworkError: see `files`.
@@ -146,7 +146,7 @@ class ProjectPage:
         return tuple(_file(entry, self._url) for entry in self._archives[version])
 
     def all_archives(self) -> Iterable[ProjectFile]:
-        """Type every source archive of the page.
+        """Parse every source archive of the page.
 
         Raises:
             NetworkError: see `files`.
@@ -154,7 +154,7 @@ class ProjectPage:
         return (file for version in sorted(self.sdists) for file in self.archives(version))
 
     def all_files(self) -> Iterable[ProjectFile]:
-        """Type every wheel of the page.
+        """Parse every wheel of the page.
 
         Raises:
             NetworkError: see `files`.
@@ -240,7 +240,7 @@ def _sdist_version(filename: str) -> str:
 
 
 def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
-    """Type an entry. What it says beside its address only helps to choose: what is not as PEP 691 says is not known."""
+    """Parse an entry. What it says beside its address only helps to choose: what departs from PEP 691 is ignored."""
     # PEP 714: `core-metadata` is the new name of `dist-info-metadata`
     beside = entry.get("core-metadata")
     beside = entry.get("dist-info-metadata") if beside is None else beside

@@ -57,7 +57,7 @@ def read_synced(file: Path) -> dict[str, int]:
 
 
 def record_synced(file: Path, moment: BootTime) -> None:
-    """Have all that was written before `moment` on the disk of `file`, and record that.
+    """Sync all that was written before `moment` to the disk of `file`, and record that.
 
     Raises:
         OSError: the disk refuses.

@@ -90,7 +90,7 @@ class Credentials:
         return bare, self.known(bare) or self._default
 
     def after(self, asked: str, redirected: str) -> Secret | None:
-        """Look up what the server is to be sent that another one names.
+        """Return the login for a server that another server names.
 
         The `default` entry of netrc stays with the host that was asked: what redirects lead to is often a store whose
         addresses are signed, which refuses a second login.
@@ -103,7 +103,7 @@ class Credentials:
         self._by_origin[origin(url)] = Secret(authorization)
 
     def known(self, url: str) -> Secret | None:
-        """Look up what the server of a URL is to be sent, of whatever was said of that very server."""
+        """Return the login for the server of a URL, from settings for that very server."""
         own = self._learnt.get(origin(url)) or self._by_origin.get(origin(url))
         return own or self._by_host.get(urlsplit(url).hostname or "")
 

@@ -217,7 +217,7 @@ class Http:
             return False
 
     def use_keyring(self, url: str) -> None:
-        """Let the `keyring` program be asked for the login of an index at this address, if it wants one."""
+        """Allow the `keyring` program to be asked for the login of an index at this address, if it needs one."""
         self._keyring.add(url)
 
     def remember(self, url: str, authorization: str) -> None:
@@ -362,7 +362,7 @@ def _put_away(response: urllib3.BaseHTTPResponse) -> None:
 
 @contextmanager
 def _explained(url: str) -> Iterator[None]:
-    """Put the library's faults into our words: those that may pass as `TransientError`."""
+    """Convert the library's errors to ours: temporary ones to `TransientError`."""
     host = urlsplit(url).hostname
     try:
         yield

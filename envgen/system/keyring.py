@@ -40,7 +40,7 @@ class KeyringLogins:
         self._asked: dict[Origin, Secret | None] = {}
 
     def add(self, url: str) -> None:
-        """Remember the address of an index: of other servers no login is asked for."""
+        """Register the address of an index: no login is asked for other servers."""
         with suppress(ValueError):  # an odd port: whoever asks the address is told
             if url.startswith("http"):
                 self._indexes.setdefault(origin(without_login(url)[0]), url)

@@ -74,7 +74,7 @@ class Mirrors:
         self._root = root
 
     def find(self, placeholder: str) -> Setting | None:
-        """Look a placeholder (`ENVGEN_PYPI`) or `ENVGEN_BLOBS` up, and who sets it; None where nobody does.
+        """Return the value of a placeholder (`ENVGEN_PYPI`) or `ENVGEN_BLOBS`, and what sets it; None if unset.
 
         Raises:
             KeyError: there is no such placeholder.
@@ -89,7 +89,7 @@ class Mirrors:
         return self._of_clients(placeholder)
 
     def find_index(self, index: NamedIndex, root: Path) -> Setting:
-        """Look up the address of an index of a spec: as a placeholder, else as the spec has it.
+        """Return the address of an index of a spec: of its placeholder, else as the spec has it.
 
         Args:
             index: as the spec has it; its URL is empty where the spec no longer has it.

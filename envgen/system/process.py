@@ -99,7 +99,7 @@ def end_all() -> None:
 
 
 def replace(argv: Sequence[str | Path], env: Mapping[str, str]) -> NoReturn:
-    """Become another program, looked up in the `PATH` of `env`.
+    """Replace this process by a program, looked up in the `PATH` of `env`.
 
     Raises:
         UserError: there is no such program, or it cannot be executed.

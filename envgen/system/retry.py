@@ -55,7 +55,7 @@ class RetryPolicy:
     _noted: dict[tuple[str, int], object] = field(default_factory=dict)
 
     def call(self, once: Callable[[], T], *, hint: str) -> T:
-        """Do something until it succeeds, fails for good, or has failed too often.
+        """Retry an action until it succeeds, fails for good, or has failed too often.
 
         Raises:
             NetworkError: it failed too often; `hint` is for where the fault has none of its own.

@@ -105,7 +105,7 @@ class SealedPackages:
         return synced or not seal.boot
 
     def sync(self) -> None:
-        """Have the packages of this boot on the disk that were found so far, unless they were written just now."""
+        """Sync the packages of this boot that were found so far, unless they were written just now."""
         if self._unsynced:
             self._unsynced = False
             with suppress(OSError):  # they are read again then

@@ -180,7 +180,7 @@ class Store:
         return True
 
     def sync(self) -> None:
-        """Have packages on the disk that were found and not written just now, so that they need not be read again.
+        """Sync packages that were found and not written just now, so that they need not be read again.
 
         Call it when packages were used.
         """
@@ -238,7 +238,7 @@ class Store:
             self._proven.add(path)
 
     def cached(self, kind: str, key: str) -> bytes | None:
-        """Look a small fact up; one that a power failure damaged or another user wrote counts as not there."""
+        """Return a small fact; one that a power failure damaged or another user wrote counts as missing."""
         path = self._cache_path(kind, key)
         try:
             with path.open("rb") as stream:
@@ -345,7 +345,7 @@ class Store:
 
     @contextmanager
     def making(self, name: str) -> Iterator[None]:
-        """Let one process or thread at a time make what `name` stands for, and keep `clean` away meanwhile."""
+        """Lock `name`, so that one process or thread at a time makes it and `clean` waits."""
         with self.in_use(), explained(self.root), file_lock(self._lock_path(name), timeout=_PATIENCE):
             yield
 
