@@ -73,7 +73,8 @@ async def preflight_links(context: Context, lock: Lock, text: str, directories: 
         ArtifactError: two packages bring different files of one path, or a wheel cannot be converted.
         UserError: an image cannot hold a file.
     """
-    key = Sha256.of(json.dumps([_RULES, image, text]).encode())
+    here = _has_built(context, lock)
+    key = Sha256.of(json.dumps([_RULES, image, text, here]).encode())
     if (kept := context.store.cached(_KIND, key)) is not None:
         notes, idle = json.loads(kept)
         return Remarks(notes=tuple(notes), idle=tuple(idle))
@@ -81,10 +82,10 @@ async def preflight_links(context: Context, lock: Lock, text: str, directories: 
     findings = _Findings(lock=lock, names=context.names.overridden(lock.names).substituted(lock.stand_ins))
     await asyncio.to_thread(_judge, findings, answers, directories)
     with context.store.in_use():
-        built = _built(context, lock)
+        built = _built(context, lock) if here else []
     findings.claims += built
     remarks = findings.remarks(image=image and lock.platform.is_linux)
-    if not remarks.unread and len(built) == len(lock.built):
+    if not remarks.unread and (len(built) == len(lock.built) or not here):
         context.store.put(_KIND, key, json.dumps([remarks.notes, remarks.idle]).encode())
     return remarks
 
@@ -181,6 +182,10 @@ def _preflight_of(findings: _Findings, locked: Wheel, directory: WheelDirectory)
         if isinstance(error, RecordMismatchError):
             findings.distrusted.append(locked.project)
         return None
+
+
+def _has_built(context: Context, lock: Lock) -> bool:
+    return all(context.store.package(store_key(package.dist, package.content)) for package in lock.built)
 
 
 def _built(context: Context, lock: Lock) -> list[Claims]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,17 @@ def test_refresh_asks_all_indexes_and_keeps_what_is_offered(
     assert pages(paths)
     assert "indexes not asked" not in outcome.err
     assert locked.locks() == before
+
+
+def test_wheels_judged_in_a_fresh_clone_are_not_judged_again(
+    locked: Project, cli: Command, registries: Registries
+) -> None:
+    fresh = cli.directory.parent / "fresh"
+    asked(registries, cli, "lock", "--refresh", cache=fresh)
+    shutil.rmtree(fresh / "cache/wheel-directories")  # else they are read without a request
+    _, paths = asked(registries, cli, "lock", "--refresh", cache=fresh)
+    assert pages(paths)
+    assert not [path for path in paths if path.endswith(".whl")]
 
 
 def test_json_says_whether_it_was_solved(locked: Project, cli: Command) -> None:
