@@ -73,6 +73,9 @@ _RECIPES = _Sandbox(
 )
 _OWN = _Sandbox()
 
+_OPENINGS = (_RECIPES.variable_start_string, _RECIPES.comment_start_string, _RECIPES.block_start_string)
+"""What begins everything in a template that is not text."""
+
 
 def undeclared(text: str) -> frozenset[str]:
     """Return the names that a template of a recipe uses.
@@ -80,6 +83,8 @@ def undeclared(text: str) -> frozenset[str]:
     Raises:
         UnsafeTemplateError: it is malformed, or holds what a recipe may not use.
     """
+    if not any(opening in text for opening in _OPENINGS):  # most texts of a recipe; compiling one takes 0.3 ms
+        return frozenset()
     try:
         tree = _RECIPES.parse(text)
         _check(tree)

@@ -28,6 +28,7 @@ from envgen.project.cooldown import dated
 from envgen.project.local_projects import pinned, pins_local
 from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
+from envgen.resolve.ahead import ReadAhead
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.places import asked_of, open_channels
@@ -79,6 +80,7 @@ class _Workbench:
     spec: EnvSpec
     names: NameTable
     index: WheelIndexes
+    ahead: ReadAhead
     suites: DebianSuites
     directories: Directories
     upgrade: Upgrade
@@ -140,6 +142,7 @@ async def _solve_all(
             spec=dated(spec, None, now=context.now),
             names=names,
             index=index,
+            ahead=ReadAhead(index=index),
             suites=debian_suites(context),
             directories=directories,
             upgrade=upgrade,
@@ -154,7 +157,10 @@ async def _solve_all(
             bar.advance(1)
             return new
 
-        found = await together(one(platform, old) for platform, old in olds.items())
+        try:
+            found = await together(one(platform, old) for platform, old in olds.items())
+        finally:
+            await bench.ahead.close()
     bench.said.warn_of_idle(len(spec.targets))
     index_remarks.tell(context, spec, [one.lock for one in found])
     return found
@@ -165,6 +171,8 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     if old and (same := await _unchanged(bench, old)):
         return same
     locked = old.lock if old else None
+    if locked:
+        bench.ahead.start(locked, bench.upgrade)
     channels = open_channels(context, spec, platform)
     made = await _make_recipes(bench, platform, old, channels)
     base = await _resolve_base(bench, platform, old)

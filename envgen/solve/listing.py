@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -22,7 +23,7 @@ from envgen.wheels import TagOrder
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from envgen.digest import Sha256
     from envgen.platforms import Target
@@ -96,6 +97,25 @@ class Allowed:
         return Allowed(self.bits & other.bits, self.prereleases or other.prereleases, self.pinned or other.pinned)
 
 
+class _Order:
+    """Versions, newest first, and what specifiers allow of them; nothing of it depends on the target."""
+
+    def __init__(self, versions: tuple[Version, ...]) -> None:
+        self.versions = versions
+        self._allowing: dict[str, Allowed] = {}
+
+    def allowing(self, specifiers: SpecifierSet) -> Allowed:
+        text = str(specifiers)
+        if text not in self._allowing:
+            allowed = (specifiers.contains(version, prereleases=True) for version in self.versions)
+            self._allowing[text] = Allowed(
+                sum(1 << at for at, fits in enumerate(allowed) if fits),
+                prereleases=bool(specifiers.prereleases),
+                pinned=any(s.operator in {"==", "==="} and not s.version.endswith(".*") for s in specifiers),
+            )
+        return self._allowing[text]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     """Why no wheel of a version can be chosen.
@@ -141,12 +161,11 @@ class Listing:
         self._kept = kept
         self._demands = tuple(required)
         self._locked = locked
-        self._texts = _ordered(page.versions if page else ())
-        self.versions = tuple(self._texts)
-        if rules.sources:
-            self.versions = tuple(sorted(self._texts.keys() | self._archives.keys(), reverse=True))
+        wheels = tuple(page.versions) if page else ()
+        self._texts = _ordered(wheels)
+        self._order = _order(wheels, page.sdists if page and rules.sources else frozenset())
+        self.versions = self._order.versions
         self._judged: dict[tuple[Version, bool], IndexFile | Rejection] = {}
-        self._allowing: dict[str, Allowed] = {}
         self._newest: dict[Allowed, Version | None] = {}
         self._required = self.allowing(SpecifierSet(",".join(filter(None, map(str, required)))))
         stable = sum(1 << at for at, version in enumerate(self.versions) if not version.is_prerelease)
@@ -157,7 +176,7 @@ class Listing:
 
     @cached_property
     def _archives(self) -> Mapping[Version, Sequence[str]]:
-        return _ordered(self._page.sdists if self._page else ())
+        return _ordered(self._page.sdists if self._page else frozenset())
 
     @property
     def sdists(self) -> tuple[Version, ...]:
@@ -181,15 +200,7 @@ class Listing:
 
     def allowing(self, specifiers: SpecifierSet) -> Allowed:
         """Return what specifiers allow, pre-releases too."""
-        text = str(specifiers)
-        if text not in self._allowing:
-            allowed = (specifiers.contains(version, prereleases=True) for version in self.versions)
-            self._allowing[text] = Allowed(
-                sum(1 << at for at, fits in enumerate(allowed) if fits),
-                prereleases=bool(specifiers.prereleases),
-                pinned=any(s.operator in {"==", "==="} and not s.version.endswith(".*") for s in specifiers),
-            )
-        return self._allowing[text]
+        return self._order.allowing(specifiers)
 
     def newest(self, allowed: Allowed) -> Version | None:
         """Find the newest usable version among those that are allowed, see `matching`."""
@@ -336,7 +347,8 @@ def is_archive(file: IndexFile) -> bool:
     return not file.filename.endswith(".whl")
 
 
-def _ordered(texts: Collection[str]) -> dict[Version, list[str]]:
+@lru_cache(maxsize=2048)  # every platform, and every search of one, has the same pages
+def _ordered(texts: tuple[str, ...] | frozenset[str]) -> Mapping[Version, Sequence[str]]:
     """Map versions, newest first, to the texts that mean them; texts that mean none are left out."""
     found: dict[Version, list[str]] = {}
     for text in texts:
@@ -344,7 +356,13 @@ def _ordered(texts: Collection[str]) -> dict[Version, list[str]]:
             found.setdefault(Version(text), []).append(text)
         except ValueError:  # InvalidVersion, or a number of more digits than Python reads
             continue  # releases from before PEP 440; nobody can ask for them
-    return {version: found[version] for version in sorted(found, reverse=True)}
+    return MappingProxyType({version: found[version] for version in sorted(found, reverse=True)})
+
+
+@lru_cache(maxsize=2048)  # by texts: versions that are equal may be written differently
+def _order(wheels: tuple[str, ...], sdists: frozenset[str]) -> _Order:
+    found = _ordered(wheels)
+    return _Order(tuple(sorted({*found, *_ordered(sdists)}, reverse=True)) if sdists else tuple(found))
 
 
 @lru_cache(maxsize=4096)  # a few hundred texts on all pages together, thousands of files

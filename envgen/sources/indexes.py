@@ -50,6 +50,17 @@ class WheelIndexes:
         """Return what the index of a chosen wheel lists of it, None for one from elsewhere; see `WheelIndex.find`."""
         return None if wheel.direct else await self._named(wheel.index).find(wheel)
 
+    async def ask_ahead(self, wheel: Wheel, *, metadata: bool) -> None:
+        """Ask for the page of a wheel's project and, where the wheel is listed, perhaps for its METADATA.
+
+        Raises:
+            NetworkError, ArtifactError: as `page` and `metadata` of the index; the next one who asks gets the same.
+        """
+        index = self._of(wheel.project)
+        file = await index.find(wheel)
+        if metadata and file is not None:
+            await index.metadata(file)
+
     async def offers(self, wheel: Wheel) -> bool:
         """Return whether the index that the wheel's project comes from now has the wheel."""
         return bool(wheel.direct) or await self._of(wheel.project).find(wheel) is not None
