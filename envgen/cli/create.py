@@ -138,6 +138,7 @@ def _render_plan(console: Console, prepared: PlannedCreate) -> None:
             rest = sum(artifact.size or 0 for artifact in largest[_SHOWN:])
             console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
     _render_drift(console, prepared)
+    _render_variables(console, prepared)
     made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
     if made:
         console.say(f"  {', '.join(made)}")
@@ -165,6 +166,13 @@ def _render_drift(console: Console, prepared: PlannedCreate) -> None:
         console.say(f"  not in the lock, to be removed: {_foreign(pruned)}")
     if left := [one for one in prepared.examined.beside if one not in pruned]:
         console.say(f"  not in the lock: {_foreign(left)}; {_way_out(left)}")
+
+
+def _render_variables(console: Console, prepared: PlannedCreate) -> None:
+    if written := [f"{name}={value}" for name, value in prepared.variables.items() if value is not None]:
+        console.say(f"  variables to set: {', '.join(written)}")
+    if gone := [name for name, value in prepared.variables.items() if value is None]:
+        console.say(f"  variables to remove: {', '.join(gone)}")
 
 
 def _foreign(packages: Iterable[ForeignPackage]) -> str:
@@ -203,6 +211,7 @@ def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
         "relinks_known": plan.relinks_known,
         "damaged": {name: list(faults) for name, faults in prepared.damaged.items()},
         "modes": {path: f"{mode:o}" for path, mode in prepared.examined.drift.modes.items()},
+        "variables": dict(prepared.variables),
         "moved_from": prepared.examined.drift.moved_from,
         "foreign": [
             {"name": one.project, "version": one.version, "installer": one.installer, "removed": one in pruned}

@@ -61,7 +61,8 @@ def _packages(console: Console, listings: Sequence[LockListing], *, as_json: boo
         return
     for listing in listings:
         packages = listing.packages
-        console.say(f"{listing.environment} for {listing.platform}: {counted(len(packages), 'package')}")
+        about = f" ({listing.description})" if listing.description else ""
+        console.say(f"{listing.environment}{about} for {listing.platform}: {counted(len(packages), 'package')}")
         rows = [(_name(p), p.version, p.kind, human_size(p.size) if p.size else "?") for p in packages]
         console.table(("name", "version", "from", "size"), rows, right=("size",))
 

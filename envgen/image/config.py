@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from envgen.image.runtime_layer import ENTRY, KERNELS
+from envgen.manifest.variables import env_at
 from envgen.oci.layout import canonical, platform_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def environment_of(
 
     Args:
         spec: of the environment.
-        image: its section `image`; what it says wins.
+        image: its section `image`; what it says wins, over `env` of the spec, too.
         cuda: major version of CUDA in it.
         own: variables that packages declare in `etc/conda/env_vars.d`.
         kernel: whether the image has a kernel of Jupyter that is named after the environment.
@@ -77,6 +78,7 @@ def environment_of(
         **({"REQUESTS_CA_BUNDLE": _CERTIFICATES} if image.certificates else {}),
         **({"JUPYTER_PATH": f"/{KERNELS}"} if kernel else {}),
         **(_nvidia(cuda) if cuda else {}),
+        **env_at(spec.env, image.prefix),
         **image.environment,
     }
     return dict(sorted(found.items()))

@@ -49,6 +49,8 @@ class EnvSpec:
         accept: rule of `check`, or rule and package with a space between -> why its findings are accepted.
         audit: identifier of an advisory -> why the project ignores it, and until when.
         keep_wheels: whether wheels stay in the store after packages were made of them, also where no image needs them.
+        description: a line for readers; may be empty.
+        env: variable of activation, `run` and the image -> its value, as `variables.env_at` reads it.
         default: whether commands without an ENV argument take this one.
         source: path of the file, relative to the project root, with forward slashes.
     """
@@ -77,5 +79,7 @@ class EnvSpec:
     accept: Mapping[str, str] = field(default_factory=dict)
     audit: Mapping[str, Ignored] = field(default_factory=dict)
     keep_wheels: bool = False
+    description: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
     default: bool = False
     source: str

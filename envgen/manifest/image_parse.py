@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from string import Template
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.manifest.document import BadValueError
@@ -22,9 +21,9 @@ from envgen.manifest.image_spec import (
     ImageUser,
     Service,
 )
+from envgen.manifest.variables import has_login, parse_image_variables
 from envgen.sizes import parse_size
 from envgen.suggest import nearest
-from envgen.urls import has_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,18 +35,7 @@ T = TypeVar("T")
 _PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp))?")
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # useradd(8)
 _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:\s*\[(?P<only>[a-z0-9 -]+)\])?")  # Debian Policy 5.6.1, 7.1
-_SECRET = re.compile(
-    r".*(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?|_PWD|_PASS|_PAT)"
-    r"|(?:PG|MYSQL_)?(?:PASS|PWD|PAT)"
-)
-"""Names of variables that hold secrets: PGPASSWORD, DB_PASS, MYSQL_PWD, GITHUB_PAT, HF_TOKEN."""
-
-_LOGIN = re.compile(r"(?<!ssh)://[^/?#@\s]+@")
-"""An address with a login in it. `ssh://git@host` holds no secret."""
-
-_READABLE = "everyone with access to the image could read it"
 _ARCHITECTURES = ("amd64", "arm64")
 _ROOTS = ("/opt", "/srv", "/home")
 _SYSTEM_NAMES = re.compile(
@@ -55,8 +43,6 @@ _SYSTEM_NAMES = re.compile(
 )
 """Accounts that Debian's base has."""
 
-_OWN_VARIABLES = frozenset({"PATH", "HOME", "USER", "SHELL", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
-_PLACES = ("prefix", "home", "user")
 _BUILT_IN = {"jupyter": 8888, "ssh": 2222}
 _SERVICE_KEYS = {"jupyter": ("port",), "ssh": ("port", "forwarding")}
 _KEYS = ("base", "prefix", "user", "services", "ports", "environment", "labels", "certificates", "layers")
@@ -68,13 +54,14 @@ def parse_image(section: Value) -> ImageSpec:
     user = _user(keys.get("user"))
     prefix = _one(keys, "prefix", _prefix) or PREFIX
     layers = keys["layers"].fields(("count", "size")) if "layers" in keys else {}
+    places = {"prefix": prefix, "home": user.home, "user": user.name}
     found = ImageSpec(
         base=_base(keys.get("base")),
         prefix=prefix,
         user=user,
         services=_services(keys.get("services")),
         ports=tuple(p for item in _items(keys, "ports") if (p := item.parsed(port)) is not None),
-        environment=_environment(keys.get("environment"), {"prefix": prefix, "home": user.home, "user": user.name}),
+        environment=parse_image_variables(keys.get("environment"), places),
         labels=_labels(keys.get("labels")),
         certificates=tuple(c for item in _items(keys, "certificates") if (c := item.parsed(_certificate))),
         layers=_one(layers, "count", _count) or 60,
@@ -243,44 +230,9 @@ def _service(name: str, value: Value) -> Service | None:
     )
 
 
-def _environment(section: Value | None, places: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in section.fields().items() if section else ():
-        text = value.parsed(lambda text: _expanded(text, places))
-        if not _VARIABLE.fullmatch(name):
-            value.fault(f"`{value.key}`: not a variable name")
-        elif name in _OWN_VARIABLES:
-            value.fault(f"`{value.key}`: this variable is set by the image")
-        elif _SECRET.fullmatch(name.upper()):
-            value.fault(f"`{value.key}`: {_READABLE}", "set it at run time with `--env`")
-        elif text is not None and not _has_login(value, text):
-            found[name] = text
-    return found
-
-
-def _expanded(text: str, places: Mapping[str, str]) -> str:
-    try:
-        return Template(text).substitute(places)
-    except (KeyError, ValueError) as error:
-        known = ", ".join(f"`${{{place}}}`" for place in _PLACES)
-        raise BadValueError(
-            f"failed to expand {text!r}", hint=f"known are {known}; write `$$` for a dollar sign"
-        ) from error
-
-
 def _labels(section: Value | None) -> dict[str, str]:
     fields = section.fields().items() if section else ()
-    return {name: text for name, value in fields if (text := value.text()) is not None and not _has_login(value, text)}
-
-
-def _has_login(value: Value, text: str) -> bool:
-    """Report a text with an address that holds a login or a token."""
-    found = _LOGIN.search(text) is not None or any(map(has_token, text.split()))
-    if found:
-        value.fault(
-            f"`{value.key}` contains a URL with credentials: {_READABLE}", "remove them, and set them at run time"
-        )
-    return found
+    return {name: text for name, value in fields if (text := value.text()) is not None and not has_login(value, text)}
 
 
 def _check_ports(keys: Mapping[str, Value], image: ImageSpec) -> None:

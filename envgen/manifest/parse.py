@@ -19,6 +19,7 @@ from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.image_parse import parse_image
 from envgen.manifest.index_parse import parse_indexes
 from envgen.manifest.license_parse import parse_policy
+from envgen.manifest.variables import parse_env
 from envgen.metadata import holds
 from envgen.names import project_name
 from envgen.platforms import Platform, PythonMinor, Target
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     "name",
+    "description",
     "python",
     "platforms",
     "channels",
@@ -48,6 +50,7 @@ SECTIONS = (
     "builds",
     "build-constraints",
     "exclude-newer",
+    "env",
     "image",
     "licenses",
     "check",
@@ -103,6 +106,8 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
         accept=parse_check(value) if (value := _given(sections, "check")) else {},
         audit=parse_audit(_given(sections, "audit")),
+        description=(value.parsed(values.description) or "") if (value := _given(sections, "description")) else "",
+        env=parse_env(_given(sections, "env")),
         keep_wheels=_flag(sections, "keep-wheels"),
         default=_flag(sections, "default"),
         source=source,

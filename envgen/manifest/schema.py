@@ -93,6 +93,7 @@ def _packages() -> Schema:
     }
     return {
         "name": _text("name of the environment, the same as that of the file"),
+        "description": _text("a line about the environment"),
         "python": _text("minor version of Python, such as 3.11", pattern=r"^\d+\.\d+$"),
         "platforms": _map("platforms to lock, and what their machines have", _fields("", facts), names=list(Platform)),
         "channels": _list("conda channels, highest priority first"),
@@ -136,6 +137,7 @@ def _policies() -> Schema:
         "licenses": _fields("licence policy", licenses),
         "check": _fields("accepted findings of `envgen check`", {"accept": accept}),
         "audit": _fields("vulnerabilities that are ignored until a day", audit),
+        "env": _map("variables of activation, `envgen run` and the image; `${prefix}` is replaced", _text("")),
         "image": _fields("what surrounds the environment in an image", _image()),
     }
 

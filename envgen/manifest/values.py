@@ -12,6 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from envgen.manifest.document import BadValueError
 from envgen.names import project_name
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
+from envgen.printable import one_line
 from envgen.references import parse_reference
 from envgen.suggest import nearest
 from envgen.urls import display, has_token
@@ -52,6 +53,13 @@ def environment_name(text: str) -> str:
     """Check the name of an environment: it becomes part of file names."""
     if not _ENVIRONMENT.fullmatch(text):
         raise BadValueError(f"not an environment name: {text!r}", hint="use letters, digits, `.`, `_` and `-`")
+    return text
+
+
+def description(text: str) -> str:
+    """Check a line for readers."""
+    if one_line(text) != text:
+        raise BadValueError(f"expected one line of printable text, got {text!r}")
     return text
 
 

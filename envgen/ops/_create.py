@@ -16,6 +16,7 @@ from envgen.errors import ArtifactError, HostError, UsageError, UserError
 from envgen.lock.request import active
 from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
+from envgen.manifest.variables import env_at, loading
 from envgen.names import project_name
 from envgen.prefix.link import link
 from envgen.prefix.link_plan import plan_links
@@ -23,6 +24,7 @@ from envgen.prefix.mend import mend
 from envgen.prefix.origin import Origin, remember_origin
 from envgen.prefix.settled import is_settled
 from envgen.prefix.transaction import unfinished
+from envgen.prefix.variables import changed_variables, write_variables
 from envgen.prepare.built_files import is_local
 from envgen.prepare.disk import refuse_full_prefix, trim_cache
 from envgen.prepare.packages import archives_address, link_packages, plan, recipe_inputs, tell_link_scripts
@@ -83,6 +85,7 @@ class PlannedCreate:
         plan: what is fetched, made, linked and unlinked.
         links: the plan of the links, where the store has every package already.
         examined: what became of the environment that exists.
+        variables: variable that `env` of the spec changes -> its value, or None where it goes.
         remove: paths that belong to no package of the lock, and go.
     """
 
@@ -93,6 +96,7 @@ class PlannedCreate:
     links: LinkPlan | None
     examined: Examined
     remove: frozenset[str]
+    variables: Mapping[str, str | None]
 
     @property
     def damaged(self) -> Mapping[str, tuple[str, ...]]:
@@ -107,7 +111,7 @@ class PlannedCreate:
     @property
     def acts(self) -> bool:
         """Whether anything in the environment is changed."""
-        return bool(self.plan or self.remove or self.examined.drift.modes)
+        return bool(self.plan or self.remove or self.variables or self.examined.drift.modes)
 
 
 def chosen_environments(context: Context, envs: Sequence[str], *, everything: bool) -> tuple[str | None, ...]:
@@ -172,7 +176,7 @@ def create(
     linked = set(planned.plan.changes.link)
     refuse_full_prefix(context, planned.prefix, [i for i in planned.plan.items if i.wanted.name in linked])
     done = _change(context, planned, on_change or (lambda _final: None)) if changes else planned
-    _remember_origin(context, planned)
+    _remember(context, planned)
     if planned.plan.prepare:
         trim_cache(context)
     if options.compile_now:
@@ -180,12 +184,14 @@ def create(
     return done
 
 
-def _remember_origin(context: Context, planned: PlannedCreate) -> None:
+def _remember(context: Context, planned: PlannedCreate) -> None:
+    """Write the variables of the spec, and which lock the environment was made from."""
     pair = planned.pair
     digest = Sha256.of(pair.text.encode())
     lock = context.relative(pair.path)
     origin = Origin(project=context.root, environment=planned.spec.name, lock=lock, sha256=digest)
     with explained(planned.prefix):
+        write_variables(planned.prefix, env_at(planned.spec.env, str(planned.prefix)))
         remember_origin(planned.prefix, origin)
 
 
@@ -201,7 +207,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
             hint=f"lower it under `platforms` in `{spec.source}` and run `envgen lock`, or use another machine",
         )
     prefix = destination(context, env=spec.name, place=options.place)
-    for text in told_links(pair.lock, linked, prefix):
+    for text in (*told_links(pair.lock, linked, prefix), *loading(spec.env)):
         context.reporter.note(text)
     found = examine(context, prefix, verify=options.verify)
     installed, spoilt = found.installed, found.damaged
@@ -230,8 +236,16 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
             what = _with_damaged(context, what, error)
         else:
             what = what.with_changes(links.changes)
-    remove = found.strangers(prefix, prune=options.prune)
-    return PlannedCreate(spec=spec, pair=pair, prefix=prefix, plan=what, links=links, examined=found, remove=remove)
+    return PlannedCreate(
+        spec=spec,
+        pair=pair,
+        prefix=prefix,
+        plan=what,
+        links=links,
+        examined=found,
+        remove=found.strangers(prefix, prune=options.prune),
+        variables=changed_variables(prefix, env_at(spec.env, str(prefix))),
+    )
 
 
 def _with_local_files(context: Context, pair: LockPair, linked: Collection[ProjectName]) -> LockPair:

@@ -9,6 +9,7 @@ from envgen.errors import IntegrityError
 from envgen.image import deliver
 from envgen.image.assemble import planned, write
 from envgen.image.inputs import has_damage, open_images
+from envgen.manifest.variables import loading
 from envgen.oci.compress import Compression
 from envgen.oci.push import Reference
 from envgen.ops._check import refuse_misfits
@@ -102,6 +103,8 @@ def image(
     reference = Reference.parse(options.push) if options.push else None
     signer = open_key(context, options.sign) if options.sign else None
     inputs = _inputs(context, options)
+    for text in loading(inputs[0].spec.env):
+        context.reporter.note(text)
     try:
         made = _make(context, options, inputs, reference, on_plan)
     except IntegrityError:

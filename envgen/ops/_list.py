@@ -46,12 +46,14 @@ class LockListing:
 
     Attributes:
         environment: name of the spec.
+        description: what the spec says of it; may be empty.
         platform: of the lock.
         packages: in the lock's order.
         stack: what accelerates, in the order of the table.
     """
 
     environment: str
+    description: str = ""
     platform: Platform
     packages: tuple[ListedPackage, ...]
     stack: tuple[Component, ...]
@@ -72,12 +74,14 @@ def list_packages(
         LockError: a lock is missing or cannot be read.
     """
     spec = select(context.root, env)
-    return tuple(_listing(require_lock(context, spec, platform).lock) for platform in platforms_of(spec, platforms))
+    locks = (require_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
+    return tuple(_listing(lock, spec.description) for lock in locks)
 
 
-def _listing(lock: Lock) -> LockListing:
+def _listing(lock: Lock, description: str) -> LockListing:
     return LockListing(
         environment=lock.environment,
+        description=description,
         platform=lock.platform,
         packages=tuple(map(_listed, lock.packages)),
         stack=stack(lock),

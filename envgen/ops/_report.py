@@ -120,6 +120,8 @@ def _report(context: Context, spec: EnvSpec, pair: LockPair, *, against: str | N
         has_policy=spec.licenses is not None,
         difference=difference,
         budget=None if limit is None else budget_of(limit, packages, difference),
+        description=spec.description,
+        variables=dict(spec.env),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envgen.create.place import Place, find_environment
 from envgen.errors import LockError, UserError
 from envgen.manifest.select import select, spec_files
+from envgen.manifest.variables import env_at
 from envgen.oci.push import Reference
 from envgen.oci.read import open_layout
 from envgen.ops._publish import open_channel
@@ -114,7 +115,8 @@ def _verify_prefix(context: Context, options: VerifyOptions, subject: VerifySubj
     tell(subject, str(prefix))
     spec = _spec_of_prefix(context, options, subject, prefix)
     pair = require_lock(context, spec, probe_host().platform)
-    found = compare_prefix(context, prefix, pair, quick=options.quick)
+    variables = env_at(spec.env, str(prefix))
+    found = compare_prefix(context, prefix, pair, variables=variables, quick=options.quick)
     return Verified(kind=subject.kind, where=str(prefix), comparisons=(found,))
 
 

@@ -213,6 +213,8 @@ class Report:
         has_policy: whether the spec says which licences it accepts.
         difference: to another revision, where one was named.
         budget: where one was given.
+        description: what the spec says of the environment; may be empty.
+        variables: of activation, `${prefix}` as it is written.
         format: version of this document.
     """
 
@@ -229,6 +231,8 @@ class Report:
     has_policy: bool
     difference: ReportedDifference | None = None
     budget: ReportedBudget | None = None
+    description: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

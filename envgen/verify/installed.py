@@ -20,6 +20,7 @@ from envgen.prefix.foreign import find_foreign
 from envgen.prefix.link import link
 from envgen.prefix.state import read_state
 from envgen.prefix.transaction import PRIVATE, unfinished
+from envgen.prefix.variables import STATE_FILE, odd_variables
 from envgen.prefix.verify import differences, is_compiled, mode_of, read_records, unowned, unsafe_modes
 from envgen.prepare.packages import link_packages, recipe_inputs
 from envgen.prepare.plan import items_of
@@ -60,13 +61,16 @@ class _Expected:
         return {path: name for name, entries in self.entries.items() for path in entries}
 
 
-def compare_prefix(context: Context, prefix: Path, pair: LockPair, *, quick: bool = False) -> LockComparison:
+def compare_prefix(
+    context: Context, prefix: Path, pair: LockPair, *, variables: Mapping[str, str], quick: bool = False
+) -> LockComparison:
     """Compare an environment with a lock; nothing is changed.
 
     Args:
         context: the world.
         prefix: the environment.
         pair: the lock.
+        variables: of the spec, for this prefix.
         quick: compare size, time and mode of files with what they were when they were linked, and read none.
 
     Raises:
@@ -100,6 +104,7 @@ def compare_prefix(context: Context, prefix: Path, pair: LockPair, *, quick: boo
         *faults,
         *map(_extra, foreign),
         *_strangers(prefix, owners, foreign),
+        *_variables(prefix, variables),
         *_cut_short(prefix),
     ]
     compiled = sum(1 for path in unowned(prefix, owners, compiled=True) if is_compiled(path))
@@ -222,8 +227,13 @@ def _notes(prefix: Path) -> Iterator[str]:
     """Yield what is in `conda-meta` and is neither a record nor what conda and envgen keep there."""
     for name in sorted(os.listdir(prefix / META)):  # noqa: PTH208  names are all that counts
         path = f"{META}/{name}"
-        if not name.endswith(".json") and path not in PRIVATE and path != HISTORY:
+        if not name.endswith(".json") and path not in {*PRIVATE, HISTORY, STATE_FILE}:
             yield path
+
+
+def _variables(prefix: Path, wanted: Mapping[str, str]) -> Iterator[Deviation]:
+    if odd := "; ".join(odd_variables(prefix, wanted)):
+        yield Deviation(kind=Kind.CHANGED if wanted else Kind.FOREIGN, where=STATE_FILE, what=odd)
 
 
 def _cut_short(prefix: Path) -> Iterator[Deviation]:

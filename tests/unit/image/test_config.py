@@ -81,6 +81,12 @@ def test_activation_is_in_the_variables() -> None:
     assert list(found) == sorted(found)
 
 
+def test_variables_of_the_spec_are_in_the_image_and_those_of_the_image_win() -> None:
+    of = spec(SPEC + 'env: {OMP_NUM_THREADS: 8, DATA: "${prefix}/data", LANG: C}\n')
+    found = environment_of(of, image(of), cuda=None, own={"DATA": "x"})
+    assert (found["OMP_NUM_THREADS"], found["DATA"], found["LANG"]) == ("4", "/opt/env/data", "de_DE.UTF-8")
+
+
 def test_cuda_asks_for_any_driver_of_its_major_version() -> None:
     of = spec()
     found = environment_of(of, image(of), cuda=12, own={})

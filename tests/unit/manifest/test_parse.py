@@ -66,7 +66,7 @@ default: true
 
 
 def test_sections_with_all_of_their_entries_commented_out_are_empty() -> None:
-    spec = parse(BASE + "".join(f"{key}:\n  # nothing\n" for key in SECTIONS[3:]))
+    spec = parse(BASE + "".join(f"{key}:\n  # nothing\n" for key in SECTIONS if f"{key}:" not in BASE))
     assert (spec.channels, spec.dependencies, spec.pypi, spec.names) == ((), (), (), {})
     assert (spec.exclude_newer, spec.default) == (None, False)
 
