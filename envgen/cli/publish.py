@@ -30,6 +30,7 @@ Example:
     metavar="CHANNEL",
     help="folder, s3://BUCKET/PATH or oci://REGISTRY/PATH; default: the channel in the cache",
 )
+@click.option("--sign", metavar="KEY", help="attest every package by this key (CEP 27); see `envgen sign`")
 @no_build_option
 @json_option
 @click.pass_obj
@@ -38,6 +39,7 @@ def command(
     envs: tuple[str, ...],
     platforms: tuple[Platform, ...],
     to: str | None,
+    sign: str | None,
     no_build: bool,
     as_json: bool,
 ) -> None:
@@ -45,7 +47,9 @@ def command(
 
     A package that the channel has already is not sent again, and never overwritten by other bytes.
     """
-    done = ops.publish(console.context(no_build=no_build), ops.PublishOptions(envs=envs, platforms=platforms, to=to))
+    done = ops.publish(
+        console.context(no_build=no_build), ops.PublishOptions(envs=envs, platforms=platforms, to=to, sign=sign)
+    )
     if as_json:
         packages = [
             {
@@ -54,6 +58,7 @@ def command(
                 "md5": one.archive.md5,
                 "bytes": one.archive.size,
                 "sent": not one.was_there,
+                "attested": one.attested,
             }
             for one in done.packages
         ]
@@ -64,4 +69,6 @@ def command(
     sent = [one for one in done.packages if not one.was_there]
     total = human_size(sum(one.archive.size for one in sent))
     there = len(done.packages) - len(sent)
+    if sign:
+        console.say(f"{counted(len(done.packages), 'package')} attested; `envgen verify CHANNEL --key` verifies it")
     console.say(f"{counted(len(sent), 'package')} published to {done.channel}, {total}; {there} were there")

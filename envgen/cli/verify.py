@@ -27,7 +27,7 @@ _SUBJECT = "[ENV | PREFIX | LAYOUT | REGISTRY/NAME:TAG | BUNDLE | CHANNEL]"
 @click.option(
     "--key",
     type=click.Path(path_type=Path),
-    help="verify the signatures of an image in a registry by this public key (PEM) instead",
+    help="public key (PEM): of an image in a registry, verify its signatures instead; of a channel, also attestations",
 )
 @click.option("--attestations", is_flag=True, help="with `--key`: require signed provenance and SBOM of each platform")
 @json_option
@@ -46,13 +46,20 @@ def command(
     What SUBJECT is, is found by looking. Without one, it is the default environment on this machine.
     """
     if key:
-        if subject is None or env or quick:
-            raise UsageError("`--key` goes with REGISTRY/NAME:TAG, and neither with `--env` nor `--quick`")
-        _signatures(console, subject, key, attestations=attestations, as_json=as_json)
-        return
+        if subject is None:
+            raise UsageError(
+                "`--key` needs what is signed", hint="for example `envgen verify /srv/channel --key key.pub`"
+            )
+        if ops.is_in_registry(console.context(anywhere=True), subject):
+            if env or quick:
+                raise UsageError("`--key` of an image goes neither with `--env` nor with `--quick`")
+            _signatures(console, subject, key, attestations=attestations, as_json=as_json)
+            return
     if attestations:
-        raise UsageError("`--attestations` needs `--key`", hint="name the public key: `--key cosign.pub`")
-    _contents(console, ops.VerifyOptions(subject=subject, env=env, quick=quick), as_json=as_json)
+        raise UsageError(
+            "`--attestations` needs `--key` and REGISTRY/NAME:TAG", hint="name the public key: `--key cosign.pub`"
+        )
+    _contents(console, ops.VerifyOptions(subject=subject, env=env, quick=quick, key=key), as_json=as_json)
 
 
 def _contents(console: Console, options: ops.VerifyOptions, *, as_json: bool) -> None:

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from envgen.ops._schema import SchemaKind, schema
     from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
-    from envgen.ops._verify import Verified, VerifyOptions, verify
+    from envgen.ops._verify import Verified, VerifyOptions, is_in_registry, verify
     from envgen.prefix.foreign import ForeignPackage
     from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
@@ -187,6 +187,7 @@ __all__ = [
     "init_defaults",
     "install_merge_driver",
     "is_adoptable",
+    "is_in_registry",
     "licenses",
     "list_environments",
     "list_packages",
@@ -265,7 +266,7 @@ _HOMES = {
     "ops._schema": ("SchemaKind", "schema"),
     "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
-    "ops._verify": ("Verified", "VerifyOptions", "verify"),
+    "ops._verify": ("Verified", "VerifyOptions", "is_in_registry", "verify"),
     "prefix.foreign": ("ForeignPackage",),
     "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from envgen.errors import OfflineError, UserError
 from envgen.manifest.select import select
 from envgen.oci.registry import SCHEME as OCI
+from envgen.ops._sign import open_key, open_registry
 from envgen.ops._terms import check_terms
 from envgen.packages import ChannelPackage
 from envgen.prepare.packages import plan, recipe_inputs
@@ -22,7 +21,6 @@ from envgen.publish.publish import publish as publish_packages
 from envgen.system.file_url import file_path, is_file_url
 from envgen.system.home import expand
 from envgen.system.host import probe_host
-from envgen.system.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +42,13 @@ class PublishOptions:
         envs: names of specs; the project's only or default one without.
         platforms: whose locks; this machine's without.
         to: a folder, `s3://BUCKET/PATH` or `oci://REGISTRY/PATH`; the local channel without.
+        sign: key that attests the packages, as `sign` takes it.
     """
 
     envs: Sequence[str] = ()
     platforms: Sequence[Platform] = ()
     to: str | None = None
+    sign: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +69,16 @@ def publish(context: Context, options: PublishOptions) -> PublishResult:
 
     Raises:
         LockError: a lock is missing or cannot be read.
-        UserError: the spec's `licenses` rejects a package, or the channel cannot be written.
+        UserError: the spec's `licenses` rejects a package, the key cannot be read, or the channel cannot be written.
         IntegrityError: the channel has a package of one name and with other bytes; nothing is overwritten.
         NetworkError: sources or the channel cannot be reached.
     """
+    signer = open_key(context, options.sign) if options.sign else None
     channel = open_channel(context, options.to)
     pairs = [pair for name in options.envs or (None,) for pair in _locks(context, options, name)]
     with context.store.in_use():
         keys = [key for pair in pairs for key in _prepared(context, pair)]
-        published = publish_packages(context.store, keys, channel, context.reporter)
+        published = publish_packages(context.store, keys, channel, context.reporter, signer=signer)
     return PublishResult(channel=channel.label, packages=tuple(sorted(published, key=lambda one: one.path)))
 
 
@@ -103,10 +104,7 @@ def open_channel(context: Context, address: str | None) -> Channel:
     if address.startswith(OCI):
         from envgen.publish.oci import OciChannel  # noqa: PLC0415
 
-        retry = RetryPolicy(sleep=time.sleep, jitter=random.random, note=context.reporter.note)
-        return OciChannel(
-            address=address.rstrip("/"), store=context.store, environment=context.environment, retry=retry
-        )
+        return OciChannel(address=address.rstrip("/"), store=context.store, registry=open_registry(context))
     raise UserError(
         f"cannot publish to {address!r}", hint="expected a folder, `s3://BUCKET/PATH` or `oci://REGISTRY/PATH`"
     )

@@ -48,7 +48,7 @@ def sign(context: Context, options: SignOptions) -> SignedImage:
     """
     reference, signer = Reference.parse(options.reference), open_key(context, options.key)
     with context.reporter.progress(f"signing {reference}", total=None):
-        return sign_image(_registry(context), reference, signer)
+        return sign_image(open_registry(context), reference, signer)
 
 
 def verify_signatures(context: Context, reference: str, *, key: Path) -> SignedImage:
@@ -61,7 +61,7 @@ def verify_signatures(context: Context, reference: str, *, key: Path) -> SignedI
     """
     parsed, public = Reference.parse(reference), read_public_key(context.directory / key)
     with context.reporter.progress(f"verifying {parsed}", total=None):
-        return verify_image(_registry(context), parsed, public)
+        return verify_image(open_registry(context), parsed, public)
 
 
 def open_key(context: Context, key: str) -> Signer:
@@ -100,7 +100,7 @@ def sign_pushed(
         ),
     ]
     with context.reporter.progress(f"signing {reference}", total=None):
-        return sign_image(_registry(context), reference, signer, attestations, expected=layout.digest)
+        return sign_image(open_registry(context), reference, signer, attestations, expected=layout.digest)
 
 
 def _provenance(context: Context, inputs: ImageInputs, layout: Layout, compression: str) -> Attestation:
@@ -122,7 +122,8 @@ def _files(context: Context, inputs: ImageInputs) -> Iterator[tuple[str, Sha256]
         yield context.relative(pair.path.with_name(name)), pair.debian_digest
 
 
-def _registry(context: Context) -> Registry:
+def open_registry(context: Context) -> Registry:
+    """Return a registry as signing needs it."""
     return Registry(
         http=context.http,
         environment=context.environment,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.create.place import Place, find_environment
-from envgen.errors import LockError, UserError
+from envgen.errors import LockError, UsageError, UserError
 from envgen.manifest.select import select, spec_files
 from envgen.manifest.variables import env_at
 from envgen.oci.push import Reference
@@ -16,10 +16,11 @@ from envgen.prefix.inventory import is_environment
 from envgen.prefix.origin import read_origin
 from envgen.project.lock_files import find_lock, require_lock
 from envgen.publish.folder import FolderChannel
+from envgen.sign.keys import read_public_key
 from envgen.system.host import probe_host
 from envgen.urls import without_secrets
 from envgen.verify.bundle import compare_bundle, is_bundle
-from envgen.verify.channel import ChannelView, compare_channel, folder_view, web_view
+from envgen.verify.channel import ChannelView, compare_channel, folder_view, web_view, written_view
 from envgen.verify.installed import compare_prefix
 from envgen.verify.layout import compare_layout, is_image, names_of, unpack
 from envgen.verify.registry import compare_registry
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from envgen.verify.findings import Deviation, LockComparison
 
 
+_SIGNED = frozenset({SubjectKind.CHANNEL})
+"""What has signatures that `verify` looks for while it compares."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
     """What to verify.
@@ -46,11 +51,13 @@ class VerifyOptions:
         env: name of the spec whose lock counts; where it is left out, that which the subject was made from if the
             project has it, else the project's only or default one.
         quick: compare what can be compared without reading contents.
+        key: public key that must have signed what is compared; of channels alone.
     """
 
     subject: str | None = None
     env: str | None = None
     quick: bool = False
+    key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +89,15 @@ class Verified:
         return tuple(finding for one in self.comparisons for finding in one.findings)
 
 
+def is_in_registry(context: Context, subject: str) -> bool:
+    """Return whether an argument of `verify` means an image in a registry.
+
+    Raises:
+        UserError: it is nothing that can be verified, or could be two things.
+    """
+    return find_subject(context, subject).kind is SubjectKind.REGISTRY
+
+
 def verify(
     context: Context, options: VerifyOptions, *, on_subject: Callable[[VerifySubject, str], object] | None = None
 ) -> Verified:
@@ -98,6 +114,11 @@ def verify(
         NetworkError, IntegrityError: it cannot be had, or is so damaged that it cannot be compared.
     """
     subject = find_subject(context, options.subject)
+    if options.key and subject.kind not in _SIGNED:
+        raise UsageError(
+            f"a {subject.kind} has no signature of its own",
+            hint="`--key` goes with a channel, or with REGISTRY/NAME:TAG",
+        )
     tell = on_subject or (lambda _subject, _where: None)
     match subject.kind:
         case SubjectKind.ENVIRONMENT | SubjectKind.PREFIX:
@@ -150,8 +171,9 @@ def _verify_channel(context: Context, options: VerifyOptions, subject: VerifySub
     pairs = [pair for platform in spec.targets if (pair := find_lock(context, spec, platform))]
     if not pairs:
         raise LockError(f"`{spec.name}` has no lock", hint="run `envgen lock`")
+    key = read_public_key(context.directory / options.key) if options.key else None
     view = _view(context, address, quick=options.quick)
-    found = tuple(compare_channel(context, view, pair) for pair in pairs)
+    found = tuple(compare_channel(context, view, pair, key=key) for pair in pairs)
     return Verified(kind=subject.kind, where=without_secrets(address), comparisons=found)
 
 
@@ -161,7 +183,7 @@ def _view(context: Context, address: str, *, quick: bool) -> ChannelView:
     channel = open_channel(context, address)
     if isinstance(channel, FolderChannel):
         return folder_view(channel, quick=quick)
-    return ChannelView(listed=None, find=channel.find)
+    return written_view(channel)
 
 
 def _verify_registry(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 from envgen.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from envgen.convert.conda_archive import CondaArchive
     from envgen.digest import Sha256
     from envgen.publish.archives import PackedPackage
+
+
+SIDECAR = ".sigs"
+"""Ends the name of the file with the attestations of an archive; a copy has their sha256 behind that (CEP 50)."""
 
 
 class OtherBytesError(IntegrityError):
@@ -25,12 +29,26 @@ class OtherBytesError(IntegrityError):
         )
 
 
+class OddSidecarError(IntegrityError):
+    """The attestations of a package in a channel cannot be read, and so not added to."""
+
+    def __init__(self, filename: str, channel: str, why: object) -> None:
+        super().__init__(
+            f"the attestations of `{filename}` in {channel} cannot be read: {why}",
+            hint=f"remove `{filename}{SIDECAR}` from the channel, and publish again",
+        )
+
+
 class Channel(Protocol):
     """A channel that can be written to. Several may publish at once."""
 
     @property
     def label(self) -> str:
         """Its address for people."""
+
+    @property
+    def claimed_address(self) -> str | None:
+        """Address that attestations name; None where readers may know the channel by several."""
 
     def find(self, package: PackedPackage) -> Sha256 | None:
         """Return the digest of the archive of a package; None where it is not there."""
@@ -40,6 +58,20 @@ class Channel(Protocol):
 
         Raises:
             OtherBytesError: another one came first.
+        """
+
+    def attestations(self, package: PackedPackage) -> Sequence[bytes]:
+        """Return the bundles that stand beside the archive of a package, none of them verified.
+
+        Raises:
+            OddSidecarError: they cannot be read.
+        """
+
+    def attest(self, package: PackedPackage, bundle: bytes) -> None:
+        """Add a bundle to those beside the archive of a package, which is there; `index` makes readers find it.
+
+        Raises:
+            OddSidecarError: those that are there cannot be read.
         """
 
     def index(self, subdirs: Collection[str]) -> None:

@@ -15,12 +15,14 @@ from rattler.index import index_fs
 
 from envgen.digest import Sha256
 from envgen.errors import UserError
-from envgen.publish.channel import OtherBytesError
-from envgen.system.fs import TEMPORARY, file_lock
+from envgen.publish.channel import SIDECAR, OddSidecarError, OtherBytesError
+from envgen.sign.packages import appended, read_sidecar
+from envgen.sign.statements import StatementError
+from envgen.system.fs import TEMPORARY, atomic_write, file_lock
 from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from envgen.convert.conda_archive import CondaArchive
     from envgen.publish.archives import PackedPackage
@@ -75,6 +77,45 @@ class FolderChannel:
             there = self.find(package)
             if there is not None and there != archive.sha256:
                 raise OtherBytesError(target.name, self.label, there=there, ours=archive.sha256) from None
+
+    @property
+    def claimed_address(self) -> str | None:
+        """None: the path of a folder means nothing to other machines."""
+        return None
+
+    def attestations(self, package: PackedPackage) -> Sequence[bytes]:
+        """Read the sidecar of an archive.
+
+        Raises:
+            OddSidecarError: it is not one.
+        """
+        raw = self._sidecar(package)
+        try:
+            return () if raw is None else read_sidecar(raw)
+        except StatementError as error:
+            raise OddSidecarError(package.filename, self.label, error) from error
+
+    def attest(self, package: PackedPackage, bundle: bytes) -> None:
+        """Append to the sidecar; the copy that its digest names comes first, as readers of an old index need it.
+
+        Raises:
+            OddSidecarError: the one that is there is not one.
+            UserError: the folder cannot be written, or the disk is full.
+        """
+        with _written(self.root), file_lock(self.root / _LOCK, timeout=_PATIENCE):
+            try:
+                data = appended(self._sidecar(package), bundle)
+            except StatementError as error:
+                raise OddSidecarError(package.filename, self.label, error) from error
+            base = f"{package.filename}{SIDECAR}"
+            for name in (f"{base}.{Sha256.of(data)}", base):
+                atomic_write(self.root / package.subdir / name, data)
+
+    def _sidecar(self, package: PackedPackage) -> bytes | None:
+        try:
+            return (self.root / package.subdir / f"{package.filename}{SIDECAR}").read_bytes()
+        except FileNotFoundError:
+            return None
 
     def index(self, subdirs: Collection[str]) -> None:
         """Write `repodata.json`, `.zst` and shards (CEP 16) of all subdirs."""

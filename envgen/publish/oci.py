@@ -12,7 +12,7 @@ again where another publisher's index took its place.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import zstandard
@@ -22,18 +22,23 @@ from envgen.bundle.write import Bundle, write_folder
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.errors import NetworkError
-from envgen.oci.layout import REF_NAME
-from envgen.oci.push import Reference, copy, fetch_manifest, pull
+from envgen.oci.attach import attach
+from envgen.oci.layout import MANIFEST, REF_NAME, descriptor
+from envgen.oci.push import Reference, copy, fetch_manifest, fetch_raw_manifest, pull
+from envgen.oci.referrer import digest_of
 from envgen.oci.registry import SCHEME, channel_place
 from envgen.publish.channel import OtherBytesError
+from envgen.sign.artifacts import referrer
+from envgen.sign.images import attached_bundles
+from envgen.sign.packages import PUBLISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from envgen.convert.conda_archive import CondaArchive
     from envgen.publish.archives import PackedPackage
-    from envgen.system.retry import RetryPolicy
+    from envgen.sign.images import Registry
     from envgen.system.store import Store
 
 _INDEX = "application/vnd.conda.info.index.v1+json"
@@ -53,21 +58,26 @@ class OciChannel:
     Attributes:
         address: `oci://HOST/PATH`.
         store: has room for layouts.
-        environment: of the process, see `push`.
-        retry: how to try again.
+        registry: how it is reached.
         added: subdir -> file name -> record, of what was put and is to be indexed.
+        notes: what there was to tell of attestations.
     """
 
     address: str
     store: Store
-    environment: Mapping[str, str]
-    retry: RetryPolicy
+    registry: Registry
     added: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def label(self) -> str:
         """Its address for people."""
         return self.address
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables of the process, by which `skopeo` finds logins."""
+        return self.registry.environment
 
     def find(self, package: PackedPackage) -> Sha256 | None:
         """Read which archive the manifest of a package names."""
@@ -101,6 +111,45 @@ class OciChannel:
         if there is not None and there != archive.sha256:
             raise OtherBytesError(package.filename, self.label, there=there, ours=archive.sha256)
         self._note(package, {"sha256": archive.sha256, "md5": archive.md5, "size": archive.size})
+
+    @property
+    def claimed_address(self) -> str | None:
+        """Its address, by which all readers know it."""
+        return self.address
+
+    def attestations(self, package: PackedPackage) -> Sequence[bytes]:
+        """Read the bundles that refer to the manifest of a package."""
+        reference = self._place(package)
+        subject = self._subject(reference)
+        if subject is None:
+            return ()
+        return [data for _, data in attached_bundles(self.registry, reference, digest_of(subject))]
+
+    def attest(self, package: PackedPackage, bundle: bytes) -> None:
+        """Attach a bundle to the manifest of a package.
+
+        Raises:
+            UserError, NetworkError: see `push`.
+        """
+        reference = self._place(package)
+        subject = self._subject(reference)
+        if subject is None:
+            raise NetworkError(f"`{reference}` is gone: another publisher removed it")
+        one = referrer(bundle, kind=PUBLISHED, subject=subject, name=f"{package.filename}.attestation")
+        retry = replace(self.registry.retry, note=self._tell_once)
+        with self.store.view() as folder:
+            attach([one], reference, http=self.registry.http, scratch=folder, environment=self.environment, retry=retry)
+
+    def _tell_once(self, note: str) -> None:
+        """Tell what holds for every package alike of the first one."""
+        if not self.notes:
+            self.registry.retry.note(f"{note}; further packages are not named")
+        self.notes.append(note)
+
+    def _subject(self, reference: Reference) -> dict[str, Any] | None:
+        """Describe the manifest of a package; None where there is none."""
+        raw = fetch_raw_manifest(reference, f":{reference.tag}", self.environment)
+        return None if raw is None else descriptor(MANIFEST, raw)
 
     def index(self, subdirs: Collection[str]) -> None:
         """Add what was published to the index of each subdir, and see that it stays there.
@@ -170,7 +219,7 @@ class OciChannel:
         with self.store.view() as folder:
             write_folder(Bundle(entries=[entry], blobs=artifact.blobs), folder, advance=lambda _: None)
             source = f"oci:.:{artifact.name}"
-            copy(source, reference, directory=folder, environment=self.environment, retry=self.retry)
+            copy(source, reference, directory=folder, environment=self.environment, retry=self.registry.retry)
 
     def _place(self, package: PackedPackage) -> Reference:
         return self._reference(*channel_place(package.subdir, package.name, package.tail))

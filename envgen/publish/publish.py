@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from envgen.errors import IntegrityError
 from envgen.publish.archives import PackedPackage, known_archive, packed_package, written_archive
 from envgen.publish.channel import OtherBytesError
+from envgen.sign.packages import PackageClaim, attest, reasons_against
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from envgen.convert.conda_archive import CondaArchive
     from envgen.digest import Sha256
     from envgen.events import Reporter
     from envgen.publish.channel import Channel
+    from envgen.sign.keys import Signer
     from envgen.system.store import Store
 
 
@@ -29,14 +31,18 @@ class PublishedPackage:
         path: `<subdir>/<archive>`.
         archive: its digests and size.
         was_there: whether the channel had it before.
+        attested: whether the key has signed it, now or before.
     """
 
     path: str
     archive: CondaArchive
     was_there: bool
+    attested: bool = False
 
 
-def publish(store: Store, keys: Iterable[str], channel: Channel, reporter: Reporter) -> tuple[PublishedPackage, ...]:
+def publish(
+    store: Store, keys: Iterable[str], channel: Channel, reporter: Reporter, *, signer: Signer | None = None
+) -> tuple[PublishedPackage, ...]:
     """Publish packages of the store.
 
     Args:
@@ -44,8 +50,10 @@ def publish(store: Store, keys: Iterable[str], channel: Channel, reporter: Repor
         keys: of the packages.
         channel: where to.
         reporter: gets bars.
+        signer: attests all of them, those included that were there before.
 
     Raises:
+        OddSidecarError: attestations that are there cannot be read; the archives were sent, nothing was indexed.
         OtherBytesError: the channel has a package of the same name and with other bytes.
         IntegrityError: it has several; nothing was published.
         NetworkError, UserError: the channel cannot be reached or written.
@@ -53,14 +61,17 @@ def publish(store: Store, keys: Iterable[str], channel: Channel, reporter: Repor
     packages = [packed_package(store, key) for key in sorted(set(keys))]
     there = _compare(store, packages, channel, reporter)
     missing = [package for package in packages if package.key not in there]
-    made = _add(store, missing, channel, reporter)
+    archives = there | _add(store, missing, channel, reporter)
+    if signer:
+        _attest(packages, archives, channel, signer, reporter)
     with reporter.progress(f"indexing {channel.label}", total=None):
         channel.index({package.subdir for package in packages})
     return tuple(
         PublishedPackage(
             path=f"{package.subdir}/{package.filename}",
-            archive=(there | made)[package.key],
+            archive=archives[package.key],
             was_there=package.key in there,
+            attested=signer is not None,
         )
         for package in packages
     )
@@ -127,6 +138,27 @@ def _add(
             return made
 
         return dict(zip((package.key for package in packages), pool.map(one, packages), strict=True))
+
+
+def _attest(
+    packages: Sequence[PackedPackage],
+    archives: Mapping[str, CondaArchive],
+    channel: Channel,
+    signer: Signer,
+    reporter: Reporter,
+) -> None:
+    """Sign every archive that the key has not signed yet: a hardware key signs otherwise each time."""
+    label = f"attesting in {channel.label}"
+    with reporter.progress(label, total=len(packages), unit="packages") as bar, _threads() as pool:
+
+        def one(package: PackedPackage) -> None:
+            sha = archives[package.key].sha256
+            claim = PackageClaim(filename=package.filename, sha256=sha, channel=channel.claimed_address)
+            if reasons_against(claim, channel.attestations(package), signer.public) is not None:
+                channel.attest(package, attest(claim, signer))
+            bar.advance(1)
+
+        list(pool.map(one, packages))
 
 
 def _threads() -> ThreadPoolExecutor:

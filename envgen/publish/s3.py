@@ -13,21 +13,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from rattler.index import S3Credentials, index_s3
 
 from envgen.digest import Digest, Sha256
 from envgen.errors import NetworkError, UserError
-from envgen.publish.channel import OtherBytesError
+from envgen.publish.channel import SIDECAR, OddSidecarError, OtherBytesError
+from envgen.sign.packages import appended, read_sidecar
+from envgen.sign.statements import StatementError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
+
+    from obstore import UpdateVersion
 
     from envgen.convert.conda_archive import CondaArchive
     from envgen.publish.archives import PackedPackage
@@ -42,8 +46,8 @@ _LONGEST = 300
 _BEATEN = re.compile(r"ConditionNotMatch|precondition|\b412\b", re.IGNORECASE)
 """What rattler says where another publisher's index came first."""
 
-_INDEXES = 20
-"""How often the index is written where other publishers are faster each time."""
+_TRIES = 20
+"""How often an index or a sidecar is written where other publishers are faster each time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +91,65 @@ class S3Channel:
         with _explained(self.address):
             obstore.put(self.objects, path, file, use_multipart=archive.size >= _MULTIPART)
 
+    @property
+    def claimed_address(self) -> str | None:
+        """None: a bucket is read by `s3://` and by the address of a server."""
+        return None
+
+    def attestations(self, package: PackedPackage) -> Sequence[bytes]:
+        """Read the sidecar of an archive.
+
+        Raises:
+            OddSidecarError: it is not one.
+            NetworkError: the bucket cannot be reached, or refuses.
+        """
+        raw, _ = self._sidecar(f"{package.subdir}/{package.filename}{SIDECAR}")
+        try:
+            return () if raw is None else read_sidecar(raw)
+        except StatementError as error:
+            raise OddSidecarError(package.filename, self.address, error) from error
+
+    def attest(self, package: PackedPackage, bundle: bytes) -> None:
+        """Append to the sidecar, on the condition that it is still the one that was read.
+
+        Raises:
+            OddSidecarError: the one that is there is not one.
+            NetworkError: the bucket cannot be reached or refuses, or others were faster each time.
+        """
+        import obstore  # noqa: PLC0415
+        from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415
+
+        path = f"{package.subdir}/{package.filename}{SIDECAR}"
+        for _ in range(_TRIES):
+            before, version = self._sidecar(path)
+            try:
+                data = appended(before, bundle)
+            except StatementError as error:
+                raise OddSidecarError(package.filename, self.address, error) from error
+            with suppress(AlreadyExistsError, PreconditionError):
+                with _explained(self.address, (AlreadyExistsError, PreconditionError)):
+                    obstore.put(self.objects, f"{path}.{Sha256.of(data)}", data)
+                    obstore.put(self.objects, path, data, mode="create" if version is None else version)
+                return
+        raise NetworkError(
+            f"the attestations of `{package.filename}` in {self.address} were replaced by other publishers"
+            f" {_TRIES} times",
+            hint="run the same command again",
+        )
+
+    def _sidecar(self, path: str) -> tuple[bytes | None, UpdateVersion | None]:
+        """Return the bytes of a sidecar and which version of it they are; None twice where there is none."""
+        import obstore  # noqa: PLC0415
+
+        try:
+            with _explained(self.address, absent()):
+                found = obstore.get(self.objects, path)
+                meta: Mapping[str, Any] = found.meta
+                version = {key: meta[key] for key in ("e_tag", "version") if meta.get(key) is not None}
+                return bytes(found.bytes()), cast("UpdateVersion", version)
+        except absent():
+            return None, None
+
     def index(self, subdirs: Collection[str]) -> None:
         """Write `repodata.json`, `.zst` and shards (CEP 16) of all subdirs.
 
@@ -94,11 +157,11 @@ class S3Channel:
             NetworkError: it fails, also where it is tried again.
         """
         del subdirs  # rattler finds them
-        for number in range(_INDEXES):
+        for number in range(_TRIES):
             try:
                 asyncio.run(index_s3(self.address, self.credentials, write_zst=True, write_shards=True))
             except Exception as error:  # rattler's classes for faults of an index say nothing of them
-                if number + 1 == _INDEXES or not _BEATEN.search(str(error)):
+                if number + 1 == _TRIES or not _BEATEN.search(str(error)):
                     raise NetworkError(f"failed to index {self.address}: {error}") from error
             else:
                 return

@@ -180,6 +180,18 @@ def verify_image(registry: Registry, reference: Reference, key: PublicKey) -> Si
     )
 
 
+def attached_bundles(registry: Registry, reference: Reference, digest: Sha256) -> Iterator[tuple[str, bytes]]:
+    """Yield the bundles that refer to a manifest, each with the digest of its artifact; none is verified.
+
+    Raises:
+        UserError, NetworkError: as `sign_image`.
+    """
+    listed = referrers(reference, digest, http=registry.http, environment=registry.environment)
+    for entry in listed[:_MANIFESTS]:
+        for data in _layers(registry, reference, f"@{entry['digest']}", BUNDLE):
+            yield entry["digest"], data
+
+
 def _entries(registry: Registry, reference: Reference) -> list[Mapping[str, Any]]:
     """Describe what a reference leads to: itself, and for an index the manifest of each platform.
 
@@ -229,13 +241,11 @@ def _statements(
     registry: Registry, reference: Reference, digest: Sha256, key: PublicKey, refused: list[str]
 ) -> Iterator[Statement]:
     """Yield the statements about a manifest that a key has signed; why others are not counted goes into `refused`."""
-    listed = referrers(reference, digest, http=registry.http, environment=registry.environment)
-    for entry in listed[:_MANIFESTS]:
-        for data in _layers(registry, reference, f"@{entry['digest']}", BUNDLE):
-            try:
-                yield open_bundle(data, key, about=digest)
-            except StatementError as error:
-                refused.append(f"bundle {entry['digest']}: {error}")
+    for where, data in attached_bundles(registry, reference, digest):
+        try:
+            yield open_bundle(data, key, about=digest)
+        except StatementError as error:
+            refused.append(f"bundle {where}: {error}")
 
 
 def _has_tagged(registry: Registry, reference: Reference, digest: Sha256, key: PublicKey, refused: list[str]) -> bool:

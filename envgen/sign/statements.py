@@ -17,7 +17,7 @@ from envgen.documents import read_json
 from envgen.oci.layout import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from envgen.sign.keys import PublicKey, Signer
 
@@ -39,11 +39,19 @@ class StatementError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatementSubject:
+    """What a statement is about: a sha256, and the name of a file; images have no name there."""
+
+    sha256: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A verified statement: `kind` is its predicate type, `digests` the sha256 of its subjects."""
+    """A verified statement: `kind` is its predicate type."""
 
     kind: str
-    digests: tuple[str, ...]
+    subjects: tuple[StatementSubject, ...]
     predicate: Mapping[str, Any]
 
 
@@ -106,12 +114,26 @@ def bundle(signer: Signer, digest: Sha256, *, kind: str = SIGNATURE, predicate: 
         kind: predicate type.
         predicate: what is stated, as JSON.
     """
+    return signed_statement(signer, [StatementSubject(sha256=digest)], kind=kind, predicate=predicate)
+
+
+def signed_statement(
+    signer: Signer, subjects: Sequence[StatementSubject], *, kind: str, predicate: Mapping[str, Any] | None
+) -> bytes:
+    """Sign a statement, and return it as a bundle v0.3.
+
+    Args:
+        signer: makes the one signature of the envelope.
+        subjects: what it is about.
+        kind: predicate type.
+        predicate: what is stated, as JSON; None leaves it out.
+    """
     statement = canonical(
         {
             "_type": _STATEMENT,
-            "subject": [{"digest": {"sha256": str(digest)}}],
+            "subject": [_subject(one) for one in subjects],
             "predicateType": kind,
-            "predicate": predicate,
+            **({} if predicate is None else {"predicate": predicate}),
         }
     )
     signature = signer.sign(_pre_authentication(_IN_TOTO, statement))
@@ -134,19 +156,29 @@ def open_bundle(data: bytes, key: PublicKey, *, about: Sha256) -> Statement:
     Raises:
         StatementError: it is malformed, no signature of it is by the key, or it is about something else.
     """
+    found = verified_statement(data, key)
+    digests = [subject.sha256 for subject in found.subjects]
+    if about not in digests:
+        raise StatementError(f"it is about sha256:{', '.join(digests)}")
+    return found
+
+
+def verified_statement(data: bytes, key: PublicKey) -> Statement:
+    """Verify the signature of a bundle and return what it states; about what is for the caller to compare.
+
+    Raises:
+        StatementError: it is malformed, or no signature of it is by the key.
+    """
     try:
         envelope = read_json(data)["dsseEnvelope"]
         kind, content = envelope["payloadType"], base64.b64decode(envelope["payload"], validate=True)
         signatures = [base64.b64decode(entry["sig"], validate=True) for entry in envelope["signatures"]]
+        signed = _pre_authentication(str(kind), content)
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
         raise StatementError("it is not a bundle with a DSSE envelope") from error
-    signed = _pre_authentication(str(kind), content)
     if not any(key.verifies(signed, signature) for signature in signatures):
         raise StatementError(_FOREIGN)
-    found = _statement(kind, content)
-    if str(about) not in found.digests:
-        raise StatementError(f"it is about sha256:{', '.join(found.digests)}")
-    return found
+    return _statement(kind, content)
 
 
 def hint(key: PublicKey) -> str:
@@ -159,8 +191,8 @@ def _statement(kind: str, content: bytes) -> Statement:
         document = read_json(content)
         found = Statement(
             kind=document["predicateType"],
-            digests=tuple(subject["digest"].get("sha256", "") for subject in document["subject"]),
-            predicate=document["predicate"],
+            subjects=tuple(map(_read_subject, document["subject"])),
+            predicate=document.get("predicate") or {},
         )
         is_statement = kind == _IN_TOTO and document["_type"] == _STATEMENT and isinstance(found.predicate, dict)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -168,6 +200,15 @@ def _statement(kind: str, content: bytes) -> Statement:
     if not is_statement:
         raise StatementError(f"it holds a `{kind}`, expected an in-toto statement v1")
     return found
+
+
+def _subject(subject: StatementSubject) -> Mapping[str, Any]:
+    digest = {"digest": {"sha256": str(subject.sha256)}}
+    return {"name": subject.name, **digest} if subject.name else digest
+
+
+def _read_subject(entry: Mapping[str, Any]) -> StatementSubject:
+    return StatementSubject(sha256=str(entry["digest"].get("sha256", "")), name=str(entry.get("name", "")))
 
 
 def _pre_authentication(kind: str, content: bytes) -> bytes:

@@ -29,6 +29,9 @@ class Kind(StrEnum):
     LAYER = "layer"
     """A layer of an image in place of another."""
 
+    SIGNATURE = "signature"
+    """Not signed by the key that was asked for."""
+
     DAMAGE = "damage"
     """Digests, sizes or documents do not fit each other."""
 

@@ -57,6 +57,7 @@ OTHERS = (
     "Fate",
     "MovedPackage",
     "is_adoptable",
+    "is_in_registry",
     "AuditOptions",
     "AuditReport",
     "ListedEnvironment",
