@@ -50,7 +50,7 @@ class Built:
         return store_key(self.stem, self.content)
 
 
-def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
+def ensure_built(store: Store, inputs: str, make: Callable[[Path], Built | None]) -> Built:
     """Build a package into the store by `make`, and know what its archive would be.
 
     Whoever wants the same one waits for the first: the outputs of one recipe are asked for side by side, and each
@@ -59,7 +59,7 @@ def ensure_built(store: Store, inputs: str, make: Callable[[Path], object]) -> B
     Args:
         store: keeps the package under its content, and the facts under `inputs`.
         inputs: names everything that determines the package.
-        make: fills an empty folder with the extracted package.
+        make: fills an empty folder with the extracted package; returns what its archive would be, if it knows.
     """
     if known := _kept(store, inputs):
         return known
@@ -104,16 +104,15 @@ def _kept(store: Store, inputs: str) -> Built | None:
     return facts if facts and store.package(facts.key) and not store.altered(facts.key) else None
 
 
-def _build(store: Store, inputs: str, make: Callable[[Path], object]) -> Built:
+def _build(store: Store, inputs: str, make: Callable[[Path], Built | None]) -> Built:
     with store.view() as folder:
         made = folder / "package"
         made.mkdir()
-        make(made)
-        return _keep(store, inputs, made, folder)
+        return _keep(store, inputs, made, folder, make(made))
 
 
-def _keep(store: Store, inputs: str, made: Path, folder: Path) -> Built:
-    facts = _describe(made, folder)
+def _keep(store: Store, inputs: str, made: Path, folder: Path, facts: Built | None = None) -> Built:
+    facts = facts or described(made, folder)
     store.ensure_package(facts.key, lambda dest: _move(made, dest))
     store.put(_FACTS, inputs, json.dumps(asdict(facts)).encode())
     return facts
@@ -146,7 +145,8 @@ def known_facts(store: Store, inputs: str) -> Built | None:
     return Built(**{**facts, "content": Sha256(facts["content"]), "sha256": Sha256(facts["sha256"])})
 
 
-def _describe(made: Path, folder: Path) -> Built:
+def described(made: Path, folder: Path) -> Built:
+    """Return what the archive of an extracted package would be; `folder` has room for it."""
     index = read_index(made)
     stem = f"{index['name']}-{index['version']}-{index['build']}"
     content = content_digest(made)

@@ -23,6 +23,7 @@ from envgen.oci.registry import SCHEME, BlobRepository, channel_place
 from envgen.packages import BuiltArchive, store_key
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.built import ensure_built, ensure_outputs, extract_artifact
+from envgen.prepare.deb_builds import build
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.prepare.locked_recipes import locked_records
 from envgen.prepare.recipe_tools import tools_of
@@ -338,15 +339,13 @@ def _stage(recipe: Recipe, folder: Path) -> None:
 
 def _makers(
     context: Context, debian: DebianRecipe, debs: Collection[Deb], archive: DebianArchive, *, platform: Platform
-) -> dict[DebianRecipePackage, Callable[[Path], object]]:
+) -> dict[DebianRecipePackage, Callable[[Path], Built | None]]:
     """Map the packages of a Debian recipe, the one with files first, to what fills a folder with each."""
 
-    def fill(dest: Path) -> None:
-        from envgen.convert.deb import build_debian_recipe  # noqa: PLC0415  as in `_build`, most runs build nothing
-
+    def fill(dest: Path) -> Built | None:
         files = fetch_debs(context, debs, archive, architecture=platform.debian_arch)
         try:
-            build_debian_recipe(debian, files, platform=platform, dest=dest, warn=context.reporter.warn)
+            return build(debian, files, platform=platform, dest=dest, warn=context.reporter.warn)
         except MissingLibrariesError as error:
             error.hint = _packages_with(error.libraries, debian, archive, platform) or error.hint
             raise

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
 import zstandard
@@ -25,6 +26,8 @@ from envgen.sources.debian_age import remark_on_clock
 from envgen.sources.debian_contents import condense_contents, keep_libraries, parse_libraries
 from envgen.sources.debian_index import PackageIndex, condense
 from envgen.sources.debian_release import verify_release
+from envgen.system import child
+from envgen.system.child import ChildError
 from envgen.system.credentials import display
 
 if TYPE_CHECKING:
@@ -52,6 +55,9 @@ _MAX_RELEASE = 8 << 20
 
 _MAX_INDEX = 256 << 20
 """Bytes of a packed `Packages`; Debian's largest has 9 MB."""
+
+_WORTH_A_CHILD = 1 << 20
+"""Bytes of a packed `Packages` that take longer to condense than a process to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,10 +196,12 @@ class DebianSuites:
         return found
 
     def _condense(self, release: Release, index: Index) -> bytes:
-        packed = io.BytesIO(self._fetch(release, index))
-        stream = Inflated(packed, f".{index.path.rpartition('.')[2]}", limit=limits.DEBIAN_INDEX)
+        packed, ending = self._fetch(release, index), f".{index.path.rpartition('.')[2]}"
+        with suppress(ChildError):
+            if len(packed) >= _WORTH_A_CHILD and child.has_room():
+                return cast("bytes", child.call(condensed, packed, ending))
         try:
-            return zstandard.compress(condense(stream), 3)
+            return condensed(packed, ending)
         except InflateError as e:
             raise ArtifactError(f"failed to unpack `{index.path}` of {release.suite}: {e}") from e
 
@@ -212,6 +220,16 @@ class DebianSuites:
 
     def _expand(self, suite: str, path: str) -> str:
         return self._mirrors.expand(f"{DebianArea.of_suite(suite).placeholder}/dists/{suite}/{path}")
+
+
+def condensed(packed: bytes, ending: str) -> bytes:
+    """Return a packed `Packages` file as the store keeps it.
+
+    Raises:
+        InflateError: it is damaged, or too large.
+    """
+    stream = Inflated(io.BytesIO(packed), ending, limit=limits.DEBIAN_INDEX)
+    return zstandard.compress(condense(stream), 3)
 
 
 def _verified(data: bytes, index: Index, *, where: str) -> bytes:

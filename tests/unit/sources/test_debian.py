@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.errors import DigestMismatchError, NetworkError, SignatureError, UnsatisfiableError
+from envgen.sources import debian_suites
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
 from envgen.sources.debian_suites import DebianSuites
+from envgen.system import child
+from envgen.system.child import call
 from envgen.system.http import Http
 from envgen.system.mirrors import Mirrors
 from envgen.system.store import Store
@@ -22,7 +25,7 @@ from tests.builders.server import Server, serve
 from tests.builders.tree import MOMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import envgen.debs
@@ -171,6 +174,20 @@ def test_index_is_fetched_once(world: World) -> None:
     before = len(world.server.requests)
     assert versions(world.open()) == {"python3.11": NEW.version, "zlib1g": ZLIB.version}
     assert all("InRelease" in path for path in world.server.paths()[before:])
+
+
+def test_large_index_is_condensed_in_a_child(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+
+    def noted(function: Callable[..., object], *arguments: object) -> object:
+        called.append(function)
+        return call(function, *arguments)
+
+    monkeypatch.setattr(debian_suites, "_WORTH_A_CHILD", 0)
+    monkeypatch.setattr(child, "has_room", lambda: True)
+    monkeypatch.setattr(child, "call", noted)
+    assert versions(world.open()) == {"python3.11": NEW.version, "zlib1g": ZLIB.version}
+    assert set(called) == {debian_suites.condensed}
 
 
 def test_archives_of_one_source_share_releases_and_indices(world: World) -> None:
