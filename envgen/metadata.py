@@ -224,6 +224,19 @@ def _is_own(requirement: Requirement, meta: WheelMetadata) -> bool:
     return own and requirement.specifier.contains(meta.version, prereleases=True)
 
 
+def contradict(one: Requirement, other: Requirement) -> bool:
+    """Return whether two requirements on a project name two versions, or two places; ranges are left to the solve."""
+    if one.url or other.url:
+        return one.url != other.url
+    pairs = ((one.specifier, other.specifier), (other.specifier, one.specifier))
+    return any(
+        not wanted.contains(clause.version, prereleases=True)
+        for exact, wanted in pairs
+        for clause in exact
+        if clause.operator == "==" and not clause.version.endswith(".*")
+    )
+
+
 def holds(
     requirement: Requirement, target: Target, extras: Collection[str] = (), python_full: str | None = None
 ) -> bool:

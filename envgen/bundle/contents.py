@@ -81,7 +81,8 @@ def title_of(file: Wheel | ChannelPackage | Deb) -> str:
 
 
 def _texts(context: Context, spec: EnvSpec, pair: LockPair) -> Iterator[BundledFile]:
-    yield text_part(spec.source, (context.root / spec.source).read_bytes())
+    for source in (spec.source, *spec.bases):
+        yield text_part(source, (context.root / source).read_bytes())
     yield text_part(context.relative(pair.path), pair.path.read_bytes())
     if pair.debian:
         beside = pair.path.with_name(debian_file_name(spec.name, pair.lock.platform))

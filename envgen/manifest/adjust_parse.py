@@ -94,15 +94,15 @@ def _dependencies(items: tuple[Value, ...]) -> tuple[ProjectName, ...]:
 
 def _by_key(section: Value | None, parse: Callable[[str], K], shape: str) -> Iterator[tuple[K, Value]]:
     """Yield entries of a mapping with keys as `parse` makes them; two that become one are a fault."""
-    first: dict[K, int] = {}
+    first: dict[K, Value] = {}
     for text, value in section.fields(hint=shape).items() if section else ():
         key = value.checked(text, parse)
         if key is None:
             continue
         if key in first:
-            value.fault(f"`{value.key}`: `{key}` is already defined, in line {first[key]}")
+            value.fault(f"`{value.key}`: `{key}` is already defined, in {first[key].place_from(value)}")
             continue
-        first[key] = value.line
+        first[key] = value
         yield key, value
 
 

@@ -6,7 +6,8 @@ down, so that a parser goes on and `Document.check` raises all of them at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -16,7 +17,7 @@ from envgen.errors import Fault, SpecError
 from envgen.suggest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 T = TypeVar("T")
 
@@ -49,10 +50,12 @@ class Document:
     Attributes:
         source: what messages call the document: its path relative to the project.
         faults: in the order found; `check` sorts them by line.
+        others: documents that values of this one come from.
     """
 
     source: str
     faults: list[tuple[int, Fault]] = field(default_factory=list)
+    others: list[Document] = field(default_factory=list)
 
     def read(self, text: str) -> Value:
         """Parse the text of the document, which must be one mapping.
@@ -84,13 +87,14 @@ class Document:
         """Raise what was found.
 
         Raises:
-            SpecError: there is at least one fault.
+            SpecError: there is at least one fault, here or in another document.
         """
-        if self.faults:
+        if any(document.faults for document in (self, *self.others)):
             raise self._error()
 
     def _error(self) -> SpecError:
-        return SpecError(tuple(fault for _, fault in sorted(self.faults, key=lambda pair: pair[0])))
+        by_line = (sorted(one.faults, key=lambda pair: pair[0]) for one in (self, *self.others))
+        return SpecError(tuple(dict.fromkeys(fault for faults in by_line for _, fault in faults)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +106,14 @@ class Value:
         document: takes the faults.
         key: what messages call the value: `platforms.linux-64.glibc`; empty for the whole document.
         line: where the value's key stands, or the value itself in a list, from 1.
+        bases: values of the same key in documents that this one extends, which it is merged with.
     """
 
     node: yaml.Node
     document: Document
     key: str
     line: int
+    bases: tuple[Value, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -122,6 +128,37 @@ class Value:
     def fault(self, what: str, hint: str | None = None) -> None:
         """Write down what is wrong with the value."""
         self.document.add(self.line, what, hint)
+
+    def place_from(self, other: Value) -> str:
+        """Write where the value stands for a reader of `other`: `line 7`, with the file where that is another one."""
+        same = self.document is other.document
+        return f"line {self.line}" if same else f"line {self.line} of `{self.document.source}`"
+
+    def over(self, base: Value) -> Value:
+        """Return the value merged with one that it extends: lists and mappings are united, else this one counts."""
+        if self.is_empty or base.is_empty:
+            return base if self.is_empty else self
+        if self._shape() is not base._shape():
+            what = f"`{self.key}`: {base.place_from(self)} has {base._kind()}, which {self._kind()} cannot extend"
+            self.fault(what, "write the same kind of value in both")
+            return self
+        return replace(self, bases=(*self.bases, base))
+
+    def beside(self, other: Value) -> Value:
+        """Return the value merged with one of equal rank: two texts that differ are a fault."""
+        if other.is_empty or self.is_empty:
+            return self if other.is_empty else other
+        if self._shape() is not yaml.ScalarNode and self._shape() is other._shape():
+            nothing = type(self.node)(
+                tag=self.node.tag, value=[], start_mark=self.node.start_mark, end_mark=self.node.end_mark
+            )
+            return replace(self, node=nothing, bases=(self, other))
+        if self._shape() is not other._shape() or self.node.value != other.node.value:
+            self.fault(
+                f"`{self.key}`: {other.place_from(self)} has another value, and both are extended by one spec",
+                f"write `{self.key}` in the spec that extends both",
+            )
+        return self
 
     def text(self) -> str | None:
         """Return a scalar as it is written: numbers and dates are not converted."""
@@ -153,12 +190,20 @@ class Value:
             self.fault(f"`{self.key}`: {error}")
         return None
 
-    def items(self, *, hint: str | None = None) -> tuple[Value, ...]:
-        """Return a list; nothing at all is an empty one. `hint` is the shape to write where something else stands."""
+    def items(self, *, hint: str | None = None, own_first: bool = False) -> tuple[Value, ...]:
+        """Return a list; nothing at all is an empty one.
+
+        Args:
+            hint: the shape to write, where something else stands there.
+            own_first: whether entries of the list come before those of lists that it extends, instead of after them.
+        """
         if self.is_list:
-            return tuple(
+            own = tuple(
                 Value(node=node, document=self.document, key=self.key, line=_line(node)) for node in self.node.value
             )
+            nothing: tuple[Value, ...] = ()
+            below = reduce(_united, (base.items(own_first=own_first) for base in self.bases), nothing)
+            return _united(own, below) if own_first else _united(below, own)
         if not self.is_empty:
             self._unexpected("a list", hint)
         return ()
@@ -188,7 +233,7 @@ class Value:
                 self.document.add(_line(key), what, nearest(key.value, known))
             else:
                 found[key.value] = Value(node=node, document=self.document, key=self._path(key.value), line=_line(key))
-        return found
+        return merged(found, [base.fields(known, hint=hint) for base in self.bases])
 
     def _own_keys(self) -> None:
         """Report keys that stand twice, before merge keys bring in what they are allowed to override."""
@@ -200,6 +245,9 @@ class Value:
                 what = f"`{self._path(key.value)}` is already defined, in line {first[key.value]}"
                 self.document.add(_line(key), what)
             first.setdefault(key.value, _line(key))
+
+    def _shape(self) -> type[yaml.Node]:
+        return type(self.node)
 
     def _path(self, key: str) -> str:
         return f"{self.key}.{key}" if self.key else key
@@ -214,6 +262,27 @@ class Value:
     def _unexpected(self, expected: str, hint: str | None = None) -> None:
         got = f"`{self.node.value}`" if isinstance(self.node, yaml.ScalarNode) and self.node.value else self._kind()
         self.fault(f"`{self.key}`: expected {expected}, got {got}" if self.key else f"expected {expected}", hint)
+
+
+def merged(own: Mapping[str, Value], bases: Iterable[Mapping[str, Value]]) -> dict[str, Value]:
+    """Return fields merged with those of mappings that they extend, which are of equal rank."""
+    found = dict(own)
+    for base in bases:
+        for key, value in base.items():
+            if key in own:
+                found[key] = found[key].over(value)
+            else:
+                found[key] = found[key].beside(value) if key in found else value
+    return found
+
+
+def _united(first: tuple[Value, ...], then: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Join lists; texts that another document has already are left out."""
+    texts = [item.node.value for item in first if isinstance(item.node, yaml.ScalarNode)]
+    return (
+        *first,
+        *(item for item in then if not (isinstance(item.node, yaml.ScalarNode) and item.node.value in texts)),
+    )
 
 
 def _line(node: yaml.Node) -> int:

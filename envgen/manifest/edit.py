@@ -10,15 +10,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from envgen.documents import DocumentError, compose_yaml, read_yaml
 from envgen.errors import Fault, SpecError
+from envgen.manifest.document import Document
+from envgen.manifest.extends import SpecReader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    from envgen.manifest.extends import SpecFolder
 
 _MARK = "\ufeff"
 _UNSAFE = re.compile(r"[?:,{}\[\]]")
@@ -31,6 +36,7 @@ class SpecEntry:
     """One entry of a list of a spec.
 
     Attributes:
+        source: what messages call the file.
         section: key of the list.
         text: what YAML reads.
         line: where it stands, from 1.
@@ -38,6 +44,7 @@ class SpecEntry:
         end: offset after its last one.
     """
 
+    source: str
     section: str
     text: str
     line: int
@@ -67,6 +74,7 @@ class SpecText:
         items = value.value if isinstance(value, yaml.SequenceNode) else []
         return tuple(
             SpecEntry(
+                source=self.source,
                 section=section,
                 text=item.value,
                 line=item.start_mark.line + 1,
@@ -184,6 +192,21 @@ class SpecText:
             line = key.start_mark.line + 1 if key else 1
             raise self._refused(f"`{section}` is written in an unusual way", line)
         return SpecText(text=text, source=self.source)
+
+
+def inherited_entries(spec: SpecText, section: str, folder: SpecFolder) -> tuple[SpecEntry, ...]:
+    """List the texts in a section that come from specs which a spec extends.
+
+    Raises:
+        SpecError: one of them cannot be read.
+    """
+    reader = SpecReader(document=Document(spec.source), keys=None, folder=folder)
+    value = reader.sections(spec.text, name=PurePosixPath(spec.source).stem).get(section)
+    return tuple(
+        SpecEntry(source=item.document.source, section=section, text=text, line=item.line, start=-1, end=-1)
+        for item in (value.items() if value else ())
+        if item.document.source != spec.source and (text := item.text())
+    )
 
 
 def quoted(text: str, *, inside: str = "- {}") -> str:

@@ -53,6 +53,7 @@ class EnvSpec:
         env: variable of activation, `run` and the image -> its value, as `variables.env_at` reads it.
         default: whether commands without an ENV argument take this one.
         source: path of the file, relative to the project root, with forward slashes.
+        bases: paths of the files that it extends, likewise, sorted.
     """
 
     name: str
@@ -83,3 +84,4 @@ class EnvSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     default: bool = False
     source: str
+    bases: tuple[str, ...] = ()

@@ -92,7 +92,7 @@ def _projects(section: Value) -> dict[str, Value]:
     for item in items:
         pattern = item.parsed(_pattern)
         if pattern in found:
-            item.fault(f"`{item.key}`: `{pattern}` is already listed, in line {found[pattern].line}")
+            item.fault(f"`{item.key}`: `{pattern}` is already listed, in {found[pattern].place_from(item)}")
         elif pattern is not None:
             found[pattern] = item
     if not items and (section.is_empty or section.is_list):
@@ -115,7 +115,7 @@ def _refuse_shared(patterns: list[tuple[str, str, Value]]) -> None:
     for at, (name, pattern, item) in enumerate(patterns):
         shared = (one for one in patterns[:at] if one[0] != name and _overlap(one[1], pattern))
         for other, its, first in list(shared)[:1]:
-            what = f"`{item.key}`: `{pattern}` is already covered by `{its}` of `{other}`, in line {first.line}"
+            what = f"`{item.key}`: `{pattern}` is already covered by `{its}` of `{other}`, in {first.place_from(item)}"
             item.fault(what, "list each project under one index")
 
 

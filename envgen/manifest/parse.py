@@ -16,11 +16,12 @@ from envgen.manifest.builds_parse import parse_builds
 from envgen.manifest.check_parse import parse_check
 from envgen.manifest.document import BadValueError, Document, Value
 from envgen.manifest.env_spec import EnvSpec
+from envgen.manifest.extends import SpecReader
 from envgen.manifest.image_parse import parse_image
 from envgen.manifest.index_parse import parse_indexes
 from envgen.manifest.license_parse import parse_policy
 from envgen.manifest.variables import parse_env
-from envgen.metadata import holds
+from envgen.metadata import contradict, holds
 from envgen.names import project_name
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.versions import InexpressibleError
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from envgen.manifest.extends import SpecFolder
+
 SECTIONS = (
     "name",
+    "extends",
     "description",
     "python",
     "platforms",
@@ -59,23 +63,26 @@ SECTIONS = (
     "default",
 )
 _REQUIRED = ("name", "python", "platforms")
+_JOIN = "join both, for example `>=1,<2`"
 _FACTS = ("glibc", "macos", "cuda", "archspec")
 _STAND_IN = PythonMinor(3, 11)
 """Lets the sections below `python:` be checked when it is wrong; `Document.check` raises before anybody sees it."""
 
 
-def parse_spec(text: str, *, source: str) -> EnvSpec:
+def parse_spec(text: str, *, source: str, folder: SpecFolder | None = None) -> EnvSpec:
     """Parse a spec.
 
     Args:
         text: of the file.
         source: path of the file relative to the project root, with forward slashes; its stem is the environment's name.
+        folder: has the specs that this one extends; None where it extends none.
 
     Raises:
         SpecError: all faults, each with its line and, where there is one, the nearest valid word.
     """
     document = Document(source)
-    sections = document.read(text).fields(SECTIONS)
+    reader = SpecReader(document=document, keys=SECTIONS, folder=folder)
+    sections = reader.sections(text, name=stem(source))
     for key in _REQUIRED:
         if key not in sections:
             document.add(1, f"`{key}:` is missing", _example(key, source))
@@ -88,7 +95,7 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         targets=targets,
         channels=_channels(sections.get("channels")),
         dependencies=_dependencies(sections.get("dependencies")),
-        pypi=_requirements(sections.get("pypi"), targets.values()),
+        pypi=_requirements(sections.get("pypi"), targets.values(), joins=True),
         indexes=parse_indexes(sections.get("indexes")),
         names=_names(sections.get("names")),
         overrides=_requirements(sections.get("overrides"), targets.values(), values.override),
@@ -111,6 +118,7 @@ def parse_spec(text: str, *, source: str) -> EnvSpec:
         keep_wheels=_flag(sections, "keep-wheels"),
         default=_flag(sections, "default"),
         source=source,
+        bases=reader.bases,
     )
     document.check()
     return spec
@@ -190,38 +198,46 @@ def _libc(platform: Platform) -> str:
 
 
 def _channels(section: Value | None) -> tuple[str, ...]:
-    found: dict[str, int] = {}
-    for item in section.items() if section else ():
+    found: dict[str, Value] = {}
+    for item in section.items(own_first=True) if section else ():
         text = item.parsed(values.channel)
         if text is None:
             continue
         if text in found:
-            item.fault(f"channel `{text}` is already listed, in line {found[text]}")
-        found.setdefault(text, item.line)
+            item.fault(f"channel `{text}` is already listed, in {found[text].place_from(item)}")
+        found.setdefault(text, item)
     return tuple(found)
 
 
 def _dependencies(section: Value | None) -> tuple[str, ...]:
-    found: dict[str, tuple[int, str]] = {}
+    """Read the MatchSpecs; two on one package are a fault in one file, and both hold where they are of two."""
+    first: dict[str, Value] = {}
+    found: list[str] = []
     for item in section.items() if section else ():
         text = item.parsed(values.match_spec)
         if text is None:
             continue
         name = values.match_name(text)
-        if name in found:
-            item.fault(f"`{name}` is already required, in line {found[name][0]}", "join both, for example `>=1,<2`")
-        found.setdefault(name, (item.line, text))
-    return tuple(text for _, text in found.values())
+        if name in first and first[name].document is item.document:
+            item.fault(f"`{name}` is already required, in line {first[name].line}", _JOIN)
+        first.setdefault(name, item)
+        found.append(text)
+    return tuple(found)
 
 
 def _requirements(
     section: Value | None,
     targets: Collection[Target],
     parse: Callable[[str], Requirement] = values.requirement,
+    *,
+    joins: bool = False,
 ) -> tuple[Requirement, ...]:
-    """Read the requirements; two on one project are a fault only where both hold on one platform."""
+    """Read the requirements; two on one project are a fault only where both hold on one platform.
+
+    With `joins`, both hold where they are of two files, unless no version can meet them.
+    """
     found: list[Requirement] = []
-    first: dict[tuple[Platform, str], int] = {}
+    first: dict[tuple[Platform, str], tuple[Value, Requirement]] = {}
     for item in section.items() if section else ():
         requirement = item.parsed(parse)
         if requirement is None:
@@ -234,9 +250,14 @@ def _requirements(
             item.fault(f"`{item.key}`: {error}")
             continue
         for clash in [key for key in mine if key in first][:1]:
-            what = f"`{name}` is required already for {clash[0]}, in line {first[clash]}"
-            item.fault(what, "join both, for example `>=1,<2`")
-        first.update({key: item.line for key in mine if key not in first})
+            other, its = first[clash]
+            if not joins or other.document is item.document:
+                what = f"`{name}` is required already for {clash[0]}, in {other.place_from(item)}"
+                item.fault(what, _JOIN)
+            elif contradict(its, requirement):
+                what = f"`{requirement}` contradicts `{its}` in {other.place_from(item)}"
+                item.fault(what, "remove one of them, or the base that has it")
+        first.update({key: (item, requirement) for key in mine if key not in first})
     return tuple(found)
 
 

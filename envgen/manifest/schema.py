@@ -15,6 +15,9 @@ from envgen.platforms import Platform
 
 Schema = dict[str, Any]
 
+REQUIRED = ("name", "python", "platforms")
+"""Keys of every spec, of which those that it extends may have all but the name."""
+
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
@@ -24,8 +27,9 @@ def spec_schema() -> Schema:
     return {
         "$schema": _DRAFT,
         "title": "envgen: a spec, environments/*.yaml",
-        **_fields("a spec", properties, required=("name", "python", "platforms")),
+        **_fields("a spec", properties),
         "type": "object",
+        "anyOf": [{"required": list(REQUIRED)}, {"required": ["name", "extends"]}, {"not": {"required": ["name"]}}],
     }
 
 
@@ -93,6 +97,11 @@ def _packages() -> Schema:
     }
     return {
         "name": _text("name of the environment, the same as that of the file"),
+        "extends": {
+            "description": "specs of this folder that this one is merged with",
+            "type": ["string", "array", "null"],
+            "items": _text(""),
+        },
         "description": _text("a line about the environment"),
         "python": _text("minor version of Python, such as 3.11", pattern=r"^\d+\.\d+$"),
         "platforms": _map("platforms to lock, and what their machines have", _fields("", facts), names=list(Platform)),

@@ -5,14 +5,18 @@ The one module of this room that touches the disk: it lists and reads `environme
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from envgen.documents import DocumentError, read_yaml
 from envgen.errors import Fault, SpecError, UserError
 from envgen.manifest.parse import parse_spec
 from envgen.suggest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from envgen.manifest.env_spec import EnvSpec
@@ -37,13 +41,38 @@ def find_root(directory: Path) -> Path:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SpecsOnDisk:
+    """The specs in a folder, for those that extend others."""
+
+    folder: Path
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all files, without their ending, sorted."""
+        return tuple(path.stem for path in _files(self.folder))
+
+    def read(self, name: str) -> str:
+        """Return the text of a file.
+
+        Raises:
+            SpecError: it cannot be read.
+        """
+        return _text(self.folder / f"{name}{_SUFFIX}")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob(f"*{_SUFFIX}") if not path.name.startswith("."))
+
+
 def spec_files(root: Path) -> tuple[Path, ...]:
-    """List the spec files of a project, by name.
+    """List the spec files of a project, by name, without those that are only there to be extended.
 
     Raises:
         UserError: there is none.
     """
-    found = sorted(p for p in (root / FOLDER).glob(f"*{_SUFFIX}") if not p.name.startswith("."))
+    every = _files(root / FOLDER)
+    bases = _only_bases(every)
+    found = [path for path in every if path.stem not in bases]
     if not found:
         other = sorted(p.name for p in (root / FOLDER).glob("*.yml"))
         hint = (
@@ -55,20 +84,62 @@ def spec_files(root: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def _only_bases(files: Sequence[Path]) -> frozenset[str]:
+    """Return the names of specs without `name` that others extend: they are no environments."""
+    texts = {path.stem: _loose_text(path) for path in files}
+    if not any("extends" in text for text in texts.values()):
+        return frozenset()
+    roots = {name: _root(text) for name, text in texts.items()}
+    extended = {base for root in roots.values() for base in _listed(root.get("extends"))}
+    return frozenset(name for name in extended & roots.keys() if "name" not in roots[name])
+
+
+def _loose_text(path: Path) -> str:
+    """Return the text of a file; nothing where it cannot be read, which is told where it is needed."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _root(text: str) -> Mapping[str, Any]:
+    try:
+        found = read_yaml(text)
+    except (yaml.YAMLError, DocumentError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+
+
+def parse(root: Path, text: str, *, source: str) -> EnvSpec:
+    """Parse the text of a spec of a project, which need not be the one on disk.
+
+    Raises:
+        SpecError: it has faults, or one that it extends has.
+    """
+    return parse_spec(text, source=source, folder=SpecsOnDisk(root / FOLDER))
+
+
 def load(path: Path) -> EnvSpec:
     """Read and parse one spec of `environments/`.
 
     Raises:
-        SpecError: the file cannot be read or has faults.
+        SpecError: the file cannot be read or has faults, or one that it extends.
     """
+    return parse_spec(_text(path), source=f"{FOLDER}/{path.name}", folder=SpecsOnDisk(path.parent))
+
+
+def _text(path: Path) -> str:
     source = f"{FOLDER}/{path.name}"
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise SpecError((Fault(where=source, what="not UTF-8 text"),)) from error
     except OSError as error:
         raise SpecError((Fault(where=source, what=f"failed to read the file: {error.strerror}"),)) from error
-    return parse_spec(text, source=source)
 
 
 def load_all(root: Path) -> tuple[EnvSpec, ...]:
@@ -86,7 +157,7 @@ def load_all(root: Path) -> tuple[EnvSpec, ...]:
         except SpecError as error:
             faults.extend(error.faults)
     if faults:
-        raise SpecError(tuple(faults))
+        raise SpecError(tuple(dict.fromkeys(faults)))
     return tuple(specs)
 
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from envgen.errors import UserError
 from envgen.manifest import values
 from envgen.manifest.document import BadValueError
-from envgen.manifest.edit import SpecEntry, SpecText
-from envgen.manifest.parse import parse_spec
-from envgen.manifest.select import select
+from envgen.manifest.edit import SpecEntry, SpecText, inherited_entries
+from envgen.manifest.select import FOLDER, SpecsOnDisk, parse, select
 from envgen.names import project_name
 from envgen.ops._lock import LockOptions, LockOutcome, solve_spec, write_solved
 from envgen.project import shipped
@@ -72,13 +71,14 @@ def add(context: Context, requirements: Sequence[str], options: EditOptions) -> 
         UnsatisfiableError, NetworkError, IntegrityError: as `lock`. Nothing was written then.
     """
     before = _spec_text(context, options.env)
+    below = _inherited(context, before)
     table = _names(context, before)
     recipes = shipped.recipes(context.root)
     added: dict[str, list[str]] = {}
     after = before
     for text in dict.fromkeys(requirements):
         section = _CONDA if options.conda or text in recipes else _WHEELS
-        _refuse_present(after, section, text, table)
+        _refuse_present(after, below, section, text, table)
         added.setdefault(section, []).append(text)
         after = after.with_entries(section, [text])
     outcomes = _locked(context, before, after, options)
@@ -94,7 +94,8 @@ def remove(context: Context, names: Sequence[str], options: EditOptions) -> Spec
     """
     before = _spec_text(context, options.env)
     entries = [entry for section in _SECTIONS for entry in before.entries(section)]
-    gone = [entry for name in names for entry in _named(before, entries, name)]
+    below = _inherited(context, before)
+    gone = [entry for name in names for entry in _named(before, below, entries, name)]
     after = before.without({entry.start: entry for entry in gone}.values())
     outcomes = _locked(context, before, after, options)
     removed = {s: tuple(one.text for one in entries if one.section == s and one in gone) for s in _SECTIONS}
@@ -108,10 +109,15 @@ def _spec_text(context: Context, env: str | None) -> SpecText:
 
 
 def _names(context: Context, spec: SpecText) -> NameTable:
-    return context.names.overridden(parse_spec(spec.text, source=spec.source).names)
+    return context.names.overridden(parse(context.root, spec.text, source=spec.source).names)
 
 
-def _refuse_present(spec: SpecText, section: str, text: str, names: NameTable) -> None:
+def _inherited(context: Context, spec: SpecText) -> tuple[SpecEntry, ...]:
+    folder = SpecsOnDisk(context.root / FOLDER)
+    return tuple(entry for section in _SECTIONS for entry in inherited_entries(spec, section, folder))
+
+
+def _refuse_present(spec: SpecText, below: Sequence[SpecEntry], section: str, text: str, names: NameTable) -> None:
     """Raise where a package is required already; by markers for other machines, the spec's parser decides.
 
     Raises:
@@ -119,11 +125,13 @@ def _refuse_present(spec: SpecText, section: str, text: str, names: NameTable) -
     """
     name, has_marker = _new(section, text)
     conda = str(names.conda_name(project_name(name))) if section == _WHEELS else name
-    for entry in (one for key in _SECTIONS for one in spec.entries(key)):
+    for entry in (*(one for key in _SECTIONS for one in spec.entries(key)), *below):
         if _conda(entry, names) == conda and not (has_marker and entry.section == section):
+            remove = f"run `envgen remove {_name(entry)}` first"
+            both = f"write a line into `{spec.source}` by hand: both hold"
             raise UserError(
-                f"`{name}` is required already in `{spec.source}`, line {entry.line}: `{entry.text}`",
-                hint=f"change the version there, or run `envgen remove {_name(entry)}` first",
+                f"`{name}` is required already in `{entry.source}`, line {entry.line}: `{entry.text}`",
+                hint=f"change the version there, or {remove if entry.source == spec.source else both}",
             )
 
 
@@ -157,13 +165,19 @@ def _conda(entry: SpecEntry, names: NameTable) -> str:
     return _name(entry) if entry.section == _CONDA else str(names.conda_name(project_name(_name(entry))))
 
 
-def _named(spec: SpecText, entries: Sequence[SpecEntry], name: str) -> Iterator[SpecEntry]:
+def _named(spec: SpecText, below: Sequence[SpecEntry], entries: Sequence[SpecEntry], name: str) -> Iterator[SpecEntry]:
     """Yield the entries of a name; several have markers for different machines.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or only in a spec that this one extends.
     """
     found = [entry for entry in entries if project_name(_name(entry)) == project_name(name)]
+    for entry in below if not found else ():
+        if project_name(_name(entry)) == project_name(name):
+            raise UserError(
+                f"`{name}` comes from `{entry.source}`, line {entry.line}, which `{spec.source}` extends",
+                hint="remove it there, and run `envgen lock --all`",
+            )
     if not found:
         known = {_name(entry) for entry in entries}
         raise UserError(
@@ -179,7 +193,7 @@ def _locked(context: Context, before: SpecText, after: SpecText, options: EditOp
     Raises:
         UserError: somebody else edited the file meanwhile, or a file cannot be written; the spec is as it was.
     """
-    spec = parse_spec(after.text, source=after.source)
+    spec = parse(context.root, after.text, source=after.source)
     asked = LockOptions(env=spec.name, dry_run=options.dry_run)
     solved = solve_spec(context, asked, spec)
     if options.dry_run:

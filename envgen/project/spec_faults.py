@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envgen.errors import Fault, SpecError
+from envgen.manifest.select import FOLDER, SpecsOnDisk
 from envgen.manifest.where import where
 
 if TYPE_CHECKING:
@@ -25,4 +26,5 @@ def fault_of(
 ) -> SpecError:
     """Build the error for a value of the spec at `keys`; see `where`."""
     text = (context.root / spec.source).read_text(encoding="utf-8")
-    return SpecError((Fault(where=where(text, source=spec.source, keys=keys, item=item), what=what, hint=hint),))
+    place = where(text, source=spec.source, keys=keys, item=item, folder=SpecsOnDisk(context.root / FOLDER))
+    return SpecError((Fault(where=place, what=what, hint=hint),))

@@ -19,6 +19,7 @@ from envgen.manifest import (
     index_parse,
     license_parse,
     parse,
+    schema,
 )
 from envgen.manifest.schema import debian_schema, spec_schema
 from tests.command import REPOSITORY
@@ -72,7 +73,7 @@ def test_keys_are_those_of_the_parsers() -> None:
         return tuple(PROPERTIES[key]["additionalProperties"]["properties"])
 
     assert set(PROPERTIES) == set(parse.SECTIONS)
-    assert tuple(SPEC["required"]) == parse._REQUIRED
+    assert schema.REQUIRED == parse._REQUIRED
     assert of_each("platforms") == parse._FACTS
     assert of_each("indexes") == index_parse._KEYS
     assert of_each("builds") == builds_parse._KEYS
