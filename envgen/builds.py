@@ -129,13 +129,23 @@ class BuildTerms:
     Attributes:
         network: why it may use the network; empty where it may not.
         reproducible: why other machines may get other files; empty where they may not.
+        isolation: why it runs in the environment that it is built for; empty where it has one of its own.
         variables: that it gets.
     """
 
     network: str = ""
     reproducible: str = ""
+    isolation: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Key of the spec -> reason, of what is allowed."""
+        return {key: reason for key in REASONS if (reason := getattr(self, key))}
+
+
+REASONS = ("network", "reproducible", "isolation")
+"""Keys of `builds: {NAME: {…}}` whose value is a reason."""
 
 USUAL_TERMS = BuildTerms()
 
@@ -157,6 +167,36 @@ class WheelBuild:
     files: Mapping[str, str] = field(default_factory=dict)
     terms: BuildTerms = USUAL_TERMS
     unconfined: str = ""
+
+
+def seen_by(name: str, needs: Mapping[str, Iterable[str]], *, hidden: Iterable[str] = ()) -> frozenset[str]:
+    """Return which packages of an environment the build of one of them sees where it is not isolated.
+
+    Args:
+        name: of the package that is built.
+        needs: package -> names of those that it requires.
+        hidden: packages that it does not see unless it requires them.
+
+    Returns:
+        All but the package itself, what is hidden, and what requires any of these.
+    """
+    graph = {package: frozenset(wanted) for package, wanted in needs.items()}
+    gone = {name, *(set(hidden) - required_by([name], graph))}
+    while more := {package for package, wanted in graph.items() if package not in gone and wanted & gone}:
+        gone |= more
+    return frozenset(graph.keys() - gone)
+
+
+def required_by(names: Iterable[str], needs: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Return the named packages that are there, and all that they require."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in needs and name not in found:
+            found.add(name)
+            waiting += needs[name]
+    return frozenset(found)
 
 
 def listed_files(digests: Mapping[str, Sha256]) -> dict[str, str]:

@@ -5,6 +5,7 @@ Everything but `static_requires` runs code of the source.
 
 from __future__ import annotations
 
+import re
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ _VERSIONS = {
 }
 """What backends say that take the version from git (setuptools-scm, pbr, pdm-backend) -> a variable that gives it."""
 
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
+
 _DAMAGED = (BuildException, BuildBackendException, OSError, ValueError, TypeError, KeyError)
 """What `build` and `pyproject_hooks` raise for what a source says and for what its backend answers."""
 
@@ -70,6 +73,7 @@ class Backend:
         name: for messages.
         log: file that gets what the backend prints, step after step.
         variables: that the spec sets for it.
+        isolated: whether its environment is its own.
         timeout: seconds of each step.
     """
 
@@ -77,6 +81,7 @@ class Backend:
     name: SourceName
     log: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    isolated: bool = True
     timeout: float = limits.BUILD_SECONDS
 
     def requires(self) -> tuple[str, ...]:
@@ -200,7 +205,7 @@ class Backend:
         shown = "".join(f"\n    {line}" for line in tail)
         return BuildError(
             f"failed to build {self.name}: {what} {how}{shown}\nthe whole log is `{self.log}`",
-            hint=self._version_hint("\n".join(tail)),
+            hint=self._version_hint("\n".join(tail)) or self._module_hint("\n".join(tail)),
         )
 
     def _version_hint(self, log: str) -> str | None:
@@ -210,6 +215,17 @@ class Backend:
             return None
         entry = f'builds: {{{self.name.project}: {{variables: {{{found}: "1.0"}}}}}}'
         return f"builds have no history of git: write the version into the spec, as in `{entry}`"
+
+    def _module_hint(self, log: str) -> str | None:
+        """Return what to write where a backend imports what it does not require."""
+        found = _NO_MODULE.search(log)
+        if found is None:
+            return None
+        module = found[1]
+        if not self.isolated:
+            return f"a build without isolation sees what the spec asks for: add the project of `{module}` to `pypi`"
+        entry = f'builds: {{{self.name.project}: {{isolation: "imports {module}"}}}}'
+        return f"where `{module}` is a package of the environment, let the build see it: `{entry}`"
 
 
 def static_requires(folder: Path, name: SourceName) -> tuple[str, ...]:

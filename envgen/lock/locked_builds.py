@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from envgen.builds import USUAL_TERMS, BuildTerms, GitSource, LocalSource, SourceArchive, WheelBuild
+from envgen.builds import REASONS, USUAL_TERMS, BuildTerms, GitSource, LocalSource, SourceArchive, WheelBuild
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.lock import fields
@@ -52,15 +52,13 @@ def facts_of(made: WheelBuild, *, filename: str, sha256: Sha256) -> dict[str, An
 
 
 def _terms(terms: BuildTerms) -> dict[str, Any]:
-    reasons = {"network": terms.network, "reproducible": terms.reproducible}
-    found: dict[str, Any] = {key: reason for key, reason in reasons.items() if reason}
-    return found | ({"variables": dict(terms.variables)} if terms.variables else {})
+    return {**terms.reasons, **({"variables": dict(terms.variables)} if terms.variables else {})}
 
 
 def _read_terms(listed: Field, found: dict[str, Any]) -> BuildTerms:
     node = replace(listed, value=found, path=f"{listed.path}: terms")
     variables = node.find("variables")
-    reasons = {key: node.get(key).text() for key in ("network", "reproducible") if key in found}
+    reasons = {key: node.get(key).text() for key in REASONS if key in found}
     return BuildTerms(**reasons, variables=variables.texts() if variables else {})
 
 

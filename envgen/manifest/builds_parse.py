@@ -4,6 +4,7 @@ builds:
   flash-attn:
     network: "fetches cutlass"
     reproducible: "embeds the time"
+    isolation: "compiles against the torch of the environment"
     variables: {MAX_JOBS: "4", TORCH_CUDA_ARCH_LIST: "8.0;9.0"}
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envgen.builds import BuildTerms
+from envgen.builds import REASONS, BuildTerms
 from envgen.manifest import values
 from envgen.manifest.adjust_parse import parse_reason
 from envgen.manifest.document import BadValueError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from envgen.manifest.document import Value
     from envgen.names import ProjectName
 
-_KEYS = ("network", "reproducible", "variables")
+_KEYS = (*REASONS, "variables")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _FIXED = frozenset(
     {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH", "PYTHONHASHSEED", "LD_PRELOAD"}
@@ -36,16 +37,10 @@ def parse_builds(section: Value | None) -> dict[ProjectName, BuildTerms]:
     for key, value in section.fields(hint='`builds: {NAME: {network: "reason"}}`').items() if section else ():
         project = value.checked(key, values.project_key)
         fields = value.fields(_KEYS)
-        reasons = {
-            name: parse_reason(fields[name], key=name) or "" for name in ("network", "reproducible") if name in fields
-        }
+        reasons = {name: parse_reason(fields[name], key=name) or "" for name in REASONS if name in fields}
         variables = _variables(fields.get("variables"))
         if project is not None:
-            found[project] = BuildTerms(
-                network=reasons.get("network", ""),
-                reproducible=reasons.get("reproducible", ""),
-                variables=variables,
-            )
+            found[project] = BuildTerms(**reasons, variables=variables)
     return {project: found[project] for project in sorted(found)}
 
 

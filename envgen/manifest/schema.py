@@ -93,6 +93,7 @@ def _packages() -> Schema:
     build = {
         "network": _text("why builds may use the network"),
         "reproducible": _text("why other machines may get other files"),
+        "isolation": _text("why the build runs in the environment itself, and sees its packages"),
         "variables": _map("variables of the build", _text("")),
     }
     return {

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import pyproject_hooks
 
 from envgen import limits
-from envgen.builds import USUAL_TERMS
+from envgen.builds import USUAL_TERMS, required_by
 from envgen.convert.build_backend import PREFIX, SOURCE, Backend, SourceName
 from envgen.errors import UserError
-from envgen.names import CondaName
 from envgen.prefix.link import link
 from envgen.prepare.packages import link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from envgen.builds import BuildTerms
+    from envgen.names import CondaName
     from envgen.packages import Package
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
@@ -72,20 +72,15 @@ def build_room(
             name=name,
             log=_new_log(context, name),
             variables=allowed.variables,
+            isolated=not allowed.isolation,
             timeout=_timeout(context),
         )
 
 
 def python_closure(packages: Mapping[CondaName, Package], *, root: str = "python") -> dict[CondaName, Package]:
     """Return Python among some packages, and all that it depends on."""
-    found: dict[CondaName, Package] = {}
-    waiting = [CondaName(root), CondaName("python_abi")]
-    while waiting:
-        name = waiting.pop()
-        if name in packages and name not in found:
-            found[name] = packages[name]
-            waiting += [CondaName(need) for need in packages[name].needs]
-    return found
+    names = required_by((root, "python_abi"), {name: package.needs for name, package in packages.items()})
+    return {name: package for name, package in packages.items() if name in names}
 
 
 def _link_environment(context: Context, pair: LockPair, sandbox: Sandbox) -> None:
@@ -97,6 +92,7 @@ def _link_environment(context: Context, pair: LockPair, sandbox: Sandbox) -> Non
         prefix,
         store=context.store,
         platform=pair.lock.platform,
+        conflicts=pair.lock.adjustments.conflicts,
         alternative_prefix=None if sandbox.refused else sandbox.path(prefix),
     )
 

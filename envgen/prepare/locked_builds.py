@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.builds import LocalSource, differing
+from envgen.builds import LocalSource, differing, seen_by
 from envgen.convert.build_backend import SourceName
 from envgen.errors import HostError, IntegrityError
 from envgen.manifest.adjust import Adjustments
@@ -122,19 +122,34 @@ def _order(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
         name=SourceName(project=wheel.project, version=wheel.version, origin=made.source.filename),
         source=source,
         linked=project_folder(context.root, folder).resolve() if folder else None,
-        environment=_environment(context, pair, made.environment),
+        environment=_environment(context, pair, wheel, made),
         allowed=made.terms,
         unpack=unpacker(context, source, partial(_fetch, context, pair, wheel)),
     )
 
 
-def _environment(context: Context, pair: LockPair, key: str) -> LockPair:
-    """Return the lock of a build's environment: the locked Python, and what is locked for the build."""
-    lock, names = pair.lock, context.names.overridden(pair.lock.names)
+def _environment(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> LockPair:
+    """Return the lock of a build's environment: the locked Python, and what is locked for the build.
+
+    Without isolation it has what the environment has, and extras and adjustments as there: it links the same packages.
+    """
+    lock, names = pair.lock, context.names.overridden(pair.lock.names).substituted(pair.lock.stand_ins)
     every = {package.conda_name(names): package for package in lock.packages}
-    packages = (*python_closure(every).values(), *lock.build_environments[key])
-    bare = replace(lock, packages=tuple(sorted(packages, key=sort_key)), adjustments=Adjustments(), extras={})
-    return replace(pair, lock=replace(bare, build_environments={}))
+    extra = {package.conda_name(names): package for package in lock.build_environments[made.environment]}
+    if made.terms.isolation:
+        needs = {str(name): [str(need) for need, _ in one.depends_on(names)] for name, one in every.items()}
+        hidden = [str(one.conda_name(names)) for one in lock.wheels if one.made and _is_hidden(one.made)]
+        seen = seen_by(str(wheel.conda_name(names)), needs, hidden=hidden)
+        packages = extra | {name: package for name, package in every.items() if name in seen}
+        return replace(pair, lock=replace(lock, packages=tuple(sorted(packages.values(), key=sort_key))))
+    packages = python_closure(every) | extra
+    bare = replace(lock, adjustments=Adjustments(), extras={}, build_environments={})
+    return replace(pair, lock=replace(bare, packages=tuple(sorted(packages.values(), key=sort_key))))
+
+
+def _is_hidden(made: WheelBuild) -> bool:
+    """Return whether builds without isolation do not see a wheel unless they require it."""
+    return bool(made.terms.isolation) or isinstance(made.source, LocalSource)
 
 
 def _fetch(context: Context, pair: LockPair, wheel: Wheel, out: BinaryIO) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from envgen.lock.render import render_lock
 from envgen.lock.request import active
 from envgen.lock.told import Told
 from envgen.manifest.adjust import adjustments
-from envgen.manifest.env_spec import EnvSpec
 from envgen.manifest.values import match_name
 from envgen.names import CondaName
 from envgen.prepare.deb_files import debian_suites
@@ -29,6 +28,7 @@ from envgen.project.local_projects import pinned, pins_local
 from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.ahead import ReadAhead
+from envgen.resolve.built_solution import BuiltSolution, without_url
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.places import asked_of, open_channels
@@ -36,11 +36,12 @@ from envgen.resolve.preflight import have_built, preflight_links
 from envgen.resolve.recipe_builds import RecipeBuilds
 from envgen.resolve.resolved import Resolved
 from envgen.resolve.said import Said
-from envgen.resolve.source_builds import BuiltSolution, SourceBuilds, without_url
+from envgen.resolve.source_builds import SourceBuilds
 from envgen.resolve.system_libraries import remarks_on_libraries
 from envgen.resolve.unchanged import debian_remarks, is_current
 from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
 from envgen.resolve.wheel_directories import wheel_directories
+from envgen.resolve.workbench import Workbench
 from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
 from envgen.solve.task import SolveTask
@@ -52,44 +53,17 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from envgen.lock.model import Lock
-    from envgen.names import NameTable
+    from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform, Target
     from envgen.project.context import Context
     from envgen.records import Solution
     from envgen.resolve.image_base import ResolvedBase
     from envgen.resolve.preflight import Remarks
-    from envgen.resolve.wheel_directories import Directories
     from envgen.sources.conda import ChannelSource
     from envgen.sources.debian_closure import Replaced
-    from envgen.sources.debian_suites import DebianSuites
-    from envgen.sources.indexes import WheelIndexes
     from envgen.sources.recipes import Recipe
 
 _PYTHON = "python"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Workbench:
-    """What the solves of one spec share.
-
-    `builds` tells whether source archives are offered, `refresh` whether to solve also where nothing changed,
-    `building` which recipes this is solved to build.
-    """
-
-    context: Context
-    spec: EnvSpec
-    names: NameTable
-    index: WheelIndexes
-    ahead: ReadAhead
-    suites: DebianSuites
-    directories: Directories
-    upgrade: Upgrade
-    said: Said
-    refresh: bool
-    olds: Mapping[Platform, LockPair | None]
-    pin_local: bool | None = None
-    builds: bool = True
-    building: tuple[str, ...] = ()
 
 
 def resolve(
@@ -137,7 +111,7 @@ async def _solve_all(
     index_remarks.tell_pip(context, spec)
     indexes = wheel_indexes(context, spec.indexes)
     with indexes as index, wheel_directories(context.store, index) as directories, progress as bar:
-        bench = _Workbench(
+        bench = Workbench(
             context=context,
             spec=dated(spec, None, now=context.now),
             names=names,
@@ -166,7 +140,7 @@ async def _solve_all(
     return found
 
 
-async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) -> Resolved:
+async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> Resolved:
     context, spec = bench.context, bench.spec
     if old and (same := await _unchanged(bench, old)):
         return same
@@ -206,11 +180,16 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
         raise (builds.explain(error) if builds else None) or error from error
     if old:
         await _tell_vanished(bench, old.lock, solution)
-    built = await builds.finish(solution) if builds else BuiltSolution(solution=solution)
+    path = lock_path(context, spec, platform)
+
+    def assemble(built: BuiltSolution) -> LockPair:
+        return _assemble(bench, built, made, base, old).pair(path)
+
+    built = await builds.finish(solution, assemble) if builds else BuiltSolution(solution=solution)
     resolved = _assemble(bench, built, made, base, old)
-    if not bench.builds:
+    if not bench.builds or bench.deferred:
         return resolved
-    await have_built(context, resolved.pair(lock_path(context, spec, platform)), locked)
+    await have_built(context, resolved.pair(path), locked)
     remarks = await _preflight(bench, resolved)
     await asyncio.to_thread(_tell_missing_libraries, bench, resolved)
     told = Told(
@@ -220,7 +199,7 @@ async def _solve(bench: _Workbench, platform: Platform, old: LockPair | None) ->
     return _with_told(resolved, told, old) if told or resolved.lock.adjustments.by_key() else resolved
 
 
-async def _unchanged(bench: _Workbench, old: LockPair) -> Resolved | None:
+async def _unchanged(bench: Workbench, old: LockPair) -> Resolved | None:
     """Return the lock as it is, and repeat what was said of it, where nothing changed that a solve asks about."""
     context, spec = bench.context, bench.spec
     if bench.refresh or bench.pin_local not in (None, pins_local(old.lock)):
@@ -243,7 +222,7 @@ def _with_told(resolved: Resolved, told: Told, old: LockPair | None) -> Resolved
     return replace(resolved, lock=lock, text=render_lock(lock, old=old.text if old else None))
 
 
-def _source_builds(bench: _Workbench, platform: Platform, old: LockPair | None) -> SourceBuilds:
+def _source_builds(bench: Workbench, platform: Platform, old: LockPair | None) -> SourceBuilds:
     return SourceBuilds.of(
         bench.context,
         bench.spec,
@@ -253,23 +232,27 @@ def _source_builds(bench: _Workbench, platform: Platform, old: LockPair | None) 
         old=old.lock if old else None,
         renewed=bench.upgrade.covers,
         solve=partial(_build_environment, bench, old),
+        solve_before=partial(_solve_before, bench, old),
+        deferred=bench.deferred,
     )
+
+
+async def _solve_before(bench: Workbench, old: LockPair | None, target: Target) -> LockPair:
+    """Solve for what builds without isolation see, while nobody knows yet what they require."""
+    inner = bench.before_builds(target)
+    same = old if old and old.lock.platform == target.platform else None
+    return (await _solve(inner, target.platform, same)).pair(lock_path(bench.context, bench.spec, target.platform))
 
 
 async def _build_environment(
-    bench: _Workbench, old: LockPair | None, target: Target, requires: tuple[Requirement, ...]
+    bench: Workbench,
+    old: LockPair | None,
+    target: Target,
+    requires: tuple[Requirement, ...],
+    given: tuple[Requirement, ...],
 ) -> LockPair:
     """Solve for what a build requires, with nothing of the spec's own but where packages come from."""
-    spec = replace(
-        EnvSpec(name=bench.spec.name, python=bench.spec.python, targets={target.platform: target}, source=""),
-        channels=bench.spec.channels,
-        pypi=requires,
-        names=bench.spec.names,
-        constraints=bench.spec.build_constraints,
-        exclude_newer=bench.spec.exclude_newer,
-        indexes=bench.spec.indexes,
-    )
-    inner = replace(bench, spec=spec, upgrade=Upgrade(), said=replace(bench.said, idle=[]), refresh=True, builds=False)
+    inner = bench.for_build(target, requires, given)
     same = old if old and old.lock.platform == target.platform else None
     recipes = replace(same, lock=replace(same.lock, packages=same.lock.built, older=())) if same else None
     found = await _solve(inner, target.platform, recipes)
@@ -277,7 +260,7 @@ async def _build_environment(
 
 
 async def _make_recipes(
-    bench: _Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
+    bench: Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
 ) -> list[RecipeOutput]:
     """Build what recipes offer, for the names that no channel has."""
     known, keep = shipped.recipes_by_package(bench.context.root), kept.debs(old, bench.upgrade)
@@ -307,16 +290,14 @@ async def _make_recipes(
     return [found[name] for name in sorted(found)]
 
 
-async def _solve_build(bench: _Workbench, recipe: Recipe, own: EnvSpec, old: LockPair | None) -> LockPair:
+async def _solve_build(bench: Workbench, recipe: Recipe, own: EnvSpec, old: LockPair | None) -> LockPair:
     """Solve for what a recipe is built with."""
     (platform,) = own.targets
-    inner = replace(bench, spec=own, said=replace(bench.said, idle=[]), refresh=True, builds=False)
-    inner = replace(inner, building=(*bench.building, recipe.name))
-    found = await _solve(inner, platform, old)
+    found = await _solve(bench.for_recipe(own, recipe.name), platform, old)
     return found.pair(lock_path(bench.context, bench.spec, platform))
 
 
-async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | None) -> ResolvedBase | None:
+async def _resolve_base(bench: Workbench, platform: Platform, old: LockPair | None) -> ResolvedBase | None:
     """Find the packages below the environment in an image, if there is to be one."""
     keep = kept.debs(old, bench.upgrade).get(IMAGE, ())
     locked = kept.locked_debs(old, IMAGE)
@@ -328,14 +309,14 @@ async def _resolve_base(bench: _Workbench, platform: Platform, old: LockPair | N
     return base
 
 
-def _tell_replaced(bench: _Workbench, platform: Platform, replaced: Sequence[Replaced]) -> None:
+def _tell_replaced(bench: Workbench, platform: Platform, replaced: Sequence[Replaced]) -> None:
     for one in replaced:
         bench.context.reporter.note(
             f"{platform}: Debian no longer offers `{one.old.name}` {one.old.version}, locked {one.new.version} instead"
         )
 
 
-async def _preflight(bench: _Workbench, resolved: Resolved) -> Remarks:
+async def _preflight(bench: Workbench, resolved: Resolved) -> Remarks:
     """Refuse to lock what could not be linked, and say once what is odd about wheels that can."""
     lock, image = resolved.lock, bench.spec.image is not None
     found = await preflight_links(bench.context, lock, resolved.text, bench.directories, image=image)
@@ -349,7 +330,7 @@ async def _preflight(bench: _Workbench, resolved: Resolved) -> Remarks:
     return found
 
 
-def _tell_missing_libraries(bench: _Workbench, resolved: Resolved) -> None:
+def _tell_missing_libraries(bench: Workbench, resolved: Resolved) -> None:
     """Warn of libraries that the packages need and the image would not have."""
     pair = resolved.pair(lock_path(bench.context, bench.spec, resolved.lock.platform))
     told = remarks_on_libraries(bench.context, bench.spec, pair, bench.suites)
@@ -358,7 +339,7 @@ def _tell_missing_libraries(bench: _Workbench, resolved: Resolved) -> None:
         bench.context.reporter.note(told.unknown)
 
 
-async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> None:
+async def _tell_vanished(bench: Workbench, old: Lock, solution: Solution) -> None:
     """Report each locked wheel that was replaced because the index dropped it."""
     chosen = {record.origin.sha256 for record in solution.records}
     for wheel in old.wheels:
@@ -372,7 +353,7 @@ async def _tell_vanished(bench: _Workbench, old: Lock, solution: Solution) -> No
 
 
 def _assemble(
-    bench: _Workbench,
+    bench: Workbench,
     built: BuiltSolution,
     made: Sequence[RecipeOutput],
     base: ResolvedBase | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import json
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,19 +14,20 @@ from envgen.builds import USUAL_TERMS, LocalSource, SourceArchive, WheelBuild, a
 from envgen.convert.build_backend import static_requires
 from envgen.convert.canonical_wheel import check_built_name
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, BuildError, HostError, NoBuildError, UnsatisfiableError
-from envgen.lock.cep37 import entry
+from envgen.errors import ArtifactError, BuildError, NoBuildError, UnsatisfiableError
 from envgen.metadata import parse_metadata, parse_metadata_of
 from envgen.names import project_name
 from envgen.packages import Wheel
 from envgen.platforms import Target
-from envgen.prepare.build_rooms import build_room, python_closure, tell_unconfined
+from envgen.prepare.build_rooms import build_room, tell_unconfined
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
+from envgen.resolve.built_solution import BuiltSolution, check_fits, environment_key, locked_environment
+from envgen.resolve.open_builds import OpenBuilds, joined, pins
 from envgen.resolve.open_sources import DirectWheel, OpenSource, open_archive, open_direct, page_of
 from envgen.sources.sdist import static_metadata
 from envgen.system.host import probe_host
 from envgen.together import together
-from envgen.wheels import TagOrder, package_id
+from envgen.wheels import package_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
@@ -40,22 +40,15 @@ if TYPE_CHECKING:
     from envgen.names import NameTable, ProjectName
     from envgen.packages import Package
     from envgen.platforms import Platform
-    from envgen.prepare.wheel_builds import BuiltWheel
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.records import Record, Solution
     from envgen.sources.indexes import WheelIndexes
     from envgen.sources.pypi_page import ProjectFile, ProjectPage
 
+    Solve = Callable[[Target, tuple[Requirement, ...], tuple[Requirement, ...]], Awaitable[LockPair]]
+
 _METADATA, _REQUIRES = "source-metadata", "build-requires"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltSolution:
-    """A solution all of whose wheels are there or are downloaded, and the packages that builds needed."""
-
-    solution: Solution
-    environments: Mapping[str, tuple[Package, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +63,8 @@ class SourceBuilds:
         host: what this machine builds for, with the same Python.
         old: the lock before: what it has of a source that is chosen again is kept.
         renewed: tells which projects of it are resolved again nevertheless.
-        solve: finds the packages that build requirements ask for, Python among them.
+        solve: finds the packages that build requirements ask for, Python among them, where some versions are given.
+        open_builds: what builds without isolation see.
         permissions: project -> what the spec allows its build.
         failures: builds that failed, in the order of time.
     """
@@ -82,7 +76,8 @@ class SourceBuilds:
     host: Target
     old: Lock | None
     renewed: Callable[[ProjectName], bool]
-    solve: Callable[[Target, tuple[Requirement, ...]], Awaitable[LockPair]]
+    solve: Solve
+    open_builds: OpenBuilds
     permissions: Mapping[ProjectName, BuildTerms] = field(default_factory=dict)
     failures: list[BuildError] = field(default_factory=list)
     _pages: dict[ProjectName, ProjectPage] = field(default_factory=dict)
@@ -102,20 +97,24 @@ class SourceBuilds:
         names: NameTable,
         old: Lock | None,
         renewed: Callable[..., bool],
-        solve: Callable[[Target, tuple[Requirement, ...]], Awaitable[LockPair]],
+        solve: Solve,
+        solve_before: Callable[[Target], Awaitable[LockPair]],
+        deferred: bool,
     ) -> SourceBuilds:
         """Open the index of a spec with the sources that this machine can build; see the attributes."""
-        host = probe_host()
-        own = Target(platform=host.platform, python=spec.python, glibc=host.glibc)
+        machine = probe_host()
+        own = Target(platform=machine.platform, python=spec.python, glibc=machine.glibc)
+        host = spec.targets.get(machine.platform, own)
         return cls(
             context=context,
             index=index,
             names=names,
             target=spec.targets[platform],
-            host=spec.targets.get(host.platform, own),
+            host=host,
             old=old,
             renewed=lambda project: renewed(project, names.conda_name(project)),
             solve=solve,
+            open_builds=OpenBuilds.of(spec.builds, names, partial(solve_before, host), deferred=deferred),
             permissions=spec.builds,
         )
 
@@ -149,6 +148,8 @@ class SourceBuilds:
         if file.filename.endswith(".whl"):
             return await self.index.metadata(file)
         opened = self._of_index(file)
+        if self.open_builds.defers(opened.name.project):
+            return parse_metadata(_bare(opened.name.project, opened.name.version))
         try:
             raw = await self._metadata(opened)
         except BuildError as error:
@@ -159,26 +160,40 @@ class SourceBuilds:
             raise ArtifactError(f"its build requirements cannot be met: {reason}") from error
         return parse_metadata_of(raw, opened.name.project, opened.name.version)
 
-    async def finish(self, solution: Solution) -> BuiltSolution:
+    async def finish(self, solution: Solution, assemble: Callable[[BuiltSolution], LockPair]) -> BuiltSolution:
         """Build the sources that were chosen; what the old lock has of them is kept.
+
+        Args:
+            solution: what was chosen.
+            assemble: makes the lock of a part of it.
 
         Raises:
             BuildError, ArtifactError: a build fails, or gives something else than a wheel of the source.
             HostError: a wheel can be built on another machine only.
         """
         environments: dict[str, tuple[Package, ...]] = {}
-        records = [
-            await self._finished(record, record.origin, environments) if isinstance(record.origin, Wheel) else record
-            for record in solution.records
-        ]
-        return BuiltSolution(solution=replace(solution, records=tuple(records)), environments=environments)
+        last = self.open_builds.ordered(solution.records)
+        found = {record.name: record for record in solution.records}
+        for record in solution.records:
+            if record.name not in last:
+                found[record.name] = await self._finished(record, environments)
+        if self.open_builds.deferred:
+            seen = self.open_builds.visible(found.values())
+            return BuiltSolution(solution=replace(solution, records=seen), environments=environments)
+        for name, project in last.items():
+            seen = self.open_builds.visible(found.values(), found[name])
+            around = BuiltSolution(solution=replace(solution, records=seen), environments=environments)
+            self.open_builds.settle(project, assemble(around))
+            found[name] = await self._finished(found[name], environments)
+        return BuiltSolution(solution=replace(solution, records=tuple(found.values())), environments=environments)
 
     def explain(self, error: UnsatisfiableError) -> BuildError | None:
         """Return the error that a failed solve is told by where builds failed in it; None where none did."""
         if not self.failures:
             return None
         told = "\n".join(dict.fromkeys(failure.message for failure in self.failures))
-        return BuildError(f"{error.message}\n{told}", hint=error.hint)
+        hints = (failure.hint for failure in self.failures if failure.hint)
+        return BuildError(f"{error.message}\n{told}", hint=next(hints, error.hint))
 
     async def _open(self, requirement: Requirement) -> None:
         project = project_name(requirement.name)
@@ -188,20 +203,24 @@ class SourceBuilds:
             check_built_name(found.filename, project=project)
             self._wheels[found.sha256] = found
         else:
-            metadata = parse_metadata(await self._metadata(found))
+            raw = _bare(project, "0") if self.open_builds.defers(project) else await self._metadata(found)
+            metadata = parse_metadata(raw)
             if metadata.name != project:
                 raise ArtifactError(f"`{requirement}` is the project `{metadata.name}`, expected `{project}`")
             found = replace(found, name=replace(found.name, version=str(metadata.version)))
             self._opened[found.source.sha256] = found
         self._pages[project] = page_of(found)
 
-    async def _finished(self, record: Record, chosen: Wheel, environments: dict[str, tuple[Package, ...]]) -> Record:
+    async def _finished(self, record: Record, environments: dict[str, tuple[Package, ...]]) -> Record:
+        chosen = record.origin
+        if not isinstance(chosen, Wheel):
+            return record
         direct, opened = self._wheels.get(chosen.sha256), self._opened.get(chosen.sha256)
         if direct is not None:
             return replace(record, origin=replace(chosen, address=direct.address))
         if opened is None:
             return record
-        kept = self._kept(chosen, opened)
+        kept = await self._kept(chosen, opened, record)
         if kept is not None and self.old is not None and kept.made is not None:
             key = kept.made.environment
             environments[key] = self.old.build_environments[key]
@@ -211,19 +230,24 @@ class SourceBuilds:
         identity = package_id(wheel, target=self.target, names=self.names)
         return replace(record, build=identity.build, origin=wheel)
 
-    def _kept(self, chosen: Wheel, opened: OpenSource) -> Wheel | None:
+    async def _kept(self, chosen: Wheel, opened: OpenSource, record: Record) -> Wheel | None:
         """Return the old lock's wheel of the same source."""
         if self.old is None or self.renewed(chosen.project):
             return None
         wanted = (as_locked(opened.source), self._allowed(chosen.project), chosen.version)
-        wheels = (wheel for wheel in self.old.wheels if wheel.made and wheel.project == chosen.project)
-        return next(
-            (w for w in wheels if w.made and (as_locked(w.made.source), w.made.terms, w.version) == wanted), None
-        )
+        around = await self.open_builds.around(chosen.project)
+        for wheel in self.old.wheels:
+            made = wheel.made if wheel.project == chosen.project else None
+            if made and (as_locked(made.source), made.terms, wheel.version) == wanted:
+                return wheel if around is None or self.open_builds.keeps(made, record, around, self.old) else None
+        return None
 
     async def _built(self, chosen: Wheel, opened: OpenSource, environments: dict[str, tuple[Package, ...]]) -> Wheel:
+        around = await self.open_builds.around(chosen.project)
+        if around:
+            self.open_builds.refuse_other(chosen, self.target.platform, self.host.platform)
         requires = await self._requires(opened)
-        environment = await self._environment(self.host, requires)
+        environment = await self._environment(self.host, requires, around)
         order = BuildOrder(
             name=opened.name,
             source=opened.source,
@@ -232,11 +256,11 @@ class SourceBuilds:
             unpack=opened.unpack,
         )
         built = await asyncio.to_thread(build_wheel, self.context, order)
-        self._check_fits(built, order.name)
+        check_fits(built, order.name, self.target, self.host)
         if self.target.platform != self.host.platform:
             environment = await self._environment(self.target, requires)
-        packages = _beside_python(environment, self.names)
-        key = Sha256.of(json.dumps([entry(p, self.target.platform) for p in packages]).encode())[:16]
+        packages = locked_environment(environment, self.names, around=around)
+        key = environment_key(packages, self.target.platform)
         environments[key] = packages
         source = as_locked(opened.source)
         if isinstance(source, LocalSource):  # its files change, and the lock does not
@@ -246,17 +270,6 @@ class SourceBuilds:
             source=source, environment=key, files=built.files, terms=order.allowed, unconfined=built.unconfined
         )
         return replace(chosen, filename=built.filename, sha256=built.sha256, size=built.size, made=made)
-
-    def _check_fits(self, built: BuiltWheel, name: SourceName) -> None:
-        if TagOrder.of(self.target).rank(built.filename) is not None:
-            return
-        if self.target.platform == self.host.platform:
-            raise ArtifactError(f"the build of {name} gave `{built.filename}`, which does not run on the target")
-        raise HostError(
-            f"`{name.project}` {name.version} has no wheel for {self.target.platform}, and its source holds "
-            f"code that is compiled: built here it gives `{built.filename}`",
-            hint=f"run `envgen lock` on a {self.target.platform} machine, or in an emulator of one",
-        )
 
     def _permit(self, name: SourceName) -> None:
         """Refuse to run code of a source where none may run, and say once how far it is confined."""
@@ -286,15 +299,14 @@ class SourceBuilds:
 
     async def _find_metadata(self, opened: OpenSource) -> bytes:
         store, sha256 = self.context.store, opened.source.sha256
-        for key in (sha256, self._key(opened)):
-            if (raw := store.cached(_METADATA, key)) is not None:
-                return raw
+        if (raw := store.cached(_METADATA, sha256) or store.cached(_METADATA, await self._key(opened))) is not None:
+            return raw
         stated, requires = await self._read(opened)
         if stated is not None:
             store.put(_METADATA, sha256, stated)
             return stated
         raw = await self._ask_backend(opened, requires)
-        store.put(_METADATA, self._key(opened), raw)
+        store.put(_METADATA, await self._key(opened), raw)
         return raw
 
     async def _read(self, opened: OpenSource) -> tuple[bytes | None, tuple[str, ...]]:
@@ -317,13 +329,13 @@ class SourceBuilds:
         self._permit(opened.name)
         self.context.reporter.note(f"running the build backend of {opened.name} for its metadata")
         requires = await self._all_requires(opened, stated)
-        environment = await self._environment(self.host, requires)
+        environment = await self._environment(self.host, requires, await self.open_builds.around(opened.name.project))
         raw: bytes = await self._in_room(opened, environment, lambda backend: backend.metadata())
         return raw
 
     async def _requires(self, opened: OpenSource) -> tuple[str, ...]:
         """Return all that the build of a source requires."""
-        known = self.context.store.cached(_REQUIRES, self._key(opened))
+        known = self.context.store.cached(_REQUIRES, await self._key(opened))
         if known is not None:
             return tuple(json.loads(known))
         self._permit(opened.name)
@@ -331,10 +343,10 @@ class SourceBuilds:
         return await self._all_requires(opened, stated)
 
     async def _all_requires(self, opened: OpenSource, stated: Sequence[str]) -> tuple[str, ...]:
-        environment = await self._environment(self.host, stated)
+        environment = await self._environment(self.host, stated, await self.open_builds.around(opened.name.project))
         more = await self._in_room(opened, environment, lambda backend: backend.requires())
         found = tuple(sorted({*stated, *more}))
-        self.context.store.put(_REQUIRES, self._key(opened), json.dumps(found).encode())
+        self.context.store.put(_REQUIRES, await self._key(opened), json.dumps(found).encode())
         return found
 
     async def _in_room(self, opened: OpenSource, environment: LockPair, ask: Callable[..., Any]) -> Any:
@@ -346,20 +358,30 @@ class SourceBuilds:
 
         return await asyncio.to_thread(work)
 
-    async def _environment(self, target: Target, requires: Sequence[str]) -> LockPair:
-        """Find the packages that build requirements ask for, once for all sources with the same ones."""
+    async def _environment(self, target: Target, requires: Sequence[str], around: LockPair | None = None) -> LockPair:
+        """Find the packages that build requirements ask for, once for all sources with the same ones.
+
+        Args:
+            target: of the build.
+            requires: what it asks for.
+            around: packages that it sees as well.
+        """
         texts = tuple(sorted(set(requires)))
         try:
             wanted = tuple(map(Requirement, texts))
         except InvalidRequirement as error:
             raise ArtifactError(f"its build requirements cannot be read: {error}") from error
-        pair: LockPair = await self._once(("environment", target.platform, texts), self.solve(target, wanted))
-        return pair
+        given = pins(around)
+        key = ("environment", target.platform, texts, tuple(map(str, given)))
+        pair: LockPair = await self._once(key, self.solve(target, wanted, given))
+        return joined(around, pair, self.names) if around else pair
 
-    def _key(self, opened: OpenSource) -> Sha256:
+    async def _key(self, opened: OpenSource) -> Sha256:
         facts: list[object] = [opened.source.sha256, str(self.host.python), self.host.platform]
         if variables := self._allowed(opened.name.project).variables:
             facts.append(sorted(variables.items()))  # the version may come from one
+        if around := await self.open_builds.around(opened.name.project):
+            facts.append(sorted((str(package.name), str(package.content)) for package in around.lock.packages))
         return Sha256.of(json.dumps(facts).encode())
 
     async def _once(self, key: Hashable, work: Coroutine[Any, Any, Any] | Awaitable[Any]) -> Any:
@@ -371,22 +393,6 @@ class SourceBuilds:
         return await asyncio.shield(self._asked[key])
 
 
-def without_url(requirement: Requirement) -> Requirement:
-    """Return a requirement on whatever version a direct reference has: it is the only one that is offered."""
-    found = copy.copy(requirement)
-    found.url = None
-    return found
-
-
-def _beside_python(pair: LockPair, names: NameTable) -> tuple[Package, ...]:
-    """Return the packages of a build but Python, as a lock has them: without sizes."""
-    every = {package.conda_name(names): package for package in pair.lock.packages}
-    python = python_closure(every)
-    others = [package for name, package in sorted(every.items()) if name not in python]
-    return tuple(_without_size(package) for package in others)
-
-
-def _without_size(package: Package) -> Package:
-    if isinstance(package, Wheel):
-        return replace(package, size=None)
-    return replace(package, archive=replace(package.archive, size=None))  # type: ignore[arg-type]
+def _bare(project: ProjectName, version: str) -> bytes:
+    """Return METADATA of a project that requires nothing."""
+    return f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n".encode()

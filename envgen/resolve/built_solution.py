@@ -1,0 +1,90 @@
+"""A solution whose sources are built, and the packages that builds ran in as a lock has them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+from envgen.errors import ArtifactError, HostError
+from envgen.lock.cep37 import entry
+from envgen.packages import Wheel
+from envgen.prepare.build_rooms import python_closure
+from envgen.wheels import TagOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from packaging.requirements import Requirement
+
+    from envgen.convert.build_backend import SourceName
+    from envgen.names import CondaName, NameTable
+    from envgen.packages import Package
+    from envgen.platforms import Platform, Target
+    from envgen.prepare.wheel_builds import BuiltWheel
+    from envgen.project.lock_files import LockPair
+    from envgen.records import Solution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltSolution:
+    """A solution all of whose wheels are there or are downloaded, and the packages that builds needed."""
+
+    solution: Solution
+    environments: Mapping[str, tuple[Package, ...]] = field(default_factory=dict)
+
+
+def by_name(packages: Iterable[Package], names: NameTable) -> dict[CondaName, Package]:
+    """Return packages by their names in an environment."""
+    return {package.conda_name(names): package for package in packages}
+
+
+def without_url(requirement: Requirement) -> Requirement:
+    """Return a requirement on whatever version a direct reference has: it is the only one that is offered."""
+    found = copy.copy(requirement)
+    found.url = None
+    return found
+
+
+def locked_environment(pair: LockPair, names: NameTable, *, around: LockPair | None = None) -> tuple[Package, ...]:
+    """Return the packages of a build as a lock has them: without sizes, and without what it has already.
+
+    Args:
+        pair: of the build.
+        names: the name table.
+        around: the packages that a build without isolation sees; else the lock has its Python.
+    """
+    every = by_name(pair.lock.packages, names)
+    known = by_name(around.lock.packages, names) if around else python_closure(every)
+    return tuple(_without_size(package) for name, package in sorted(every.items()) if name not in known)
+
+
+def environment_key(packages: Iterable[Package], platform: Platform) -> str:
+    """Return the key of a build's environment in a lock."""
+    return Sha256.of(json.dumps([entry(package, platform) for package in packages]).encode())[:16]
+
+
+def check_fits(built: BuiltWheel, name: SourceName, target: Target, host: Target) -> None:
+    """Refuse a wheel that does not run on a target.
+
+    Raises:
+        ArtifactError: it does not run on this machine either.
+        HostError: it was built for this machine, and the target is another one.
+    """
+    if TagOrder.of(target).rank(built.filename) is not None:
+        return
+    if target.platform == host.platform:
+        raise ArtifactError(f"the build of {name} gave `{built.filename}`, which does not run on the target")
+    raise HostError(
+        f"`{name.project}` {name.version} has no wheel for {target.platform}, and its source holds "
+        f"code that is compiled: built here it gives `{built.filename}`",
+        hint=f"run `envgen lock` on a {target.platform} machine, or in an emulator of one",
+    )
+
+
+def _without_size(package: Package) -> Package:
+    if isinstance(package, Wheel):
+        return replace(package, size=None)
+    return replace(package, archive=replace(package.archive, size=None))  # type: ignore[arg-type]
