@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 
 from envgen.builds import LocalSource, required_by, seen_by
-from envgen.errors import HostError
+from envgen.errors import HostError, UnsatisfiableError
 from envgen.manifest.values import match_name
+from envgen.names import project_name
 from envgen.packages import Wheel, sort_key
 from envgen.resolve.built_solution import by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
     from envgen.builds import BuildTerms, WheelBuild
+    from envgen.convert.build_backend import SourceName
     from envgen.lock.model import Lock
     from envgen.names import CondaName, NameTable, ProjectName
     from envgen.platforms import Platform
@@ -60,9 +62,11 @@ class OpenBuilds:
         projects = frozenset(project for project, allowed in terms.items() if allowed.isolation)
         return cls(projects=projects, names=names, solve=solve, deferred=deferred)
 
-    def defers(self, project: ProjectName) -> bool:
-        """Return whether a project is taken as it is listed for now: without requirements, and not built."""
-        return self.deferred and project in self.projects
+    def bare(self, project: ProjectName, version: str = "0") -> bytes | None:
+        """Return METADATA without requirements where the build of a project is deferred, else None."""
+        if not (self.deferred and project in self.projects):
+            return None
+        return f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n".encode()
 
     async def around(self, project: ProjectName) -> LockPair | None:
         """Return what the build of a project sees; None where it has an environment of its own."""
@@ -125,10 +129,26 @@ class OpenBuilds:
         return wheel.project in self.projects or (wheel.made is not None and isinstance(wheel.made.source, LocalSource))
 
 
-def pins(around: LockPair | None) -> tuple[Requirement, ...]:
-    """Return constraints that keep the wheels of an environment."""
-    wheels = around.lock.wheels if around else ()
-    return tuple(Requirement(f"{wheel.project}=={wheel.version}") for wheel in wheels)
+def pins(around: LockPair | None, requires: Iterable[Requirement], name: SourceName) -> tuple[Requirement, ...]:
+    """Return constraints that keep the wheels of an environment.
+
+    Args:
+        around: the environment; None gives none.
+        requires: what a build in it requires.
+        name: of its source.
+
+    Raises:
+        UnsatisfiableError: the environment has another version than the build requires.
+    """
+    versions = {wheel.project: wheel.version for wheel in around.lock.wheels} if around else {}
+    for requirement in requires:
+        version = versions.get(project_name(requirement.name))
+        if version and not requirement.specifier.contains(version, prereleases=True):
+            raise UnsatisfiableError(
+                f"the build of {name} requires `{requirement}`, the environment that it runs in has {version}",
+                hint=f"add `{requirement}` to `constraints`",
+            )
+    return tuple(Requirement(f"{project}=={version}") for project, version in versions.items())
 
 
 def joined(around: LockPair, needed: LockPair, names: NameTable) -> LockPair:

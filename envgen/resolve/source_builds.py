@@ -148,16 +148,15 @@ class SourceBuilds:
         if file.filename.endswith(".whl"):
             return await self.index.metadata(file)
         opened = self._of_index(file)
-        if self.open_builds.defers(opened.name.project):
-            return parse_metadata(_bare(opened.name.project, opened.name.version))
+        if bare := self.open_builds.bare(opened.name.project, opened.name.version):
+            return parse_metadata(bare)
         try:
             raw = await self._metadata(opened)
         except BuildError as error:
             self.failures.append(error)
             raise ArtifactError(error.message.partition("\n")[0]) from error
         except UnsatisfiableError as error:
-            reason = " ".join(error.message.split())
-            raise ArtifactError(f"its build requirements cannot be met: {reason}") from error
+            raise ArtifactError(" ".join(error.message.split())) from error
         return parse_metadata_of(raw, opened.name.project, opened.name.version)
 
     async def finish(self, solution: Solution, assemble: Callable[[BuiltSolution], LockPair]) -> BuiltSolution:
@@ -203,8 +202,7 @@ class SourceBuilds:
             check_built_name(found.filename, project=project)
             self._wheels[found.sha256] = found
         else:
-            raw = _bare(project, "0") if self.open_builds.defers(project) else await self._metadata(found)
-            metadata = parse_metadata(raw)
+            metadata = parse_metadata(self.open_builds.bare(project) or await self._metadata(found))
             if metadata.name != project:
                 raise ArtifactError(f"`{requirement}` is the project `{metadata.name}`, expected `{project}`")
             found = replace(found, name=replace(found.name, version=str(metadata.version)))
@@ -247,7 +245,7 @@ class SourceBuilds:
         if around:
             self.open_builds.refuse_other(chosen, self.target.platform, self.host.platform)
         requires = await self._requires(opened)
-        environment = await self._environment(self.host, requires, around)
+        environment = await self._environment(opened, requires)
         order = BuildOrder(
             name=opened.name,
             source=opened.source,
@@ -258,7 +256,7 @@ class SourceBuilds:
         built = await asyncio.to_thread(build_wheel, self.context, order)
         check_fits(built, order.name, self.target, self.host)
         if self.target.platform != self.host.platform:
-            environment = await self._environment(self.target, requires)
+            environment = await self._environment(opened, requires, target=self.target)
         packages = locked_environment(environment, self.names, around=around)
         key = environment_key(packages, self.target.platform)
         environments[key] = packages
@@ -329,7 +327,7 @@ class SourceBuilds:
         self._permit(opened.name)
         self.context.reporter.note(f"running the build backend of {opened.name} for its metadata")
         requires = await self._all_requires(opened, stated)
-        environment = await self._environment(self.host, requires, await self.open_builds.around(opened.name.project))
+        environment = await self._environment(opened, requires)
         raw: bytes = await self._in_room(opened, environment, lambda backend: backend.metadata())
         return raw
 
@@ -343,7 +341,7 @@ class SourceBuilds:
         return await self._all_requires(opened, stated)
 
     async def _all_requires(self, opened: OpenSource, stated: Sequence[str]) -> tuple[str, ...]:
-        environment = await self._environment(self.host, stated, await self.open_builds.around(opened.name.project))
+        environment = await self._environment(opened, stated)
         more = await self._in_room(opened, environment, lambda backend: backend.requires())
         found = tuple(sorted({*stated, *more}))
         self.context.store.put(_REQUIRES, await self._key(opened), json.dumps(found).encode())
@@ -358,22 +356,28 @@ class SourceBuilds:
 
         return await asyncio.to_thread(work)
 
-    async def _environment(self, target: Target, requires: Sequence[str], around: LockPair | None = None) -> LockPair:
-        """Find the packages that build requirements ask for, once for all sources with the same ones.
+    async def _environment(
+        self, opened: OpenSource, requires: Sequence[str], *, target: Target | None = None
+    ) -> LockPair:
+        """Find the packages that a build runs in, once for all sources with the same build requirements.
 
-        Args:
-            target: of the build.
-            requires: what it asks for.
-            around: packages that it sees as well.
+        Raises:
+            ArtifactError: the requirements cannot be read.
+            UnsatisfiableError: they cannot be met.
         """
-        texts = tuple(sorted(set(requires)))
+        texts, target = tuple(sorted(set(requires))), target or self.host
         try:
             wanted = tuple(map(Requirement, texts))
         except InvalidRequirement as error:
             raise ArtifactError(f"its build requirements cannot be read: {error}") from error
-        given = pins(around)
+        around = await self.open_builds.around(opened.name.project)
+        given = pins(around, wanted, opened.name)
         key = ("environment", target.platform, texts, tuple(map(str, given)))
-        pair: LockPair = await self._once(key, self.solve(target, wanted, given))
+        try:
+            pair: LockPair = await self._once(key, self.solve(target, wanted, given))
+        except UnsatisfiableError as error:
+            what = f"the build requirements of {opened.name} cannot be met: {error.message}"
+            raise UnsatisfiableError(what, hint=error.hint) from error
         return joined(around, pair, self.names) if around else pair
 
     async def _key(self, opened: OpenSource) -> Sha256:
@@ -391,8 +395,3 @@ class SourceBuilds:
         else:
             self._asked[key] = asyncio.ensure_future(work)
         return await asyncio.shield(self._asked[key])
-
-
-def _bare(project: ProjectName, version: str) -> bytes:
-    """Return METADATA of a project that requires nothing."""
-    return f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n".encode()

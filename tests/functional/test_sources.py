@@ -187,7 +187,10 @@ def test_a_build_has_neither_network_nor_secrets_nor_time_without_end(
         (make_tar({"lying-1.0/setup.py": "", "../escaped.txt": ""}), "outside the destination"),
         (make_tar({"lying-1.0/setup.py": "", "second/setup.py": ""}), "has 2 folders at its top, expected one"),
         (make_tar({"lying-1.0/README": ""}), "no pyproject.toml or setup.py"),
-        (make_sdist("lying", build_requires=["nowhere-to-be-found"]), "its build requirements cannot be met"),
+        (
+            make_sdist("lying", build_requires=["nowhere-to-be-found"]),
+            "the build requirements of `lying` 1.0 from `lying-1.0.tar.gz` cannot be met",
+        ),
         (make_sdist("lying", build_requires=["!!"]), "its build requirements cannot be read"),
     ],
     ids=["name", "escape", "folders", "no project", "no such requirement", "no requirement"],
