@@ -109,6 +109,21 @@ class LocalSource:
         return self.digest or self.declared
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeSources:
+    """Folders of the project that a recipe builds from beyond its own.
+
+    Attributes:
+        paths: from the project's root, beginning with `./`, sorted.
+        pinned: digest of all that it is built from, where the lock pins it.
+        digest: the same as it is now, where it was read.
+    """
+
+    paths: tuple[str, ...]
+    pinned: Sha256 | None = None
+    digest: Sha256 | None = None
+
+
 Source = SourceArchive | GitSource | LocalSource
 
 

@@ -11,10 +11,11 @@ package is one more class with these properties: `name`, `version`, `build`, `ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from envgen.digest import Sha256
 from envgen.indexes import DEFAULT, variable_of
 from envgen.names import CondaName
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from envgen.builds import Source, WheelBuild
-    from envgen.digest import Sha256
     from envgen.names import NameTable, ProjectName
 
 PYPI = "${ENVGEN_PYPI}"
@@ -153,6 +153,8 @@ class BuiltArchive:
         sha256: digest of the archive.
         content: digest of the uncompressed content (path, mode, bytes), which outlives changes of zstd.
         size: bytes of the archive, where known.
+        local: whether it is built from code of the project beyond the recipe, which no lock has the digest of. The
+            digests are then those of what it is built from: of the recipe alone in a lock.
     """
 
     recipe: str
@@ -161,6 +163,17 @@ class BuiltArchive:
     sha256: Sha256
     content: Sha256
     size: int | None
+    local: bool = False
+
+    def built_from(self, inputs: str) -> BuiltArchive:
+        """Return the archive with digests of what it is built from, which `inputs` names."""
+        own = local_digest(inputs, self.filename.removesuffix(".conda"))
+        return replace(self, md5=own[:32], sha256=own, content=own, size=None, local=True)
+
+
+def local_digest(inputs: str, dist: str) -> Sha256:
+    """Return what stands for the content of a package that is built from code of the project."""
+    return Sha256.of(f"{inputs} {dist}".encode())
 
 
 Origin = ChannelArchive | Wheel | BuiltArchive

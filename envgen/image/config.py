@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
     from envgen.manifest.image_spec import ImageSpec
-    from envgen.names import ProjectName
     from envgen.platforms import Platform
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -108,7 +107,7 @@ def labels_of(
     *,
     cuda: int | None,
     created: dt.datetime | None = None,
-    projects: Mapping[ProjectName, Sha256] = MappingProxyType({}),
+    projects: Mapping[str, Sha256] = MappingProxyType({}),
 ) -> dict[str, str]:
     """List the labels of an image; the spec's own win. `projects` of the repository have digests of their files."""
     found = {"org.opencontainers.image.title": spec.name}

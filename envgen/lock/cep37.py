@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.lock import locked_indexes, older, told
-from envgen.lock.locked_builds import facts_of
+from envgen.lock.locked_builds import facts_of, sources_facts
 from envgen.lock.model import FORMAT
 from envgen.packages import LOCAL_CHANNEL, PYPI, BuiltPackage, Package, Wheel, placeholder, sort_key
 
@@ -110,6 +110,7 @@ def _custom(lock: Lock) -> dict[str, str]:
         **{f"stands-for.{w.project}": _json(w.stands_for) for w in lock.wheels if w.stands_for},
         **_builds(lock),
         **{f"recipe.{recipe}": str(digest) for recipe, digest in lock.recipes.items()},
+        **{f"recipe-sources.{recipe}": _json(sources_facts(one)) for recipe, one in lock.recipe_sources.items()},
         **{f"recipe-build.{recipe}": _json(document(build)) for recipe, build in lock.builds.items()},
         **{f"recipe-of.{p.name}": p.recipe for p in lock.packages if isinstance(p, BuiltPackage)},
         **{f"content.{p.name}": str(p.content) for p in lock.packages if isinstance(p, BuiltPackage)},

@@ -23,6 +23,7 @@ from envgen.urls import without_secrets
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from envgen.builds import RecipeSources
     from envgen.digest import Sha256
     from envgen.manifest.env_spec import EnvSpec
     from envgen.names import CondaName
@@ -43,6 +44,7 @@ def from_solution(
     old: Lock | None = None,
     build_environments: Mapping[str, tuple[Package, ...]] | None = None,
     builds: Mapping[str, Lock] | None = None,
+    recipe_sources: Mapping[str, RecipeSources] | None = None,
 ) -> Lock:
     """Make the lock of a solution.
 
@@ -57,6 +59,7 @@ def from_solution(
         old: the lock before, which says more of what was kept of it.
         build_environments: key -> packages that builds need beside Python.
         builds: recipe -> lock of what it is built with.
+        recipe_sources: recipe -> folders beyond its own that it builds from.
 
     Raises:
         LockError: CEP 37 cannot hold one of the packages.
@@ -80,6 +83,7 @@ def from_solution(
         asked_extras=asked_extras(spec, solution.target, known),
         extras={project: tuple(sorted(extras)) for project, extras in solution.extras.items() if extras},
         recipes={p.recipe: recipes[p.recipe] for p in packages if isinstance(p, BuiltPackage)},
+        recipe_sources=dict(recipe_sources or {}),
         debian=debian,
         converter=converter,
         packages=packages,

@@ -7,7 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from envgen.builds import REASONS, USUAL_TERMS, BuildTerms, GitSource, LocalSource, SourceArchive, WheelBuild
+from envgen.builds import (
+    REASONS,
+    USUAL_TERMS,
+    BuildTerms,
+    GitSource,
+    LocalSource,
+    RecipeSources,
+    SourceArchive,
+    WheelBuild,
+)
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.lock import fields
@@ -49,6 +58,28 @@ def facts_of(made: WheelBuild, *, filename: str, sha256: Sha256) -> dict[str, An
         **({"terms": _terms(made.terms)} if made.terms != USUAL_TERMS else {}),
         **({"unconfined": made.unconfined} if made.unconfined else {}),
     }
+
+
+def sources_facts(sources: RecipeSources) -> dict[str, Any]:
+    """Return what a lock says of the folders that a recipe builds from."""
+    return {"paths": list(sources.paths), **({"digest": str(sources.pinned)} if sources.pinned else {})}
+
+
+def parse_sources(text: str) -> RecipeSources:
+    """Read what `sources_facts` returns.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    match read_json(text):
+        case {"paths": [*paths], **rest} if rest.keys() <= {"digest"} and all(map(_is_folder, paths)):
+            pinned = Sha256.parse(str(rest["digest"])) if rest else None
+            return RecipeSources(paths=tuple(paths), pinned=pinned)
+    raise ValueError("expected folders of the project")
+
+
+def _is_folder(path: object) -> bool:
+    return isinstance(path, str) and isinstance(parse_reference(path), FolderReference)
 
 
 def _terms(terms: BuildTerms) -> dict[str, Any]:

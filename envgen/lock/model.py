@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
+    from envgen.builds import RecipeSources
     from envgen.digest import Sha256
     from envgen.indexes import LockedIndex
     from envgen.lock.told import Told
@@ -51,6 +52,7 @@ class Lock:
         asked_extras: project -> extras that the spec itself asks for.
         extras: project -> extras that anything asks for.
         recipes: recipe -> digest of its files, for every recipe that a package was built from.
+        recipe_sources: recipe -> folders of the project beyond its own that it builds from, where there are some.
         debian: digest of the Debian lock beside this one, where there is one.
         converter: version of the wheel converter.
         packages: sorted by manager and name.
@@ -75,6 +77,7 @@ class Lock:
     asked_extras: Mapping[ProjectName, tuple[str, ...]] = field(default_factory=dict)
     extras: Mapping[ProjectName, tuple[str, ...]] = field(default_factory=dict)
     recipes: Mapping[str, Sha256] = field(default_factory=dict)
+    recipe_sources: Mapping[str, RecipeSources] = field(default_factory=dict)
     debian: Sha256 | None = None
     converter: int
     packages: tuple[Package, ...]
@@ -122,11 +125,12 @@ class Lock:
         return found[0] if found else None
 
 
-def local_digests(lock: Lock) -> dict[ProjectName, Sha256]:
-    """Return the digests of the files of projects of the repository, as far as they were read."""
+def local_digests(lock: Lock) -> dict[str, Sha256]:
+    """Return the digests of the files of projects of the repository, and of recipes, as far as they were read."""
     sources = ((wheel.project, wheel.made.source) for wheel in lock.wheels if wheel.made)
-    return {
-        project: one.digest
+    recipes = {recipe: one.digest for recipe, one in lock.recipe_sources.items() if one.digest}
+    return recipes | {
+        str(project): one.digest
         for project, one in sources
         if isinstance(one, LocalSource) and one.digest and not one.linked
     }

@@ -11,7 +11,7 @@ from envgen.documents import read_json
 from envgen.indexes import DEFAULT, index_in
 from envgen.lock import fields, locked_indexes, older, told
 from envgen.lock.cep37 import PREFIX, content_hash
-from envgen.lock.locked_builds import build_of, parse_facts
+from envgen.lock.locked_builds import build_of, parse_facts, parse_sources
 from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
 from envgen.manifest.adjust import Adjustments
@@ -75,6 +75,9 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         asked_extras=custom.parsed("asked-extras", fields.extras, "{}"),
         extras=custom.parsed("extras", fields.extras, "{}"),
         recipes={key: custom.parsed(f"recipe.{key}", Sha256.parse) for key in custom.below("recipe.")},
+        recipe_sources={
+            key: custom.parsed(f"recipe-sources.{key}", parse_sources) for key in custom.below("recipe-sources.")
+        },
         debian=custom.parsed("debian-lock", Sha256.parse) if custom.has("debian-lock") else None,
         converter=custom.number("converter"),
         packages=packages,
@@ -279,6 +282,7 @@ def _built(node: Field, platform: Platform, custom: _Custom) -> BuiltPackage:
     subdir, _, filename = url.text().removeprefix(f"{LOCAL_CHANNEL}/").partition("/")
     if filename != f"{name}-{version}-{build}.conda":
         url.fail(f"expected {LOCAL_CHANNEL}/<subdir>/{name}-{version}-{build}.conda, got {url.value!r}")
+    recipe = custom.text(f"recipe-of.{name}")
     return BuiltPackage(
         name=name,
         version=version,
@@ -286,12 +290,13 @@ def _built(node: Field, platform: Platform, custom: _Custom) -> BuiltPackage:
         subdir=replace(url, value=subdir).parsed(partial(fields.subdir, platform=platform)),
         dependencies=_needs(node.get("dependencies"), fields.depends),
         archive=BuiltArchive(
-            recipe=custom.text(f"recipe-of.{name}"),
+            recipe=recipe,
             filename=filename,
             md5=node.get("hash").get("md5").parsed(fields.md5),
             sha256=node.get("hash").get("sha256").parsed(Sha256.parse),
             content=custom.parsed(f"content.{name}", Sha256.parse),
             size=custom.size("conda", name),
+            local=custom.has(f"recipe-sources.{recipe}"),
         ),
     )
 

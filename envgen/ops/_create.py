@@ -249,7 +249,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
 
 
 def _with_local_files(context: Context, pair: LockPair, linked: Collection[ProjectName]) -> LockPair:
-    if not any(map(is_local, pair.lock.wheels)):
+    if not (any(map(is_local, pair.lock.wheels)) or pair.lock.recipe_sources):
         return pair
     # builders take half a second to import, and few environments have projects of their repository
     from envgen.prepare.locked_builds import with_local_files  # noqa: PLC0415

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from envgen.convert.conda_archive import content_digest, extract_conda, write_conda
 from envgen.convert.extracted import Identity
 from envgen.convert.package import read_index
 from envgen.digest import Sha256
-from envgen.packages import store_key
+from envgen.packages import local_digest, store_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,18 +67,21 @@ def ensure_built(store: Store, inputs: str, make: Callable[[Path], Built | None]
         return _kept(store, inputs) or _build(store, inputs, make)
 
 
-def ensure_outputs(store: Store, inputs: str, make: Callable[[Path], Sequence[Path]]) -> list[Built]:
+def ensure_outputs(
+    store: Store, inputs: str, make: Callable[[Path], Sequence[Path]], *, local: bool = False
+) -> list[Built]:
     """Build the packages of a recipe by `make`, as `ensure_built` does with one.
 
     Args:
         store: keeps the packages under their content, and the facts under `inputs`.
         inputs: names everything that determines the packages.
         make: fills an empty folder, and returns the extracted packages in it.
+        local: name the packages by `inputs` instead of their content, see `BuiltArchive.local`.
     """
     if known := _kept_outputs(store, inputs):
         return known
     with store.making(f"built-{inputs}"):
-        return _kept_outputs(store, inputs) or _build_outputs(store, inputs, make)
+        return _kept_outputs(store, inputs) or _build_outputs(store, inputs, make, inputs if local else "")
 
 
 def _kept_outputs(store: Store, inputs: str) -> list[Built]:
@@ -87,13 +90,13 @@ def _kept_outputs(store: Store, inputs: str) -> list[Built]:
     return [one for one in found if one] if all(found) else []
 
 
-def _build_outputs(store: Store, inputs: str, make: Callable[[Path], Sequence[Path]]) -> list[Built]:
+def _build_outputs(store: Store, inputs: str, make: Callable[[Path], Sequence[Path]], local: str) -> list[Built]:
     with store.view() as folder:
         (folder / "packages").mkdir()
         made = {read_index(path)["name"]: path for path in make(folder / "packages")}
         if len(made) == 1:
-            return [_keep(store, inputs, path, folder) for path in made.values()]
-        found = [_keep(store, f"{inputs}-{name}", path, folder) for name, path in made.items()]
+            return [_keep(store, inputs, path, folder, local=local) for path in made.values()]
+        found = [_keep(store, f"{inputs}-{name}", path, folder, local=local) for name, path in made.items()]
     store.put(_OUTPUTS, inputs, json.dumps(sorted(made)).encode())
     return found
 
@@ -111,8 +114,10 @@ def _build(store: Store, inputs: str, make: Callable[[Path], Built | None]) -> B
         return _keep(store, inputs, made, folder, make(made))
 
 
-def _keep(store: Store, inputs: str, made: Path, folder: Path, facts: Built | None = None) -> Built:
+def _keep(store: Store, inputs: str, made: Path, folder: Path, facts: Built | None = None, *, local: str = "") -> Built:
     facts = facts or described(made, folder)
+    if local:
+        facts = replace(facts, content=local_digest(local, facts.stem))
     store.ensure_package(facts.key, lambda dest: _move(made, dest))
     store.put(_FACTS, inputs, json.dumps(asdict(facts)).encode())
     return facts

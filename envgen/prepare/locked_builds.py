@@ -10,15 +10,24 @@ from envgen.builds import LocalSource, differing, seen_by
 from envgen.convert.build_backend import SourceName
 from envgen.errors import HostError, IntegrityError
 from envgen.manifest.adjust import Adjustments
-from envgen.packages import Wheel, sort_key
+from envgen.packages import BuiltPackage, Wheel, sort_key
 from envgen.prepare.artifacts import is_at_hand
 from envgen.prepare.build_rooms import python_closure, tell_unconfined
 from envgen.prepare.built_files import accept_other, is_local, wheel_file
 from envgen.prepare.preparer import prepare as prepare_downloads
+from envgen.prepare.preparer import prepared
+from envgen.prepare.recipe_packages import as_it_is
 from envgen.prepare.source_trees import direct_url, unpacker
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
 from envgen.prepare.wheel_index import locked_indexes
-from envgen.project.local_projects import declaring_digest, files_digest, project_folder, unlike_pinned
+from envgen.project.local_projects import (
+    declaring_digest,
+    files_digest,
+    project_folder,
+    recipe_sources_now,
+    recipes_unlike_pinned,
+    unlike_pinned,
+)
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
@@ -75,8 +84,29 @@ def with_local_files(context: Context, pair: LockPair, *, linked: Collection[Pro
         IntegrityError: one is locked with other files.
         ArtifactError: a file of one leads out of it.
     """
+    if other := next(recipes_unlike_pinned(context, pair.lock), None):
+        raise IntegrityError(other, hint="run `envgen lock`")
+    pair = with_local_recipes(context, pair)
     packages = tuple(_as_it_is(context, pair, package, linked) for package in pair.lock.packages)
     return pair if packages == pair.lock.packages else replace(pair, lock=replace(pair.lock, packages=packages))
+
+
+def with_local_recipes(context: Context, pair: LockPair) -> LockPair:
+    """Return a lock with the packages of recipes that build from code of the repository as that is now.
+
+    Raises:
+        LockError: a recipe does not exist.
+    """
+    if not pair.lock.recipe_sources:
+        return pair
+    packages = tuple(
+        as_it_is(context, package, pair, prepared)
+        if isinstance(package, BuiltPackage) and package.archive.local
+        else package
+        for package in pair.lock.packages
+    )
+    sources = recipe_sources_now(context, pair.lock)
+    return replace(pair, lock=replace(pair.lock, packages=packages, recipe_sources=sources))
 
 
 def _as_it_is(context: Context, pair: LockPair, package: Package, linked: Collection[ProjectName]) -> Package:

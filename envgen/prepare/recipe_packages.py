@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from envgen.checks import several
 from envgen.convert.deb_plan import describe
@@ -13,26 +13,22 @@ from envgen.convert.package import record_of
 from envgen.errors import (
     DigestMismatchError,
     EnvgenError,
-    GoneError,
     LockError,
     MissingLibrariesError,
     NoBuildError,
-    OfflineError,
 )
-from envgen.oci.registry import SCHEME, BlobRepository, channel_place
-from envgen.packages import BuiltArchive, store_key
-from envgen.prepare.artifacts import ensure_artifact, is_at_hand
-from envgen.prepare.built import ensure_built, ensure_outputs, extract_artifact
+from envgen.packages import BuiltArchive
+from envgen.prepare.built import ensure_built, ensure_outputs
 from envgen.prepare.deb_builds import build
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.prepare.locked_recipes import locked_records
+from envgen.prepare.published import fetch_published
 from envgen.prepare.recipe_tools import tools_of
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
 from envgen.sources.recipes import DEBIAN, read_debian_recipe, recipe_files
-from envgen.system.mirrors import CHANNEL
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -207,59 +203,12 @@ def prepare_built(context: Context, package: BuiltPackage, pair: LockPair, prepa
         LockError: the recipe or the Debian lock is missing.
         NetworkError: a channel or an archive cannot be reached.
     """
-    if not _fetch_published(context, package):
+    if package.archive.local or not fetch_published(context, package):
         _rebuild(context, package, pair, prepare)
 
 
-def _fetch_published(context: Context, package: BuiltPackage) -> bool:
-    """Fetch a locked package's own archive from a bundle or `ENVGEN_CHANNEL`; return whether it is there.
-
-    Another archive of the same name counts as not there: what is built instead has to have the locked content.
-    """
-    if not (is_at_hand(context, package.sha256) or context.mirrors.find(CHANNEL)):
-        return False
-    try:
-        # without the locked size: an archive of another one is another archive, not a broken transfer
-        archive = ensure_artifact(
-            context,
-            package.sha256,
-            lambda out: download_published(context, package, out),
-        )
-    except OfflineError:
-        return False
-    except (GoneError, DigestMismatchError):
-        context.reporter.note(f"building `{package.filename}`: the channel does not have it with the locked digest")
-        return False
-    key = store_key(package.dist, package.content)
-    context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package))
-    return True
-
-
-def download_published(context: Context, package: BuiltPackage, out: BinaryIO) -> None:
-    """Download a package's archive from `ENVGEN_CHANNEL`; a channel in a registry has it by its digest.
-
-    Raises:
-        GoneError: it is not there.
-        DigestMismatchError: there are other bytes.
-        NetworkError: the channel cannot be reached.
-    """
-    url = context.mirrors.expand(package.url)
-    if not url.startswith(SCHEME):
-        context.http.download(url, out, expected=package.sha256)
-        return
-    if context.offline:
-        raise OfflineError(f"{url} would have to be fetched")
-    base = url.removesuffix(f"/{package.subdir}/{package.filename}")
-    path, _ = channel_place(package.subdir, package.name, "")
-    BlobRepository(f"{base}/{path}", http=context.http).download(package.sha256, out)
-
-
 def _rebuild(context: Context, package: BuiltPackage, pair: LockPair, prepare: Prepare) -> None:
-    recipe = shipped.recipes(context.root).get(package.recipe)
-    if recipe is None:
-        raise LockError(
-            f"`{package.name}` cannot be built: the recipe `{package.recipe}` does not exist", hint="run `envgen lock`"
-        )
+    recipe = _recipe(context, package)
     facts = next((one for one in _build_locked(context, recipe, pair, prepare) if one.name == package.name), None)
     if facts is None:
         raise LockError(f"the recipe `{recipe.name}` no longer builds `{package.name}`", hint="run `envgen lock`")
@@ -271,25 +220,55 @@ def _rebuild(context: Context, package: BuiltPackage, pair: LockPair, prepare: P
             got=facts.content,
             hint=f"if it was locked by another version of envgen, run `envgen lock --upgrade {package.name}`",
         )
-    if facts.sha256 != package.sha256:
+    if facts.sha256 != package.sha256 and not package.archive.local:
         context.reporter.note(
             f"`{package.name}` has the locked content, but its archive is compressed differently on this machine"
         )
 
 
+def _recipe(context: Context, package: BuiltPackage) -> Recipe:
+    recipe = shipped.recipes(context.root).get(package.recipe)
+    if recipe is None:
+        raise LockError(
+            f"`{package.name}` cannot be built: the recipe `{package.recipe}` does not exist", hint="run `envgen lock`"
+        )
+    return recipe
+
+
 def _build_locked(context: Context, recipe: Recipe, pair: LockPair, prepare: Prepare) -> list[Built]:
     platform = pair.lock.platform
     if not recipe.is_debian:
-        own = pair.lock.builds.get(recipe.name)
-        build = replace(pair, text="", lock=own) if own else None
-        tools = tools_of(recipe, platform=platform, python=pair.lock.target.python, pair=build, prepare=prepare)
-        return _build(context, recipe, platform, tools)
+        return _build(context, recipe, platform, _locked_tools(recipe, pair, prepare))
     if pair.debian is None:
         raise LockError(f"recipe `{recipe.name}` cannot be built: the Debian lock is missing", hint="run `envgen lock`")
     debian = read_debian_recipe(recipe)
     archive = debian_archive(context, debian.suites)
     makers = _makers(context, debian, pair.debian.used_by(recipe.name), archive, platform=platform)
     return [ensure_built(context.store, package.key, maker) for package, maker in makers.items()]
+
+
+def _locked_tools(recipe: Recipe, pair: LockPair, prepare: Prepare) -> RecipeTools | None:
+    lock, own = pair.lock, pair.lock.builds.get(recipe.name)
+    build = replace(pair, text="", lock=own) if own else None
+    return tools_of(recipe, platform=lock.platform, python=lock.target.python, pair=build, prepare=prepare)
+
+
+def as_it_is(context: Context, package: BuiltPackage, pair: LockPair, prepare: Prepare) -> BuiltPackage:
+    """Return a package that is built from code of the project with digests of what that is now; see `BuiltArchive`.
+
+    Raises:
+        LockError: its recipe does not exist.
+    """
+    recipe = _recipe(context, package)
+    inputs = _inputs(recipe, pair.lock.platform, _locked_tools(recipe, pair, prepare))
+    return replace(package, archive=package.archive.built_from(inputs))
+
+
+def _inputs(recipe: Recipe, platform: Platform, tools: RecipeTools | None) -> str:
+    """Name everything that determines the packages of a `recipe.yaml`."""
+    subdir = "noarch" if tools and tools.needs.noarch else platform
+    key = f"{recipe.name}-{subdir}-{_BUILDER}-{recipe.files_digest[:32]}"
+    return f"{key}-{digest[:16]}" if tools and (digest := tools.digest) else key
 
 
 def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTools | None) -> list[Built]:
@@ -320,18 +299,14 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
             log = context.store.log(f"recipe-{recipe.name}-{platform}.log")
             return build_recipe(staged, platform=platform, dest=dest, work=work, log=log, surroundings=inside)
 
-    subdir = "noarch" if tools and tools.needs.noarch else platform
-    key = f"{recipe.name}-{subdir}-{_BUILDER}-{recipe.digest[:32]}"
-    if tools and (digest := tools.digest):
-        key = f"{key}-{digest[:16]}"
     with context.reporter.progress(f"building recipe `{recipe.name}`", total=None, unit="packages"):
-        return ensure_outputs(context.store, key, fill)
+        return ensure_outputs(context.store, _inputs(recipe, platform, tools), fill, local=bool(recipe.outside))
 
 
 def _stage(recipe: Recipe, folder: Path) -> None:
-    """Copy the files of a recipe that its digest covers, so that no other file can get into its package."""
+    """Copy the files of a recipe that its digests cover, so that no other file can get into its package."""
     folder.mkdir(parents=True)
-    for path in (*recipe_files(recipe.folder), *recipe.outside):
+    for path in (*recipe_files(recipe.folder), *recipe.outside_files):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(recipe.folder / path, target, follow_symlinks=False)
@@ -386,4 +361,6 @@ def _record(context: Context, recipe: Recipe, facts: Built) -> Record:
         content=facts.content,
         size=facts.size,
     )
+    if recipe.outside:  # its code changes, and the lock does not
+        origin = origin.built_from(recipe.digest)
     return record_of(context.store.need_package(facts.key), origin)

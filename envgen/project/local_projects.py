@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from envgen.builds import LocalSource
 from envgen.digest import Digest, Sha256
-from envgen.errors import ArtifactError, UserError
+from envgen.errors import ArtifactError, LockError, UserError
 from envgen.packages import Wheel
+from envgen.project import shipped
 from envgen.sources.sdist import static_project
 from envgen.system.process import ProcessError, run
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from envgen.builds import Source
+    from envgen.builds import RecipeSources, Source
     from envgen.lock.model import Lock
     from envgen.names import ProjectName
     from envgen.packages import Package
@@ -89,12 +90,44 @@ def pinned(context: Context, lock: Lock, *, asked: bool | None, old: Lock | None
         old: the lock before.
     """
     pin = (old is not None and pins_local(old)) if asked is None else asked
-    return replace(lock, packages=tuple(_pinned(context, package, pin=pin) for package in lock.packages))
+    recipes = recipe_sources_now(context, lock) if pin else lock.recipe_sources
+    return replace(
+        lock,
+        packages=tuple(_pinned(context, package, pin=pin) for package in lock.packages),
+        recipe_sources={name: replace(one, pinned=one.digest, digest=None) for name, one in recipes.items()},
+    )
 
 
 def pins_local(lock: Lock) -> bool:
     """Return whether a lock pins the files of a project of the repository."""
-    return any(isinstance(source, LocalSource) and source.pinned for source in _sources(lock))
+    wheels = (source.pinned for source in _sources(lock) if isinstance(source, LocalSource))
+    return any(wheels) or any(one.pinned for one in lock.recipe_sources.values())
+
+
+def recipe_sources_now(context: Context, lock: Lock) -> dict[str, RecipeSources]:
+    """Return what recipes of a lock build from beyond their folders, with the digests of all that they build from.
+
+    Raises:
+        LockError: a recipe does not exist.
+    """
+    recipes, found = shipped.recipes(context.root) if lock.recipe_sources else {}, {}
+    for name, sources in lock.recipe_sources.items():
+        if name not in recipes:
+            raise LockError(f"the recipe `{name}` does not exist", hint="run `envgen lock`")
+        found[name] = replace(sources, digest=recipes[name].files_digest)
+    return found
+
+
+def recipes_unlike_pinned(context: Context, lock: Lock) -> Iterator[str]:
+    """Yield which recipes build from other files than are locked with them."""
+    pinned = {name: one for name, one in lock.recipe_sources.items() if one.pinned}
+    for one in recipe_sources_now(context, replace(lock, recipe_sources=pinned)).values():
+        if one.digest != one.pinned:
+            yield _unlike_pinned("`, `".join(one.paths))
+
+
+def _unlike_pinned(what: str) -> str:
+    return f"`{what}` has other files than were locked with `--pin-local`"
 
 
 def unlike_pinned(context: Context, source: LocalSource) -> str | None:
@@ -106,7 +139,7 @@ def unlike_pinned(context: Context, source: LocalSource) -> str | None:
     if source.pinned is None:
         return None
     found = files_digest(project_folder(context.root, source.path), context.environment)
-    return None if found == source.pinned else f"`{source.path}` has other files than were locked with `--pin-local`"
+    return None if found == source.pinned else _unlike_pinned(source.path)
 
 
 def copy_project(folder: Path, dest: Path, environment: Mapping[str, str]) -> Path:
@@ -141,9 +174,8 @@ def refuse_uncommitted(context: Context, locks: Iterable[Lock]) -> None:
     Raises:
         UserError: some have; names the files.
     """
-    sources = [source for lock in locks for source in _sources(lock)]
-    for path in sorted({source.path for source in sources if isinstance(source, LocalSource)}):
-        changed = uncommitted(project_folder(context.root, path), context.environment)
+    for path in sorted({path for lock in locks for path in local_paths(lock)}):
+        changed = uncommitted(context.root / path, context.environment)
         if changed:
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             raise UserError(
@@ -152,9 +184,16 @@ def refuse_uncommitted(context: Context, locks: Iterable[Lock]) -> None:
             )
 
 
-def uncommitted(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """List the files of a project that differ from the last commit; none outside git."""
-    changed = _git(folder, environment, "status", "--porcelain", "-z", "--no-renames", "--", ".")
+def local_paths(lock: Lock) -> tuple[str, ...]:
+    """List the folders and files of the project that packages are built from, as paths from its root."""
+    wheels = (source.path for source in _sources(lock) if isinstance(source, LocalSource))
+    return (*wheels, *(path for one in lock.recipe_sources.values() for path in one.paths))
+
+
+def uncommitted(place: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """List the files of a folder, or the file, that differ from the last commit; none outside git."""
+    folder, name = (place, ".") if place.is_dir() else (place.parent, place.name)
+    changed = _git(folder, environment, "status", "--porcelain", "-z", "--no-renames", "--", name)
     return tuple(sorted(line[3:] for line in (changed or "").split("\0") if line))
 
 

@@ -179,6 +179,10 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
 
 def _changed_projects(context: Context, lock: Lock) -> Iterator[str]:
     """Yield which projects of the repository declare something else than is locked; their code does not count."""
+    if any(one.pinned for one in lock.recipe_sources.values()):
+        from envgen.project.local_projects import recipes_unlike_pinned  # noqa: PLC0415  as below
+
+        yield from recipes_unlike_pinned(context, lock)
     local = [(wheel, wheel.made.source) for wheel in lock.wheels if wheel.made]
     for wheel, source in local:
         if not isinstance(source, LocalSource):

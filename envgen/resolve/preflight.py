@@ -99,7 +99,7 @@ async def have_built(context: Context, pair: LockPair, old: Lock | None) -> None
     if old is None or {wheel.sha256 for wheel in pair.lock.wheels} <= {wheel.sha256 for wheel in old.wheels}:
         return
     for package in pair.lock.built:
-        if not context.store.package(store_key(package.dist, package.content)):
+        if not package.archive.local and not context.store.package(store_key(package.dist, package.content)):
             await asyncio.to_thread(prepare_built, context, package, pair, prepared)
 
 

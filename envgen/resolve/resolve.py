@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from envgen.builds import RecipeSources
 from envgen.convert.wheel_key import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
@@ -20,6 +21,7 @@ from envgen.manifest.adjust import adjustments
 from envgen.manifest.values import match_name
 from envgen.names import CondaName
 from envgen.prepare.deb_files import debian_suites
+from envgen.prepare.locked_builds import with_local_recipes
 from envgen.prepare.recipe_packages import RecipeOutput, make
 from envgen.prepare.wheel_index import wheel_indexes
 from envgen.project import shipped
@@ -318,7 +320,8 @@ def _tell_replaced(bench: Workbench, platform: Platform, replaced: Sequence[Repl
 
 async def _preflight(bench: Workbench, resolved: Resolved) -> Remarks:
     """Refuse to lock what could not be linked, and say once what is odd about wheels that can."""
-    lock, image = resolved.lock, bench.spec.image is not None
+    path, image = lock_path(bench.context, bench.spec, resolved.lock.platform), bench.spec.image is not None
+    lock = with_local_recipes(bench.context, resolved.pair(path)).lock
     found = await preflight_links(bench.context, lock, resolved.text, bench.directories, image=image)
     bench.said.note(found.notes)
     failed = [one for one in found.unread if one.why]
@@ -375,6 +378,7 @@ def _assemble(
         old=kept.with_facts(old.lock, bench.names, bench.upgrade) if old else None,
         build_environments=built.environments,
         builds={one.recipe.name: one.build for one in used if one.build},
+        recipe_sources={one.recipe.name: RecipeSources(paths=one.recipe.sources) for one in used if one.recipe.outside},
     )
     lock = pinned(bench.context, lock, asked=bench.pin_local, old=old.lock if old else None)
     text = render_lock(lock, old=old.text if old else None)

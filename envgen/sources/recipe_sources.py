@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 _OUTPUTS = frozenset({"__pycache__", "build", "dist"})
 
 
-def outside_files(folder: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
+def outside_files(folder: Path, content: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """List the files beyond its folder that a recipe builds from, as paths from that folder, sorted.
 
     Hidden files, `__pycache__`, `build`, `dist` and `*.egg-info` are left out.
+
+    Returns:
+        `source.path`, normalised -> its files.
 
     Args:
         folder: of the recipe, `recipes/NAME` of a project.
@@ -27,8 +30,8 @@ def outside_files(folder: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         SpecError: a path is absolute, leads out of the project, or to nothing; or a symbolic link leads elsewhere.
     """
-    found = {path for source in _paths(content) for path in _files(folder, source)}
-    return tuple(sorted(found))
+    found = {os.path.normpath(source): tuple(sorted(_files(folder, source))) for source in _paths(content)}
+    return {source: files for source, files in sorted(found.items()) if _is_beyond(source)}
 
 
 def _paths(content: Mapping[str, Any]) -> Iterator[str]:
@@ -44,7 +47,7 @@ def _files(folder: Path, source: str) -> Iterator[str]:
     if PurePosixPath(source).is_absolute():
         raise _fault(folder, f"got the absolute path {source!r}, which other machines do not have")
     path = os.path.normpath(source)
-    if path != ".." and not path.startswith("../"):
+    if not _is_beyond(path):
         return
     start, project = folder / path, folder.parent.parent.resolve()
     if not start.resolve().is_relative_to(project):
@@ -60,6 +63,10 @@ def _files(folder: Path, source: str) -> Iterator[str]:
             raise _fault(folder, f"the symbolic link `{file.relative_to(start)}` leads out of {source!r}")
         if file.is_file():
             yield os.path.relpath(file, folder)
+
+
+def _is_beyond(path: str) -> bool:
+    return path == ".." or path.startswith("../")
 
 
 def _is_left_out(name: str) -> bool:

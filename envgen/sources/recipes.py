@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from envgen.errors import Fault, SpecError
 from envgen.sources.recipe_sources import outside_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import PurePath
 
     from envgen.manifest.debian_recipe import DebianRecipe
@@ -38,18 +38,33 @@ class Recipe:
         name: of the folder.
         folder: where it is.
         digest: over the relative path and the bytes of each of its files; the same in every checkout.
-        outside: files of the project that it builds from, as paths from its folder; in the digest, too.
+        outside: `source.path` beyond its folder -> files there, as paths from its folder; not in the digest.
     """
 
     name: str
     folder: Path
     digest: Sha256
-    outside: tuple[str, ...] = ()
+    outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_debian(self) -> bool:
         """Whether it takes programs from Debian, rather than building."""
         return (self.folder / DEBIAN).is_file()
+
+    @property
+    def outside_files(self) -> tuple[str, ...]:
+        """Files of the project beyond its folder that it builds from, as paths from there, sorted."""
+        return tuple(sorted({file for files in self.outside.values() for file in files}))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it builds from beyond its folder, as paths from the project's root: `./libs/native`."""
+        return tuple(f"./{os.path.normpath(f'recipes/{self.name}/{path}')}" for path in self.outside)
+
+    @property
+    def files_digest(self) -> Sha256:
+        """Digest of all files that it builds from; the other one where these are its own."""
+        return folder_digest(self.folder, outside=self.outside_files) if self.outside else self.digest
 
 
 def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
@@ -68,10 +83,8 @@ def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
                 (Fault(where=f"recipes/{path.name}", what=f"expected one file, got {' and '.join(kinds)}"),)
             )
         if kinds and path.name not in found:
-            outside = outside_files(path, _content_of(path / BUILD)) if kinds == [BUILD] else ()
-            found[path.name] = Recipe(
-                name=path.name, folder=path, digest=folder_digest(path, outside=outside), outside=outside
-            )
+            outside = outside_files(path, _content_of(path / BUILD)) if kinds == [BUILD] else {}
+            found[path.name] = Recipe(name=path.name, folder=path, digest=folder_digest(path), outside=outside)
     return found
 
 

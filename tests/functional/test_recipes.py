@@ -126,26 +126,6 @@ def test_recipe_of_debian_packages_that_makes_other_bytes_than_locked_is_refused
     _refused(cli, "python")
 
 
-def test_a_source_beyond_the_recipe_counts_as_part_of_it(greeted: Project, cli: Command) -> None:
-    greeted.write("recipes/hello/recipe.yaml", COPYING.replace("path: src", "path: ../../libs/hello"))
-    greeted.write("libs/hello/hello.txt", "hello")
-    greeted.write("libs/hello/build/made.txt", "made")
-    cli("lock").succeeded()
-    cli("create").succeeded()
-    prefix = cli.directory.parent / "home/envs/demo"
-    assert (prefix / "share/hello.txt").read_text() == "hello"
-    greeted.write("libs/hello/build/made.txt", "made again")
-    cli("lock", "--check").succeeded()
-    greeted.write("libs/hello/hello.txt", "hello again")
-    outcome = cli("lock", "--check")
-    assert outcome.code == 1
-    assert "hello" in outcome.out + outcome.err
-    assert cli("create").code == 1
-    cli("lock").succeeded()
-    cli("create").succeeded()
-    assert (prefix / "share/hello.txt").read_text() == "hello again"
-
-
 @pytest.mark.parametrize(
     ("path", "what"),
     [
