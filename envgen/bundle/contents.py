@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envgen.bundle.code import code_parts
 from envgen.bundle.parts import (
     CONDA,
     DEB,
@@ -17,10 +18,11 @@ from envgen.bundle.parts import (
 )
 from envgen.convert.conda_archive import write_conda
 from envgen.debs import Deb
-from envgen.errors import DigestMismatchError, EnvgenError
+from envgen.errors import DigestMismatchError, EnvgenError, UserError
 from envgen.lock.debian_lock import debian_file_name
 from envgen.packages import BuiltPackage, Wheel
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
+from envgen.prepare.built_files import wheel_file
 from envgen.prepare.fetch import files_of
 from envgen.prepare.locked_builds import prepare
 from envgen.prepare.packages import artifact_of, plan, recipe_inputs
@@ -71,8 +73,12 @@ def lock_artifact(
 
 
 def project_texts(context: Context, spec: EnvSpec, pair: LockPair) -> tuple[BundledFile, ...]:
-    """Return the project's own files of a lock: the spec, the lock files, and its recipes."""
-    return (*_texts(context, spec, pair), *_recipes(context, pair))
+    """Return the project's own files of a lock: the spec, the lock files, its recipes, and code that is built.
+
+    Raises:
+        UserError: code that is built cannot be in a bundle.
+    """
+    return (*_texts(context, spec, pair), *_recipes(context, pair), *code_parts(context, pair.lock))
 
 
 def title_of(file: Wheel | ChannelPackage | Deb) -> str:
@@ -102,7 +108,23 @@ def _recipes(context: Context, pair: LockPair) -> Iterator[BundledFile]:
 def _files(context: Context, pair: LockPair, known: Collection[Sha256]) -> Iterator[BundledFile]:
     for file in (file for file in files_of(pair) if file.sha256 not in known):
         title, media_type = _place(file)
+        if isinstance(file, Wheel):
+            _refuse_other(context, file)
         yield file_part(title, media_type, file.sha256, _have(context, file.sha256))
+
+
+def _refuse_other(context: Context, wheel: Wheel) -> None:
+    """Refuse a wheel that is accepted with other files than are locked: the reader would not find it.
+
+    Raises:
+        UserError: the store has another one.
+    """
+    found = wheel_file(context.store, wheel)
+    if found is not None and found != context.store.artifact(wheel.sha256):
+        raise UserError(
+            f"`{wheel.project}` was built here with other files than are locked, which a bundle cannot hold",
+            hint=f"bundle it on the machine that locked it, or run `envgen lock --upgrade {wheel.project}`",
+        )
 
 
 def _place(file: Wheel | ChannelPackage | Deb) -> tuple[str, str]:
@@ -123,7 +145,7 @@ def _archives(context: Context, pair: LockPair, known: Collection[Sha256]) -> It
         if not isinstance(package, BuiltPackage) or package.sha256 in known:
             continue
         recipe = recipes.get(package.recipe)
-        if recipe is None or not recipe.is_debian:
+        if (recipe is None or not recipe.is_debian) and not package.archive.local:
             title = f"channel/{package.subdir}/{package.filename}"
             yield file_part(title, CONDA, package.sha256, _archive(context, item, package, pair))
 

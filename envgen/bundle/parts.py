@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 TITLE = "org.opencontainers.image.title"
 
+EXECUTABLE = "envgen.executable"
+"""Annotation of files that are programs."""
+
 LOCK = "application/vnd.envgen.lock.v1"
 """Type of an artifact: a lock, its spec and recipes, and the files that its environment and image are made from."""
 
@@ -44,6 +47,7 @@ class BundledFile:
         sha256: of its bytes.
         size: of its bytes.
         source: where the bytes are, or they themselves.
+        executable: whether it is a program.
     """
 
     title: str
@@ -51,6 +55,7 @@ class BundledFile:
     sha256: Sha256
     size: int
     source: Path | bytes
+    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +100,10 @@ class BundleArtifact:
         return {part.sha256: part for part in (*self.parts, *own)}
 
 
-def text_part(title: str, data: bytes) -> BundledFile:
+def text_part(title: str, data: bytes, *, executable: bool = False) -> BundledFile:
     """Return a file whose bytes are at hand."""
-    return BundledFile(title=title, media_type=TEXT, sha256=Sha256.of(data), size=len(data), source=data)
+    sha256 = Sha256.of(data)
+    return BundledFile(title=title, media_type=TEXT, sha256=sha256, size=len(data), source=data, executable=executable)
 
 
 def file_part(title: str, media_type: str, sha: Sha256, path: Path) -> BundledFile:
@@ -110,5 +116,5 @@ def _layer(part: BundledFile) -> dict[str, Any]:
         "mediaType": part.media_type,
         "digest": f"sha256:{part.sha256}",
         "size": part.size,
-        "annotations": {TITLE: part.title},
+        "annotations": {TITLE: part.title, **({EXECUTABLE: "true"} if part.executable else {})},
     }

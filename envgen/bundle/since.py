@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from envgen.diff.sides import LockText, find_side
 from envgen.errors import UserError
 from envgen.lock.debian_lock import read_debian_lock
+from envgen.lock.model import for_local_builds
 from envgen.lock.read import read_lock
 
 if TYPE_CHECKING:
@@ -38,5 +39,6 @@ def files_since(context: Context, text: str) -> Mapping[tuple[str, Platform], fr
         lock = read_lock(state.lock, source=state.where)
         debian = read_debian_lock(state.debian, source=state.where) if state.debian else None
         debs = debian.packages if debian else ()
-        found[key] = frozenset([*(package.sha256 for package in lock.packages), *(deb.sha256 for deb in debs)])
+        packages = (*lock.packages, *for_local_builds(lock))
+        found[key] = frozenset([*(package.sha256 for package in packages), *(deb.sha256 for deb in debs)])
     return found

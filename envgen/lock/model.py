@@ -136,6 +136,18 @@ def local_digests(lock: Lock) -> dict[str, Sha256]:
     }
 
 
+def for_local_builds(lock: Lock) -> tuple[Package, ...]:
+    """Return the packages that projects of the repository and recipes are built in, beside those of the lock.
+
+    Of recipes only those count that build from code of the repository: nobody else has what they give.
+    """
+    wheels = [wheel.made for wheel in lock.wheels if wheel.made and isinstance(wheel.made.source, LocalSource)]
+    environments = dict.fromkeys(made.environment for made in wheels)
+    recipes = (lock.builds[recipe].packages for recipe in lock.recipe_sources if recipe in lock.builds)
+    found = [*(lock.build_environments[key] for key in environments), *recipes]
+    return tuple(package for packages in found for package in packages)
+
+
 def file_name(environment: str, platform: Platform) -> str:
     """Name the file of a lock: conda-lock's readers want `conda-lock` in it, micromamba the ending `-lock.yml`."""
     return f"{environment}.{platform}{FILE_SUFFIX}"

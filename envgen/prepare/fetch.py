@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.debs import Deb
 from envgen.errors import GoneError, LockError
+from envgen.lock.model import for_local_builds
 from envgen.packages import ChannelPackage, Wheel
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand, refuse_missing
-from envgen.prepare.built_files import wheel_file
+from envgen.prepare.built_files import is_local, wheel_file
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.prepare.packages import address, artifact_of
 from envgen.prepare.plan import Artifact
@@ -71,9 +72,14 @@ def _url(context: Context, package: Wheel | ChannelPackage, pair: LockPair, inde
 
 
 def files_of(pair: LockPair) -> tuple[Wheel | ChannelPackage | Deb, ...]:
-    """List what a lock is made from and can be fetched: wheels, archives of channels, Debian packages."""
-    packages = [package for package in pair.lock.packages if isinstance(package, Wheel | ChannelPackage)]
-    return (*packages, *(pair.debian.packages if pair.debian else ()))
+    """List what a lock is made from and can be fetched: wheels, archives of channels, Debian packages.
+
+    Projects of the repository are built where they are needed: what their builds run in is listed.
+    """
+    every = (*pair.lock.packages, *for_local_builds(pair.lock))
+    files = [one for one in every if isinstance(one, Wheel | ChannelPackage)]
+    packages = {one.sha256: one for one in files if not (isinstance(one, Wheel) and is_local(one))}
+    return (*packages.values(), *(pair.debian.packages if pair.debian else ()))
 
 
 def missing_files(context: Context, pair: LockPair, *, known: Collection[Sha256] = ()) -> tuple[Artifact, ...]:

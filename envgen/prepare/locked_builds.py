@@ -31,7 +31,7 @@ from envgen.project.local_projects import (
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from typing import BinaryIO
 
     from envgen.builds import WheelBuild
@@ -62,13 +62,17 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
         IntegrityError: a build gave other files than the lock has, or see `preparer.prepare`.
         NetworkError: as the sources say.
     """
-    wheels = (item.package for item in plan.prepare if isinstance(item.package, Wheel))
+    build_wheels(context, pair, [item.package for item in plan.prepare if isinstance(item.package, Wheel)])
+    prepare_downloads(context, plan, pair, keep_wheels=keep_wheels)
+
+
+def build_wheels(context: Context, pair: LockPair, wheels: Iterable[Wheel]) -> None:
+    """Build those wheels of a lock that have to be built and are not at hand; raises as `prepare` does."""
     builds = [(w, w.made) for w in wheels if w.made and not _is_there(context, w)]
     if builds and not context.no_build:
         tell_unconfined(context)
     for wheel, made in builds:
         _build(context, pair, wheel, made)
-    prepare_downloads(context, plan, pair, keep_wheels=keep_wheels)
 
 
 def with_local_files(context: Context, pair: LockPair, *, linked: Collection[ProjectName] = ()) -> LockPair:

@@ -37,6 +37,8 @@ LARGEST = 4 << 20
 BLOB = re.compile(r"blobs/sha256/[0-9a-f]{64}")
 NAMES = {"oci-layout", "index.json", "start.py", "manifest.json"}
 TEXT = re.compile(r"(environments|locks|recipes)/[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
+CODE = re.compile(r"project/((?:[^./\\\x00-\x1f][^/\\\x00-\x1f]*/)*[^./\\\x00-\x1f][^/\\\x00-\x1f]*)")
+EXECUTABLE = "envgen.executable"
 WHEEL = re.compile(r"tools/([A-Za-z0-9._+!-]+\.whl)")
 MACHINES = {"x86_64": "64", "aarch64": "aarch64", "arm64": "arm64", "AMD64": "64"}
 SYSTEMS = {"Linux": "linux", "Darwin": "osx", "Windows": "win"}
@@ -173,19 +175,24 @@ def unpack_tools(bundle: Bundle, manifest: dict[str, Any], folder: Path) -> None
 
 
 def unpack_project(bundle: Bundle, manifests: list[dict[str, Any]], folder: Path) -> list[str]:
-    """Write specs, locks and recipes; return the names of the environments."""
+    """Write specs, locks, recipes and code; return the names of the environments."""
     done: dict[str, str] = {}
     for manifest in manifests:
         for entry in manifest["layers"]:
-            title = entry.get("annotations", {}).get(TITLE, "")
-            if not title.startswith(("environments/", "locks/", "recipes/")):
+            notes = entry.get("annotations", {})
+            title = notes.get(TITLE, "")
+            if not title.startswith(("environments/", "locks/", "recipes/", "project/")):
                 continue
-            if not TEXT.fullmatch(title):
+            code = CODE.fullmatch(title)
+            if not (code or TEXT.fullmatch(title)):
                 fail(f"{title!r} is not a path of a project")
-            if done.setdefault(title, sha(entry)) != sha(entry):
-                fail(f"{title!r} is there twice")
-            if not (folder / title).exists():
-                bundle.write(entry, folder / title)
+            path = code[1] if code else title
+            if done.setdefault(path, sha(entry)) != sha(entry):
+                fail(f"{path!r} is there twice")
+            if not (folder / path).exists():
+                bundle.write(entry, folder / path)
+                if notes.get(EXECUTABLE) == "true":
+                    (folder / path).chmod(0o755)
     return sorted({str(manifest.get("annotations", {}).get("envgen.environment")) for manifest in manifests})
 
 

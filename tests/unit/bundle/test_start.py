@@ -95,6 +95,10 @@ def test_envgen_and_project_come_out(as_folder: bool, tmp_path: Path) -> None:
     [
         (whole(spec="environments/../../evil"), "not a path of a project"),
         (whole(spec="environments/.hidden"), "not a path of a project"),
+        (whole(spec="project/../../evil"), "not a path of a project"),
+        (whole(spec="project/libs/.git/config"), "not a path of a project"),
+        (whole(spec="project//etc/evil"), "not a path of a project"),
+        (whole(spec="project/a\\\\b"), "not a path of a project"),
         (whole(python="2.7"), "no envgen for Python"),
         (whole(tools=(text_part("tools/../../evil.whl", b"x"),)), "not the name of a wheel"),
         (whole(tools=()), "has no pip"),
