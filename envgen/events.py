@@ -32,6 +32,12 @@ class Reporter(Protocol):
     def warn(self, text: str) -> None:
         """Report something that the user should look at."""
 
+    def running(self, text: str) -> None:
+        """Report that code of a recipe, source or package runs now; also told where notes are not."""
+
+    def detail(self, text: str) -> None:
+        """Report what was asked, found in the cache or decided, for those who want to follow the run."""
+
 
 class _Silent:
     def advance(self, amount: int) -> None:
@@ -55,13 +61,16 @@ class NullReporter:
     def warn(self, text: str) -> None:
         """Do nothing."""
 
+    def running(self, text: str) -> None:
+        """Treat it as a note."""
+        self.note(text)
 
-RUNNING = "running the "
-"""How a note begins which says that code of a recipe or a package runs now."""
+    def detail(self, text: str) -> None:
+        """Do nothing."""
 
 
 class MutedReporter(NullReporter):
-    """Passes on progress, and notes about code that runs; other texts are about what is not going to be done."""
+    """Passes on progress, details, and which code runs; other texts are about what is not going to be done."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
@@ -72,7 +81,10 @@ class MutedReporter(NullReporter):
         with self._reporter.progress(label, total=total, unit=unit) as bar:
             yield bar
 
-    def note(self, text: str) -> None:
-        """Pass on a note about code that runs."""
-        if text.startswith(RUNNING):
-            self._reporter.note(text)
+    def running(self, text: str) -> None:
+        """Pass it on."""
+        self._reporter.running(text)
+
+    def detail(self, text: str) -> None:
+        """Pass it on."""
+        self._reporter.detail(text)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent.parent / "envgen"
 
 
-SAYS = {"note", "warn", "progress", "say", "problem", "fine", "fail"}
+SAYS = {"note", "detail", "running", "warn", "progress", "say", "problem", "fine", "fail"}
 """Functions and methods whose text arguments a person reads."""
 
 READ = {"hint", "help", "what", "remedy"}

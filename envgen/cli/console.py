@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from envgen import ops
+from envgen.cli.every_verb import Verbosity
 from envgen.cli.plain_table import plain_table
 from envgen.errors import UserError
 from envgen.events import NullReporter
@@ -33,13 +34,20 @@ if TYPE_CHECKING:
 class Console:
     """Standard output, standard error and what the process was given: directory, environment, clock."""
 
-    def __init__(self, *, environment: Mapping[str, str], directory: Path, now: dt.datetime) -> None:
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, str],
+        directory: Path,
+        now: dt.datetime,
+        verbosity: Callable[[], Verbosity] = lambda: Verbosity.NORMAL,
+    ) -> None:
         self.environment = environment
         self.has_written = False
         self.directory = directory
         self._now = now
         self._talk = functools.cache(_standard_error)
-        self._reporter = TerminalReporter(self._talk)
+        self._reporter = TerminalReporter(self._talk, verbosity)
 
     def context(
         self,
@@ -78,6 +86,10 @@ class Console:
     def say(self, text: str) -> None:
         """Write a line to standard error."""
         self._reporter.note(text)
+
+    def detail(self, text: str) -> None:
+        """Write a line to standard error, if details are wanted."""
+        self._reporter.detail(text)
 
     def warn(self, text: str) -> None:
         """Write a warning to standard error."""
@@ -133,10 +145,12 @@ class TerminalReporter:
 
     Args:
         talk: opens standard error, always the same.
+        verbosity: returns how much to tell.
     """
 
-    def __init__(self, talk: Callable[[], rich.console.Console]) -> None:
+    def __init__(self, talk: Callable[[], rich.console.Console], verbosity: Callable[[], Verbosity]) -> None:
         self._talk = talk
+        self._verbosity = verbosity
         self._bars: bars.Progress | None = None
         self._open = 0
         self._lock = threading.Lock()
@@ -144,7 +158,7 @@ class TerminalReporter:
     @contextmanager
     def progress(self, label: str, *, total: int | None, unit: str = "bytes") -> Iterator[Progress]:
         """Open a bar below those that are open already."""
-        if not sys.stderr.isatty():  # see `_standard_error`
+        if not sys.stderr.isatty() or self._verbosity() < Verbosity.NORMAL:  # see `_standard_error`
             with NullReporter().progress(label, total=total, unit=unit) as bar:
                 yield bar
             return
@@ -158,6 +172,19 @@ class TerminalReporter:
 
     def note(self, text: str) -> None:
         """Write a note: what a user may want to know."""
+        if self._verbosity() >= Verbosity.NORMAL:
+            self._write(text)
+
+    def running(self, text: str) -> None:
+        """Write which code runs, however little is to be told."""
+        self._write(text)
+
+    def detail(self, text: str) -> None:
+        """Write what few want to know."""
+        if self._verbosity() >= Verbosity.VERBOSE:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
         if self._bars is None and not sys.stderr.isatty():
             sys.stderr.write(f"{message(text)}\n")  # without rich; see `_standard_error`
             return

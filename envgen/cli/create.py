@@ -139,9 +139,17 @@ def _render_plan(console: Console, prepared: PlannedCreate) -> None:
             console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
     _render_drift(console, prepared)
     _render_variables(console, prepared)
+    for item in plan.items:
+        console.detail(f"  {item.wanted.name} {item.wanted.version}: {_state(item, prepared)}")
     made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
     if made:
         console.say(f"  {', '.join(made)}")
+
+
+def _state(item: PlannedPackage, prepared: PlannedCreate) -> str:
+    """Return what is at hand of a package, and what becomes of it in the environment."""
+    at_hand = _WORDS[item.work] if item in prepared.plan.prepare else "cached"
+    return f"{at_hand}, to link" if item.wanted.name in prepared.plan.changes.link else "unchanged"
 
 
 def _render_drift(console: Console, prepared: PlannedCreate) -> None:

@@ -23,7 +23,7 @@ _SHOWN = 5
 """Files that no package brought, and dead entries, that are named; the rest are counted."""
 
 
-@click.group("env", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("env")
 def command() -> None:
     """List, remove and rename the environments of this machine."""
 
@@ -104,7 +104,7 @@ def _ask(console: Console, removal: EnvironmentRemoval) -> bool:
             console.say(f"  {path}")
         if len(removal.strangers) > _SHOWN:
             console.say(f"  and {len(removal.strangers) - _SHOWN} more")
-    return click.confirm("remove it?", err=True)
+    return click.confirm(f"remove `{removal.prefix}`?", err=True)
 
 
 def _row(one: ListedEnvironment) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from envgen import __version__
-from envgen.cli import interrupt
+from envgen.cli import every_verb, interrupt
 from envgen.errors import EnvgenError, SpecError, UsageError, UserError
 from envgen.printable import in_json, message, one_line, visible
 from envgen.urls import without_secrets_in
@@ -71,7 +72,6 @@ _GROUPS = {
 """The verbs as `--help` shows them, by what they are for."""
 
 _VERBS = {verb: text for group in _GROUPS.values() for verb, text in group.items()}
-_HELP = "show this help and exit"
 
 
 class _LazyGroup(click.Group):
@@ -80,21 +80,13 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"envgen.cli.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        if option := command.get_help_option(ctx):
-            option.help = _HELP
+        command = every_verb.add_options(module.command)
         interrupt.current().working = True
         return command
-
-    def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        option = super().get_help_option(ctx)
-        if option:
-            option.help = _HELP
-        return option
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -125,7 +117,7 @@ class _LazyGroup(click.Group):
                 formatter.write_dl([(verb.ljust(widest), text) for verb, text in verbs.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup)
 @click.version_option(__version__, "-V", "--version", prog_name="envgen", help="show the version and exit")
 @click.option(
     "-C",
@@ -149,7 +141,11 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
         environment=environment,
         directory=directory.resolve() if directory else _working_directory(),  # `..` must not lead back to where we are
         now=dt.datetime.now(dt.UTC),
+        verbosity=partial(every_verb.chosen, ctx.meta),  # those of the verb are read after this
     )
+
+
+every_verb.add_options(_envgen)
 
 
 @dataclass(slots=True)

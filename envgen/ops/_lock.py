@@ -172,6 +172,9 @@ def solve_spec(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[S
     chosen = platforms_of(spec, options.platforms)
     olds = {platform: find_lock(context, spec, platform) for platform in chosen}
     _check_names(spec, olds.values(), options.upgrade)
+    for pair in filter(None, olds.values()):
+        for reason in reasons_against(context, spec, pair, image=True):
+            context.reporter.detail(f"{context.relative(pair.path)}: {reason}")
     from envgen.resolve.resolve import resolve  # noqa: PLC0415  takes 0.2 s, and `--check` needs none of it
 
     news = resolve(context, spec, olds, options.upgrade, refresh=options.refresh, pin_local=options.pin_local)

@@ -295,7 +295,7 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
             if tools:
                 channel = tools.open_channel(context, recipe, scratch)
                 inside = BuildSurroundings(channel=channel, python=tools.python, tests=platform == tools.machine)
-            context.reporter.note(f"running the script of recipe `{recipe.name}` for {platform}")
+            context.reporter.running(f"running the script of recipe `{recipe.name}` for {platform}")
             log = context.store.log(f"recipe-{recipe.name}-{platform}.log")
             return build_recipe(staged, platform=platform, dest=dest, work=work, log=log, surroundings=inside)
 

@@ -114,7 +114,7 @@ def built_before(context: Context, order: BuildOrder) -> BuiltWheel | None:
 
 def _build(context: Context, order: BuildOrder) -> BuiltWheel:
     store, name = context.store, order.name
-    context.reporter.note(f"running the build of {name} for {order.environment.lock.platform}")
+    context.reporter.running(f"running the build of {name} for {order.environment.lock.platform}")
     with build_room(context, name, order.unpack, order.environment, allowed=order.allowed) as backend:
         wheel = editable_wheel(backend, order.linked) if order.linked else backend.wheel()
         check_built_name(wheel.name, project=name.project, version=name.version)

@@ -140,14 +140,16 @@ def open_context(
     """
     told = reporter or NullReporter()
     home = find_home(environment, os.getuid())
-    mirrors = Mirrors(environment=environment, home=home)
+    mirrors = Mirrors(environment=environment, home=home, tell=told.detail)
     offline = offline or is_on(environment, "ENVGEN_OFFLINE")
     named = [expand(text, home) for text in environment.get("ENVGEN_BUNDLE", "").split(os.pathsep) if text]
     paths = [directory / path for path in (*bundles, *named)]
     connect = functools.cache(lambda: _connect(environment, told, offline=offline))
     read_cache = functools.cache(lambda: read_cache_settings(config_path(environment, home), home))
+    root = _root(directory, anywhere=anywhere)
+    told.detail(f"the project is `{root}`{', and the network is not used' if offline else ''}")
     return Context(
-        root=_root(directory, anywhere=anywhere),
+        root=root,
         directory=directory,
         environment=environment,
         home=home,
@@ -176,6 +178,7 @@ def _root(directory: Path, *, anywhere: bool) -> Path:
 
 
 def _open_store(root: Path, reporter: Reporter) -> Store:
+    reporter.detail(f"the cache is `{root}`")
     store = Store(root, reporter=reporter, prove=_prove)
     store.sweep()
     return store

@@ -325,7 +325,7 @@ class SourceBuilds:
     async def _ask_backend(self, opened: OpenSource, stated: Sequence[str]) -> bytes:
         """Run the backend for the metadata, and remember what else it requires."""
         self._permit(opened.name)
-        self.context.reporter.note(f"running the build backend of {opened.name} for its metadata")
+        self.context.reporter.running(f"running the build backend of {opened.name} for its metadata")
         requires = await self._all_requires(opened, stated)
         environment = await self._environment(opened, requires)
         raw: bytes = await self._in_room(opened, environment, lambda backend: backend.metadata())

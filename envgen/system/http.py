@@ -64,7 +64,7 @@ class Http:
 
     Args:
         environment: proxies and certificates (see `connection`), logins (`NETRC`, `HOME`).
-        reporter: hears of second tries.
+        reporter: hears of second tries, and as details of every request.
         sleep: waits that many seconds.
         jitter: returns a number in [0, 1) that spreads the tries of many clients.
         attempts: failures in a row after which a server counts as down.
@@ -83,9 +83,9 @@ class Http:
     ) -> None:
         self._environment = environment
         self._check = check
-        note = (reporter or NullReporter()).note
-        self._retry = RetryPolicy(sleep=sleep, jitter=jitter, note=note, attempts=attempts)
-        self._keyring = KeyringLogins(environment=environment, note=note, credentials=self._credentials)
+        self._reporter = reporter or NullReporter()
+        self._retry = RetryPolicy(sleep=sleep, jitter=jitter, note=self._reporter.note, attempts=attempts)
+        self._keyring = KeyringLogins(environment=environment, note=self._reporter.note, credentials=self._credentials)
         self._lock = threading.Lock()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._known: Credentials | None = None
@@ -292,6 +292,7 @@ class Http:
         first = url
         for _ in range(_REDIRECTS):
             response = self._ask(url, headers, secret)
+            self._reporter.detail(f"GET {display(url)} {headers.get('Range', '')}".rstrip() + f": {response.status}")
             location = response.headers.get("location")
             if response.status in _REDIRECT_STATUSES and location:
                 _put_away(response)

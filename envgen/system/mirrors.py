@@ -10,6 +10,7 @@ import ast
 import difflib
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from envgen.system.pip_config import find_index_url
 from envgen.urls import is_cut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from envgen.indexes import NamedIndex
 
@@ -66,12 +67,21 @@ class Mirrors:
         environment: variables.
         home: the user's.
         root: of the file system, below which apt's and pip's own files are.
+        tell: hears once of each placeholder that was looked up.
     """
 
-    def __init__(self, *, environment: Mapping[str, str], home: Path, root: Path = Path("/")) -> None:
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, str],
+        home: Path,
+        root: Path = Path("/"),
+        tell: Callable[[str], object] = lambda _text: None,
+    ) -> None:
         self._environment = environment
         self._home = home
         self._root = root
+        self._tell = cache(tell)
 
     def find(self, placeholder: str) -> Setting | None:
         """Return the value of a placeholder (`ENVGEN_PYPI`) or `ENVGEN_BLOBS`, and what sets it; None if unset.
@@ -80,6 +90,12 @@ class Mirrors:
             KeyError: there is no such placeholder.
             UserError: a setting is no URL, or a file of settings has faults.
         """
+        found = self._find(placeholder)
+        if found:
+            self._tell(f"${{{placeholder}}} is {display(found.url)}, from {found.source}")
+        return found
+
+    def _find(self, placeholder: str) -> Setting | None:
         key = _key(placeholder)
         if own := self._environment.get(placeholder):
             return _checked(own, placeholder, placeholder)
