@@ -171,6 +171,8 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
         exclude_newer=spec.exclude_newer,
         asked=asked_of(context, spec),
         meant=shipped.meant_table(),
+        told=locked.told.warnings if locked and locked.told else (),
+        lenient_extras=not bench.builds,
     )
     python = await known_python(task)
     try:

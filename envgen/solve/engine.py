@@ -29,7 +29,7 @@ from envgen.solve.conflicts import Propagation, RequirementGraph, suspects
 from envgen.solve.effects import effects_of
 from envgen.solve.encode import Offer, decode_channel, decode_wheel, virtual_packages
 from envgen.solve.explain import explain, in_short
-from envgen.solve.extras import refuse_lost_extras, unknown_extras
+from envgen.solve.extras import refuse_missing_extras, unknown_extras
 from envgen.solve.newest import Ideal, idle_acceptances, passed_over
 from envgen.solve.priority import PINNED, accepted, goals, newest_first, raise_dependencies, source_only, wheels_of
 from envgen.solve.spec_requirements import Line, Request
@@ -81,7 +81,7 @@ async def solve(task: SolveTask) -> Solution:
     chosen = await raise_dependencies(search, chosen, request.required)
     demands = search.demands(chosen)
     older = passed_over(chosen, request.lines, search.catalogue, demands=demands, ideal=ideal)
-    await refuse_lost_extras(task, request.lines, chosen, search.catalogue, older=older, solve=solve)
+    await refuse_missing_extras(task, request.lines, chosen, search.catalogue, older=older, solve=solve)
     solution = _solution(task, chosen, python, search.catalogue)
     idle = idle_acceptances(task.adjustments.allow_older, chosen, older, is_kept=search.is_kept)
     return replace(solution, older=older, idle=(*solution.idle, *idle))

@@ -10,7 +10,7 @@ from envgen.meant import Asked, MeantTable
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from packaging.requirements import Requirement
     from rattler import RepoDataRecord
@@ -150,6 +150,8 @@ class SolveTask:
         asked: what messages call the sources.
         meant: names that are not those of projects.
         builds: whether source archives are offered, too: `wheels` reads their metadata like that of wheels.
+        told: remarks that the old lock was made with: a missing extra among them is not refused now.
+        lenient_extras: whether a missing extra is never refused, as where packages state the requirements.
     """
 
     target: Target
@@ -167,3 +169,5 @@ class SolveTask:
     asked: Asked = field(default_factory=Asked)
     meant: MeantTable = field(default_factory=MeantTable)
     builds: bool = False
+    told: Collection[str] = ()
+    lenient_extras: bool = False

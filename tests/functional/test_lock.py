@@ -14,6 +14,7 @@ import yaml
 from conda_lock.lockfile import parse_conda_lock_file
 
 from tests.builders.tree import MOMENT
+from tests.builders.wheels import make_wheel, wheel_filename
 from tests.functional import world
 from tests.functional.conftest import SPEC
 
@@ -104,8 +105,22 @@ def test_check_without_a_lock(demo: Project, cli: Command) -> None:
     assert f"locks/{LOCK}: missing\nerror: the lock is missing\nhint: run `envgen lock`" in outcome.err
 
 
-def test_an_extra_that_is_not_there_is_warned_of_once(project: Project, cli: Command) -> None:
+def test_an_extra_that_is_not_there_is_an_error(project: Project, cli: Command) -> None:
     project.spec("demo", TWO_PLATFORMS.replace("ham[bacon]", "ham[bacno]"))
+    outcome = cli("lock")
+    assert outcome.code == 3
+    assert re.search(r"would be locked at 1\.0 for linux-\w+, which has no extra `bacno`; it has `bacon`", outcome.err)
+    assert "hint: did you mean `bacon`?" in outcome.err
+    assert project.locks() == {}
+
+
+def test_an_extra_that_a_package_asks_for_in_vain_is_warned_of_once(
+    project: Project, registries: Registries, cli: Command
+) -> None:
+    wheel = make_wheel("needy", "1.0", files={"needy.py": ""}, requires=("ham[bacno]",))
+    registries.index.add(wheel_filename("needy", "1.0"), wheel)
+    registries.publish()
+    project.spec("demo", TWO_PLATFORMS.replace("ham[bacon]", "needy"))
     outcome = cli("lock").succeeded()
     assert outcome.err.count("warning: `ham` 1.0 has no extra `bacno`; it has `bacon`") == 1
 

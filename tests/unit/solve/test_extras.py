@@ -45,17 +45,45 @@ def test_an_extra_that_newer_releases_have_is_not_lost(index: FakeIndex) -> None
     assert accepted.remarks == ("`spam` 1.0 has no extra `hot`; it has none",)
 
 
-@pytest.mark.parametrize("asked", ["spam[hot] ==1.0", "spam[cold]"])
-def test_an_extra_that_no_release_has_is_a_remark(index: FakeIndex, asked: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "version", "has", "hint"),
+    [
+        ("spam[hto]", "2.0", "`hot`", "did you mean `hot`?; or ask for `spam`, without the extra"),
+        ("spam[zzz] ==2.0", "2.0", "`hot`", "ask for `spam==2.0`, without the extra"),
+        ("spam[zzz] ==1.0", "1.0", "none", "ask for `spam==1.0`, without the extra"),
+        ("spam[hot,Zzz]", "2.0", "`hot`", "ask for `spam[hot]`, without the extra"),
+    ],
+)
+def test_an_extra_that_no_release_has_is_an_error(
+    index: FakeIndex, asked: str, version: str, has: str, hint: str
+) -> None:
     lost(index)
-    assert len(solved(task(index, "base ==1", asked)).remarks) == 1
+    with pytest.raises(UnsatisfiableError) as raised:
+        solved(task(index, asked))
+    assert str(raised.value).endswith(
+        f" in the spec would be locked at {version} for linux-64, which has no extra "
+        f"`{asked.partition('[')[2].partition(']')[0].rpartition(',')[2].lower()}`; it has {has}"
+    )
+    assert raised.value.hint == hint
 
 
-def test_an_extra_of_a_dependency_and_of_what_is_locked_is_a_remark(index: FakeIndex) -> None:
+def test_an_extra_of_a_dependency_is_a_remark(index: FakeIndex) -> None:
     lost(index)
     index.add("top", "1.0", "spam[hot]")
-    assert versions(solved(task(index, "base ==1", "top")))["spam"] == "1.0"
+    solution = solved(task(index, "base ==1", "top"))
+    assert versions(solution)["spam"] == "1.0"
+    assert solution.remarks == ("`spam` 1.0 has no extra `hot`; it has none",)
+    assert versions(solved(replace(task(index, "spam[zzz]"), lenient_extras=True)))["spam"] == "2.0"
+
+
+def test_a_lock_that_was_made_with_the_remark_is_kept(index: FakeIndex) -> None:
+    lost(index)
     file = index.pages["spam"].wheels["1.0"][0]
     kept = {CondaName("spam"): Preference(version="1.0", sha256=file.sha256)}
-    request = replace(task(index, "base ==1", "spam[hot]"), preferred=kept)
-    assert versions(solved(request)) == {"spam": "1.0", "base": "1"}
+    request = replace(task(index, "base", "spam[hot]"), preferred=kept)
+    with pytest.raises(UnsatisfiableError) as raised:
+        solved(request)
+    assert "would be locked at 1.0 for linux-64, which has no extra `hot`" in str(raised.value)
+    assert (raised.value.hint or "").startswith("run `envgen lock --upgrade spam` to lock a newer release; or ")
+    older = replace(request, told=["`spam` 1.0 has no extra `hot`; it has none"])
+    assert versions(solved(older))["spam"] == "1.0"
