@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @click.command(
     "diff",
-    epilog="OLD defaults to HEAD and NEW to the working tree. Examples: `envgen diff main`, `envgen diff v1..v2`.",
+    epilog="OLD defaults to HEAD and NEW to the working tree. An environment is named or given by its path, and counts "
+    "with what pip did to it. Examples: `envgen diff main`, `envgen diff v1..v2`, `envgen diff ~/.conda/envs/demo`.",
 )
 @click.argument("old", required=False)
 @click.argument("new", required=False)

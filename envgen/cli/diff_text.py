@@ -54,8 +54,8 @@ class Row:
 def rows(delta: Delta, licenses: Mapping[Sha256, str]) -> list[Row]:
     """Return a row for each changed package, Debian packages last."""
     found = [
-        *(_row("+", e, ("", e.version), (0, e.size), licenses) for e in delta.added),
-        *(_row("-", e, (e.version, ""), (e.size, 0), {}) for e in delta.removed),
+        *(_row("+", e, ("", _version(e)), (0, e.size), licenses) for e in delta.added),
+        *(_row("-", e, (_version(e), ""), (e.size, 0), {}) for e in delta.removed),
         *(_row("~", c.after, _versions(c), (c.before.size, c.after.size), licenses) for c in delta.changed),
     ]
     return sorted(found, key=lambda row: (row.kind is PackageKind.DEBIAN, row.name))
@@ -70,7 +70,7 @@ def lines(delta: Delta) -> Iterator[str]:
 def terminal(comparison: Comparison) -> Iterator[str]:
     """Write lines for a terminal."""
     if not comparison.differences:
-        yield f"{comparison.before} and {comparison.after} lock the same packages"
+        yield f"{comparison.before} and {comparison.after} have the same packages"
     for difference in comparison.differences:
         yield f"{difference.environment} for {difference.platform}{_against(difference)}: {_head(difference.delta)}"
         yield from (f"  {line}" for line in _setting_lines(difference.delta))
@@ -134,11 +134,15 @@ def _row(
     )
 
 
+def _version(entry: Entry) -> str:
+    return f"{entry.version} by {entry.installer}" if entry.installer else entry.version
+
+
 def _versions(change: EntryChange) -> tuple[str, str]:
     """Return both versions; where they are equal, with what differs."""
     before, after = change.before, change.after
     if before.version != after.version:
-        return before.version, after.version
+        return _version(before), _version(after)
     if before.build != after.build:
         return f"{before.version} {before.build}", f"{after.version} {after.build}"
     digests = (before.digest, after.digest) if before.digest != after.digest else (before.sha256, after.sha256)

@@ -34,6 +34,7 @@ class Entry:
         size: bytes to download; None where that is not known. What a recipe makes costs what its parts cost.
         users: recipes that a Debian package goes into, and `image`; empty for all others.
         locked: the whole of what a lock says; None for a Debian package and for what is installed.
+        installer: what installed it into an environment beside its packages or over one, such as `pip`; else "".
     """
 
     name: str
@@ -44,6 +45,7 @@ class Entry:
     size: int | None
     users: tuple[str, ...] = ()
     locked: Package | None = None
+    installer: str = ""
 
     @property
     def manager(self) -> str:

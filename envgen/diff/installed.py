@@ -11,24 +11,47 @@ from envgen.errors import UserError
 from envgen.packages import PackageKind
 from envgen.platforms import Platform
 from envgen.prefix.conda_meta import load, record_files
+from envgen.prefix.foreign import find_foreign, find_uninstalled
+from envgen.prefix.installed import InstalledPackage
 from envgen.prefix.provenance import LOCAL, PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from envgen.prefix.foreign import ForeignPackage
+
 
 def installed_state(prefix: Path, *, label: str) -> tuple[Platform, State]:
-    """Read the records of an environment, and which platform it is for.
+    """Read what is in an environment, and which platform it is for.
+
+    That is what its records say, without what pip uninstalled, and with what pip installed beside it or over it.
 
     Raises:
+        IntegrityError: a record cannot be read.
         UserError: its packages are for several platforms, or for none that is known.
     """
     records = [load(path) for path in record_files(prefix)]
     subdirs = {str(record.get("subdir")) for record in records} & set(Platform)
     if len(subdirs) != 1:
         raise UserError(f"the environment `{label}` is for an unknown platform")
-    return Platform(subdirs.pop()), State(entries=tuple(map(_entry, records)))
+    installed = tuple(map(InstalledPackage.of_record, records))
+    foreign = find_foreign(prefix, installed)
+    gone = find_uninstalled(prefix, installed) | {one.replaces for one in foreign}
+    entries = (*(_entry(record) for record in records if record["name"] not in gone), *map(_foreign, foreign))
+    return Platform(subdirs.pop()), State(entries=entries)
+
+
+def _foreign(package: ForeignPackage) -> Entry:
+    return Entry(
+        name=package.project,
+        kind=PackageKind.WHEEL,
+        version=package.version,
+        build="",
+        digest=None,
+        size=None,
+        installer=package.installer or "another tool",
+    )
 
 
 def _entry(record: Mapping[str, Any]) -> Entry:

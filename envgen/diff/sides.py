@@ -88,15 +88,25 @@ def find_side(context: Context, text: str) -> Side:
     if path.is_dir():
         return _folder(path, text)
     hint = "choose two files or environments, or work in a clone"
-    repository = Repository.at(context.root, context.environment, hint=hint)
+    try:
+        repository = Repository.at(context.root, context.environment, hint=hint)
+    except UserError:
+        if found := _named_environment(context, text):
+            return found
+        raise
     if commit := repository.resolve(text):
         return Side(label=text, states=dict(_revision(repository, commit, text)))
+    if found := _named_environment(context, text):
+        return found
+    raise UserError(f"`{text}` is not a file, git revision or environment", hint=_meant(text, repository.names()))
+
+
+def _named_environment(context: Context, name: str) -> Side | None:
     try:
-        return _installed(find_environment(context, env=None, place=Place(name=text)), text)
+        prefix = find_environment(context, env=None, place=Place(name=name))
     except UserError:
-        raise UserError(
-            f"`{text}` is not a file, git revision or environment", hint=_meant(text, repository.names())
-        ) from None
+        return None
+    return _installed(prefix, name)
 
 
 def _meant(text: str, names: Sequence[str]) -> str:

@@ -74,6 +74,13 @@ def find_foreign(prefix: Path, installed: Iterable[InstalledPackage]) -> tuple[F
     return tuple(found)
 
 
+def find_uninstalled(prefix: Path, installed: Iterable[InstalledPackage]) -> frozenset[str]:
+    """Find the packages none of whose metadata is left, as after `pip uninstall`: their names."""
+    owned = _metadata_folders(installed)
+    left = {name for folder, name in owned.items() if (prefix / folder).exists()}
+    return frozenset(owned.values()) - left
+
+
 def leftovers(prefix: Path, installed: Iterable[InstalledPackage], names: Collection[str]) -> tuple[str, ...]:
     """List what pip wrote for packages that it installed again: files of their dist-info, or in their RECORD.
 

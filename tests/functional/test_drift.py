@@ -217,3 +217,18 @@ def test_a_dry_run_writes_nothing(prefix: Path, cli: Command) -> None:
     cli("create", "--dry-run").succeeded()
     assert not state.exists()
     assert (prefix / SITE / "eggs.py").stat().st_mode & 0o777 == 0o600
+
+
+def test_diff_shows_what_pip_did(prefix: Path, cli: Command) -> None:
+    pip_install(prefix, "mine", "0.1", mine="x = 1\n")
+    pip_uninstall(prefix, "eggs-1.1")
+    pip_install(prefix, "eggs", "2.0", eggs="version = '2.0'\n")
+    pip_uninstall(prefix, "spam-1.0")
+    for words in (("diff", "demo"), ("diff", str(prefix))):
+        assert cli(*words).succeeded().out.splitlines()[1:] == [
+            "  ~ eggs 2.0 by pip -> 1.1 (wheel)",
+            "  - mine 0.1 by pip (wheel)",
+            "  + spam 1.0 (wheel, +1 kB)",
+        ]
+    cli("create", "--prune").succeeded()
+    assert cli("diff", "demo").succeeded().out == "demo and working tree have the same packages\n"

@@ -64,7 +64,7 @@ def test_sizes_that_are_not_known_are_left_out() -> None:
 
 
 def test_nothing_differs() -> None:
-    assert lines(comparison([entry("a", "1")], [entry("a", "1")])) == ["main and HEAD lock the same packages"]
+    assert lines(comparison([entry("a", "1")], [entry("a", "1")])) == ["main and HEAD have the same packages"]
     assert lines(comparison([], []), markdown=True) == ["### Locks: `main` → `HEAD`", "", "No changes."]
 
 
