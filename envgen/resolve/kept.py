@@ -36,6 +36,11 @@ def locked_debs(old: LockPair | None, user: str) -> LockedDebs:
     return LockedDebs(debs=old.debian.used_by(user), dates=old.debian.releases)
 
 
+def remarks(old: Lock | None) -> tuple[str, ...]:
+    """Return the remarks that an old lock was made with."""
+    return old.told.warnings if old and old.told else ()
+
+
 def preferred(old: Lock, names: NameTable, upgrade: Upgrade) -> dict[CondaName, Preference]:
     """Return what a solve is to choose again where it serves: conda name -> what the old lock has."""
     found: dict[CondaName, Preference] = {}

@@ -155,6 +155,7 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
     builds = _source_builds(bench, platform, old) if bench.builds else None
     if builds:
         await builds.open_direct(active(spec, spec.targets[platform]))
+    wishes = bench.upgrade.wishes.get(platform, {})
     task = SolveTask(
         target=spec.targets[platform],
         dependencies=(*spec.dependencies, *pinned_specs(spec, bench.upgrade, locked)),
@@ -165,14 +166,11 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
         wheels=builds or bench.index,
         builds=builds is not None,
         channels=channels,
-        preferred=kept.preferred(old.lock, bench.names, bench.upgrade)
-        if old
-        else bench.upgrade.wishes.get(platform, {}),
+        preferred=kept.preferred(old.lock, bench.names, bench.upgrade) if old else wishes,
         exclude_newer=spec.exclude_newer,
         asked=asked_of(context, spec),
         meant=shipped.meant_table(),
-        told=locked.told.warnings if locked and locked.told else (),
-        lenient_extras=not bench.builds,
+        told=kept.remarks(locked) if bench.builds else None,
     )
     python = await known_python(task)
     try:

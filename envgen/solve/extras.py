@@ -61,7 +61,7 @@ async def refuse_missing_extras(
     Raises:
         UnsatisfiableError: there is such a release.
     """
-    if task.lenient_extras:
+    if task.told is None:
         return
     asked = {
         (project_name(r.name), project_name(extra)): line

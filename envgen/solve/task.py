@@ -150,8 +150,8 @@ class SolveTask:
         asked: what messages call the sources.
         meant: names that are not those of projects.
         builds: whether source archives are offered, too: `wheels` reads their metadata like that of wheels.
-        told: remarks that the old lock was made with: a missing extra among them is not refused now.
-        lenient_extras: whether a missing extra is never refused, as where packages state the requirements.
+        told: remarks that the old lock was made with: a missing extra among them is not refused now; None where
+            packages state the requirements, so that none is.
     """
 
     target: Target
@@ -169,5 +169,4 @@ class SolveTask:
     asked: Asked = field(default_factory=Asked)
     meant: MeantTable = field(default_factory=MeantTable)
     builds: bool = False
-    told: Collection[str] = ()
-    lenient_extras: bool = False
+    told: Collection[str] | None = ()

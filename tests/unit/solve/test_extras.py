@@ -73,7 +73,7 @@ def test_an_extra_of_a_dependency_is_a_remark(index: FakeIndex) -> None:
     solution = solved(task(index, "base ==1", "top"))
     assert versions(solution)["spam"] == "1.0"
     assert solution.remarks == ("`spam` 1.0 has no extra `hot`; it has none",)
-    assert versions(solved(replace(task(index, "spam[zzz]"), lenient_extras=True)))["spam"] == "2.0"
+    assert versions(solved(replace(task(index, "spam[zzz]"), told=None)))["spam"] == "2.0"
 
 
 def test_a_lock_that_was_made_with_the_remark_is_kept(index: FakeIndex) -> None:
