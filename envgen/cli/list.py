@@ -7,42 +7,55 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.options import environments_argument, json_option, platform_option
+from envgen.cli.several import by_environment, is_several, titles
 from envgen.cli.sizes import counted, human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
 
     from envgen.cli.console import Console
     from envgen.ops import Component, ListedPackage, LockListing
     from envgen.platforms import Platform
 
+    _Listings = Mapping[tuple[str, Platform], LockListing]
 
-@click.command("list")
-@env_argument
+
+@click.command("list", epilog="Examples: `envgen list --stack`, `envgen list train serve --platform linux-64`.")
+@environments_argument
 @platform_option("this platform only; may be repeated")
 @click.option(
     "--stack", is_flag=True, help="only the accelerator stack: torch, CUDA, cuDNN, NCCL, MKL, oneCCL, SYCL, IPEX"
 )
 @json_option
 @click.pass_obj
-def command(console: Console, env: str | None, platforms: tuple[Platform, ...], stack: bool, as_json: bool) -> None:
-    """List the packages of the locks."""
-    listings = ops.list_packages(console.context(), env=env, platforms=platforms)
-    if stack:
-        _stack(console, listings, as_json=as_json)
-    else:
-        _packages(console, listings, as_json=as_json)
-
-
-def _stack(console: Console, listings: Sequence[LockListing], *, as_json: bool) -> None:
-    tables = {str(listing.platform): listing.stack for listing in listings}
+def command(
+    console: Console, envs: tuple[str, ...], platforms: tuple[Platform, ...], stack: bool, as_json: bool
+) -> None:
+    """List the packages of the locks; of several environments side by side."""
+    listings = {
+        (one.environment, one.platform): one
+        for one in ops.list_packages(console.context(), envs=envs, platforms=platforms)
+    }
     if as_json:
-        console.json({platform: {c.what: _component(c) for c in table} for platform, table in tables.items()})
-        return
-    rows = zip(*tables.values(), strict=True)
-    columns = ("", *tables)
+        facts = _stack_json if stack else _packages_json
+        console.json(by_environment({key: facts(one) for key, one in listings.items()}, envs))
+    elif stack:
+        _stack(console, listings, titles(listings, envs))
+    elif is_several(envs):
+        _side_by_side(console, listings, titles(listings, envs))
+    else:
+        _packages(console, listings.values())
+
+
+def _stack(console: Console, listings: _Listings, title: Mapping[tuple[str, Platform], str]) -> None:
+    rows = zip(*(listing.stack for listing in listings.values()), strict=True)
+    columns = ("", *title.values())
     console.table(columns, [(parts[0].what, *(_version(part) for part in parts)) for parts in rows])
+
+
+def _stack_json(listing: LockListing) -> dict[str, Any]:
+    return {component.what: _component(component) for component in listing.stack}
 
 
 def _version(component: Component) -> str:
@@ -55,16 +68,27 @@ def _component(component: Component) -> dict[str, str] | None:
     return {"package": package.name, "version": package.version} if package else None
 
 
-def _packages(console: Console, listings: Sequence[LockListing], *, as_json: bool) -> None:
-    if as_json:
-        console.json({str(listing.platform): [_package(p) for p in listing.packages] for listing in listings})
-        return
+def _packages(console: Console, listings: Iterable[LockListing]) -> None:
     for listing in listings:
         packages = listing.packages
         about = f" ({listing.description})" if listing.description else ""
         console.say(f"{listing.environment}{about} for {listing.platform}: {counted(len(packages), 'package')}")
         rows = [(_name(p), p.version, p.kind, human_size(p.size) if p.size else "?") for p in packages]
         console.table(("name", "version", "from", "size"), rows, right=("size",))
+
+
+def _side_by_side(console: Console, listings: _Listings, title: Mapping[tuple[str, Platform], str]) -> None:
+    """Write a row for each package, with its version in each lock."""
+    versions: dict[tuple[str, str], dict[tuple[str, Platform], str]] = {}
+    for key, listing in listings.items():
+        for package in listing.packages:
+            versions.setdefault((_name(package), package.kind), {})[key] = package.version
+    rows = [(*which, *(found.get(key, "-") for key in listings)) for which, found in sorted(versions.items())]
+    console.table(("name", "from", *title.values()), rows)
+
+
+def _packages_json(listing: LockListing) -> list[dict[str, Any]]:
+    return [_package(package) for package in listing.packages]
 
 
 def _name(package: ListedPackage) -> str:

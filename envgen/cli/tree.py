@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
-from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.cli.options import complete_packages, environments_argument, json_option, platform_option
+from envgen.cli.several import by_environment, titles
 from envgen.cli.sizes import counted
 from envgen.packages import PackageKind
 
@@ -22,8 +23,12 @@ _AGAIN = " (*)"
 """Marks a package whose own requirements stand further up."""
 
 
-@click.command("tree", epilog="(*) marks a package whose dependencies are already shown above.")
-@env_argument
+@click.command(
+    "tree",
+    epilog="(*) marks a package whose dependencies are already shown above. "
+    "Examples: `envgen tree --depth 1`, `envgen tree --invert numpy train serve`.",
+)
+@environments_argument
 @platform_option("this platform only; may be repeated")
 @click.option("--invert", metavar="NAME", shell_complete=complete_packages, help="show what depends on NAME instead")
 @click.option("--depth", type=click.IntRange(min=1), help="show at most this many levels")
@@ -33,7 +38,7 @@ _AGAIN = " (*)"
 @click.pass_obj
 def command(
     console: Console,
-    env: str | None,
+    envs: tuple[str, ...],
     platforms: tuple[Platform, ...],
     invert: str | None,
     depth: int | None,
@@ -41,16 +46,16 @@ def command(
     image: bool,
     as_json: bool,
 ) -> None:
-    """Show the dependency tree of the locks."""
-    trees = ops.tree(console.context(), env=env, platforms=platforms, name=invert)
+    """Show the dependency tree of the locks, of several environments one after the other."""
+    found = ops.tree(console.context(), envs=envs, platforms=platforms, name=invert)
+    trees = {key: tree for key, tree in found.items() if tree.named or not invert}
     if as_json:
-        console.json({str(platform): _facts(tree) for platform, tree in trees.items() if tree.named or not invert})
+        console.json(by_environment({key: _facts(tree) for key, tree in trees.items()}, envs))
         return
-    for platform, tree in trees.items():
-        if invert and not tree.named:
-            continue
-        if len(trees) > 1:
-            console.data(f"{platform}:")
+    title = titles(found, envs)
+    for key, tree in trees.items():
+        if len(found) > 1:
+            console.data(f"{title[key]}:")
         lines = _inverted(tree) if invert else _below(tree.graph, debian=debian, image=image)
         console.lines(text for level, text in lines if depth is None or level <= depth)
 

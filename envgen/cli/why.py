@@ -8,7 +8,8 @@ import click
 
 from envgen import ops
 from envgen.cli.older import in_words, older_json
-from envgen.cli.options import complete_packages, env_argument, json_option, platform_option
+from envgen.cli.options import complete_packages, environments_argument, json_option, platform_option
+from envgen.cli.several import by_environment, titles
 from envgen.cli.tree import requirement_json
 from envgen.packages import PackageKind
 
@@ -20,22 +21,27 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@click.command("why")
+@click.command("why", epilog="Examples: `envgen why numpy`, `envgen why numpy train serve --json`.")
 @click.argument("name", shell_complete=complete_packages)
-@env_argument
+@environments_argument
 @platform_option("this platform only; may be repeated")
 @json_option
 @click.pass_obj
-def command(console: Console, name: str, env: str | None, platforms: tuple[Platform, ...], as_json: bool) -> None:
+def command(console: Console, name: str, envs: tuple[str, ...], platforms: tuple[Platform, ...], as_json: bool) -> None:
     """Show why NAME is locked: the shortest chain of requirements from each line of the spec that leads to it."""
-    found = ops.why(console.context(), name=name, env=env, platforms=platforms)
+    found = ops.why(console.context(), name=name, envs=envs, platforms=platforms)
     if as_json:
-        console.json({str(platform): [_facts(one) for one in explained] for platform, explained in found.items()})
+        facts = {key: [_facts(one) for one in explained] for key, explained in found.items()}
+        console.json(by_environment(facts, envs))
         return
-    for platform, explained in found.items():
+    title = titles(found, envs)
+    for key, explained in found.items():
         for one in explained:
-            console.data(f"{platform}: {one.node.name} {one.node.version} ({one.node.kind})")
+            console.data(f"{title[key]}: {one.node.name} {one.node.version} ({one.node.kind})")
             console.lines(_lines(one))
+    for env in dict.fromkeys(envs):
+        if env not in {environment for environment, _ in found}:
+            console.say(f"`{name}` is not locked in `{env}`")
 
 
 def _lines(explained: Explanation) -> Iterator[str]:

@@ -176,6 +176,15 @@ def select(root: Path, name: str | None = None) -> EnvSpec:
     return load(files[0]) if len(files) == 1 else default(load_all(root))
 
 
+def select_several(root: Path, names: Sequence[str]) -> tuple[EnvSpec, ...]:
+    """Choose the named environments, each once and in this order; without a name the one that `select` chooses.
+
+    Raises:
+        UserError, SpecError: as `select`.
+    """
+    return tuple(select(root, name) for name in dict.fromkeys(names)) if names else (select(root),)
+
+
 def default(specs: Sequence[EnvSpec]) -> EnvSpec:
     """Choose the one marked `default: true` of several.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.lock.stack import Component, stack
-from envgen.manifest.select import select
+from envgen.manifest.select import select_several
 from envgen.project.lock_files import platforms_of, require_lock
 
 if TYPE_CHECKING:
@@ -60,22 +60,24 @@ class LockListing:
 
 
 def list_packages(
-    context: Context, *, env: str | None = None, platforms: Sequence[Platform] = ()
+    context: Context, *, envs: Sequence[str] = (), platforms: Sequence[Platform] = ()
 ) -> tuple[LockListing, ...]:
-    """List the packages of the locks of an environment, in the spec's order of platforms.
+    """List the packages of the locks of environments, in the spec's order of platforms.
 
     Args:
         context: the world.
-        env: name of the spec, or None for the project's only or default one.
+        envs: names of the specs; the project's only or default one without.
         platforms: these only; all of the spec without.
 
     Raises:
         UserError: there is no such spec, or it does not name a platform.
         LockError: a lock is missing or cannot be read.
     """
-    spec = select(context.root, env)
-    locks = (require_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
-    return tuple(_listing(lock, spec.description) for lock in locks)
+    return tuple(
+        _listing(require_lock(context, spec, platform).lock, spec.description)
+        for spec in select_several(context.root, envs)
+        for platform in platforms_of(spec, platforms)
+    )
 
 
 def _listing(lock: Lock, description: str) -> LockListing:

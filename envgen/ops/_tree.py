@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
 from envgen.lock.graph import chains
-from envgen.manifest.select import select
+from envgen.manifest.select import select_several
 from envgen.names import project_name
 from envgen.packages import PackageKind
 from envgen.project.lock_files import platforms_of, require_lock
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.records import Older
+
+    LockKey = tuple[str, Platform]
+    """Environment and platform of a lock."""
 
 _CLOSE = 3
 """Names that are offered for one that is not locked."""
@@ -59,51 +63,57 @@ class Explanation:
 
 
 def tree(
-    context: Context, *, env: str | None = None, platforms: Sequence[Platform] = (), name: str | None = None
-) -> dict[Platform, LockTree]:
-    """Return what needs what in each lock of an environment.
+    context: Context, *, envs: Sequence[str] = (), platforms: Sequence[Platform] = (), name: str | None = None
+) -> dict[LockKey, LockTree]:
+    """Return what needs what in each lock of environments.
 
     Args:
         context: the world.
-        env: name of the spec, or None for the project's only or default one.
+        envs: names of the specs; the project's only or default one without.
         platforms: these only; all of the spec without.
-        name: of a package to find; it must be locked on one of the platforms.
+        name: of a package to find; one of the locks must have it.
 
     Raises:
         LockError: a lock is missing or cannot be read.
         UserError: no lock has a package of the name; the hint names the nearest.
     """
-    graphs = _graphs(context, env=env, platforms=platforms)
+    graphs = _graphs(context, envs, platforms)
     named = {} if name is None else _named(graphs, name)
-    return {platform: LockTree(graph=graph, named=named.get(platform, ())) for platform, graph in graphs.items()}
+    return {key: LockTree(graph=graph, named=named.get(key, ())) for key, graph in graphs.items()}
 
 
 def why(
-    context: Context, *, name: str, env: str | None = None, platforms: Sequence[Platform] = ()
-) -> dict[Platform, tuple[Explanation, ...]]:
-    """Return why the packages of a name are locked, on each platform that has them.
+    context: Context, *, name: str, envs: Sequence[str] = (), platforms: Sequence[Platform] = ()
+) -> dict[LockKey, tuple[Explanation, ...]]:
+    """Return why the packages of a name are locked, for each lock that has them; see `tree`.
 
     Raises:
         LockError: a lock is missing or cannot be read.
         UserError: no lock has a package of the name; the hint names the nearest.
     """
-    graphs = _graphs(context, env=env, platforms=platforms)
+    graphs = _graphs(context, envs, platforms)
     found = _named(graphs, name)
-    return {platform: tuple(_explained(graphs[platform], node) for node in nodes) for platform, nodes in found.items()}
+    return {key: tuple(_explained(graphs[key], node) for node in nodes) for key, nodes in found.items()}
 
 
-def _graphs(context: Context, *, env: str | None, platforms: Sequence[Platform]) -> dict[Platform, Graph]:
-    spec = select(context.root, env)
-    return {p: lock_graph(context, spec, require_lock(context, spec, p)) for p in platforms_of(spec, platforms)}
+def _graphs(context: Context, envs: Sequence[str], platforms: Sequence[Platform]) -> dict[LockKey, Graph]:
+    return {
+        (spec.name, platform): lock_graph(context, spec, require_lock(context, spec, platform))
+        for spec in select_several(context.root, envs)
+        for platform in platforms_of(spec, platforms)
+    }
 
 
-def _named(graphs: Mapping[Platform, Graph], name: str) -> dict[Platform, tuple[Node, ...]]:
-    found = {platform: nodes for platform, graph in graphs.items() if (nodes := graph.named(name))}
+def _named(graphs: Mapping[LockKey, Graph], name: str) -> dict[LockKey, tuple[Node, ...]]:
+    found = {key: nodes for key, graph in graphs.items() if (nodes := graph.named(name))}
     if not found:
         known = {node.name for graph in graphs.values() for node in graph.nodes}
+        envs, platforms = (list(dict.fromkeys(part)) for part in zip(*graphs, strict=True))
+        of = f" of {', '.join(f'`{env}`' for env in envs)}" if len(envs) > 1 else ""
         raise UserError(
-            f"`{name}` is not locked for {', '.join(graphs)}",
-            hint=nearest(name, known, most=_CLOSE) or "run `envgen list` to show the locked packages",
+            f"`{name}` is not locked for {', '.join(platforms)}{of}",
+            hint=nearest(name, known, most=_CLOSE)
+            or f"run `{shlex.join(['envgen', 'list', *envs])}` to show the locked packages",
         )
     return found
 

@@ -75,6 +75,55 @@ def test_why_tells_every_chain(locked: Project, cli: Command) -> None:
     assert all(c["words"] == c["requirement"] for c in facts["chains"])  # its name in 0.1
 
 
+@pytest.fixture
+def several(locked: Project, cli: Command) -> Project:
+    """Lock a second environment, without spam and for two platforms."""
+    platforms = '{linux-64: {glibc: "2.36"}, linux-aarch64: {glibc: "2.36"}}'
+    locked.spec("serve", f'python: "3.11"\nplatforms: {platforms}\ndependencies: [python]\npypi: [eggs ==1.0, ham]\n')
+    cli("lock", "serve").succeeded()
+    return locked
+
+
+def test_list_of_several_environments_has_a_column_for_each(several: Project, cli: Command) -> None:
+    out = cli("list", "demo", "serve", "--platform", "linux-64").succeeded().out
+    rows = [line.split() for line in out.splitlines() if line]
+    assert rows[0] == ["name", "from", "demo", "serve"]
+    assert {row[0]: tuple(row[2:]) for row in rows} | SEVERAL == {row[0]: tuple(row[2:]) for row in rows}
+    facts = cli("list", "demo", "serve", "demo", "--platform", "linux-64", "--json").succeeded().json()
+    assert {env: list(found) for env, found in facts.items()} == {"demo": ["linux-64"], "serve": ["linux-64"]}
+    assert isinstance(cli("list", "serve", "--json").json()["linux-64"], list)
+    stack = cli("list", "serve", "demo", "--platform", "linux-64", "--stack").succeeded().out
+    assert stack.split()[:2] == ["serve", "demo"]
+
+
+SEVERAL = {"spam": ("1.0", "-"), "eggs": ("1.1", "1.0"), "ham": ("-", "1.0")}
+
+
+def test_a_platform_that_one_of_them_lacks_is_an_error(several: Project, cli: Command) -> None:
+    done = cli("list", "serve", "demo", "--platform", "linux-aarch64")
+    assert (done.code, done.out) == (1, "")
+    assert "demo" in done.err
+
+
+def test_why_and_tree_of_several_environments(several: Project, cli: Command) -> None:
+    why = cli("why", "eggs", "demo", "serve").succeeded().out
+    assert [line for line in why.splitlines() if not line.startswith(" ")] == [
+        "demo linux-64: eggs 1.1 (wheel)",
+        "serve linux-64: eggs 1.0 (wheel)",
+        "serve linux-aarch64: eggs 1.0 (wheel)",
+    ]
+    one = cli("why", "spam", "serve", "demo")
+    assert one.out.startswith("demo: spam 1.0 (wheel)\n")
+    assert one.err == "`spam` is not locked in `serve`\n"
+    assert list(cli("why", "spam", "serve", "demo", "--json").json()) == ["demo"]
+    tree = cli("tree", "demo", "serve", "--invert", "ham").succeeded().out
+    assert [line for line in tree.splitlines() if line.endswith(":")] == ["serve linux-64:", "serve linux-aarch64:"]
+    assert set(cli("tree", "demo", "serve", "--json").json()) == {"demo", "serve"}
+    nowhere = cli("why", "nowhere", "demo", "serve")
+    assert "`nowhere` is not locked for linux-64, linux-aarch64 of `demo`, `serve`" in nowhere.err
+    assert "`envgen list demo serve`" in nowhere.err
+
+
 def test_unknown_name_has_the_nearest(locked: Project, cli: Command) -> None:
     outcome = cli("why", "egs")
     assert (outcome.code, outcome.out) == (1, "")
@@ -104,7 +153,7 @@ def test_diff_as_markdown(committed: Project, cli: Command) -> None:
 
 def test_diff_of_two_revisions_and_a_range(committed: Project, cli: Command) -> None:
     git(committed, "commit", "--quiet", "--all", "--message=two")
-    assert cli("diff").succeeded().out == "HEAD and working tree lock the same packages\n"
+    assert cli("diff").succeeded().out == "HEAD and working tree have the same packages\n"
     two = cli("diff", "HEAD~1", "HEAD").succeeded().out
     assert "+ ham" in two
     assert cli("diff", "HEAD~1..HEAD").succeeded().out == two
@@ -127,7 +176,7 @@ def test_diff_of_files_of_two_platforms_outside_of_any_project(demo: Project, cl
     assert out.startswith("demo for linux-64 against demo for linux-aarch64: ")
     assert "- plated 1.0" in out
     assert cli("diff", files[0], files[0], cwd=tmp_path / "home").succeeded().out == (
-        f"{files[0]} and {files[0]} lock the same packages\n"
+        f"{files[0]} and {files[0]} have the same packages\n"
     )
     (difference,) = cli("diff", *files, "--json").succeeded().json()["differences"]
     assert difference["against"] == {"environment": "demo", "platform": "linux-aarch64"}
@@ -136,7 +185,7 @@ def test_diff_of_files_of_two_platforms_outside_of_any_project(demo: Project, cl
 
 def test_diff_with_an_environment(locked: Project, cli: Command) -> None:
     prefix = make(cli)
-    assert cli("diff", str(prefix)).succeeded().out == f"{prefix} and working tree lock the same packages\n"
+    assert cli("diff", str(prefix)).succeeded().out == f"{prefix} and working tree have the same packages\n"
     locked.spec("demo", SPEC.replace("spam ==1.0", "spam ==1.1"))
     cli("lock").succeeded()
     assert "~ spam 1.0 -> 1.1 (wheel" in cli("diff", str(prefix)).succeeded().out
