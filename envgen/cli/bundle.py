@@ -9,6 +9,7 @@ import click
 from envgen import ops
 from envgen.cli.options import (
     bundle_option,
+    complete_revisions,
     environments_argument,
     json_option,
     no_build_option,
@@ -47,7 +48,10 @@ Example:
     help="tar to write, or a folder with a slash at its end; default: `dist/ENV.bundle.tar`",
 )
 @click.option(
-    "--since", metavar="REV|LOCK", help="leave out the files that the lock of this git revision, or this lock, needs"
+    "--since",
+    metavar="REV|LOCK",
+    shell_complete=complete_revisions,
+    help="leave out the files that the lock of this git revision, or this lock, needs",
 )
 @click.option(
     "--tool-python",

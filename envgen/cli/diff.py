@@ -9,7 +9,7 @@ import click
 from envgen import ops
 from envgen.cli import diff_text
 from envgen.cli.diff_json import comparison_json
-from envgen.cli.options import json_option, platform_option
+from envgen.cli.options import complete_environments, complete_sides, json_option, platform_option
 from envgen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     epilog="OLD defaults to HEAD and NEW to the working tree. An environment is named or given by its path, and counts "
     "with what pip did to it. Examples: `envgen diff main`, `envgen diff v1..v2`, `envgen diff ~/.conda/envs/demo`.",
 )
-@click.argument("old", required=False)
-@click.argument("new", required=False)
-@click.option("--env", metavar="ENV", help="this environment only")
+@click.argument("old", required=False, shell_complete=complete_sides)
+@click.argument("new", required=False, shell_complete=complete_sides)
+@click.option("--env", metavar="ENV", shell_complete=complete_environments, help="this environment only")
 @platform_option("this platform only; may be repeated")
 @click.option("--markdown", "as_markdown", is_flag=True, help="write Markdown, for a comment on a pull request")
 @json_option

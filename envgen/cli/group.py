@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,13 +132,12 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
     One spec (environments/*.yaml) becomes a lock for each platform (locks/), and a lock becomes a conda
     environment: `envgen lock && envgen create`.
     """
-    environment = dict(os.environ)
+    invocation = ctx.obj if isinstance(ctx.obj, _Invocation) else _Invocation()
     _settle_home()
     from envgen.cli.console import Console  # noqa: PLC0415  with what it imports it takes 150 ms, which `--help` can spare
 
-    invocation = ctx.obj if isinstance(ctx.obj, _Invocation) else _Invocation()
     ctx.obj = invocation.console = Console(
-        environment=environment,
+        environment=invocation.environment,
         directory=directory.resolve() if directory else _working_directory(),  # `..` must not lead back to where we are
         now=dt.datetime.now(dt.UTC),
         verbosity=partial(every_verb.chosen, ctx.meta),  # those of the verb are read after this
@@ -150,9 +149,13 @@ every_verb.add_options(_envgen)
 
 @dataclass(slots=True)
 class _Invocation:
-    """One run of the command line: `as_json` whether its data is to be JSON, `console` once there is one."""
+    """One run of the command line: `as_json` whether its data is to be JSON, `console` once there is one.
+
+    `environment` are the variables of the process; completion, which has no console, finds them here.
+    """
 
     as_json: bool = False
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     console: Console | None = None
 
     @classmethod

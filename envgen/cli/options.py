@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from envgen import ops
 from envgen.platforms import Platform
@@ -27,13 +28,39 @@ class PlatformType(click.Choice[str]):
         return Platform(super().convert(value, param, ctx))
 
 
-def _environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
-    return [name for name in ops.environment_names(Path.cwd()) if name.startswith(incomplete)]
+def complete_environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
+    """Complete the name of an environment of the project."""
+    return [name for name in ops.environment_names(_directory(ctx)) if name.startswith(incomplete)]
 
 
 def complete_packages(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
     """Complete the name of a locked package, in any environment of the project."""
-    return [name for name in ops.package_names(Path.cwd()) if name.startswith(incomplete)]
+    return [name for name in ops.package_names(_directory(ctx)) if name.startswith(incomplete)]
+
+
+def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001  click's
+    """Complete the name of an environment of this machine."""
+    return [name for name in ops.machine_names(ctx.obj.environment) if name.startswith(incomplete)]
+
+
+def complete_revisions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001  click's
+    """Complete a git revision, also the second one of a range; files are completed by the shell."""
+    first, dots, _ = incomplete.rpartition("..")
+    names = (f"{first}{dots}{name}" for name in ops.revision_names(_directory(ctx), ctx.obj.environment))
+    # the shells' own completion of paths: bash uses it where nothing else fits, and so it has to come first
+    return [CompletionItem(incomplete, type="file"), *(CompletionItem(n) for n in names if n.startswith(incomplete))]
+
+
+def complete_sides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete what `diff` compares: a revision, a file, or an environment of this machine."""
+    names = complete_names(ctx, param, incomplete)
+    return [*complete_revisions(ctx, param, incomplete), *map(CompletionItem, names)]
+
+
+def _directory(ctx: click.Context) -> Path:
+    """Return where to look: the folder of `-C`, else the working directory."""
+    found: Path | None = ctx.find_root().params.get("directory")
+    return found or Path.cwd()
 
 
 class _FirstName(click.Option):
@@ -44,15 +71,15 @@ class _FirstName(click.Option):
         return record and (self.opts[0], record[1])
 
 
-env_argument = click.argument("env", required=False, shell_complete=_environments)
+env_argument = click.argument("env", required=False, shell_complete=complete_environments)
 env_option = click.option(
     "-e",
     "--env",
     metavar="ENV",
-    shell_complete=_environments,
+    shell_complete=complete_environments,
     help="name of the spec; default: the only one, or the default one",
 )
-environments_argument = click.argument("envs", metavar="[ENV]...", nargs=-1, shell_complete=_environments)
+environments_argument = click.argument("envs", metavar="[ENV]...", nargs=-1, shell_complete=complete_environments)
 no_build_option = click.option(
     "--no-build",
     is_flag=True,
@@ -73,7 +100,7 @@ bundle_option = click.option(
     help="take files from what `envgen bundle` wrote, before anything is downloaded; may be repeated (ENVGEN_BUNDLE)",
 )
 prefix_option = click.option("-p", "--prefix", type=click.Path(path_type=Path), help="path of the environment")
-name_option = click.option("-n", "--name", help="name of the environment")
+name_option = click.option("-n", "--name", shell_complete=complete_names, help="name of the environment")
 
 
 def platform_option(text: str) -> Decorator:

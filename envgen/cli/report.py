@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
-from envgen.cli.options import PlatformType, env_argument, json_option
+from envgen.cli.options import PlatformType, complete_revisions, env_argument, json_option
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError, UserError
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     "-o", "--output", metavar="FILE.html", type=click.Path(dir_okay=False, path_type=Path), help="write the page here"
 )
 @click.option(
-    "--against", metavar="REV", help="show what differs from a git revision, a lock file or a folder of locks"
+    "--against",
+    metavar="REV",
+    shell_complete=complete_revisions,
+    help="show what differs from a git revision, a lock file or a folder of locks",
 )
 @click.option("--budget", metavar="SIZE", help="exit with 1 where all packages take more than this, such as 5GB")
 @json_option

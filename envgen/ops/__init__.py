@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from envgen.ops._bundle import BundleOptions, BundlePlan, BundleResult, bundle
     from envgen.ops._check import CheckedLock, CheckReport, check
     from envgen.ops._clean import CleanOptions, CleanResult, clean
-    from envgen.ops._completion import environment_names, package_names
+    from envgen.ops._completion import environment_names, machine_names, package_names, revision_names
     from envgen.ops._create import CreateOptions, PlannedCreate, chosen_environments, create
     from envgen.ops._diff import DiffOptions, diff
     from envgen.ops._doctor import DoctorReport, doctor
@@ -192,6 +192,7 @@ __all__ = [
     "list_environments",
     "list_packages",
     "lock",
+    "machine_names",
     "merge_lock",
     "open_context",
     "outdated",
@@ -201,6 +202,7 @@ __all__ = [
     "remove_environment",
     "rename_environment",
     "report",
+    "revision_names",
     "run",
     "schema",
     "settle_locks",
@@ -238,7 +240,7 @@ _HOMES = {
     "ops._check": ("CheckReport", "CheckedLock", "check"),
     "ops._bundle": ("BundleOptions", "BundlePlan", "BundleResult", "bundle"),
     "ops._clean": ("CleanOptions", "CleanResult", "clean"),
-    "ops._completion": ("environment_names", "package_names"),
+    "ops._completion": ("environment_names", "machine_names", "package_names", "revision_names"),
     "ops._create": ("CreateOptions", "PlannedCreate", "chosen_environments", "create"),
     "ops._diff": ("DiffOptions", "diff"),
     "ops._doctor": ("DoctorReport", "doctor"),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from envgen.create import locate
 from envgen.errors import UserError
 from envgen.manifest.select import find_root, spec_files
+from envgen.prefix.inventory import is_environment
+from envgen.system.git import Repository
+from envgen.system.home import find_home
+from envgen.system.process import ProcessError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _NAME = "- name: "
@@ -19,6 +26,26 @@ def environment_names(directory: Path) -> tuple[str, ...]:
     try:
         return tuple(path.stem for path in spec_files(find_root(directory)))
     except UserError:
+        return ()
+
+
+def machine_names(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the environments of this machine that conda finds by name, sorted."""
+    try:
+        folders = locate.settings(environment, home=find_home(environment, os.getuid())).envs_dirs
+        found = {
+            path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if is_environment(path)
+        }
+    except (UserError, OSError):
+        return ()
+    return tuple(sorted(found))
+
+
+def revision_names(directory: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return `HEAD`, branches and tags of the repository of the project at or above a folder."""
+    try:
+        return ("HEAD", *Repository.at(find_root(directory), environment).names())
+    except (UserError, ProcessError):
         return ()
 
 

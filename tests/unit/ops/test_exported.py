@@ -147,8 +147,10 @@ OTHERS = (
     "environment_names",
     "init_defaults",
     "install_merge_driver",
+    "machine_names",
     "open_context",
     "package_names",
+    "revision_names",
     "settle_locks",
 )
 
