@@ -188,7 +188,7 @@ def test_what_is_locked_stays_though_it_is_a_prerelease(index: FakeIndex) -> Non
 
 def test_a_solution_is_its_own_preference(index: FakeIndex) -> None:
     """Whatever was chosen stays when it is what an old lock holds: extras, a channel, on every platform."""
-    index.add("spam", "1.0", "ham[fried]", "numpy", "graphviz")
+    index.add("spam", "1.0", "ham[fried]", "numpy", "graphviz", extras=["none"])
     index.add("ham", "1.0", "oil; extra == 'fried'", "only; platform_machine == 'aarch64'", extras=["fried"])
     for name in ("oil", "only", "graphviz"):
         index.add(name, "1.0")
