@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envgen.digest import Sha256
 from envgen.lock.conda_lock import dependencies_of
+from envgen.packages import BuiltArchive
 from envgen.prepare.built import known_facts
 from envgen.records import Record
 
@@ -44,7 +46,7 @@ def locked_records(
         return {}
     found = ((one, locked.get(one.name)) for one in described)
     return {
-        one.name: _record(one, package, platform)
+        one.name: _record(one, package.archive, platform)
         for one, package in found
         if package and _is_same(package, one) and not _was_built_otherwise(store, one, package)
     }
@@ -64,7 +66,15 @@ def _was_built_otherwise(store: Store, described: DebianRecipePackage, package: 
     return facts is not None and facts.content != package.content
 
 
-def _record(described: DebianRecipePackage, package: BuiltPackage, platform: Platform) -> Record:
+def foreseen_record(recipe: Recipe, described: DebianRecipePackage, platform: Platform) -> Record:
+    """Return the record of a package before it is built: all of it but the digests and the size of its archive."""
+    nothing = Sha256.of(b"")
+    filename = f"{described.dist}.conda"
+    origin = BuiltArchive(recipe=recipe.name, filename=filename, md5="", sha256=nothing, content=nothing, size=None)
+    return _record(described, origin, platform)
+
+
+def _record(described: DebianRecipePackage, origin: BuiltArchive, platform: Platform) -> Record:
     index = described.index(platform)
     return Record(
         name=described.name,
@@ -75,5 +85,5 @@ def _record(described: DebianRecipePackage, package: BuiltPackage, platform: Pla
         depends=described.depends,
         constrains=described.constrains,
         noarch=index.get("noarch"),
-        origin=package.archive,
+        origin=origin,
     )

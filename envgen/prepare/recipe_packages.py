@@ -21,7 +21,7 @@ from envgen.packages import BuiltArchive
 from envgen.prepare.built import ensure_built, ensure_outputs
 from envgen.prepare.deb_builds import build
 from envgen.prepare.deb_files import debian_archive, fetch_debs
-from envgen.prepare.locked_recipes import locked_records
+from envgen.prepare.locked_recipes import foreseen_record, locked_records
 from envgen.prepare.published import fetch_published
 from envgen.prepare.recipe_tools import tools_of
 from envgen.project import shipped
@@ -149,6 +149,7 @@ def make(
     locked: LockedDebs = _NOTHING,
     old: Lock | None = None,
     tools: RecipeTools | None = None,
+    foreseen: Callable[[RecipeOutput], None] = lambda _output: None,
 ) -> RecipeOutput:
     """Resolve, fetch and build a recipe, or take from the store or a lock what was built before.
 
@@ -162,6 +163,7 @@ def make(
         locked: all that are locked for the recipe.
         old: a lock whose word on what Debian recipes build is taken; see `locked_recipes`.
         tools: what it is built with, where that is more than this machine.
+        foreseen: is told what will come out, but for the digests, where it has to be built from Debian packages.
 
     Raises:
         UserError: the recipe has faults, or its script fails, or Debian has nothing for the platform.
@@ -174,6 +176,9 @@ def make(
     debian, found = _found(context, recipe, spec, platform, suites, keep=keep, locked=locked)
     makers = _makers(context, debian, found.debs, DebianArchive(suites, debian.suites), platform=platform)
     known = locked_records(context.store, recipe, [*makers], old, platform=platform)
+    expected = (known.get(package.name) or foreseen_record(recipe, package, platform) for package in makers)
+    if len(known) < len(makers):
+        foreseen(replace(found, records=tuple(expected)))
     return replace(
         found,
         records=tuple(

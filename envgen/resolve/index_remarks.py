@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envgen.indexes import unused_patterns
+from envgen.indexes import index_of, index_words, unused_patterns
 from envgen.system.pip_config import find_extra_indexes
 from envgen.urls import without_login
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from envgen.manifest.env_spec import EnvSpec
     from envgen.packages import Wheel
     from envgen.project.context import Context
+    from envgen.records import Solution
+    from envgen.resolve.upgrade import Upgrade
+    from envgen.sources.indexes import WheelIndexes
 
 _FLAVOUR = re.compile(r"\+(cpu|cu\d+|rocm[\d.]+|xpu)$")
 """Local versions of torch and its companions: what a wheel was built for."""
@@ -70,3 +73,16 @@ def _flavour(wheel: Wheel) -> re.Match[str] | None:
 
 def _plain(url: str) -> str:
     return without_login(url.strip()).rstrip("/")
+
+
+async def tell_vanished(
+    context: Context, spec: EnvSpec, old: Lock, solution: Solution, *, index: WheelIndexes, upgrade: Upgrade
+) -> None:
+    """Report each locked wheel that was replaced because its index dropped it."""
+    chosen = {record.origin.sha256 for record in solution.records}
+    for wheel in old.wheels:
+        if wheel.listed.sha256 in chosen or upgrade.covers(wheel.project):
+            continue
+        if not await index.offers(wheel):
+            words = index_words(index_of(wheel.project, spec.indexes))
+            context.reporter.note(f"{old.platform}: {words} no longer offers `{wheel.listed.filename}`, resolved again")

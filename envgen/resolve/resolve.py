@@ -11,7 +11,6 @@ from envgen.builds import RecipeSources
 from envgen.convert.wheel_key import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
-from envgen.indexes import index_of, index_words
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, render_debian_lock
 from envgen.lock.render import render_lock
@@ -33,6 +32,7 @@ from envgen.resolve.ahead import ReadAhead
 from envgen.resolve.built_solution import BuiltSolution, without_url
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.image_base import resolve_base
+from envgen.resolve.making import Making
 from envgen.resolve.places import asked_of, open_channels
 from envgen.resolve.preflight import have_built, preflight_links
 from envgen.resolve.recipe_builds import RecipeBuilds
@@ -54,11 +54,9 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform, Target
     from envgen.project.context import Context
-    from envgen.records import Solution
     from envgen.resolve.image_base import ResolvedBase
     from envgen.resolve.preflight import Remarks
     from envgen.sources.conda import ChannelSource
@@ -150,7 +148,8 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
     if locked:
         bench.ahead.start(locked, bench.upgrade)
     channels = open_channels(context, spec, platform)
-    made = await _make_recipes(bench, platform, old, channels)
+    making = Making()
+    made = await _make_recipes(bench, platform, old, channels, making)
     base = await _resolve_base(bench, platform, old)
     builds = _source_builds(bench, platform, old) if bench.builds else None
     if builds:
@@ -181,7 +180,10 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
     except UnsatisfiableError as error:
         raise (builds.explain(error) if builds else None) or error from error
     if old:
-        await _tell_vanished(bench, old.lock, solution)
+        await index_remarks.tell_vanished(context, spec, old.lock, solution, index=bench.index, upgrade=bench.upgrade)
+    if making.goes_on and bench.builds:
+        bench.directories.begin(solution.records)
+    solution = await making.finish(solution)
     path = lock_path(context, spec, platform)
 
     def assemble(built: BuiltSolution) -> LockPair:
@@ -262,9 +264,9 @@ async def _build_environment(
 
 
 async def _make_recipes(
-    bench: Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None
+    bench: Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None, making: Making
 ) -> list[RecipeOutput]:
-    """Build what recipes offer, for the names that no channel has."""
+    """Begin to build what recipes offer, for the names that no channel has."""
     known, keep = shipped.recipes_by_package(bench.context.root), kept.debs(old, bench.upgrade)
     builds = RecipeBuilds(context=bench.context, spec=bench.spec, names=bench.names, olds=bench.olds)
     waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
@@ -274,7 +276,8 @@ async def _make_recipes(
         recipe = known.get(name)
         if recipe is None or recipe.name in found or (channels and await channels.records(CondaName(name))):
             continue
-        found[recipe.name] = await asyncio.to_thread(
+        tools = await builds.tools(recipe, platform, partial(_solve_build, bench, recipe), bench.building)
+        maker = partial(
             make,
             bench.context,
             recipe,
@@ -284,8 +287,9 @@ async def _make_recipes(
             keep=keep.get(recipe.name, ()),
             locked=kept.locked_debs(old, recipe.name),
             old=None if old is None or kept.may_differ(bench.upgrade, old.lock, recipe.name) else old.lock,
-            tools=await builds.tools(recipe, platform, partial(_solve_build, bench, recipe), bench.building),
+            tools=tools,
         )
+        found[recipe.name] = await making.start(maker)
         waiting += [need for record in found[recipe.name].records for need in map(match_name, record.depends)]
     _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
     bench.said.warn(remark for one in found.values() for remark in one.remarks)
@@ -340,19 +344,6 @@ def _tell_missing_libraries(bench: Workbench, resolved: Resolved) -> None:
     bench.said.warn(told.missing)
     if told.unknown:
         bench.context.reporter.note(told.unknown)
-
-
-async def _tell_vanished(bench: Workbench, old: Lock, solution: Solution) -> None:
-    """Report each locked wheel that was replaced because the index dropped it."""
-    chosen = {record.origin.sha256 for record in solution.records}
-    for wheel in old.wheels:
-        if wheel.listed.sha256 in chosen or bench.upgrade.covers(wheel.project):
-            continue
-        if not await bench.index.offers(wheel):
-            words = index_words(index_of(wheel.project, bench.spec.indexes))
-            bench.context.reporter.note(
-                f"{old.platform}: {words} no longer offers `{wheel.listed.filename}`, resolved again"
-            )
 
 
 def _assemble(

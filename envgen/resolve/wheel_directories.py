@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, cast
 
 from envgen.convert.wheel_directory import WheelDirectory, read_wheel_directory
 from envgen.errors import ArtifactError, NetworkError
+from envgen.packages import Wheel
 from envgen.system.http import RangeUnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
     from envgen.digest import Sha256
-    from envgen.packages import Wheel
+    from envgen.records import Record
     from envgen.sources.indexes import WheelIndexes
     from envgen.sources.pypi_page import ProjectFile
     from envgen.system.store import Store
@@ -58,9 +59,19 @@ class Directories:
         Raises:
             ArtifactError: the wheel is no zip, or one that must not be unpacked.
         """
+        return await asyncio.shield(self._task(wheel))
+
+    def begin(self, records: Iterable[Record]) -> None:
+        """Begin to read the directories of the wheels among some records, for somebody who asks for them later."""
+        for record in records:
+            if isinstance(record.origin, Wheel):
+                self._task(record.origin)
+
+    def _task(self, wheel: Wheel) -> asyncio.Task[WheelDirectory | Unread]:
         if wheel.sha256 not in self._asked:
-            self._asked[wheel.sha256] = asyncio.ensure_future(self._read(wheel))
-        return await asyncio.shield(self._asked[wheel.sha256])
+            self._asked[wheel.sha256] = task = asyncio.ensure_future(self._read(wheel))
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # raised for who asks
+        return self._asked[wheel.sha256]
 
     def keep(self, wheel: Wheel, directory: WheelDirectory) -> None:
         """Record a directory that was found to be that wheel's: ranges are not proved by the wheel's digest."""

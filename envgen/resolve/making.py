@@ -1,0 +1,61 @@
+"""Recipes at work for one platform: the solve goes on with what they will make, while they make it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envgen.prepare.recipe_packages import RecipeOutput
+    from envgen.records import Solution
+
+
+class Maker(Protocol):
+    """Makes a recipe; tells what will come out once that is known, if it takes longer to make it."""
+
+    def __call__(self, *, foreseen: Callable[[RecipeOutput], None]) -> RecipeOutput:
+        """Return what was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """The recipes that are being made."""
+
+    _tasks: list[asyncio.Task[RecipeOutput]] = field(init=False, default_factory=list)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether something is not made yet."""
+        return any(not task.done() for task in self._tasks)
+
+    async def start(self, make: Maker) -> RecipeOutput:
+        """Make a recipe in a thread, and return what comes out, or as soon as it is known what will come out.
+
+        Raises:
+            EnvgenError: as `make` says, as long as it has not told what will come out; `finish` raises the rest.
+        """
+        loop = asyncio.get_running_loop()
+        known: asyncio.Future[RecipeOutput] = loop.create_future()
+
+        def foreseen(output: RecipeOutput) -> None:
+            loop.call_soon_threadsafe(known.set_result, output)
+
+        task = asyncio.create_task(asyncio.to_thread(make, foreseen=foreseen))
+        await asyncio.wait({task, known}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else it is told to be unheard
+        self._tasks.append(task)
+        return known.result()
+
+    async def finish(self, solution: Solution) -> Solution:
+        """Wait until all is made, and return the solution with what was made in place of what was foreseen.
+
+        Raises:
+            EnvgenError: as the makers say.
+        """
+        made = {record.name: record for output in await asyncio.gather(*self._tasks) for record in output.records}
+        return replace(solution, records=tuple(made.get(record.name, record) for record in solution.records))
