@@ -95,7 +95,11 @@ async def _fetch_all(context: Context, locks: Iterable[Lock], wheels: Collection
 
 @contextmanager
 def wheel_indexes(
-    context: Context, indexes: Mapping[str, NamedIndex], route: Callable[[ProjectName], str] | None = None
+    context: Context,
+    indexes: Mapping[str, NamedIndex],
+    route: Callable[[ProjectName], str] | None = None,
+    *,
+    recent: bool = False,
 ) -> Iterator[WheelIndexes]:
     """Open the wheel indexes of a spec: the default one of this machine, and those that it names.
 
@@ -103,6 +107,7 @@ def wheel_indexes(
         context: the world.
         indexes: of the spec, by name.
         route: names the index of a project; as the indexes say by default.
+        recent: whether to take METADATA that was read a while ago and that no digest proves.
     """
 
     def open_index(name: str) -> WheelIndex:
@@ -115,6 +120,8 @@ def wheel_indexes(
             warn=context.reporter.warn,
             name=name,
             undated=index.undated is not None,
+            now=context.now,
+            recent=recent,
         )
 
     opened = WheelIndexes(open_index=open_index, route=route or partial(index_of, indexes=indexes))

@@ -31,6 +31,7 @@ from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.ahead import ReadAhead
 from envgen.resolve.built_solution import BuiltSolution, without_url
 from envgen.resolve.debian_part import debian_lock
+from envgen.resolve.doubt import doubted, solved
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.making import Making
 from envgen.resolve.places import asked_of, open_channels
@@ -92,7 +93,8 @@ def resolve(
         UsageError: a version in `upgrade` is none of that kind of package.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
-    return asyncio.run(_solve_all(context, spec, olds, upgrade, refresh=refresh, pin_local=pin_local))
+    index_remarks.tell_pip(context, spec)
+    return solved(partial(_solve_all, context, spec, olds, upgrade, refresh=refresh, pin_local=pin_local))
 
 
 async def _solve_all(
@@ -103,13 +105,13 @@ async def _solve_all(
     *,
     refresh: bool,
     pin_local: bool | None,
+    recent: bool,
 ) -> list[Resolved]:
     names = context.names.overridden(spec.names)
     progress = context.reporter.progress(
         f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"
     )
-    index_remarks.tell_pip(context, spec)
-    indexes = wheel_indexes(context, spec.indexes)
+    indexes = wheel_indexes(context, spec.indexes, recent=recent)
     with indexes as index, wheel_directories(context.store, index) as directories, progress as bar:
         bench = Workbench(
             context=context,
@@ -132,7 +134,8 @@ async def _solve_all(
             return new
 
         try:
-            found = await together(one(platform, old) for platform, old in olds.items())
+            with doubted(index, offline=context.offline):
+                found = await together(one(platform, old) for platform, old in olds.items())
         finally:
             await bench.ahead.close()
     bench.said.warn_of_idle(len(spec.targets))

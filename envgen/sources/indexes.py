@@ -73,6 +73,11 @@ class WheelIndexes:
         """Return the URL of a locked wheel at the index that it is locked from; see `WheelIndex.locate`."""
         return self._named(wheel.index).locate(wheel)
 
+    @property
+    def took_recent(self) -> bool:
+        """Whether METADATA was taken that was read a while ago and that no digest proves."""
+        return any(index.took_recent for index in self._opened.values())
+
     def close(self) -> None:
         """Stop the threads of all indexes."""
         for index in self._opened.values():

@@ -2,11 +2,14 @@
 
 * `metadata/<sha256 of METADATA>`: what an index promised a digest of, found by that digest;
 * `metadata-of-wheel/<sha256 of a wheel>`: what was read out of a wheel all of which was digested;
-* `metadata-digests/<sha256 of a wheel>`: which digest an index promised, for commands that ask no index.
+* `metadata-digests/<sha256 of a wheel>`: which digest an index promised, for commands that ask no index;
+* `metadata-recent/<sha256 of a wheel>`: what was read out of a wheel by ranges, and when. No digest proves it, so it
+  counts for some minutes only, and a solve that fails with it is tried again without.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from envgen.system.store import Store
 
 _BY_DIGEST, _OF_WHEEL, _PROMISES = "metadata", "metadata-of-wheel", "metadata-digests"
+_RECENT = "metadata-recent"
+
+_WHILE = dt.timedelta(minutes=10)
+"""For how long METADATA is taken without proof; the public index lets its pages be kept as long."""
 
 
 def proved(
@@ -55,6 +62,22 @@ def keep_promised(store: Store, sha: Sha256, promised: Sha256, raw: bytes) -> No
 def keep_read(store: Store, sha: Sha256, raw: bytes) -> None:
     """Keep METADATA of the wheel `sha`, all of whose bytes were digested."""
     store.put(_OF_WHEEL, sha, raw)
+
+
+def recent(store: Store, sha: Sha256, project: ProjectName, version: str, *, now: dt.datetime) -> WheelMetadata | None:
+    """Return METADATA of the wheel `sha` that was read without proof a short while before `now`, an aware moment."""
+    when, _, raw = (store.cached(_RECENT, sha) or b"").partition(b"\n")
+    try:
+        if when and dt.timedelta() <= now - dt.datetime.fromisoformat(when.decode()) < _WHILE:
+            return parse_metadata_of(raw, project, version)
+    except (ArtifactError, InvalidVersion, ValueError, TypeError):
+        pass
+    return None
+
+
+def keep_recent(store: Store, sha: Sha256, raw: bytes, *, now: dt.datetime) -> None:
+    """Keep METADATA of the wheel `sha` that no digest proves, for a while from `now`."""
+    store.put(_RECENT, sha, now.isoformat().encode() + b"\n" + raw)
 
 
 def _promise(store: Store, sha: Sha256) -> Sha256 | None:

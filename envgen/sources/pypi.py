@@ -21,6 +21,7 @@ from envgen.sources.wheel_folder import page_of_folder
 from envgen.system.credentials import display
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Hashable, Iterable
 
     from envgen.metadata import WheelMetadata
@@ -53,6 +54,8 @@ class WheelIndex:
         warn: is told what the server does wrong where that does no harm.
         name: of an index of the spec; "" for the default one.
         undated: whether files without an upload time are taken where the spec has `exclude-newer`.
+        now: see `MetadataReader`.
+        recent: see `MetadataReader`.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class WheelIndex:
         warn: Callable[[str], None] = _SILENT.warn,
         name: str = DEFAULT,
         undated: bool = False,
+        now: dt.datetime | None = None,
+        recent: bool = False,
     ) -> None:
         self._http = http
         self._store = store
@@ -73,7 +78,7 @@ class WheelIndex:
         self._undated = undated
         self._warn = warn
         self._told: set[str] = set()
-        self._reader = MetadataReader(http=http, store=store, warn=warn)
+        self._reader = MetadataReader(http=http, store=store, warn=warn, now=now, recent=recent)
         http.use_keyring(self._base)
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="index")
         self._lock = threading.Lock()
@@ -139,6 +144,11 @@ class WheelIndex:
                 hint="run `envgen lock --refresh` to lock one that is offered",
             )
         return found.url
+
+    @property
+    def took_recent(self) -> bool:
+        """Whether METADATA was taken that was read a while ago and that no digest proves."""
+        return self._reader.took_recent
 
     def close(self) -> None:
         """Stop the threads; what was not started is dropped."""

@@ -22,6 +22,7 @@ from envgen.system.credentials import display
 from envgen.system.http import RangeUnsupportedError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable
     from pathlib import Path
     from typing import BinaryIO
@@ -56,9 +57,25 @@ class MetadataReader:
         http: does the requests.
         store: keeps METADATA.
         warn: is told, once for each server, that it does not serve the METADATA that its index promises.
+        now: aware; None where what no digest proves is not to be kept.
+        recent: whether to take what was read without proof a while ago.
+
+    Attributes:
+        took_recent: whether something of that kind was taken.
     """
 
-    def __init__(self, *, http: Http, store: Store, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        http: Http,
+        store: Store,
+        warn: Callable[[str], None],
+        now: dt.datetime | None = None,
+        recent: bool = False,
+    ) -> None:
+        self.took_recent = False
+        self._now = now
+        self._recent = recent
         self._http = http
         self._store = store
         self._warn = warn
@@ -123,6 +140,10 @@ class MetadataReader:
             self._warn(f"{what}; reading metadata from the wheels of this server instead")
 
     def _inside(self, file: ProjectFile, sha: Sha256) -> WheelMetadata:
+        identity = _identity(file.filename)
+        if self._recent and self._now and (found := metadata_cache.recent(self._store, sha, *identity, now=self._now)):
+            self.took_recent = True
+            return found
         try:
             raw = metadata_of(open_remote(self._http, file), file.filename)
         except RangeUnsupportedError:
@@ -130,7 +151,10 @@ class MetadataReader:
         except zipfile.BadZipFile:
             # a proxy that cuts ranges wrongly; the whole file is checked against its digest
             return self._from_whole(file, sha)
-        return parse_metadata_of(raw, *_identity(file.filename))
+        found = parse_metadata_of(raw, *identity)
+        if self._now:
+            metadata_cache.keep_recent(self._store, sha, raw, now=self._now)
+        return found
 
     def _from_whole(self, file: ProjectFile, sha: Sha256) -> WheelMetadata:
         path = self._store.ensure_artifact(sha, lambda out: self._http.download(file.url, out, expected=sha))

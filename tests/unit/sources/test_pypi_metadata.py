@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import datetime as dt
 import io
 import random
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
@@ -15,6 +17,7 @@ from envgen.errors import ArtifactError
 from envgen.sources.pypi_metadata import MetadataReader, RangeFile, metadata_of
 from envgen.sources.pypi_page import ProjectFile
 from envgen.system.store import Store
+from tests.builders.tree import MOMENT
 from tests.builders.wheels import make_wheel, make_zip
 
 if TYPE_CHECKING:
@@ -109,6 +112,46 @@ def test_damage_is_one_error_whatever_it_is(data: bytes) -> None:
         metadata_of(io.BytesIO(data), "spam-1.0-py3-none-any.whl")
 
 
+def listed(wheel: bytes) -> ProjectFile:
+    return ProjectFile(
+        filename="spam-1.0-py3-none-any.whl",
+        url="https://index.test/spam.whl",
+        sha256=Sha256.of(wheel),
+        size=len(wheel),
+        requires_python=None,
+        uploaded=None,
+        yanked=False,
+        metadata=False,
+    )
+
+
+class Ranges:
+    """A server of one wheel that has ranges alone, and counts them."""
+
+    def __init__(self, wheel: bytes) -> None:
+        self.wheel = wheel
+        self.asked = 0
+
+    def get_part(self, url: str, start: int, end: int) -> tuple[bytes, int]:
+        del url
+        self.asked += 1
+        return self.wheel[start : end + 1], len(self.wheel)
+
+
+@pytest.mark.parametrize(("minutes", "recent", "asked"), [(9, True, 1), (11, True, 2), (-1, True, 2), (9, False, 2)])
+def test_what_no_digest_proves_is_taken_again_for_ten_minutes(
+    minutes: int, *, recent: bool, asked: int, tmp_path: Path
+) -> None:
+    server = Ranges(make_wheel("spam", "1.0", requires=["ham"]))
+    for moment in (MOMENT, MOMENT + dt.timedelta(minutes=minutes)):
+        http, store = cast("Http", server), Store(tmp_path)
+        reader = MetadataReader(http=http, store=store, warn=print, now=moment, recent=recent)
+        found = reader.read(listed(server.wheel), Sha256.of(server.wheel))
+        assert [str(requirement) for requirement in found.requires] == ["ham"]
+        assert reader.took_recent == (moment != MOMENT and asked == 1)
+    assert server.asked == asked
+
+
 @pytest.mark.parametrize("data", damaged())
 def test_a_range_that_came_damaged_leads_to_the_whole_file(data: bytes, tmp_path: Path) -> None:
     wheel = make_wheel("spam", "1.0", requires=["ham"])
@@ -128,16 +171,7 @@ def test_a_range_that_came_damaged_leads_to_the_whole_file(data: bytes, tmp_path
             out.write(wheel)
 
     reader = MetadataReader(http=cast("Http", Proxy()), store=Store(tmp_path), warn=print)
-    file = ProjectFile(
-        filename="spam-1.0-py3-none-any.whl",
-        url="https://index.test/spam.whl",
-        sha256=Sha256.of(wheel),
-        size=len(data),
-        requires_python=None,
-        uploaded=None,
-        yanked=False,
-        metadata=False,
-    )
+    file = replace(listed(wheel), size=len(data))
     assert [str(requirement) for requirement in reader.read(file, Sha256.of(wheel)).requires] == ["ham"]
 
 

@@ -1,0 +1,51 @@
+"""METADATA that no digest proves may be a passing fault of a server: a solve that fails with it is repeated.
+
+What was read by ranges a short while ago is taken again. What it says of the wheels that are chosen is compared with
+their directories, and with their bytes when they are installed; it can keep others from being chosen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from envgen.errors import EnvgenError, NetworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+    from envgen.sources.indexes import WheelIndexes
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Solve(Protocol[T_co]):
+    """A solve that may take what is kept and not proved."""
+
+    def __call__(self, *, recent: bool) -> Coroutine[None, None, T_co]:
+        """Return the solve, to be awaited."""
+
+
+class _DoubtfulError(Exception):
+    """A solve failed, and METADATA was taken that is not proved."""
+
+
+def solved(solve: Solve[T]) -> T:
+    """Return the result of a solve, which runs a second time where the first one failed with what is not proved."""
+    try:
+        return asyncio.run(solve(recent=True))
+    except _DoubtfulError:
+        return asyncio.run(solve(recent=False))
+
+
+@contextmanager
+def doubted(index: WheelIndexes, *, offline: bool) -> Iterator[None]:
+    """Let an error leave as one that `solved` doubts, where there is a reason to, and a network to ask again."""
+    try:
+        yield
+    except EnvgenError as error:
+        if index.took_recent and not offline and not isinstance(error, NetworkError):
+            raise _DoubtfulError from error
+        raise
