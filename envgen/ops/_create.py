@@ -231,6 +231,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
                 conflicts=conflicts,
                 reinstall=spoilt.keys(),
                 decide_again=what.unsettled,
+                store=context.store,
             )
         except ArtifactError as error:
             what = _with_damaged(context, what, error)

@@ -12,7 +12,7 @@ from envgen.paths import RESERVED, check_prefix_paths
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from envgen.prefix.provenance import Provenance
@@ -83,7 +83,12 @@ def paths_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def normalise(
-    prefix: Path, *, provenance: Mapping[str, Provenance], requested: Mapping[str, str], only: Iterable[str]
+    prefix: Path,
+    *,
+    provenance: Mapping[str, Provenance],
+    requested: Mapping[str, str],
+    only: Iterable[str],
+    digests: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """Make records say the truth, and return them as they are then; a second time changes nothing.
 
@@ -95,18 +100,50 @@ def normalise(
         provenance: name -> where the package came from.
         requested: name -> what the spec asked for, in its words.
         only: records (`name-version-build`) to rewrite.
+        digests: path of a link -> sha256 of the file that it leads to, from `link_digests`.
     """
-    records = {path.stem: load(path) for path in record_files(prefix)}
-    digests = {entry["_path"]: _in_prefix(entry) for record in records.values() for entry in paths_of(record)}
-    resolve = _link_resolver(prefix)
-    changed = [records[dist] for dist in sorted(only)]
+    changed = [load(record_path(prefix, dist)) for dist in sorted(only)]
     for record in changed:
-        _tell_provenance(record, provenance[record["name"]])
-        _tell_request(record, requested.get(record["name"], ""))
-        _tell_digests(record, digests, resolve)
+        tell(record, provenance[record["name"]], requested.get(record["name"], ""))
+        _tell_digests(record, digests)
         dist = f"{record['name']}-{record['version']}-{record['build']}"
         atomic_write(record_path(prefix, dist), render(record), sync=False)
     return changed
+
+
+def links_of(prefix: Path, dists: Iterable[str]) -> list[str]:
+    """List the symbolic links of packages, given as `name-version-build`.
+
+    Raises:
+        IntegrityError: a record cannot be read.
+    """
+    entries = (entry for dist in dists for entry in paths_of(load(record_path(prefix, dist))))
+    return [entry["_path"] for entry in entries if entry["path_type"] == "softlink"]
+
+
+def link_digests(
+    prefix: Path, links: Iterable[str], known: Callable[[Collection[str]], Mapping[str, str]]
+) -> dict[str, str]:
+    """Return the sha256 of the file that each of some links of a prefix leads to; links to anything else are left out.
+
+    Args:
+        prefix: the environment, linked.
+        links: their paths.
+        known: returns the digests of those of some paths of files that it knows; records tell the others.
+
+    Raises:
+        IntegrityError: a record cannot be read.
+    """
+    resolve = _link_resolver(prefix)
+    targets = {link: target for link in links if (target := resolve(link))}
+    wanted = frozenset(targets.values())
+    digests = dict(known(wanted))
+    if unknown := wanted - digests.keys():
+        entries = (entry for path in record_files(prefix) for entry in paths_of(load(path)))
+        digests |= {
+            entry["_path"]: digest for entry in entries if entry["_path"] in unknown and (digest := in_prefix(entry))
+        }
+    return {link: digests[target] for link, target in targets.items() if target in digests}
 
 
 def tell_request(prefix: Path, dist: str, requested: str) -> None:
@@ -120,11 +157,28 @@ def render(record: Mapping[str, Any]) -> str:
     """Write a record, keys sorted, one path a line: Python's fast encoder cannot indent, and there are 60,000."""
     head = {key: value for key, value in record.items() if key not in {"files", "paths_data"}}
     paths = sorted(paths_of(record), key=lambda entry: str(entry["_path"]))
+    return assemble(head, sorted(record.get("files") or ()), _entry_lines(paths))
+
+
+def assemble(head: Mapping[str, Any], files: Sequence[str], entries: str) -> str:
+    """Write a record of its parts.
+
+    Args:
+        head: what it says but for paths.
+        files: paths, sorted.
+        entries: of these, in the same order, from `join_entries`.
+    """
     return (
         json.dumps(head, indent=2, sort_keys=True).removesuffix("\n}")
-        + f',\n  "files": [\n{_file_lines(sorted(record.get("files") or ()))}\n  ],\n'
-        + f'  "paths_data": {{\n    "paths_version": 1,\n    "paths": [\n{_entry_lines(paths)}\n    ]\n  }}\n}}\n'
+        + f',\n  "files": [\n{_file_lines(files)}\n  ],\n'
+        + f'  "paths_data": {{\n    "paths_version": 1,\n    "paths": [\n{entries}\n    ]\n  }}\n}}\n'
     )
+
+
+def join_entries(entries: Iterable[str]) -> str:
+    """Join the entries of a record, each rendered with sorted keys, as `assemble` takes them."""
+    found = ",\n      ".join(entries)
+    return f"      {found}" if found else ""
 
 
 def _file_lines(names: Sequence[str]) -> str:
@@ -135,8 +189,15 @@ def _entry_lines(entries: Sequence[Mapping[str, Any]]) -> str:
     return f"      {json.dumps(entries, sort_keys=True)[1:-1].replace(_BETWEEN, _NEXT_ENTRY)}" if entries else ""
 
 
-def _in_prefix(entry: Mapping[str, Any]) -> str | None:
+def in_prefix(entry: Mapping[str, Any]) -> str | None:
+    """Return the sha256 of a file in the prefix, where its entry tells it."""
     return entry.get("sha256_in_prefix") or entry.get("sha256")
+
+
+def tell(record: dict[str, Any], provenance: Provenance, requested: str) -> None:
+    """Set in a record where its package came from, and what the spec asks for in its words, "" for nothing."""
+    _tell_provenance(record, provenance)
+    _tell_request(record, requested)
 
 
 def _tell_provenance(record: dict[str, Any], provenance: Provenance) -> None:
@@ -160,21 +221,18 @@ def _tell_request(record: dict[str, Any], requested: str) -> None:
         record["requested_spec"] = requested
 
 
-def _tell_digests(
-    record: Mapping[str, Any], digests: Mapping[str, str | None], resolve: Callable[[str], str | None]
-) -> None:
+def _tell_digests(record: Mapping[str, Any], digests: Mapping[str, str]) -> None:
     """Set `sha256_in_prefix` of each file; for a link it is that of the file it leads to, as CEP 34 has `sha256`.
 
     Rattler writes the digest of the link's text there, which `conda doctor` then reports as an altered file.
     """
     for entry in paths_of(record):
         if entry["path_type"] != "softlink":
-            entry["sha256_in_prefix"] = _in_prefix(entry)
+            entry["sha256_in_prefix"] = in_prefix(entry)
             continue
         entry.pop("sha256_in_prefix", None)
-        target = resolve(entry["_path"])
-        if target is not None and digests.get(target):
-            entry["sha256_in_prefix"] = digests[target]
+        if digest := digests.get(entry["_path"]):
+            entry["sha256_in_prefix"] = digest
 
 
 def _link_resolver(prefix: Path) -> Callable[[str], str | None]:

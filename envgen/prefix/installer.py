@@ -48,7 +48,7 @@ def install(
         UserError: the disk is full, or the prefix may not be written to.
     """
     job = rattler.install(
-        [_record(package) for package in packages],
+        [repodata_record(package) for package in packages],
         prefix,
         cache_dir=view,
         ignored_packages=set(staying),
@@ -78,7 +78,7 @@ class _Bar(InstallerReporter):
         self._bar.advance(1)
 
 
-def _record(package: LinkPackage) -> rattler.RepoDataRecord:
+def repodata_record(package: LinkPackage) -> rattler.RepoDataRecord:
     """Describe a package to rattler; where it came from is told to `conda-meta` afterwards, for all of it."""
     record, origin = package.record, package.record.origin
     archive = None if isinstance(origin, Wheel) else origin

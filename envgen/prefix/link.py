@@ -1,8 +1,9 @@
 """Packages into a prefix: only what changed, finished by the next run if this one is cut short.
 
-Rattler makes the links, replaces prefixes and writes records. What it does not do is done here: one owner for each
-path, packages that were replaced under one name, version and build, and records that tell the truth. Removal is ours
-too: what an interrupted run left has no record to remove it by, and compiled Python files are in none.
+Packages that are files and links are linked by `direct`, all others by rattler, which replaces prefixes in programs and
+lays out `noarch: python`. What it does not do is done here: one owner for each path, packages that were replaced under
+one name, version and build, and records that tell the truth. Removal is ours too: what an interrupted run left has no
+record to remove it by, and compiled Python files are in none.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from envgen.errors import EnvgenError, UserError
 from envgen.events import NullReporter
 from envgen.prefix import inventory
 from envgen.prefix.clobber import unused_conflict
-from envgen.prefix.conda_meta import normalise, record_path, tell_request
+from envgen.prefix.conda_meta import link_digests, links_of, normalise, record_path, tell_request
 from envgen.prefix.detours import refuse_detours
+from envgen.prefix.direct import direct_packages, link_directly, write_records
 from envgen.prefix.installed import InstalledPackage
 from envgen.prefix.installer import install
 from envgen.prefix.link_plan import plan_links
@@ -35,9 +37,11 @@ if TYPE_CHECKING:
 
     from envgen.events import Reporter
     from envgen.platforms import Platform
+    from envgen.prefix.brought import Brought
     from envgen.prefix.changes import PrefixChanges
     from envgen.prefix.clobber import Kept, Ownership
-    from envgen.prefix.contents import Contents, LinkPackage
+    from envgen.prefix.contents import LinkPackage
+    from envgen.prefix.direct import DirectPackage
     from envgen.prefix.link_plan import LinkPlan
     from envgen.system.store import Store
 
@@ -169,6 +173,7 @@ def _plan(job: _LinkJob, installed: tuple[InstalledPackage, ...], *, decide_agai
             conflicts=job.conflicts,
             reinstall=job.reinstall,
             decide_again=decide_again,
+            store=job.store,
         )
     link = tuple(name for name in plan.changes.link if name in job.only)
     plan = replace(plan, changes=replace(plan.changes, link=link))
@@ -188,8 +193,7 @@ def _change(job: _LinkJob, plan: LinkPlan) -> tuple[InstalledPackage, ...]:
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
     with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
         _unlink(job.prefix, changes, going)
-        staying = {have.name for have in changes.unchanged} | ({str(p.record.name) for p in job.packages} - job.only)
-        return _link(job, coming, plan.ownership, staying=staying) if coming else ()
+        return _link(job, plan, coming) if coming else ()
 
 
 def _tell_ownership(job: _LinkJob, ownership: Ownership) -> None:
@@ -245,33 +249,48 @@ def _unlink(prefix: Path, changes: PrefixChanges, paths: Iterable[str]) -> None:
         record_path(prefix, have.dist).unlink(missing_ok=True)
 
 
-def _link(
-    job: _LinkJob, coming: Sequence[Contents], ownership: Ownership, *, staying: Collection[str]
-) -> tuple[InstalledPackage, ...]:
+def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> tuple[InstalledPackage, ...]:
+    """Link packages, here where that is possible and by rattler otherwise, and write their records."""
     label = f"linking {len(coming)} packages"
+    stands_at = job.alternative_prefix or str(job.prefix)
     with job.store.view() as view, job.reporter.progress(label, total=len(coming), unit="packages") as bar:
-        build_view(view, coming, ownership.clobbered)
-        install(
-            job.packages,
-            job.prefix,
-            view=view,
-            platform=job.platform,
-            staying=staying,
-            alternative_prefix=job.alternative_prefix,
-            bar=bar,
+        direct = direct_packages(
+            coming, job.prefix, owned=plan.paths, platform=job.platform, stands_at=stands_at, view=view
         )
-    tagged = {item.claim.path for content in coming for item in content.items}
-    if _CACHE_TAG not in tagged:
+        here = {one.package.record.name for one in direct}
+        left = [one for one in coming if one.package.record.name not in here]
+        link_directly(job.prefix, direct, bar.advance)
+        if left:
+            build_view(view, [one.read() for one in left], plan.ownership.clobbered)
+            install(
+                job.packages,
+                job.prefix,
+                view=view,
+                platform=job.platform,
+                staying={str(package.record.name) for package in job.packages} - {one.name for one in left},
+                alternative_prefix=job.alternative_prefix,
+                bar=bar,
+            )
+    if not any(_CACHE_TAG in one.paths for one in coming):
         (job.prefix / _CACHE_TAG).unlink(missing_ok=True)
+    return _tell(job, direct, left)
+
+
+def _tell(job: _LinkJob, direct: Sequence[DirectPackage], left: Sequence[Brought]) -> tuple[InstalledPackage, ...]:
+    """Write the records of packages that were linked here, and make those of rattler say the truth."""
     portable = job.alternative_prefix is not None
-    packages = [content.package for content in coming]
-    records = normalise(
-        job.prefix,
-        provenance={p.record.name: provenance(p, portable=portable, archives=job.archives) for p in packages},
-        requested=job.requested,
-        only=[package.record.dist for package in packages],
-    )
-    return tuple(map(InstalledPackage.of_record, records))
+    packages = [*(one.package for one in direct), *(one.package for one in left)]
+    origins = {str(p.record.name): provenance(p, portable=portable, archives=job.archives) for p in packages}
+    dists = [one.package.record.dist for one in left]
+    links = [*links_of(job.prefix, dists), *(path for one in direct for path in one.links)]
+    digests = link_digests(job.prefix, links, lambda paths: _digests(direct, paths))
+    records = normalise(job.prefix, provenance=origins, requested=job.requested, only=dists, digests=digests)
+    written = write_records(job.prefix, direct, provenance=origins, requested=job.requested, link_digests=digests)
+    return (*map(InstalledPackage.of_record, records), *written)
+
+
+def _digests(packages: Iterable[DirectPackage], paths: Collection[str]) -> dict[str, str]:
+    return {path: digest for one in packages for path, digest in one.digests(paths).items()}
 
 
 def _tell_requests(job: _LinkJob, changes: PrefixChanges) -> tuple[InstalledPackage, ...]:

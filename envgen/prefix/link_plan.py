@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envgen.prefix.brought import bring
 from envgen.prefix.changes import PrefixChanges, Wanted, compare, with_paths
 from envgen.prefix.clobber import Ownership
-from envgen.prefix.contents import Contents, LinkPackage, python_layout, read_contents
-from envgen.prefix.owners import owners
+from envgen.prefix.contents import python_layout
+from envgen.prefix.owners import owners_of_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from envgen.platforms import Platform
+    from envgen.prefix.brought import Brought
+    from envgen.prefix.contents import LinkPackage
     from envgen.prefix.installed import InstalledPackage
+    from envgen.system.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +28,14 @@ class LinkPlan:
     Attributes:
         installed: what the prefix held when the plan was made.
         changes: packages to link, to unlink and to leave, with those to link again because of their paths.
-        contents: files of every package, sorted by the package's name; none where nothing changes.
+        contents: paths of every package, sorted by the package's name; none where nothing changes.
         ownership: who owns paths that several packages bring.
         paths: name -> paths that the package owns then.
     """
 
     installed: tuple[InstalledPackage, ...]
     changes: PrefixChanges
-    contents: tuple[Contents, ...]
+    contents: tuple[Brought, ...]
     ownership: Ownership
     paths: Mapping[str, frozenset[str]]
 
@@ -44,8 +48,9 @@ def plan_links(
     conflicts: Mapping[str, str] | None = None,
     reinstall: Collection[str] = frozenset(),
     decide_again: bool = False,
+    store: Store | None = None,
 ) -> LinkPlan:
-    """Compare packages with what a prefix holds; reads `info/` of each package where anything changes.
+    """Compare packages with what a prefix holds; finds the paths of each package where anything changes.
 
     Args:
         packages: all of the environment, extracted in the store; no two of one name.
@@ -55,6 +60,7 @@ def plan_links(
         reinstall: names of packages to link again though they are installed, for their files are damaged.
         decide_again: whether who owns what may differ although no package does: the prefix was linked by other
             `conflicts`.
+        store: keeps the paths of packages, so that they are read once.
 
     Raises:
         ArtifactError: packages that cannot be in one environment, or cannot be read.
@@ -65,9 +71,9 @@ def plan_links(
         unowned = Ownership(clobbered={}, conflicting=())
         return LinkPlan(installed=installed, changes=changes, contents=(), ownership=unowned, paths={})
     python = python_layout(ordered, platform)
-    contents = tuple(read_contents(package, python) for package in ordered)
-    ownership = owners(contents, platform=platform, conflicts=conflicts or {})
-    paths = {str(content.package.record.name): _owned(content, ownership) for content in contents}
+    contents = tuple(bring(package, python, store) for package in ordered)
+    ownership = owners_of_paths(contents, platform=platform, conflicts=conflicts or {})
+    paths = {one.name: frozenset(one.paths) - ownership.clobbered.get(one.name, frozenset()) for one in contents}
     return LinkPlan(
         installed=installed,
         changes=with_paths(changes, paths),
@@ -80,8 +86,3 @@ def plan_links(
 def _wanted(package: LinkPackage) -> Wanted:
     record = package.record
     return Wanted(name=record.name, version=record.version, build=record.build, key=package.key)
-
-
-def _owned(content: Contents, ownership: Ownership) -> frozenset[str]:
-    clobbered = ownership.clobbered.get(content.package.record.name, frozenset())
-    return frozenset(item.claim.path for item in content.items) - clobbered

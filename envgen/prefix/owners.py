@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import rattler
 
+from envgen.paths import folders_of
 from envgen.prefix.clobber import ClobberRules, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from envgen.platforms import Platform
-    from envgen.prefix.clobber import Ownership
+    from envgen.prefix.brought import Brought
+    from envgen.prefix.clobber import Claims, Ownership
     from envgen.prefix.contents import Contents, LinkPackage
 
 
@@ -28,9 +33,36 @@ def owners(contents: Sequence[Contents], *, platform: Platform, conflicts: Mappi
     Raises:
         ArtifactError: packages that cannot be in one environment.
     """
-    order = partial(linking_order, [content.package for content in contents])
-    rules = ClobberRules(fold_case=not platform.is_linux, conflicts=conflicts, order=order)
+    rules = _rules([content.package for content in contents], platform, conflicts)
     return decide((content.claims() for content in contents), rules)
+
+
+def owners_of_paths(packages: Sequence[Brought], *, platform: Platform, conflicts: Mapping[str, str]) -> Ownership:
+    """Assign each path as `owners` does, and read only the packages of which another one has a path, too.
+
+    Args:
+        packages: every one, no two of one name.
+        platform: of the environment.
+        conflicts: path or pattern -> package that keeps its file, as the spec has it.
+
+    Raises:
+        ArtifactError: packages that cannot be in one environment, or cannot be read.
+    """
+    count = Counter(chain.from_iterable(one.paths for one in packages))
+    if not platform.is_linux or not count.keys().isdisjoint(folders_of(count)):  # spellings, or a file for a folder
+        return owners([one.read() for one in packages], platform=platform, conflicts=conflicts)
+    contested = frozenset(path for path, number in count.items() if number > 1)
+    claims = [_only(one.read().claims(), contested) for one in packages if not contested.isdisjoint(one.paths)]
+    return decide(claims, _rules([one.package for one in packages], platform, conflicts))
+
+
+def _only(claims: Claims, paths: Collection[str]) -> Claims:
+    return replace(claims, claims=[claim for claim in claims.claims if claim.path in paths])
+
+
+def _rules(packages: Sequence[LinkPackage], platform: Platform, conflicts: Mapping[str, str]) -> ClobberRules:
+    order = partial(linking_order, packages)
+    return ClobberRules(fold_case=not platform.is_linux, conflicts=conflicts, order=order)
 
 
 def linking_order(packages: Iterable[LinkPackage]) -> tuple[str, ...]:

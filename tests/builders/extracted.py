@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ def _write(folder: Path, draft: Draft) -> None:
             file.write_text(content)
     info = folder / "info"
     info.mkdir()
-    entries = [_entry(path, content) for path, content in draft.files.items()]
+    entries = [_entry(path, draft.files) for path in draft.files]
     (info / "paths.json").write_text(json.dumps({"paths_version": 1, "paths": entries}))
     (info / "index.json").write_text(json.dumps(_index(draft)))
     if draft.noarch == "python":
@@ -103,11 +104,14 @@ def _index(draft: Draft) -> dict[str, Any]:
     return index | ({"noarch": draft.noarch} if draft.noarch else {})
 
 
-def _entry(path: str, content: str | Link) -> dict[str, Any]:
+def _entry(path: str, files: dict[str, str | Link]) -> dict[str, Any]:
+    content = files[path]
+    led_to: str | Link | None = content
     if isinstance(content, Link):
-        return {"_path": path, "path_type": "softlink"}
-    data = content.encode()
-    entry = {"_path": path, "path_type": "hardlink", "sha256": Sha256.of(data), "size_in_bytes": len(data)}
-    if PLACEHOLDER in content:
+        led_to = files.get(posixpath.normpath(posixpath.join(posixpath.dirname(path), content.to)))
+    data = led_to.encode() if isinstance(led_to, str) else b""
+    kind = "softlink" if isinstance(content, Link) else "hardlink"
+    entry = {"_path": path, "path_type": kind, "sha256": Sha256.of(data), "size_in_bytes": len(data)}
+    if isinstance(content, str) and PLACEHOLDER in content:
         entry |= {"file_mode": "text", "prefix_placeholder": PLACEHOLDER}
     return entry

@@ -138,7 +138,7 @@ def test_a_change_that_is_cut_short_spoils_no_package_that_stays(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("envgen.prefix.link.install", die)
+        patch.setattr("envgen.prefix.link.link_directly", die)
         with pytest.raises(KeyboardInterrupt):
             run(store, prefix, ALPHA, BETA)
     assert (prefix / "bin/alpha").exists()

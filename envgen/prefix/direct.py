@@ -1,0 +1,282 @@
+"""Packages into a prefix without rattler: hard links, and the few links and texts that are written for each prefix.
+
+Most packages are nothing else. Rattler would read their `info/` again, take each file for itself and wait for the disk
+with each record; it serves what has more to it (see `direct_packages`), and file systems that clone files.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import stat
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from envgen.digest import Sha256
+from envgen.errors import HostError
+from envgen.paths import folders_of
+from envgen.prefix.conda_meta import HISTORY, META, assemble, join_entries, record_path, tell
+from envgen.prefix.facts import as_recorded
+from envgen.prefix.installed import InstalledPackage
+from envgen.prefix.installer import repodata_record
+from envgen.system.fs import TEMPORARY, atomic_write
+from envgen.system.os_faults import os_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from envgen.platforms import Platform
+    from envgen.prefix.brought import Brought
+    from envgen.prefix.contents import LinkPackage
+    from envgen.prefix.facts import PackageFacts
+    from envgen.prefix.provenance import Provenance
+
+_FICLONE = 0x40049409
+"""Request of `ioctl` that makes one file share the blocks of another (`linux/fs.h`)."""
+
+_LONGEST_SHEBANG = 127
+"""Bytes of a first line that every Linux reads; rattler writes another one beyond."""
+
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
+"""What a file system says that has no hard links, or no more of this file."""
+
+_HANDS = 2
+"""Threads that link. The system does nearly all of the work, and one folder is for one of them at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectPackage:
+    """A package that is linked here.
+
+    Attributes:
+        package: extracted.
+        facts: of it.
+        owned: those of its paths that it has in the prefix.
+        texts: path -> bytes with the path of the environment.
+    """
+
+    package: LinkPackage
+    facts: PackageFacts
+    owned: frozenset[str]
+    texts: Mapping[str, bytes]
+
+    @property
+    def plain(self) -> Sequence[str]:
+        """Paths of files to link, sorted."""
+        return [path for path in self.facts.paths if path in self.owned]
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Paths of symbolic links, and where they lead."""
+        return {path: to for path, to in self.facts.links.items() if path in self.owned}
+
+    def digests(self, paths: Collection[str]) -> dict[str, str]:
+        """Return the sha256 in the prefix of those of some paths that are files of the package."""
+        wanted = self.owned.intersection(paths)
+        found = (
+            {path: json.loads(entry)["sha256"] for path, entry in self.facts.select(wanted).items()} if wanted else {}
+        )
+        return found | {path: Sha256.of(text) for path, text in self.texts.items() if path in wanted}
+
+    def entries(self, link_digests: Mapping[str, str]) -> Iterable[str]:
+        """Return what a record says of each file, in the order of their paths.
+
+        Args:
+            link_digests: path of a link -> sha256 of the file that it leads to.
+        """
+        made = self.facts.made
+        found = {path: as_recorded(made[path], link_digests.get(path)) for path in self.links}
+        for path, text in self.texts.items():
+            found[path] = as_recorded({**made[path], "size_in_bytes": len(text)}, Sha256.of(text))
+        if not found and len(self.owned) == len(self.facts.paths):
+            return self.facts.entries
+        found |= self.facts.select(self.owned)
+        return [found[path] for path in sorted(found)]
+
+
+def direct_packages(
+    coming: Iterable[Brought],
+    prefix: Path,
+    *,
+    owned: Mapping[str, frozenset[str]],
+    platform: Platform,
+    stands_at: str,
+    view: Path,
+) -> list[DirectPackage]:
+    """Choose the packages that can be linked here; rattler has to take the others.
+
+    Those are packages without facts, and those with a script whose first line rattler would write in another form,
+    for it would be too long or hold a space; all packages for other systems than Linux; and all where the file system
+    clones files, or where the store is on another one.
+
+    Args:
+        coming: packages to link.
+        prefix: the environment, which exists.
+        owned: name -> paths that the package has in the prefix.
+        platform: of the environment.
+        stands_at: path of the environment that files will hold.
+        view: an empty folder on the store's file system.
+
+    Raises:
+        HostError: a file of a package cannot be read.
+    """
+    if not (platform.is_linux and _links_and_does_not_clone(view, prefix)):
+        return []
+    found = []
+    for one in coming:
+        texts = None if one.facts is None else _texts(one.package, one.facts, owned[one.name], stands_at)
+        if one.facts is not None and texts is not None:
+            direct = DirectPackage(package=one.package, facts=one.facts, owned=owned[one.name], texts=texts)
+            found.append(direct)
+    return found
+
+
+def link_directly(prefix: Path, packages: Sequence[DirectPackage], advance: Callable[[int], object]) -> None:
+    """Make the files of packages in a prefix; files that are in the way are replaced.
+
+    Args:
+        prefix: the environment.
+        packages: from `direct_packages`.
+        advance: told after each package.
+
+    Raises:
+        HostError: a file cannot be linked.
+        UserError: the disk is full, or the prefix may not be written to.
+    """
+    try:
+        for folder in sorted(folders_of(chain.from_iterable(one.owned for one in packages))):
+            with suppress(FileExistsError):
+                os.mkdir(f"{prefix}/{folder}")  # noqa: PTH102  thousands of them, Path is slow
+        ordered = sorted(packages, key=lambda one: len(one.owned), reverse=True)
+        with ThreadPoolExecutor(_HANDS) as pool:
+            list(pool.map(partial(_make_files, f"{prefix}/", advance), ordered))
+    except OSError as error:
+        raise os_fault(error, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
+
+
+def write_records(
+    prefix: Path,
+    packages: Iterable[DirectPackage],
+    *,
+    provenance: Mapping[str, Provenance],
+    requested: Mapping[str, str],
+    link_digests: Mapping[str, str],
+) -> list[InstalledPackage]:
+    """Write the records of packages that were linked, as `conda_meta.normalise` leaves those of rattler.
+
+    Args:
+        prefix: the environment.
+        packages: from `direct_packages`.
+        provenance: name -> where the package came from.
+        requested: name -> what the spec asked for, in its words.
+        link_digests: from `conda_meta.link_digests`.
+    """
+    if not (prefix / HISTORY).exists():
+        (prefix / HISTORY).touch()
+    found = []
+    for one in packages:
+        name = one.package.record.name
+        head = json.loads(repodata_record(one.package).to_json())
+        tell(head, provenance[name], requested.get(name, ""))
+        files = sorted(one.owned)
+        text = assemble(head, files, join_entries(one.entries(link_digests)))
+        atomic_write(record_path(prefix, one.package.record.dist), text, sync=False)
+        found.append(InstalledPackage.of_record({**head, "files": files}))
+    return found
+
+
+def relocated(data: bytes, placeholder: str, prefix: str) -> bytes | None:
+    """Replace the placeholder in a text as rattler does; None where its first line would have to change otherwise."""
+    text = data.replace(placeholder.encode(), prefix.encode())
+    if data.startswith(b"#!"):
+        first = text.partition(b"\n")[0]
+        if " " in prefix or len(first) > _LONGEST_SHEBANG or not first.isascii():
+            return None
+    return text
+
+
+def _texts(
+    package: LinkPackage, facts: PackageFacts, owned: Collection[str], stands_at: str
+) -> dict[str, bytes] | None:
+    found: dict[str, bytes] = {}
+    for path in facts.made.keys() - facts.links.keys():
+        if path in owned:
+            text = relocated(_read(package.directory / path), facts.made[path]["prefix_placeholder"], stands_at)
+            if text is None:
+                return None
+            found[path] = text
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HostError(f"failed to read `{path}`: {error.strerror}") from error
+
+
+def _links_and_does_not_clone(view: Path, prefix: Path) -> bool:
+    """Return whether files of the store can be linked, and are not to be cloned, as rattler does where it can."""
+    source, target = view / "probe", prefix / META / f"{TEMPORARY}probe"
+    source.write_bytes(b"probe")
+    try:
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source)
+        target.unlink()
+        return not _clones(source, target)
+    except OSError:
+        return False
+    finally:
+        target.unlink(missing_ok=True)
+        source.unlink()
+
+
+def _clones(source: Path, target: Path) -> bool:
+    if sys.platform != "linux":
+        return True
+    with source.open("rb") as there, target.open("wb") as here:
+        try:
+            fcntl.ioctl(here, _FICLONE, there.fileno())
+        except OSError:
+            return False
+    return True
+
+
+def _make_files(start: str, advance: Callable[[int], object], one: DirectPackage) -> None:
+    """Make the files of a package; tens of thousands of paths: text is five times as fast as `Path` here."""
+    below = f"{one.package.directory}/"
+    for path in one.plain:
+        _hard_link(below + path, start + path)
+    for path, target in one.links.items():
+        with suppress(FileNotFoundError):
+            os.unlink(start + path)  # noqa: PTH108
+        os.symlink(target, start + path)  # noqa: PTH211
+    for path, text in one.texts.items():
+        with suppress(FileNotFoundError):
+            os.unlink(start + path)  # noqa: PTH108
+        mode = stat.S_IMODE(os.stat(below + path).st_mode)  # noqa: PTH116
+        with open(os.open(start + path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:  # noqa: PTH123
+            os.fchmod(out.fileno(), mode)
+            out.write(text)
+    advance(1)
+
+
+def _hard_link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        os.unlink(target)  # noqa: PTH108
+        _hard_link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        shutil.copy2(source, target)

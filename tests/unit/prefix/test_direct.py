@@ -1,0 +1,152 @@
+"""Packages that are linked without rattler, held against what rattler makes of the same packages."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from envgen.platforms import Platform
+from envgen.prefix.facts import facts_of
+from envgen.prefix.link import link
+from envgen.prefix.verify import verify_prefix
+from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
+from tests.unit.prefix.samples import ALPHA, BETA, BUILT, CHANNEL, NOARCH, PYTHON, SITE, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.prefix.contents import LinkPackage
+    from envgen.system.store import Store
+
+LINKS = Draft(
+    name="links",
+    files={
+        "lib/libb.so": Link(to="../lib/liba.so.1"),
+        "lib/away.so": Link(to="nowhere"),
+        "share/docs": Link(to="../lib"),
+        "share/é.txt": "text",
+        "share/notes.txt": f"of {PLACEHOLDER}\nand {PLACEHOLDER}/lib\n",
+    },
+)
+DRAFTS = (PYTHON, replace(ALPHA, origin=CHANNEL), replace(BETA, origin=BUILT), LINKS, NOARCH)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A path without a space, which may stand in the first line of a script."""
+    return tmp_path / "env"
+
+
+def made(store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, *, direct: bool, **more: Any) -> dict[str, str]:
+    """Link all samples into a new prefix at `place`; return every file with its content and mode."""
+    packages = [make(store, draft) for draft in DRAFTS]
+    with monkeypatch.context() as patch:
+        if not direct:
+            patch.setattr("envgen.prefix.direct._links_and_does_not_clone", lambda *_places: False)
+        link(packages, place, store=store, platform=Platform.LINUX_64, requested={"alpha": "alpha ==1.0"}, **more)
+    modes = {name: oct((place / name).lstat().st_mode) for name in tree(place)}
+    found = {name: f"{modes[name]} {text}" for name, text in tree(place).items()}
+    shutil.rmtree(place)
+    return found
+
+
+@pytest.mark.parametrize("more", [{}, {"alternative_prefix": "/opt/env"}, {"archives": "file:///c"}], ids=str)
+def test_files_and_records_are_those_of_rattler(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    direct = made(store, place, monkeypatch, direct=True, **more)
+    assert direct == made(store, place, monkeypatch, direct=False, **more)
+
+
+@pytest.mark.parametrize("length", range(123, 131))
+def test_the_first_line_of_a_script_is_that_of_rattler(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    there = f"/{'p' * (length - len('#!//bin/python'))}"
+    first = made(store, tmp_path / "env", monkeypatch, direct=True, alternative_prefix=there)
+    assert first == made(store, tmp_path / "env", monkeypatch, direct=False, alternative_prefix=there)
+
+
+@pytest.mark.parametrize("odd", [{"sha256": None}, {"no_link": True}, {"file_mode": "binary"}], ids=str)
+def test_a_package_with_more_to_it_is_left_to_rattler(store: Store, odd: dict[str, object]) -> None:
+    package = make(store, ALPHA)
+    listing = package.directory / "info/paths.json"
+    document = json.loads(listing.read_text())
+    document["paths"][2] |= odd
+    listing.write_text(json.dumps(document))
+    assert facts_of(package, store) is facts_of(package, store) is None
+
+
+def test_rattler_is_not_asked_for_files_links_and_texts(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise AssertionError("rattler is not needed")
+
+    monkeypatch.setattr("envgen.prefix.link.install", refuse)
+    packages = [make(store, draft) for draft in (PYTHON, ALPHA, BETA, LINKS)]
+    link(packages, place, store=store, platform=Platform.LINUX_64)
+    assert verify_prefix(place) == ()
+    assert (place / "conda-meta/history").read_text() == ""
+
+
+def test_a_file_with_too_many_links_is_copied(store: Store, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = make(store, ALPHA)
+    plain = os.link
+
+    def link_or_refuse(source: str | Path, target: str | Path) -> None:
+        if str(source).endswith("liba.so.1"):
+            raise OSError(errno.EMLINK, "too many links")
+        plain(source, target)
+
+    monkeypatch.setattr(os, "link", link_or_refuse)
+    link([package], place, store=store, platform=Platform.LINUX_64)
+    assert not (place / "lib/liba.so.1").samefile(package.directory / "lib/liba.so.1")
+    assert verify_prefix(place) == ()
+
+
+def linked(store: Store, place: Path, *packages: LinkPackage) -> None:
+    link(packages, place, store=store, platform=Platform.LINUX_64)
+
+
+def test_what_a_package_holds_is_read_once(store: Store, place: Path, tmp_path: Path) -> None:
+    package = make(store, ALPHA)
+    linked(store, place, package)
+    (package.directory / "info/paths.json").write_text("damaged")
+    linked(store, tmp_path / "other", package)
+    assert verify_prefix(tmp_path / "other") == ()
+    assert tree(place).keys() == tree(tmp_path / "other").keys()
+
+
+@pytest.mark.parametrize("kept", [b"", b"not JSON", b"[]", b'{"format": 0}', b'{"format": 1, "paths": ["a"]}'])
+def test_facts_of_another_form_are_made_again(store: Store, place: Path, kept: bytes) -> None:
+    package = make(store, ALPHA)
+    store.put("linking", package.key, kept)
+    linked(store, place, package)
+    assert verify_prefix(place) == ()
+    assert store.cached("linking", package.key) not in {None, kept}
+
+
+def test_a_kept_path_that_leads_outside_is_not_used(store: Store) -> None:
+    package = make(store, ALPHA)
+    facts = b'{"format": 1, "paths": ["../outside"], "links": {}, "made": {}}\n{"_path": "../outside"}'
+    store.put("linking", package.key, facts)
+    found = facts_of(package, store)
+    assert found is not None
+    assert f"{SITE}/alpha/__init__.py" in found.paths
+
+
+def test_a_store_that_cannot_be_written_serves(store: Store, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    package = make(store, ALPHA)
+    monkeypatch.setattr(store, "put", refuse)
+    linked(store, place, package)
+    assert verify_prefix(place) == ()
