@@ -79,6 +79,10 @@ class DirectPackage:
         """Paths of symbolic links, and where they lead."""
         return {path: to for path, to in self.facts.links.items() if path in self.owned}
 
+    def shared(self, statuses: Mapping[str, os.stat_result]) -> dict[str, os.stat_result]:
+        """Return the statuses of the package's files that are files of the prefix as well, of all in the store."""
+        return {path: status for path, status in statuses.items() if path not in self.facts.made}
+
     def digests(self, paths: Collection[str]) -> dict[str, str]:
         """Return the sha256 in the prefix of those of some paths that are files of the package."""
         wanted = self.owned.intersection(paths)

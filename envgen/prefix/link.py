@@ -43,7 +43,11 @@ if TYPE_CHECKING:
     from envgen.prefix.contents import LinkPackage
     from envgen.prefix.direct import DirectPackage
     from envgen.prefix.link_plan import LinkPlan
+    from envgen.prefix.state import Statuses
     from envgen.system.store import Store
+
+    _Linked = tuple[tuple[InstalledPackage, ...], Mapping[str, Statuses]]
+    """Packages as their records have them; name of a package -> what is known of its files, see `record_state`."""
 
 _CACHE_TAG = "CACHEDIR.TAG"
 """Rattler marks every prefix as a cache, and backup programs then leave it out."""
@@ -153,12 +157,12 @@ def _settle(job: _LinkJob) -> PrefixChanges:
         clean_up(job.prefix, left)
     unsettled = not is_settled(job.prefix, job.conflicts)
     plan = _plan(job, installed, decide_again=unsettled)
-    linked = _change(job, plan) if plan.changes or job.remove else ()
+    linked, shared = _change(job, plan) if plan.changes or job.remove else ((), {})
     if plan.changes or unsettled:
         settle(job.prefix, job.conflicts)
     unchanged = _tell_requests(job, plan.changes)
     if job.alternative_prefix is None:
-        record_state(job.prefix, (*unchanged, *linked), state, changed=plan.changes.link)
+        record_state(job.prefix, (*unchanged, *linked), state, changed=plan.changes.link, shared=shared)
     return plan.changes
 
 
@@ -181,8 +185,8 @@ def _plan(job: _LinkJob, installed: tuple[InstalledPackage, ...], *, decide_agai
     return plan
 
 
-def _change(job: _LinkJob, plan: LinkPlan) -> tuple[InstalledPackage, ...]:
-    """Carry out a plan; return the packages that were linked, as their records have them."""
+def _change(job: _LinkJob, plan: LinkPlan) -> _Linked:
+    """Carry out a plan; return what was linked."""
     changes = plan.changes
     _tell_ownership(job, plan.ownership)
     coming = [content for content in plan.contents if content.package.record.name in changes.link]
@@ -193,7 +197,7 @@ def _change(job: _LinkJob, plan: LinkPlan) -> tuple[InstalledPackage, ...]:
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
     with transaction(job.prefix, Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))):
         _unlink(job.prefix, changes, going)
-        return _link(job, plan, coming) if coming else ()
+        return _link(job, plan, coming) if coming else ((), {})
 
 
 def _tell_ownership(job: _LinkJob, ownership: Ownership) -> None:
@@ -249,7 +253,7 @@ def _unlink(prefix: Path, changes: PrefixChanges, paths: Iterable[str]) -> None:
         record_path(prefix, have.dist).unlink(missing_ok=True)
 
 
-def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> tuple[InstalledPackage, ...]:
+def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> _Linked:
     """Link packages, here where that is possible and by rattler otherwise, and write their records."""
     label = f"linking {len(coming)} packages"
     stands_at = job.alternative_prefix or str(job.prefix)
@@ -273,7 +277,8 @@ def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> tuple[Ins
             )
     if not any(_CACHE_TAG in one.paths for one in coming):
         (job.prefix / _CACHE_TAG).unlink(missing_ok=True)
-    return _tell(job, direct, left)
+    shared = {str(one.package.record.name): one.shared(job.store.packages.statuses(one.package.key)) for one in direct}
+    return _tell(job, direct, left), shared
 
 
 def _tell(job: _LinkJob, direct: Sequence[DirectPackage], left: Sequence[Brought]) -> tuple[InstalledPackage, ...]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
+    Statuses = Mapping[str, os.stat_result]
+
 STATE = ".envgen-state"
 
 _FORMAT = 1
@@ -91,19 +93,32 @@ def write_state(prefix: Path, packages: Iterable[PackageState]) -> None:
 
 
 def record_state(
-    prefix: Path, installed: Iterable[InstalledPackage], known: PrefixState | None, *, changed: Collection[str]
+    prefix: Path,
+    installed: Iterable[InstalledPackage],
+    known: PrefixState | None,
+    *,
+    changed: Collection[str],
+    shared: Mapping[str, Statuses] | None = None,
 ) -> None:
     """Write the state of a prefix whose `changed` packages were linked just now.
 
     What is known of the others is kept, so that a change of them is still noticed; where a record was rewritten and
     its files were not, only the record is new.
+
+    Args:
+        prefix: the environment.
+        installed: its packages.
+        known: what was recorded before.
+        changed: names of packages that were linked just now.
+        shared: name of a package -> path -> status of the file of the store that was linked there, where it is known:
+            it is the same file, so that it is not asked for again.
     """
     before = known.packages if known else {}
     entries = []
     for have in installed:
         was = before.get(have.dist)
         if was is None or have.name in changed or was.installed.files != have.files:
-            entries.append(current(prefix, have))
+            entries.append(current(prefix, have, (shared or {}).get(have.name, {})))
         else:
             record = record_status(record_path(prefix, have.dist))
             entries.append(PackageState(installed=have, record=record, status=was.status))
@@ -111,10 +126,10 @@ def record_state(
         write_state(prefix, entries)
 
 
-def current(prefix: Path, installed: InstalledPackage) -> PackageState:
-    """Return the state of a package as it is now, which must be what was linked."""
+def current(prefix: Path, installed: InstalledPackage, shared: Statuses | None = None) -> PackageState:
+    """Return the state of a package as it is now, which must be what was linked; see `record_state` for `shared`."""
     record = record_status(record_path(prefix, installed.dist))
-    return PackageState(installed=installed, record=record, status=status_of(prefix, installed.files))
+    return PackageState(installed=installed, record=record, status=status_of(prefix, installed.files, shared))
 
 
 def record_status(path: Path) -> RecordStatus:
@@ -123,19 +138,19 @@ def record_status(path: Path) -> RecordStatus:
     return status.st_size, status.st_mtime_ns
 
 
-def status_of(prefix: Path, paths: Iterable[str]) -> list[int]:
+def status_of(prefix: Path, paths: Iterable[str], shared: Statuses | None = None) -> list[int]:
     """Return `FIELDS` numbers for each path, `MISSING` where there is none.
 
     Compiled Python files count as missing wherever they are: Python writes them again as it likes.
     """
-    start, found = f"{prefix}/", list[int]()
+    start, found, known = f"{prefix}/", list[int](), shared or {}
     # tens of thousands of paths: text is five times as fast as `Path` here
     for path in paths:
         if path.endswith(".pyc"):
             found += MISSING
             continue
         try:
-            status = os.lstat(start + path)
+            status = known.get(path) or os.lstat(start + path)
         except (FileNotFoundError, NotADirectoryError):
             found += MISSING
         else:

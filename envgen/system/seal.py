@@ -90,7 +90,7 @@ def confirm_seal(package: Path, seal: Seal, *, boot: str) -> None:
         seal: of the package.
         boot: id of this boot: what was written in an earlier one came from the disk.
     """
-    known = replace(seal, boot=seal.boot if seal.boot == boot else "", status=status_of(package))
+    known = replace(seal, boot=seal.boot if seal.boot == boot else "", status=_status(_files(package)))
     if known != seal:
         atomic_write(package / SEAL, _render(known))
 
@@ -109,13 +109,18 @@ def read_seal(package: Path) -> Seal | None:
     return seal
 
 
-def status_of(package: Path) -> str:
-    """Digest path, inode, size and time of every file and link of a package but its seal.
+def statuses_of(package: Path) -> dict[str, os.stat_result]:
+    """Read the status of every file and link of a package but its seal.
 
     Packages have tens of thousands of files, so that no `Path` is made of any: 30,000 take 0.5 s on a slow disk,
     nearly all of it the system's.
     """
-    return _status(_files(package))
+    return dict(_files(package))
+
+
+def fits_seal(files: Mapping[str, os.stat_result], seal: Seal) -> bool:
+    """Return whether path, inode, size and time of every file of a package are those that were recorded."""
+    return _status(files.items()) == seal.status
 
 
 def first_fault(package: Path, seal: Seal) -> str | None:

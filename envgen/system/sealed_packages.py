@@ -12,15 +12,17 @@ from envgen.system.seal import (
     SEAL,
     confirm_seal,
     first_fault,
+    fits_seal,
     is_own,
     is_unsealed,
     read_seal,
-    status_of,
+    statuses_of,
     write_seal,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from envgen.events import Reporter
@@ -59,6 +61,7 @@ class SealedPackages:
         self._reporter = reporter
         self._clock = clock
         self._prove = prove
+        self._compared: dict[str, Mapping[str, os.stat_result]] = {}
         self._synced: dict[str, int] | None = None
         self._unsynced = self._told_boot = False
 
@@ -70,13 +73,18 @@ class SealedPackages:
             seal = read_seal(folder)
             if seal is None:
                 return self._adopt(folder)
-            if not read and self._outlived(seal) and seal.status == status_of(folder):
+            if not read and self._outlived(seal) and fits_seal(files := statuses_of(folder), seal):
+                self._compared[folder.name] = files
                 return None
             fault = first_fault(folder, seal)
         if fault is None:
             with suppress(OSError):  # a store on a read-only file system serves all the same
                 confirm_seal(folder, seal, boot=self._clock().boot)
         return fault and _changed(fault)
+
+    def statuses(self, key: str) -> Mapping[str, os.stat_result]:
+        """Return the status of each file of a package as it fitted its seal; nothing where that was not asked."""
+        return self._compared.get(key, {})
 
     def _adopt(self, folder: Path) -> str | None:
         """Seal a package that was stored without a seal and is proven now; say what is wrong with another one."""

@@ -90,7 +90,7 @@ class Store:
         self._clock = clock
         self._proven = ProvenFiles()
         self._condemned: set[str] = set()
-        self._packages = SealedPackages(root, reporter=self._reporter, clock=clock, prove=prove)
+        self.packages = SealedPackages(root, reporter=self._reporter, clock=clock, prove=prove)
         with explained(root):
             check_access(root)
 
@@ -173,7 +173,7 @@ class Store:
         """
         if key in self._condemned:
             return True
-        if (fault := self._packages.fault(self._package_path(key), read=read)) is None:
+        if (fault := self.packages.fault(self._package_path(key), read=read)) is None:
             return False
         self._condemned.add(key)
         self._reporter.warn(f"cached package `{key}` {fault}, it is made again")
@@ -184,7 +184,7 @@ class Store:
 
         Call it when packages were used.
         """
-        self._packages.sync()
+        self.packages.sync()
 
     def ensure_package(self, key: str, make: Callable[[Path], object]) -> Path:
         """Find a package or let `make` fill a folder with it; processes that want the same one wait for the first.
@@ -205,7 +205,7 @@ class Store:
         """Return whether a package is altered now that nobody else makes it: another process may have made it again."""
         was = key in self._condemned
         self._condemned.discard(key)
-        return self._packages.fault(self._package_path(key), read=was) is not None
+        return self.packages.fault(self._package_path(key), read=was) is not None
 
     def blob(self, sha: Sha256) -> Path | None:
         """Find a layer of an image; it counts as used now."""

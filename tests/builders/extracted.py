@@ -24,9 +24,10 @@ PLACEHOLDER = "/placeholder/of/the/prefix"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A symbolic link with its target."""
+    """A symbolic link; `listed` where the package has the digest of what it leads to, as CEP 34 asks."""
 
     to: str
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +107,14 @@ def _index(draft: Draft) -> dict[str, Any]:
 
 def _entry(path: str, files: dict[str, str | Link]) -> dict[str, Any]:
     content = files[path]
-    led_to: str | Link | None = content
     if isinstance(content, Link):
-        led_to = files.get(posixpath.normpath(posixpath.join(posixpath.dirname(path), content.to)))
-    data = led_to.encode() if isinstance(led_to, str) else b""
-    kind = "softlink" if isinstance(content, Link) else "hardlink"
-    entry = {"_path": path, "path_type": kind, "sha256": Sha256.of(data), "size_in_bytes": len(data)}
-    if isinstance(content, str) and PLACEHOLDER in content:
+        led_to = files.get(posixpath.normpath(posixpath.join(posixpath.dirname(path), content.to)), "")
+        return {"_path": path, "path_type": "softlink"} | (_digest(str(led_to)) if content.listed else {})
+    entry = {"_path": path, "path_type": "hardlink"} | _digest(content)
+    if PLACEHOLDER in content:
         entry |= {"file_mode": "text", "prefix_placeholder": PLACEHOLDER}
     return entry
+
+
+def _digest(text: str) -> dict[str, Any]:
+    return {"sha256": Sha256.of(text.encode()), "size_in_bytes": len(text.encode())}

@@ -16,7 +16,8 @@ from envgen.prefix.facts import facts_of
 from envgen.prefix.link import link
 from envgen.prefix.verify import verify_prefix
 from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
-from tests.unit.prefix.samples import ALPHA, BETA, BUILT, CHANNEL, NOARCH, PYTHON, SITE, tree
+from tests.unit.prefix import samples
+from tests.unit.prefix.samples import BETA, BUILT, CHANNEL, NOARCH, PYTHON, SITE, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,17 +25,25 @@ if TYPE_CHECKING:
     from envgen.prefix.contents import LinkPackage
     from envgen.system.store import Store
 
+ALPHA = replace(samples.ALPHA, files={**samples.ALPHA.files, "lib/liba.so": Link(to="liba.so.1", listed=True)})
 LINKS = Draft(
     name="links",
     files={
-        "lib/libb.so": Link(to="../lib/liba.so.1"),
-        "lib/away.so": Link(to="nowhere"),
-        "share/docs": Link(to="../lib"),
+        "lib/libb.so": Link(to="../lib/liba.so.1", listed=True),
+        "lib/away.so": Link(to="nowhere", listed=True),
+        "share/docs": Link(to="../lib", listed=True),
         "share/é.txt": "text",
         "share/notes.txt": f"of {PLACEHOLDER}\nand {PLACEHOLDER}/lib\n",
     },
 )
-DRAFTS = (PYTHON, replace(ALPHA, origin=CHANNEL), replace(BETA, origin=BUILT), LINKS, NOARCH)
+DRAFTS = (
+    PYTHON,
+    replace(samples.ALPHA, name="other", files={"lib/libo.so": Link(to="liba.so.1")}),
+    replace(ALPHA, origin=CHANNEL),
+    replace(BETA, origin=BUILT),
+    LINKS,
+    NOARCH,
+)
 
 
 @pytest.fixture
