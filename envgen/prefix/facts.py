@@ -2,7 +2,7 @@
 
 The paths of a package, and what records say of its files, follow from its bytes, and its key stands for these. So they
 are found when it is linked for the first time and kept as a fact of the store behind its own digest; where there is
-none, or it is of another format, it is made again.
+none, or it is of another format or of another `info/paths.json`, it is made again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.paths import check_prefix_paths
 from envgen.prefix.contents import read_paths
@@ -75,15 +76,23 @@ def facts_of(package: LinkPackage, store: Store | None) -> PackageFacts | None:
     """
     if package.record.noarch == "python":
         return None
-    raw = store.cached(_KIND, package.key) if store else None
+    raw, listing = store.cached(_KIND, package.key) if store else None, _listing(package)
     try:
-        return _parse(raw or b"")
+        return _parse(raw or b"", listing)
     except _MALFORMED:
         found = _read(package)
     if store:
         with suppress(OSError, UserError):  # a store on a read-only file system serves all the same
-            store.put(_KIND, package.key, _render(found))
+            store.put(_KIND, package.key, _render(found, listing))
     return found
+
+
+def _listing(package: LinkPackage) -> Sha256:
+    """Digest `info/paths.json`: a comparison of status does not show every damage."""
+    try:
+        return Sha256.of((package.directory / "info/paths.json").read_bytes())
+    except OSError as error:
+        raise ArtifactError(f"package `{package.key}`: failed to read `info/paths.json`: {error}") from error
 
 
 def _read(package: LinkPackage) -> PackageFacts | None:
@@ -127,19 +136,20 @@ def _target(package: LinkPackage, path: str) -> str:
         raise ArtifactError(f"package `{package.key}`: `{path}`: expected a link, {error.strerror}") from error
 
 
-def _render(facts: PackageFacts | None) -> bytes:
+def _render(facts: PackageFacts | None, listing: Sha256) -> bytes:
     """Write facts: a line of JSON, then a line for each entry, which takes less time to read than JSON in JSON."""
+    head: dict[str, Any] = {"format": _FORMAT, "listing": listing, "paths": None}
     if facts is None:
-        return json.dumps({"format": _FORMAT, "paths": None}).encode()
-    head = {"format": _FORMAT, "paths": facts.paths, "links": facts.links, "made": facts.made}
+        return json.dumps(head).encode()
+    head |= {"paths": facts.paths, "links": facts.links, "made": facts.made}
     return "\n".join(chain((json.dumps(head),), facts.entries)).encode()
 
 
-def _parse(raw: bytes) -> PackageFacts | None:
+def _parse(raw: bytes, listing: Sha256) -> PackageFacts | None:
     first, *entries = raw.decode().split("\n")
     document = json.loads(first)
-    if document["format"] != _FORMAT:
-        raise ValueError("another format")
+    if (document["format"], document["listing"]) != (_FORMAT, listing):
+        raise ValueError("another format, or of another package")
     if document["paths"] is None:
         return None
     facts = PackageFacts(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envgen.digest import Sha256
+from envgen.errors import ArtifactError
 from envgen.platforms import Platform
 from envgen.prefix.facts import facts_of
 from envgen.prefix.link import link
@@ -124,16 +126,26 @@ def linked(store: Store, place: Path, *packages: LinkPackage) -> None:
     link(packages, place, store=store, platform=Platform.LINUX_64)
 
 
-def test_what_a_package_holds_is_read_once(store: Store, place: Path, tmp_path: Path) -> None:
+def test_what_a_package_holds_is_read_once(
+    store: Store, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = make(store, ALPHA)
     linked(store, place, package)
-    (package.directory / "info/paths.json").write_text("damaged")
+    monkeypatch.setattr("envgen.prefix.facts.read_paths", lambda _package: pytest.fail("it is read again"))
     linked(store, tmp_path / "other", package)
     assert verify_prefix(tmp_path / "other") == ()
     assert tree(place).keys() == tree(tmp_path / "other").keys()
 
 
-@pytest.mark.parametrize("kept", [b"", b"not JSON", b"[]", b'{"format": 0}', b'{"format": 1, "paths": ["a"]}'])
+def test_a_listing_that_was_damaged_is_noticed(store: Store, place: Path, tmp_path: Path) -> None:
+    package = make(store, ALPHA)
+    linked(store, place, package)
+    (package.directory / "info/paths.json").write_text("damaged")
+    with pytest.raises(ArtifactError, match=r"failed to read `info/paths\.json`"):
+        linked(store, tmp_path / "other", package)
+
+
+@pytest.mark.parametrize("kept", [b"", b"not JSON", b"[]", b'{"format": 0}', b'{"format": 1, "listing": ""}'])
 def test_facts_of_another_form_are_made_again(store: Store, place: Path, kept: bytes) -> None:
     package = make(store, ALPHA)
     store.put("linking", package.key, kept)
@@ -144,8 +156,9 @@ def test_facts_of_another_form_are_made_again(store: Store, place: Path, kept: b
 
 def test_a_kept_path_that_leads_outside_is_not_used(store: Store) -> None:
     package = make(store, ALPHA)
-    facts = b'{"format": 1, "paths": ["../outside"], "links": {}, "made": {}}\n{"_path": "../outside"}'
-    store.put("linking", package.key, facts)
+    listing = Sha256.of((package.directory / "info/paths.json").read_bytes())
+    head = {"format": 1, "listing": listing, "paths": ["../outside"], "links": {}, "made": {}}
+    store.put("linking", package.key, f'{json.dumps(head)}\n{{"_path": "../outside"}}'.encode())
     found = facts_of(package, store)
     assert found is not None
     assert f"{SITE}/alpha/__init__.py" in found.paths
