@@ -96,5 +96,8 @@ BUILD_SECONDS = 3 * 3600
 BUILD_LOG_LINES = 40
 """Lines of the end of a failed build's log that are shown."""
 
+BUILD_LOG_LINE = 1000
+"""Characters of each that are shown."""
+
 SIDECAR = 4 << 20
 """Bytes of the attestations of one package; one has 1 kB, with a certificate and a log entry 10 kB."""

@@ -19,9 +19,10 @@ _MASK = "***"
 _DIGEST = re.compile(r"(?:sha256|sha384|sha512)=[0-9a-f]+")
 """The one fragment that is shown: what pip and the Simple API write behind an address."""
 
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`<>]+")
-_BARE_LOGIN = re.compile(r"(?<![\w/@])[^\s'\"`<>/:@]+:(?!//)[^\s'\"`<>@]+@(?=[\w\[])")
-"""`user:password@host` without a scheme."""
+_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s'\"`<>]+")
+_BEFORE_AT = re.compile(r"(?<![^\s'\"`<>@])[^\s'\"`<>@]+@(?=[\w\[])")
+_BARE_LOGIN = re.compile(r"(?<![\w/@])[^\s'\"`<>/:@]{1,256}:(?!//)[^\s'\"`<>@]+@")
+"""`user:password@host` without a scheme, in what stands before an `@`. So words of any length take linear time."""
 
 
 def display(url: str) -> str:
@@ -54,7 +55,12 @@ def _shown(url: str) -> str:
 def without_secrets_in(text: str) -> str:
     """Return a message with every address in it as `display` shows it."""
     shown = _URL_IN_TEXT.sub(lambda found: display(found[0]), text)
-    return _BARE_LOGIN.sub(f"{_MASK}@", shown)
+    return _BEFORE_AT.sub(_without_login, shown)
+
+
+def _without_login(found: re.Match[str]) -> str:
+    login = _BARE_LOGIN.search(found.string, found.start(), found.end())
+    return f"{found.string[found.start() : login.start()]}{_MASK}@" if login else found[0]
 
 
 def _masked_token(found: re.Match[str]) -> str:

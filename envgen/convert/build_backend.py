@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SOURCE, PREFIX, OUT = "source", "env", "out"
 """Folders of the sandbox: the unpacked source, the environment of the build, what comes out."""
 
+TIMEOUT = "ENVGEN_BUILD_TIMEOUT"
+"""Variable with the seconds that one step of a build may take."""
+
 _EPOCH = 315_619_200
 """SOURCE_DATE_EPOCH of every build: 1980-01-02, which a zip file can hold in every time zone."""
 
@@ -205,8 +208,13 @@ class Backend:
         shown = "".join(f"\n    {line}" for line in tail)
         return BuildError(
             f"failed to build {self.name}: {what} {how}{shown}\nthe whole log is `{self.log}`",
-            hint=self._version_hint("\n".join(tail)) or self._module_hint("\n".join(tail)),
+            hint=self._hint("\n".join(tail), how),
         )
+
+    def _hint(self, log: str, how: str) -> str | None:
+        if how.startswith("did not finish"):
+            return f"set {TIMEOUT} to more seconds for each step"
+        return self._version_hint(log) or self._module_hint(log)
 
     def _version_hint(self, log: str) -> str | None:
         """Return what to write where a backend looked for the version in the history of git, which is not copied."""
@@ -249,7 +257,8 @@ def _tail(log: Path) -> list[str]:
             text = stream.read().decode(errors="replace")
     except OSError:
         return []
-    return without_secrets_in(text).splitlines()[-limits.BUILD_LOG_LINES :]
+    lines = without_secrets_in(text).splitlines()[-limits.BUILD_LOG_LINES :]
+    return [line if len(line) <= limits.BUILD_LOG_LINE else f"{line[: limits.BUILD_LOG_LINE]} …" for line in lines]
 
 
 def _small(path: Path) -> bytes:

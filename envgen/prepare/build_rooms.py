@@ -11,7 +11,7 @@ import pyproject_hooks
 
 from envgen import limits
 from envgen.builds import USUAL_TERMS, required_by
-from envgen.convert.build_backend import PREFIX, SOURCE, Backend, SourceName
+from envgen.convert.build_backend import PREFIX, SOURCE, TIMEOUT, Backend, SourceName
 from envgen.errors import UserError
 from envgen.prefix.link import link
 from envgen.prepare.packages import link_packages, plan, recipe_inputs
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from envgen.packages import Package
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-
-_TIMEOUT = "ENVGEN_BUILD_TIMEOUT"
-"""Variable with the seconds that one step of a build may take."""
 
 
 def tell_unconfined(context: Context) -> None:
@@ -104,11 +101,11 @@ def _new_log(context: Context, name: SourceName) -> Path:
 
 
 def _timeout(context: Context) -> float:
-    text = context.environment.get(_TIMEOUT, "")
+    text = context.environment.get(TIMEOUT, "")
     try:
         found = float(text or limits.BUILD_SECONDS)
     except ValueError as error:
-        raise UserError(f"{_TIMEOUT}: expected seconds, got {text!r}") from error
+        raise UserError(f"{TIMEOUT}: expected seconds, got {text!r}") from error
     if not found > 0:
-        raise UserError(f"{_TIMEOUT}: expected seconds above 0, got {text!r}")
+        raise UserError(f"{TIMEOUT}: expected seconds above 0, got {text!r}")
     return found

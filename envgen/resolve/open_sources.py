@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from envgen.builds import GitSource, LocalSource, SourceArchive
 from envgen.convert.build_backend import SourceName
-from envgen.errors import DigestMismatchError
+from envgen.errors import DigestMismatchError, UserError
 from envgen.names import project_name
 from envgen.prepare.artifacts import ensure_artifact
 from envgen.prepare.source_trees import direct_url, unpacker
@@ -109,6 +109,8 @@ def _opened(context: Context, project: ProjectName, source: Source, origin: str)
 def _open_file(
     context: Context, project: ProjectName, reference: FileReference, kept: Wheel | None
 ) -> OpenSource | DirectWheel:
+    if reference.url.startswith(".") and not (context.root / reference.url).is_file():
+        raise UserError(f"`{project}`: the file `{reference.url}` does not exist")
     same = kept if kept is not None and kept.direct == reference.url else None
     sha256 = same.listed.sha256 if same else None
     fetch = partial(_download, context, reference.url, sha256)

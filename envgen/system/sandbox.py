@@ -1,7 +1,7 @@
 """Programs that other people wrote, kept from the network and from the paths of this machine as far as the kernel can.
 
 A user namespace needs no privilege. In it the program has a network with a loopback alone, and sees its folder at a
-fixed path, so that what it writes down is the same on every machine. https://man7.org/linux/man-pages/man1/unshare.1.html
+fixed path, so that what it writes down is the same on every machine; what it leaves running ends with it. https://man7.org/linux/man-pages/man1/unshare.1.html
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _PLACES = ("/mnt", "/media", "/srv", "/opt")
 _TRIAL = 20.0
 """Seconds that the trial of namespaces may take; it takes 10 ms."""
 
-_UNSHARE = ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount")
+_UNSHARE = ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount", "--pid", "--fork", "--kill-child")
+"""The program is the first of its process namespace: all others of it end with it, daemons as well."""
 
 _LOOPBACK = (
     "import fcntl, socket, struct; "
@@ -38,7 +39,7 @@ work=$1 inside=$2 memory=$3 folder=$4 loopback=$5; shift 5
 if [ "$work" != "$inside" ]; then mount --bind "$work" "$inside" || exit 125; fi
 umask 022; ulimit -c 0; ulimit -v "$memory"
 if [ -n "$loopback" ]; then "$loopback" -I -S -c '{_LOOPBACK}' || :; fi
-cd "$inside/$folder" && exec "$@"
+cd "$inside/$folder" && unset OLDPWD && exec "$@"
 """
 """Runs inside the namespaces, before the program: mounts its folder, sets limits, starts the loopback."""
 

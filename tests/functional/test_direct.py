@@ -315,3 +315,10 @@ def test_an_image_refuses_what_is_not_committed(project: Project, registries: Re
     texts = [path.read_bytes() for path in (layout / "blobs/sha256").iterdir() if path.stat().st_size < 20_000]
     assert index
     assert any(b'"envgen.project.mylib":"sha256:' in text.replace(b'": "', b'":"') for text in texts)
+
+
+def test_a_file_that_is_not_there(project: Project, cli: Command) -> None:
+    project.spec("demo", SPEC.format(pypi="made @ file:./none-1.0.tar.gz"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "`made`: the file `./none-1.0.tar.gz` does not exist" in outcome.err

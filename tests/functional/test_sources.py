@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from envgen.system.sandbox import refusal
 from tests.builders.sdists import make_sdist, make_tar, sdist_filename
 from tests.builders.wheels import make_wheel, wheel_filename
 
@@ -148,6 +150,17 @@ def test_a_failed_build_shows_the_end_of_its_log(project: Project, registries: R
     assert project.locks() == {}
 
 
+def test_long_lines_of_a_log_are_cut(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "talking", on_wheel="print('https://me:hush-hush@host ' + 'y' * 60000); raise SystemExit('last')")
+    project.spec("demo", SPEC.format(pypi="talking"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "y …" in outcome.err
+    assert "last" in outcome.err
+    assert len(outcome.err) < 3000
+    assert "hush-hush" not in outcome.err
+
+
 def test_metadata_that_cannot_be_had_is_explained(project: Project, registries: Registries, cli: Command) -> None:
     offer(registries, "failing", on_metadata="raise SystemExit('the header is missing')")
     project.spec("demo", SPEC.format(pypi="failing"))
@@ -170,11 +183,30 @@ def test_a_build_has_neither_network_nor_secrets_nor_time_without_end(
     assert "ConnectionRefusedError" in outcome.err
     assert "'SOURCE_DATE_EPOCH'" in outcome.err
     assert "hush-hush" not in outcome.err
+    assert str(project.root) not in outcome.err
     offer(registries, "endless", on_wheel="import time; time.sleep(1000)")
     project.spec("demo", SPEC.format(pypi="endless"))
     outcome = cli("lock", ENVGEN_BUILD_TIMEOUT="3")
     assert outcome.code == 1
     assert "did not finish within 3.0 s" in outcome.err
+    assert "hint: set ENVGEN_BUILD_TIMEOUT to more seconds for each step" in outcome.err
+
+
+@pytest.mark.skipif(bool(refusal()), reason="this machine refuses user namespaces")
+def test_a_build_leaves_no_program_behind(
+    project: Project, registries: Registries, cli: Command, tmp_path: Path
+) -> None:
+    """A daemon in a session of its own would keep the lock on the file."""
+    file = tmp_path / "held"
+    daemon = (
+        f"import fcntl, subprocess; held = open({str(file)!r}, 'w'); fcntl.flock(held, fcntl.LOCK_EX); "
+        "subprocess.Popen(['sleep', '1000'], pass_fds=[held.fileno()], start_new_session=True)"
+    )
+    offer(registries, "staying", on_wheel=daemon)
+    project.spec("demo", SPEC.format(pypi="staying"))
+    cli("lock").succeeded()
+    with file.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize(
