@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from envgen.bundle.code import code_parts
 from envgen.bundle.parts import (
-    CONDA,
     DEB,
     LOCK,
     OLD_CONDA,
@@ -20,6 +19,7 @@ from envgen.convert.conda_archive import write_conda
 from envgen.debs import Deb
 from envgen.errors import DigestMismatchError, EnvgenError, UserError
 from envgen.lock.debian_lock import debian_file_name
+from envgen.oci.registry import CONDA_ARCHIVE
 from envgen.packages import BuiltPackage, Wheel
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.built_files import wheel_file
@@ -133,7 +133,7 @@ def _place(file: Wheel | ChannelPackage | Deb) -> tuple[str, str]:
         return f"debs/{artifact_of(file).filename}", DEB
     if isinstance(file, Wheel):
         return f"wheels/{file.filename}", WHEEL
-    return f"channel/{file.subdir}/{file.filename}", CONDA if file.filename.endswith(".conda") else OLD_CONDA
+    return f"channel/{file.subdir}/{file.filename}", CONDA_ARCHIVE if file.filename.endswith(".conda") else OLD_CONDA
 
 
 def _archives(context: Context, pair: LockPair, known: Collection[Sha256]) -> Iterator[BundledFile]:
@@ -147,7 +147,7 @@ def _archives(context: Context, pair: LockPair, known: Collection[Sha256]) -> It
         recipe = recipes.get(package.recipe)
         if (recipe is None or not recipe.is_debian) and not package.archive.local:
             title = f"channel/{package.subdir}/{package.filename}"
-            yield file_part(title, CONDA, package.sha256, _archive(context, item, package, pair))
+            yield file_part(title, CONDA_ARCHIVE, package.sha256, _archive(context, item, package, pair))
 
 
 def _archive(context: Context, item: PlannedPackage, package: BuiltPackage, pair: LockPair) -> Path:

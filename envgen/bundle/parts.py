@@ -30,7 +30,6 @@ TOOLS = "application/vnd.envgen.tools.v1"
 
 WHEEL = "application/vnd.pypi.wheel"
 DEB = "application/vnd.debian.binary-package"
-CONDA = "application/vnd.conda.package.v2"
 OLD_CONDA = "application/vnd.conda.package.v1"
 TEXT = "text/plain"
 

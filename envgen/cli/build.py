@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from envgen import ops
 from envgen.cli.options import env_argument, json_option, no_build_option, platform_option
-from envgen.cli.sizes import counted, human_size
+from envgen.cli.published import show_published
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
-    from envgen.ops import Published
     from envgen.platforms import Platform
 
 
@@ -38,23 +37,7 @@ def command(
 ) -> None:
     """Write .conda archives of every wheel and recipe in the lock, so that any conda can install them from a channel.
 
-    `create` needs no archives: this is for publishing.
+    The same as `envgen publish --to FOLDER`. `create` needs no archives.
     """
-    built = ops.build(console.context(no_build=no_build), env=env, platforms=platforms, channel=channel)
-    if as_json:
-        console.json({"channel": str(built.channel), "packages": [_package(p) for p in built.packages]})
-        return
-    for one in built.packages:
-        console.data(f"{one.archive.sha256}  {one.subdir}/{one.filename}")
-    total = human_size(sum(one.archive.size for one in built.packages))
-    console.say(f"{counted(len(built.packages), 'package')}, {total}, in {built.channel}")
-
-
-def _package(one: Published) -> dict[str, Any]:
-    return {
-        "file": f"{one.subdir}/{one.filename}",
-        "sha256": one.archive.sha256,
-        "md5": one.archive.md5,
-        "content": one.content,
-        "bytes": one.archive.size,
-    }
+    done = ops.build(console.context(no_build=no_build), env=env, platforms=platforms, channel=channel)
+    show_published(console, done, as_json=as_json)

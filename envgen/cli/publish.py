@@ -8,7 +8,7 @@ import click
 
 from envgen import ops
 from envgen.cli.options import environments_argument, json_option, no_build_option, platform_option
-from envgen.cli.sizes import counted, human_size
+from envgen.cli.published import show_published
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
@@ -47,28 +47,6 @@ def command(
 
     A package that the channel has already is not sent again, and never overwritten by other bytes.
     """
-    done = ops.publish(
-        console.context(no_build=no_build), ops.PublishOptions(envs=envs, platforms=platforms, to=to, sign=sign)
-    )
-    if as_json:
-        packages = [
-            {
-                "file": one.path,
-                "sha256": one.archive.sha256,
-                "md5": one.archive.md5,
-                "bytes": one.archive.size,
-                "sent": not one.was_there,
-                "attested": one.attested,
-            }
-            for one in done.packages
-        ]
-        console.json({"channel": done.channel, "packages": packages})
-        return
-    for one in done.packages:
-        console.data(f"{one.archive.sha256}  {one.path}")
-    sent = [one for one in done.packages if not one.was_there]
-    total = human_size(sum(one.archive.size for one in sent))
-    there = len(done.packages) - len(sent)
-    if sign:
-        console.say(f"{counted(len(done.packages), 'package')} attested; `envgen verify CHANNEL --key` verifies it")
-    console.say(f"{counted(len(sent), 'package')} published to {done.channel}, {total}; {there} were there")
+    options = ops.PublishOptions(envs=envs, platforms=platforms, to=to, sign=sign)
+    done = ops.publish(console.context(no_build=no_build), options)
+    show_published(console, done, as_json=as_json)

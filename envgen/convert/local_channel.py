@@ -1,7 +1,7 @@
-"""The local channel: a directory of archives with `repodata.json` in each subdir, which any conda can read.
+"""A channel that one build reads: a directory of archives with `repodata.json` in each subdir.
 
-rattler's indexer is not used: it writes the time of day into each record, and took 20 s for archives of 0.8 GB that
-can be digested in 3.
+rattler's indexer is not used, unlike where packages are published: it writes the time of day into each record, and
+took 20 s for archives of 0.8 GB that can be digested in 3.
 """
 
 from __future__ import annotations
@@ -11,40 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conda_package_streaming.package_streaming import CondaComponent, stream_conda_component
-
-from envgen.convert.conda_archive import CondaArchive, content_digest, digest_archive, write_conda
+from envgen.convert.conda_archive import write_conda
 from envgen.convert.package import read_index
-from envgen.errors import ArtifactError
 from envgen.system.fs import atomic_path, atomic_write, file_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from envgen.digest import Sha256
+    from envgen.convert.conda_archive import CondaArchive
 
-_INDEX = "info/index.json"
-_OTHER_FORMS = ("repodata.json.zst", "repodata_shards.msgpack.zst")
 _LOCK_TIMEOUT = 60.0
 """Seconds to wait for another process that indexes the same subdir, which takes it milliseconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """A package that was put into a local channel.
-
-    Attributes:
-        subdir: the folder of the channel.
-        filename: of the archive in it.
-        archive: digests and size of the archive.
-        content: digest of what is in it, whatever the compression.
-    """
-
-    subdir: str
-    filename: str
-    archive: CondaArchive
-    content: Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +31,7 @@ class LocalChannel:
 
     root: Path
 
-    def add(self, package_dir: Path) -> Published:
+    def add(self, package_dir: Path) -> CondaArchive:
         """Write the archive of an extracted package and list it; one of the same name is replaced.
 
         Raises:
@@ -65,27 +43,7 @@ class LocalChannel:
         with atomic_path(folder / f"{stem}.conda") as temporary, temporary.open("w+b") as out:
             archive = write_conda(package_dir, out, stem=stem)
         self._list(folder, {f"{stem}.conda": _entry(index, archive)})
-        return Published(
-            subdir=folder.name, filename=f"{stem}.conda", archive=archive, content=content_digest(package_dir)
-        )
-
-    def index(self) -> int:
-        """Write every `repodata.json` from the archives that are there.
-
-        Returns:
-            The number of archives.
-
-        Raises:
-            ArtifactError: an archive is unreadable.
-        """
-        self._folder("noarch")
-        total = 0
-        for folder in sorted(path for path in self.root.iterdir() if path.is_dir()):
-            with _alone(folder):
-                entries = {path.name: _read_entry(path) for path in sorted(folder.glob("*.conda"))}
-                _write_repodata(folder, entries)
-            total += len(entries)
-        return total
+        return archive
 
     def _folder(self, subdir: str) -> Path:
         """Make a subdir, and `noarch`, without which a directory is no channel."""
@@ -113,21 +71,9 @@ def _entry(index: Mapping[str, Any], archive: CondaArchive) -> dict[str, Any]:
     return {**index, "md5": archive.md5, "sha256": archive.sha256, "size": archive.size}
 
 
-def _read_entry(path: Path) -> dict[str, Any]:
-    with path.open("rb") as source:
-        archive = digest_archive(source)
-    for tar, member in stream_conda_component(str(path), component=CondaComponent.info):
-        content = tar.extractfile(member) if member.name == _INDEX else None
-        if content:
-            return _entry(json.load(content), archive)
-    raise ArtifactError(f"`{path.name}` does not contain `{_INDEX}`")
-
-
 def _write_repodata(folder: Path, entries: Mapping[str, dict[str, Any]]) -> None:
     """Write CEP 36's document, one record a line and sorted: diffs stay readable."""
     records = ",\n".join(f"{json.dumps(name)}: {json.dumps(entries[name], sort_keys=True)}" for name in sorted(entries))
     info = json.dumps({"subdir": folder.name})
     text = f'{{"info": {info}, "packages": {{}}, "packages.conda": {{\n{records}\n}}, "repodata_version": 1}}\n'
     atomic_write(folder / "repodata.json", text)
-    for other in _OTHER_FORMS:  # of `envgen publish`: clients that prefer them would not see what changed
-        (folder / other).unlink(missing_ok=True)

@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 SCHEME = "oci://"
 
+CONDA_ARCHIVE = "application/vnd.conda.package.v2"
+"""Type of the layer that is a `.conda`, as rattler expects it."""
+
 _UNAUTHORIZED = 401
 _OK = 200
 _FIELD = re.compile(r'(\w+)="([^"]*)"')

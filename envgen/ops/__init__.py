@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from envgen.adopt.adopted import AdoptedLine, Fate
     from envgen.audit.findings import Vulnerability
-    from envgen.convert.local_channel import Published
     from envgen.create.activate import Shell
     from envgen.create.place import Place
     from envgen.diagnose.diagnosis import Diagnosis
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from envgen.oci.compress import Compression
     from envgen.ops._adopt import AdoptOptions, AdoptResult, MovedPackage, adopt, is_adoptable
     from envgen.ops._audit import AuditOptions, AuditReport, audit
-    from envgen.ops._build import BuildResult, build
+    from envgen.ops._build import build
     from envgen.ops._bundle import BundleOptions, BundlePlan, BundleResult, bundle
     from envgen.ops._check import CheckedLock, CheckReport, check
     from envgen.ops._clean import CleanOptions, CleanResult, clean
@@ -85,7 +84,6 @@ __all__ = [
     "AdoptedLine",
     "AuditOptions",
     "AuditReport",
-    "BuildResult",
     "BundleOptions",
     "BundlePlan",
     "BundleResult",
@@ -151,7 +149,6 @@ __all__ = [
     "PlannedPackage",
     "PublishOptions",
     "PublishResult",
-    "Published",
     "Report",
     "ReportOptions",
     "ReportedBudget",
@@ -217,7 +214,6 @@ __all__ = [
 _HOMES = {
     "adopt.adopted": ("AdoptedLine", "Fate"),
     "audit.findings": ("Vulnerability",),
-    "convert.local_channel": ("Published",),
     "create.activate": ("Shell",),
     "create.place": ("Place",),
     "diagnose.diagnosis": ("Diagnosis",),
@@ -236,7 +232,7 @@ _HOMES = {
     "oci.compress": ("Compression",),
     "ops._adopt": ("AdoptOptions", "AdoptResult", "MovedPackage", "adopt", "is_adoptable"),
     "ops._audit": ("AuditOptions", "AuditReport", "audit"),
-    "ops._build": ("BuildResult", "build"),
+    "ops._build": ("build",),
     "ops._check": ("CheckReport", "CheckedLock", "check"),
     "ops._bundle": ("BundleOptions", "BundlePlan", "BundleResult", "bundle"),
     "ops._clean": ("CleanOptions", "CleanResult", "clean"),

@@ -12,9 +12,9 @@ from envgen.oci.registry import SCHEME as OCI
 from envgen.ops._sign import open_key, open_registry
 from envgen.ops._terms import check_terms
 from envgen.packages import ChannelPackage
+from envgen.prepare.locked_builds import prepare, with_local_files
 from envgen.prepare.packages import plan, recipe_inputs
 from envgen.prepare.plan import items_of
-from envgen.prepare.preparer import prepare
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.publish.folder import FolderChannel
 from envgen.publish.publish import publish as publish_packages
@@ -56,7 +56,7 @@ class PublishResult:
     """What `publish` did.
 
     Attributes:
-        channel: address for people.
+        channel: its address, or the path of its folder.
         packages: sorted by path, those included that the channel had before.
     """
 
@@ -72,6 +72,7 @@ def publish(context: Context, options: PublishOptions) -> PublishResult:
         UserError: the spec's `licenses` rejects a package, the key cannot be read, or the channel cannot be written.
         IntegrityError: the channel has a package of one name and with other bytes; nothing is overwritten.
         NetworkError: sources or the channel cannot be reached.
+        BuildError, NoBuildError, HostError: a recipe or a source cannot be built here.
     """
     signer = open_key(context, options.sign) if options.sign else None
     channel = open_channel(context, options.to)
@@ -79,7 +80,7 @@ def publish(context: Context, options: PublishOptions) -> PublishResult:
     with context.store.in_use():
         keys = [key for pair in pairs for key in _prepared(context, pair)]
         published = publish_packages(context.store, keys, channel, context.reporter, signer=signer)
-    return PublishResult(channel=channel.label, packages=tuple(sorted(published, key=lambda one: one.path)))
+    return PublishResult(channel=channel.address, packages=tuple(sorted(published, key=lambda one: one.path)))
 
 
 def open_channel(context: Context, address: str | None) -> Channel:
@@ -119,6 +120,7 @@ def _locks(context: Context, options: PublishOptions, name: str | None) -> list[
 
 def _prepared(context: Context, pair: LockPair) -> list[str]:
     """Ensure that the store has every package that no channel has, and return their keys."""
+    pair = with_local_files(context, pair)
     every = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     items = [item for item in every if not isinstance(item.package, ChannelPackage)]
     prepare(context, plan(context, items), pair)

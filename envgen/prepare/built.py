@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from envgen.convert.conda_archive import CondaArchive
     from envgen.packages import BuiltPackage, ChannelPackage
     from envgen.system.store import Store
 
@@ -65,6 +66,11 @@ def ensure_built(store: Store, inputs: str, make: Callable[[Path], Built | None]
         return known
     with store.making(f"built-{inputs}"):
         return _kept(store, inputs) or _build(store, inputs, make)
+
+
+def is_kept(store: Store, inputs: str) -> bool:
+    """Return whether the store has a package that was built from these inputs, as it was."""
+    return _kept(store, inputs) is not None
 
 
 def ensure_outputs(
@@ -150,13 +156,14 @@ def known_facts(store: Store, inputs: str) -> Built | None:
     return Built(**{**facts, "content": Sha256(facts["content"]), "sha256": Sha256(facts["sha256"])})
 
 
-def described(made: Path, folder: Path) -> Built:
-    """Return what the archive of an extracted package would be; `folder` has room for it."""
+def described(made: Path, folder: Path, archive: CondaArchive | None = None) -> Built:
+    """Return what the archive of an extracted package is, or would be; `folder` has room for it."""
     index = read_index(made)
     stem = f"{index['name']}-{index['version']}-{index['build']}"
     content = content_digest(made)
-    with tempfile.TemporaryFile(dir=folder) as out:
-        archive = write_conda(made, out, stem=stem)
+    if archive is None:
+        with tempfile.TemporaryFile(dir=folder) as out:
+            archive = write_conda(made, out, stem=stem)
     return Built(
         name=index["name"], stem=stem, content=content, sha256=archive.sha256, md5=archive.md5, size=archive.size
     )

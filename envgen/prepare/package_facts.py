@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rattler
 
 from envgen import __version__
-from envgen.documents import read_json
-from envgen.errors import NetworkError, UserError
+from envgen.errors import UserError
 from envgen.export.export_input import ExportInput, PublishedArchive
 from envgen.lock.dates import date_of
 from envgen.oci.registry import SCHEME
 from envgen.packages import ChannelPackage
 from envgen.prepare.package_licenses import licenses_of
 from envgen.prepare.packages import address
+from envgen.prepare.published import repodata
 from envgen.prepare.wheel_index import locate
 from envgen.urls import without_secrets
 from envgen.wheels import package_id
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from envgen.names import NameTable
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-
-_OK = 200
-_LARGEST = 1 << 30
-"""Bytes of repodata: the largest channel of all has a third of that."""
 
 
 def export_input(
@@ -126,24 +122,12 @@ def _archives(
     if source.startswith(SCHEME):  # its index is for clients of such channels
         return
     for lock in locks:
-        repodata = _repodata(context, f"{source}/{lock.platform}/repodata.json")
+        listed = repodata(context, f"{source}/{lock.platform}/repodata.json")
         for wheel in lock.wheels:
             found = package_id(wheel, target=lock.target, names=names)
-            if (entry := repodata.get(f"{found.dist}.conda")) is not None:
+            if (entry := listed.get(f"{found.dist}.conda")) is not None:
                 url = f"{channel}/{lock.platform}/{found.dist}.conda"
                 yield wheel.sha256, PublishedArchive(url=url, md5=entry.get("md5"), sha256=entry.get("sha256"))
-
-
-def _repodata(context: Context, url: str) -> dict[str, dict[str, Any]]:
-    """Read which `.conda` archives a channel has; none where it has no such folder."""
-    answer = context.http.get(url, limit=_LARGEST)
-    if answer.status != _OK:
-        return {}
-    try:
-        found: dict[str, dict[str, Any]] = read_json(answer.body, limit=_LARGEST)["packages.conda"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise NetworkError(f"{url} is not valid repodata: {error!r}") from error
-    return found
 
 
 def _channel_url(context: Context, text: str) -> str:

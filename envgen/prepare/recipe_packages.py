@@ -22,7 +22,7 @@ from envgen.prepare.built import ensure_built, ensure_outputs
 from envgen.prepare.deb_builds import build
 from envgen.prepare.deb_files import debian_archive, fetch_debs
 from envgen.prepare.locked_recipes import foreseen_record, locked_records
-from envgen.prepare.published import fetch_published
+from envgen.prepare.published import fetch_published, take_published
 from envgen.prepare.recipe_tools import tools_of
 from envgen.project import shipped
 from envgen.project.spec_faults import fault_of
@@ -151,7 +151,7 @@ def make(
     tools: RecipeTools | None = None,
     foreseen: Callable[[RecipeOutput], None] = lambda _output: None,
 ) -> RecipeOutput:
-    """Resolve, fetch and build a recipe, or take from the store or a lock what was built before.
+    """Resolve, fetch and build a recipe, or take from the store, a lock or a channel what was built before.
 
     Args:
         context: the world.
@@ -179,6 +179,7 @@ def make(
     expected = (known.get(package.name) or foreseen_record(recipe, package, platform) for package in makers)
     if len(known) < len(makers):
         foreseen(replace(found, records=tuple(expected)))
+    take_published(context, [package for package in makers if package.name not in known], platform)
     return replace(
         found,
         records=tuple(

@@ -25,7 +25,8 @@ class OtherBytesError(IntegrityError):
     def __init__(self, filename: str, channel: str, *, there: Sha256, ours: Sha256) -> None:
         super().__init__(
             f"`{filename}` is in {channel} with sha256 {there}, this one has {ours}: it is not overwritten",
-            hint="raise the build number of the recipe, or publish to another channel",
+            hint="raise the build number of the recipe, or publish to another channel; "
+            "`envgen clean --kind channel` removes the one in the cache",
         )
 
 
@@ -43,8 +44,12 @@ class Channel(Protocol):
     """A channel that can be written to. Several may publish at once."""
 
     @property
+    def address(self) -> str:
+        """Where it is: a path or a URL, as `--to` takes it."""
+
+    @property
     def label(self) -> str:
-        """Its address for people."""
+        """Its address in a message."""
 
     @property
     def claimed_address(self) -> str | None:

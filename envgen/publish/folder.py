@@ -39,8 +39,13 @@ class FolderChannel:
     root: Path
 
     @property
+    def address(self) -> str:
+        """Its path."""
+        return str(self.root)
+
+    @property
     def label(self) -> str:
-        """Its path for people."""
+        """Its path in a message."""
         return f"`{self.root}`"
 
     def find(self, package: PackedPackage) -> Sha256 | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import zstandard
 
-from envgen.bundle.parts import CONDA, BundleArtifact, BundledFile, file_part
+from envgen.bundle.parts import BundleArtifact, BundledFile, file_part
 from envgen.bundle.write import Bundle, write_folder
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -26,7 +26,7 @@ from envgen.oci.attach import attach
 from envgen.oci.layout import MANIFEST, REF_NAME, descriptor
 from envgen.oci.push import Reference, copy, fetch_manifest, fetch_raw_manifest, pull
 from envgen.oci.referrer import digest_of
-from envgen.oci.registry import SCHEME, channel_place
+from envgen.oci.registry import CONDA_ARCHIVE, SCHEME, channel_place
 from envgen.publish.channel import OtherBytesError
 from envgen.sign.artifacts import referrer
 from envgen.sign.images import attached_bundles
@@ -71,7 +71,7 @@ class OciChannel:
 
     @property
     def label(self) -> str:
-        """Its address for people."""
+        """Its address in a message."""
         return self.address
 
     @property
@@ -84,7 +84,7 @@ class OciChannel:
         reference = self._place(package)
         manifest = fetch_manifest(reference, f":{reference.tag}", self.environment)
         layers = manifest.get("layers", []) if manifest else []
-        found = next((layer["digest"] for layer in layers if layer.get("mediaType") == CONDA), None)
+        found = next((layer["digest"] for layer in layers if layer.get("mediaType") == CONDA_ARCHIVE), None)
         if found is None:
             return None
         sha, size = Sha256.parse(found), next(layer["size"] for layer in layers if layer["digest"] == found)
@@ -100,13 +100,13 @@ class OciChannel:
         """
         index = json.dumps(dict(package.index), sort_keys=True).encode()
         parts = (
-            file_part(package.filename, CONDA, archive.sha256, file),
+            file_part(package.filename, CONDA_ARCHIVE, archive.sha256, file),
             BundledFile(
                 title="info/index.json", media_type=_INDEX, sha256=Sha256.of(index), size=len(index), source=index
             ),
         )
         reference = self._place(package)
-        self._push(BundleArtifact(kind=CONDA, name="package", parts=parts), reference)
+        self._push(BundleArtifact(kind=CONDA_ARCHIVE, name="package", parts=parts), reference)
         there = self.find(package)
         if there is not None and there != archive.sha256:
             raise OtherBytesError(package.filename, self.label, there=there, ours=archive.sha256)

@@ -60,7 +60,7 @@ class S3Channel:
 
     @property
     def label(self) -> str:
-        """Its address for people."""
+        """Its address in a message."""
         return self.address
 
     def find(self, package: PackedPackage) -> Sha256 | None:

@@ -167,7 +167,8 @@ def test_clean_knows_the_channel_and_what_is_kept_of_others(locked: Project, cli
     (cache / "repodata/abc.json").write_bytes(bytes(100))
     shown = cli("clean", "--json").succeeded().json()
     kinds = {kind["kind"]: (kind["entries"], kind["bytes"] > 0) for kind in shown["kinds"]}
-    assert (kinds["channel"], kinds["repodata"]) == ((2, True), (1, True))
+    entries = len([*(cache / "channel").iterdir()])
+    assert (kinds["channel"], kinds["repodata"]) == ((entries, True), (1, True))
     assert sum(kind["bytes"] for kind in shown["kinds"]) > 0.99 * _size(cache)
 
     cli("clean", "--older-than", "0h").succeeded()
