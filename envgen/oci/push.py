@@ -242,6 +242,22 @@ def fetch_manifest(reference: Reference, which: str, environment: Mapping[str, s
     return None if data is None else parse_manifest(data, reference)
 
 
+def list_tags(reference: Reference, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """List the tags of a repository; none where it does not exist.
+
+    Raises:
+        UserError, NetworkError: see `push`.
+    """
+    command = ("skopeo", "--insecure-policy", "list-tags", *_tls(reference, "--tls-verify=false"))
+    try:
+        done = run((*command, f"docker://{reference.repository}"), env=environment)
+    except ProcessError as error:
+        if _says(_MISSING, error.tail):
+            return ()
+        raise _explained(error, reference) from error
+    return tuple(map(str, parse_manifest(done.stdout, reference).get("Tags") or ()))
+
+
 def fetch_raw_manifest(reference: Reference, which: str, environment: Mapping[str, str]) -> bytes | None:
     """Read the bytes of a manifest by `:tag` or `@digest`, of which its digest is taken; None where there is none.
 

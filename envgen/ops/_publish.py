@@ -105,7 +105,7 @@ def open_channel(context: Context, address: str | None) -> Channel:
     if address.startswith(OCI):
         from envgen.publish.oci import OciChannel  # noqa: PLC0415
 
-        return OciChannel(address=address.rstrip("/"), store=context.store, registry=open_registry(context))
+        return OciChannel(address=address.rstrip("/"), registry=open_registry(context))
     raise UserError(
         f"cannot publish to {address!r}", hint="expected a folder, `s3://BUCKET/PATH` or `oci://REGISTRY/PATH`"
     )

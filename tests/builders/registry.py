@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import shutil
 import socket
 import socketserver
@@ -11,6 +12,7 @@ import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -150,3 +152,22 @@ def _wait(port: int) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError("the registry does not answer")
+
+
+def layer_of(registry: str, name: str, tag: str, *, number: int = 0) -> bytes:
+    """Read a layer of a manifest, without any of envgen's code."""
+
+    def get(path: str) -> bytes:
+        with closing(http.client.HTTPConnection(*_host(registry), timeout=30)) as connection:
+            connection.request("GET", path, headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})
+            answer = connection.getresponse()
+            assert answer.status == HTTPStatus.OK, path
+            return answer.read()
+
+    layers = json.loads(get(f"/v2/{name}/manifests/{tag}"))["layers"]
+    return get(f"/v2/{name}/blobs/{layers[number]['digest']}")
+
+
+def _host(registry: str) -> tuple[str, int]:
+    host, _colon, port = registry.rpartition(":")
+    return host, int(port)

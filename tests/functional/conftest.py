@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.bucket import open_bucket
 from tests.builders.stubs import RECIPE
 from tests.functional import world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.builders.bucket import Bucket
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -54,20 +56,8 @@ def locked(demo: Project, cli: Command) -> Project:
 
 
 @pytest.fixture
-def bucket(cli: Command) -> Iterator[dict[str, Any]]:
-    """Run a server that speaks S3, with a bucket `team`."""
-    server_module = pytest.importorskip("moto.server")
-    boto3 = pytest.importorskip("boto3")
-    pytest.importorskip("obstore")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    login = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
-    session = boto3.Session(aws_access_key_id="k", aws_secret_access_key=login["AWS_SECRET_ACCESS_KEY"])
-    client = session.client("s3", endpoint_url=login["AWS_ENDPOINT_URL"], region_name="us-east-1")
-    client.create_bucket(Bucket="team")
-    cli.variables |= login
-    try:
-        yield {"client": client}
-    finally:
-        server.stop()
+def bucket(cli: Command) -> Iterator[Bucket]:
+    """Run a server that speaks S3, and log in there."""
+    with open_bucket() as found:
+        cli.variables |= found.login
+        yield found

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.builders.bucket import Bucket
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -173,20 +174,20 @@ def test_a_bad_key_is_refused_before_anything_is_sent(locked: Project, cli: Comm
 def test_a_bucket(
     locked: Project,
     cli: Command,
-    bucket: dict[str, Any],
+    bucket: Bucket,
     tmp_path: Path,
     keys: tuple[str, str],
 ) -> None:
     second = write_keys(tmp_path, "second", number=9)
     for key in (keys[0], str(second[0]), keys[0]):
         cli("publish", "--to", "s3://team/channel", "--sign", key).succeeded()
-    every = [entry["Key"] for entry in bucket["client"].list_objects_v2(Bucket="team")["Contents"]]
+    every = [entry["Key"] for entry in bucket.client.list_objects_v2(Bucket="team")["Contents"]]
     name = next(key for key in every if "/spam-" in key and key.endswith(".sigs"))
-    bundles = json.loads(bucket["client"].get_object(Bucket="team", Key=name)["Body"].read())
+    bundles = json.loads(bucket.client.get_object(Bucket="team", Key=name)["Body"].read())
     assert [statement(one)["predicateType"] for one in bundles] == [KIND, KIND]
     for public in (keys[1], str(second[1])):
         cli("verify", "s3://team/channel", "--key", public).succeeded()
-    bucket["client"].delete_object(Bucket="team", Key=name)
+    bucket.client.delete_object(Bucket="team", Key=name)
     outcome = cli("verify", "s3://team/channel", "--key", keys[1])
     assert (outcome.code, "there is none" in outcome.out) == (5, True)
 

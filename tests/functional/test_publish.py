@@ -7,11 +7,12 @@ import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import rattler
 
+from tests.builders.bucket import Bucket
 from tests.builders.registry import PROGRAM, SKOPEO, registry
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ def test_where_nothing_can_be_published(to: str, code: int, locked: Project, cli
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_bucket(locked: Project, cli: Command, bucket: dict[str, Any]) -> None:
-    client = bucket["client"]
+def test_a_bucket(locked: Project, cli: Command, bucket: Bucket) -> None:
+    client = bucket.client
     told = cli("publish", "--to", "s3://team/channel", "--json").succeeded().json()
     keys = {entry["Key"] for entry in client.list_objects_v2(Bucket="team")["Contents"]}
     assert {f"channel/{package['file']}" for package in told["packages"]} <= keys
