@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib import request
 
 import pytest
 
@@ -37,6 +38,7 @@ def open_bucket() -> Iterator[Bucket]:
     login = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
     session = boto3.Session(aws_access_key_id="k", aws_secret_access_key=login["AWS_SECRET_ACCESS_KEY"])
     client = session.client("s3", endpoint_url=login["AWS_ENDPOINT_URL"], region_name="us-east-1")
+    request.urlopen(request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()  # state is global
     client.create_bucket(Bucket="team")
     try:
         yield Bucket(client=client, login=login)

@@ -158,7 +158,7 @@ def layer_of(registry: str, name: str, tag: str, *, number: int = 0) -> bytes:
     """Read a layer of a manifest, without any of envgen's code."""
 
     def get(path: str) -> bytes:
-        with closing(http.client.HTTPConnection(*_host(registry), timeout=30)) as connection:
+        with closing(http.client.HTTPConnection(*host_of(registry), timeout=30)) as connection:
             connection.request("GET", path, headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})
             answer = connection.getresponse()
             assert answer.status == HTTPStatus.OK, path
@@ -168,6 +168,7 @@ def layer_of(registry: str, name: str, tag: str, *, number: int = 0) -> bytes:
     return get(f"/v2/{name}/blobs/{layers[number]['digest']}")
 
 
-def _host(registry: str) -> tuple[str, int]:
+def host_of(registry: str) -> tuple[str, int]:
+    """Return the host and the port of an address."""
     host, _colon, port = registry.rpartition(":")
     return host, int(port)

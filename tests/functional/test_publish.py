@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ import rattler
 
 from tests.builders.bucket import Bucket
 from tests.builders.registry import PROGRAM, SKOPEO, registry
+from tests.builders.tls import behind_tls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,3 +166,43 @@ def test_a_registry(locked: Project, cli: Command, tmp_path: Path) -> None:
         "application/vnd.conda.repodata.v1+json",
         "application/vnd.conda.repodata.v1+json+zst",
     ]
+
+
+RATTLER = """\
+import asyncio, sys
+import rattler
+from rattler.networking import Client, OciMiddleware
+
+async def install(channel, prefix, cache):
+    client = Client([OciMiddleware()])
+    names = ("__glibc", "__unix", "__linux")
+    virtual = [rattler.GenericVirtualPackage(rattler.PackageName(name), rattler.Version("2.36"),
+                                             rattler.BuildString("0")) for name in names]
+    records = await rattler.solve(
+        sources=[rattler.Channel(channel)], specs=["spam"], platforms=["linux-64", "noarch"], virtual_packages=virtual,
+        gateway=rattler.Gateway(cache_dir=cache, client=client),
+    )
+    await rattler.install(records, prefix, cache_dir=cache, client=client, show_progress=False)
+
+asyncio.run(install(*sys.argv[1:]))
+"""
+
+
+@needs_registry
+def test_rattler_installs_from_a_registry(locked: Project, cli: Command, tmp_path: Path) -> None:
+    """Over TLS, by its own reader of `oci://`, with the test's authority."""
+    with registry(tmp_path / "registry") as address, behind_tls(address, tmp_path / "tls") as tls:
+        told = cli("publish", "--to", f"oci://{address}/team/channel", "--json").succeeded().json()
+        prefix, cache = tmp_path / "env", tmp_path / "rattler"
+        done = subprocess.run(
+            [sys.executable, "-c", RATTLER, "oci://localhost/team/channel", prefix, cache],
+            env={"SSL_CERT_FILE": str(tls.authority), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    assert (prefix / "bin/spam").is_file()
+    fetched = {path.rpartition(":")[2] for path in tls.asked if "/blobs/" in path}
+    assert {one["sha256"] for one in told["packages"]} <= fetched
