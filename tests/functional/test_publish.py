@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 import rattler
 
-from tests.builders.bucket import Bucket
 from tests.builders.registry import PROGRAM, SKOPEO, registry
 from tests.builders.tls import behind_tls
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.builders.bucket import Bucket
     from tests.command import Command, Project
 
 needs_registry = pytest.mark.skipif(
