@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envgen.documents import read_json
 from envgen.errors import NetworkError, UserError
 from envgen.oci.layout import REF_NAME, index_of
-from envgen.system.process import ProcessError, run
+from envgen.system.process import ProcessError, StuckError, run
 from envgen.system.retry import TransientError
 from envgen.urls import display, without_secrets_in
 
@@ -47,6 +47,10 @@ _MISSING = re.compile(r"manifest unknown|name unknown|repository name not known|
 _ADDRESS = re.compile(r"`?\bhttps?://\S+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bsha256:[0-9a-f]+|:\d+\b", re.IGNORECASE)
 """Ports, upload numbers and digests in skopeo's messages hold any digits, so also those of a status."""
 
+
+_PATIENCE = 300.0
+"""Seconds without a byte after which skopeo, which has no limit of its own, is ended: registries that keep blobs in
+another place take a minute or two to answer for one of 10 GB."""
 
 _CHANGED = "but we cannot modify it"
 
@@ -141,7 +145,7 @@ def copy(
 
     def once() -> None:
         try:
-            run(command, cwd=directory, env=environment)
+            run(command, cwd=directory, env=environment, patience=_PATIENCE)
         except ProcessError as error:
             raise _explained(error, reference) from error
 
@@ -250,7 +254,7 @@ def list_tags(reference: Reference, environment: Mapping[str, str]) -> tuple[str
     """
     command = ("skopeo", "--insecure-policy", "list-tags", *_tls(reference, "--tls-verify=false"))
     try:
-        done = run((*command, f"docker://{reference.repository}"), env=environment)
+        done = run((*command, f"docker://{reference.repository}"), env=environment, patience=_PATIENCE)
     except ProcessError as error:
         if _says(_MISSING, error.tail):
             return ()
@@ -280,7 +284,7 @@ def _inspect(reference: Reference, which: str, environment: Mapping[str, str], *
     address = f"docker://{reference.repository}{which}"
     command = ("skopeo", "--insecure-policy", "inspect", "--raw", *options)
     try:
-        done = run((*command, *_tls(reference, "--tls-verify=false"), address), env=environment)
+        done = run((*command, *_tls(reference, "--tls-verify=false"), address), env=environment, patience=_PATIENCE)
     except ProcessError as error:
         if _says(_MISSING, error.tail):
             return None
@@ -318,7 +322,7 @@ def pull(reference: Reference, which: str, folder: Path, environment: Mapping[st
     source = f"docker://{reference.repository}{which}"
     command = ("skopeo", "--insecure-policy", "copy", "--quiet", *_tls(reference, "--src-tls-verify=false"), source)
     try:
-        run((*command, "dir:."), cwd=folder, env=environment)
+        run((*command, "dir:."), cwd=folder, env=environment, patience=_PATIENCE)
     except ProcessError as error:
         raise _explained(error, reference) from error
 
@@ -332,7 +336,8 @@ def pull_layout(reference: Reference, which: str, folder: Path, environment: Map
     source = f"docker://{reference.repository}{which}"
     command = ("skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests")
     try:
-        run((*command, *_tls(reference, "--src-tls-verify=false"), source, "oci:."), cwd=folder, env=environment)
+        options = _tls(reference, "--src-tls-verify=false")
+        run((*command, *options, source, "oci:."), cwd=folder, env=environment, patience=_PATIENCE)
     except ProcessError as error:
         raise _explained(error, reference) from error
 
@@ -342,6 +347,8 @@ def _tls(reference: Reference, option: str) -> Sequence[str]:
 
 
 def _explained(error: ProcessError, reference: Reference) -> UserError | TransientError:
+    if isinstance(error, StuckError):
+        return TransientError(f"request for `{reference}` failed: its registry did not answer for {_PATIENCE:.0f} s")
     if error.status is None:
         return UserError(
             "failed to run `skopeo`, which pushes images",

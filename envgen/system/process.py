@@ -7,19 +7,24 @@ import shlex
 import signal
 import subprocess
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from envgen.errors import EnvgenError, UserError
 from envgen.urls import without_secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
 _TAIL = 4000
 """Characters of a failed program's last words that an error carries."""
+
+_LOOK = 5.0
+"""Seconds between two looks at what a program has moved."""
 
 _RUNNING: set[subprocess.Popen[bytes]] = set()
 """Programs that were started and have not ended; module state, as the process has one set of children."""
@@ -39,6 +44,10 @@ class ProcessError(EnvgenError):
         self.tail = tail
 
 
+class StuckError(ProcessError):
+    """A program waited for something that did not come, and was ended."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """What a program that ended well has written."""
@@ -54,6 +63,7 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     timeout: float | None = None,
+    patience: float | None = None,
     output: BinaryIO | None = None,
 ) -> Completed:
     """Run a program to its end, without a shell and without a terminal.
@@ -66,15 +76,18 @@ def run(
         env: its whole environment; ours by default.
         stdin: what it reads; nothing by default.
         timeout: seconds.
+        patience: seconds in which it has to read or write something; not watched where there is no `/proc`.
         output: a file that gets what it writes, in place of the result.
 
     Raises:
+        StuckError: it read and wrote nothing for longer than `patience`.
         ProcessError: it cannot be started, ends with a status other than 0, or takes longer than `timeout`.
     """
     with _started(argv, cwd=cwd, env=env, output=output) as process:
         _RUNNING.add(process)
         try:
-            stdout, stderr = process.communicate(stdin or b"", timeout=timeout)
+            with _watched(process, patience) as watch:
+                stdout, stderr = process.communicate(stdin or b"", timeout=timeout)
         except subprocess.TimeoutExpired as error:
             _end(process)
             raise ProcessError(
@@ -85,6 +98,8 @@ def run(
             raise
         finally:
             _RUNNING.discard(process)
+    if watch.stuck:
+        raise StuckError(f"`{shown(argv)}` read and wrote nothing for {patience:.0f} s")
     if process.returncode:
         tail = _tail(stderr) or _tail(stdout)
         raise ProcessError(f"`{shown(argv)}` {_ending(process.returncode)}", status=process.returncode, tail=tail)
@@ -119,6 +134,49 @@ def replace(argv: Sequence[str | Path], env: Mapping[str, str]) -> NoReturn:
 def shown(argv: Sequence[str | Path]) -> str:
     """Render a command line for people, passwords in URLs masked."""
     return shlex.join(without_secrets_in(text) for text in map(str, argv))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """Ends a program that moves no byte, from a thread of its own."""
+
+    process: subprocess.Popen[bytes]
+    ended: threading.Event = field(default_factory=threading.Event)
+    stuck: bool = False
+
+    def run(self, patience: float) -> None:
+        before, since = _moved(self.process.pid), time.monotonic()
+        while before is not None and not self.ended.wait(min(_LOOK, patience / 4)):
+            if (now := _moved(self.process.pid)) != before:
+                before, since = now, time.monotonic()
+            elif time.monotonic() - since >= patience:
+                self.stuck = True
+                with suppress(OSError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                return
+
+
+@contextmanager
+def _watched(process: subprocess.Popen[bytes], patience: float | None) -> Iterator[_Watch]:
+    watch = _Watch(process=process)
+    if patience is None:
+        yield watch
+        return
+    thread = threading.Thread(target=watch.run, args=(patience,), daemon=True)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        watch.ended.set()
+        thread.join()
+
+
+def _moved(pid: int) -> tuple[bytes, ...] | None:
+    """Return what a process has read and written so far, sockets included; None where that is not told (proc(5))."""
+    try:
+        return tuple(Path(f"/proc/{pid}/io").read_bytes().splitlines()[:2])  # `rchar` and `wchar`
+    except OSError:
+        return None
 
 
 def _started(

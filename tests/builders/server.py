@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LIFETIME = 120.0
-"""Seconds after which a forgotten server stops by itself."""
+_LIFETIME = 600.0
+"""Seconds after which a forgotten server stops by itself, and refuses connections."""
 
 _PIECE = 64 << 10
 
@@ -100,6 +100,11 @@ class Server:
             context.load_cert_chain(certificate)
             self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
 
+    def stop(self) -> None:
+        """Accept no more connections. Those to a socket that only listens would wait, and hang whoever made them."""
+        self.http.shutdown()
+        self.http.server_close()
+
     def paths(self) -> list[str]:
         """List the paths that were asked for, in order."""
         return [request.path for request in self.requests]
@@ -138,7 +143,7 @@ def serve(
     """
     server = Server(content, faults or Faults(), certificate)
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    watchdog = threading.Timer(_LIFETIME, server.http.shutdown)
+    watchdog = threading.Timer(_LIFETIME, server.stop)
     watchdog.daemon = True
     thread.start()
     watchdog.start()
@@ -146,8 +151,7 @@ def serve(
         yield server
     finally:
         watchdog.cancel()
-        server.http.shutdown()
-        server.http.server_close()
+        server.stop()
         thread.join(timeout=5)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envgen.errors import UserError
-from envgen.system.process import ProcessError, replace, run, shown
+from envgen.system.process import ProcessError, StuckError, replace, run, shown
 
 
 def test_output_input_folder_and_environment(tmp_path: Path) -> None:
@@ -80,3 +80,15 @@ def test_becoming_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="failed to run `program`"):
         replace(["program"], {"PATH": str(tmp_path)})
     assert signal.getsignal(signal.SIGPIPE) is before
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system does not tell what processes move")
+def test_a_program_that_waits_for_nothing_is_ended() -> None:
+    with pytest.raises(StuckError, match=r"nothing for 1 s"):
+        run(["sh", "-c", "sleep 60"], env={"PATH": "/usr/bin:/bin"}, patience=1.0)
+
+
+def test_a_program_that_moves_bytes_is_left_alone() -> None:
+    script = "for i in 1 2 3 4 5 6 7 8; do sleep 0.3; echo $i; done"
+    done = run(["sh", "-c", script], env={"PATH": "/usr/bin:/bin"}, patience=1.2)
+    assert done.stdout.split()[-1] == b"8"
