@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from envgen import ops
-from envgen.cli.options import env_argument, json_option, platform_option
+from envgen.cli.options import database_option, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
+    from pathlib import Path
 
     from envgen.cli.console import Console
     from envgen.ops import AuditReport, Vulnerability
@@ -30,11 +30,7 @@ _SHOWN = 8
 )
 @env_argument
 @platform_option("this platform only; may be repeated")
-@click.option(
-    "--database",
-    type=click.Path(path_type=Path),
-    help="folder with an OSV database, as osv-scanner keeps it [default: $OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY]",
-)
+@database_option
 @click.option("--offline", is_flag=True, help="ask no index: use what the indexes said when they were asked last")
 @json_option
 @click.option("--sarif", "as_sarif", is_flag=True, help="write the vulnerabilities as SARIF 2.1.0")

@@ -99,6 +99,11 @@ bundle_option = click.option(
     type=click.Path(path_type=Path),
     help="take files from what `envgen bundle` wrote, before anything is downloaded; may be repeated (ENVGEN_BUNDLE)",
 )
+database_option = click.option(
+    "--database",
+    type=click.Path(path_type=Path),
+    help="folder with an OSV database, as osv-scanner keeps it [default: $OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY]",
+)
 prefix_option = click.option("-p", "--prefix", type=click.Path(path_type=Path), help="path of the environment")
 name_option = click.option("-n", "--name", shell_complete=complete_names, help="name of the environment")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
-from envgen.cli.options import PlatformType, complete_revisions, env_argument, json_option
+from envgen.cli.options import PlatformType, complete_revisions, database_option, env_argument, json_option
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError, UserError
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="show what differs from a git revision, a lock file or a folder of locks",
 )
 @click.option("--budget", metavar="SIZE", help="exit with 1 where all packages take more than this, such as 5GB")
+@database_option
 @json_option
 @click.pass_obj
 def command(
@@ -41,16 +42,19 @@ def command(
     output: Path | None,
     against: str | None,
     budget: str | None,
+    database: Path | None,
     as_json: bool,
 ) -> None:
-    """Write one page about the lock of ENV: sizes, image layers, the accelerator stack, licences, findings, changes.
+    """Write one page about the lock of ENV: sizes, layers, accelerator stack, licences, findings, advisories, changes.
 
     The page is a single file and loads nothing. Sizes are those of files in the cache, of downloads for packages that
     are not there; nothing is fetched or built.
     """
     if not (output or as_json or budget):
         raise UsageError("nowhere to write the report to", hint="add `--output FILE.html`, `--json` or `--budget SIZE`")
-    options = ops.ReportOptions(env=env, platform=platform, output=output, against=against, budget=budget)
+    options = ops.ReportOptions(
+        env=env, platform=platform, output=output, against=against, budget=budget, database=database
+    )
     found = ops.report(console.context(offline=True, no_build=True), options)
     if as_json:
         console.json(asdict(found))

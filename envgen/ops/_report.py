@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import NetworkError, UsageError, UserError
 from envgen.manifest.select import select
+from envgen.ops._audit import AuditOptions, audit
 from envgen.ops._check import check_locks
 from envgen.ops._diff import DiffOptions, diff
 from envgen.ops._image import ImageOptions, image
 from envgen.ops._licenses import licenses
+from envgen.ops._report_audit import reported_audit
 from envgen.ops._report_parts import (
     reported_difference,
     reported_finding,
@@ -56,6 +58,7 @@ class ReportOptions:
         output: file for the page; relative paths count from the working directory. No page is written without.
         against: git revision, lock file or folder of locks to compare with.
         budget: bound on the bytes of all packages, `5GB`.
+        database: of advisories; see `AuditOptions`.
     """
 
     env: str | None = None
@@ -63,6 +66,7 @@ class ReportOptions:
     output: Path | None = None
     against: str | None = None
     budget: str | None = None
+    database: Path | None = None
 
 
 def report(context: Context, options: ReportOptions) -> Report:
@@ -72,12 +76,13 @@ def report(context: Context, options: ReportOptions) -> Report:
         UsageError: the budget is not a size.
         UserError: there is no such spec, platform or revision, or the page cannot be written.
         LockError: a lock is missing or cannot be read.
+        IntegrityError: the database of advisories is damaged.
     """
     limit = None if options.budget is None else _limit(options.budget)
     spec = select(context.root, options.env)
     platform = _platform(spec, options.platform)
     pair = require_lock(context, spec, platform)
-    found = _report(context, spec, pair, against=options.against, limit=limit)
+    found = _report(context, spec, pair, options, limit=limit)
     if options.output:
         _write(context.directory / options.output, render_page(found, shipped.report_texts()))
     return found
@@ -97,15 +102,16 @@ def _platform(spec: EnvSpec, asked: Platform | None) -> Platform:
     return here if here in spec.targets else next(iter(spec.targets))
 
 
-def _report(context: Context, spec: EnvSpec, pair: LockPair, *, against: str | None, limit: int | None) -> Report:
+def _report(context: Context, spec: EnvSpec, pair: LockPair, options: ReportOptions, *, limit: int | None) -> Report:
     platform = pair.lock.platform
     items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     checked = check_locks(context, spec, [pair])
     verdicts = licenses(context, env=spec.name, platforms=(platform,), offline=True)
     packages = reported_packages(items, _sizes(context, items), verdicts)
-    compared = None if against is None else _compared(context, spec, platform, against)
+    compared = None if options.against is None else _compared(context, spec, platform, options.against)
     difference = None if compared is None else reported_difference(compared)
     graph = lock_graph(context, spec, pair)
+    audited = AuditOptions(env=spec.name, platforms=(platform,), database=options.database, offline=True)
     return Report(
         environment=spec.name,
         platform=str(platform),
@@ -118,6 +124,7 @@ def _report(context: Context, spec: EnvSpec, pair: LockPair, *, against: str | N
         findings=tuple(map(reported_finding, checked.locks[0].misfits)),
         unread=checked.locks[0].unread,
         has_policy=spec.licenses is not None,
+        audit=reported_audit(audit(context, audited)),
         difference=difference,
         budget=None if limit is None else budget_of(limit, packages, difference),
         description=spec.description,

@@ -137,6 +137,66 @@ class ReportedFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedAdvisory:
+    """A finding of `audit`.
+
+    Attributes:
+        id: of the advisory; `withdrawn` for a wheel that its index marks, `security update` for a Debian package.
+        package: its name.
+        version: as locked.
+        what: one line; may be empty.
+        severity: a word or a CVSS vector; None where no advisory has one.
+        fixed: the first later version without it; None where that is not known.
+        ignored: why it does not count; None where it does.
+    """
+
+    id: str
+    package: str
+    version: str
+    what: str
+    severity: str | None = None
+    fixed: str | None = None
+    ignored: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether `envgen audit` would fail because of it."""
+        return self.ignored is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedSource:
+    """What an audit rests on, and the day of it in ISO 8601; None where it said nothing."""
+
+    name: str
+    date: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedAudit:
+    """What `audit` found without a network.
+
+    Attributes:
+        advisories: those that count first.
+        has_database: whether a database of advisories was read.
+        sources: databases of advisories and indexes, with their days.
+        uncovered: packages that no database knows.
+        remarks: what could not be looked at.
+    """
+
+    advisories: tuple[ReportedAdvisory, ...]
+    has_database: bool
+    sources: tuple[ReportedSource, ...]
+    uncovered: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def counting(self) -> int:
+        """How many advisories count."""
+        return sum(1 for advisory in self.advisories if advisory.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedChange:
     """A package that differs from the revision compared with.
 
@@ -211,6 +271,7 @@ class Report:
         findings: errors first.
         unread: packages whose files `check` could not read.
         has_policy: whether the spec says which licences it accepts.
+        audit: what the database of advisories and earlier answers of indexes say.
         difference: to another revision, where one was named.
         budget: where one was given.
         description: what the spec says of the environment; may be empty.
@@ -229,6 +290,7 @@ class Report:
     findings: tuple[ReportedFinding, ...]
     unread: tuple[str, ...]
     has_policy: bool
+    audit: ReportedAudit
     difference: ReportedDifference | None = None
     budget: ReportedBudget | None = None
     description: str = ""

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.osv import advisory, write_database
 from tests.builders.system import base_debs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -107,3 +110,29 @@ image: {base: {suites: [bookworm, bookworm-security]}}
     assert image["planned"]
     assert [layer["group"] for layer in image["layers"]] == ["base", "python", "rest", "runtime"]
     assert {"eggs", "spam"} <= set(image["layers"][2]["packages"])
+
+
+def test_findings_of_audit_have_the_date_of_the_database(locked: Project, cli: Command, tmp_path: Path) -> None:
+    eggs = advisory("PYSEC-1", "eggs", events=(("introduced", "0"), ("fixed", "2.0")))
+    write_database(tmp_path / "osv", [eggs])
+    unrelated = advisory("DSA-1", "unrelated", ecosystem="Debian", events=(("introduced", "0"),))
+    write_database(tmp_path / "osv", [unrelated], ecosystem="Debian")
+    done = cli("report", "--output", "page.html", "--json", "--database", str(tmp_path / "osv")).succeeded()
+    found = done.json()["audit"]
+    assert [(a["package"], a["id"], a["fixed"], a["ignored"]) for a in found["advisories"]] == [
+        ("eggs", "PYSEC-1", "2.0", None)
+    ]
+    (wheels,) = (source for source in found["sources"] if source["name"] == "advisories of PyPI")
+    page = (locked.root / "page.html").read_text()
+    assert f"advisories of PyPI {wheels['date']}" in page
+    assert wheels["date"].count("-") == 2
+    assert '<span class="badge bad">PYSEC-1</span>' in page
+    assert "whether 2 of 2 wheels are yanked is not known: run it with a network once" in page
+
+
+def test_a_page_without_a_database_says_so(locked: Project, cli: Command) -> None:
+    cli("report", "--output", "page.html").succeeded()
+    page = (locked.root / "page.html").read_text()
+    assert "<dd>no database read</dd>" in page
+    assert "None, but no database was read." in page
+    assert cli("report", "--json", "--database", "nowhere").code == 1

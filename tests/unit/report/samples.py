@@ -6,6 +6,8 @@ from typing import Any
 
 from envgen.report.model import (
     Report,
+    ReportedAdvisory,
+    ReportedAudit,
     ReportedBudget,
     ReportedChange,
     ReportedComponent,
@@ -16,6 +18,7 @@ from envgen.report.model import (
     ReportedLayer,
     ReportedLink,
     ReportedPackage,
+    ReportedSource,
 )
 
 HOSTILE = """</script><script>throw Error("ran")</script>'"><img src=x onerror=throw&amp;\u202e\x1b[31m"""
@@ -42,6 +45,7 @@ def report(**facts: Any) -> Report:
         "findings": (),
         "unread": (),
         "has_policy": False,
+        "audit": ReportedAudit(advisories=(), has_database=False, sources=(), uncovered=(), remarks=()),
     }
     return Report(**little | facts)
 
@@ -55,6 +59,8 @@ def hostile() -> Report:
     finding = ReportedFinding(
         rule="LIB001", severity="error", what=bad, files=(bad,), file_count=25, remedy=bad, accepted=None
     )
+    advisory = ReportedAdvisory(id=bad, package=bad, version=bad, what=bad, severity=bad, fixed=bad, ignored=bad)
+    source = ReportedSource(name=bad, date=bad)
     return report(
         environment=bad,
         others=(bad,),
@@ -67,6 +73,9 @@ def hostile() -> Report:
         image=ReportedImage(planned=False, layers=(layer,), why=bad),
         findings=(finding,),
         unread=(bad,),
+        audit=ReportedAudit(
+            advisories=(advisory,), has_database=True, sources=(source,), uncovered=(bad,), remarks=(bad,)
+        ),
         difference=ReportedDifference(against=bad, changes=(change,), download_before=None, download_after=10),
         budget=ReportedBudget(limit=1, total=2, causes={bad: 2}),
     )
