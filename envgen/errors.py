@@ -23,6 +23,7 @@
 
 Besides these, 0 is success, and 130 is what a user ended with Ctrl-C, as shells have it.
 
+`environment` names the one that an error is about where a verb works on several, so that commands can name it.
 The message says what, where, expected and got; `hint` says what to do and is printed on a line of its own.
 """
 
@@ -44,6 +45,7 @@ class EnvgenError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.environment: str | None = None
 
     def __str__(self) -> str:
         return self.message

@@ -8,6 +8,7 @@ import click
 
 from envgen import ops
 from envgen.cli.edit import edit_options, tell_edit
+from envgen.cli.every_verb import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
 
 
-@click.command("add", epilog='envgen add "torchvision <0.24" einops')
+@click.command("add", epilog=examples('envgen add "torchvision <0.24" einops', "envgen add --env train numpy"))
 @click.argument("requirements", metavar="REQUIREMENT...", nargs=-1, required=True)
 @click.option("--conda", is_flag=True, help="REQUIREMENT is a conda package (MatchSpec), of a channel or a recipe")
 @edit_options()

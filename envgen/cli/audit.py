@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import database_option, env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import UsageError, UserError
@@ -26,7 +27,11 @@ _SHOWN = 8
 
 @click.command(
     "audit",
-    epilog="Example: envgen audit train --database ~/.cache/osv (a folder that osv-scanner made for work offline)",
+    epilog=examples(
+        "envgen audit",
+        "envgen audit train --database ~/.cache/osv",
+        remark="The folder of --database is one that osv-scanner made for work offline.",
+    ),
 )
 @env_argument
 @platform_option("this platform only; may be repeated")

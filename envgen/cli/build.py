@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, json_option, no_build_option, platform_option
 from envgen.cli.published import show_published
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@click.command("build")
+@click.command("build", epilog=examples("envgen build", "envgen build train --channel ./channel"))
 @env_argument
 @platform_option("build for this platform; may be repeated; default: this machine's")
 @click.option(

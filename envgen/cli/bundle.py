@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import (
     bundle_option,
     complete_revisions,
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
 _SHOWN = 5
 """Files that are named before the download; the rest are counted."""
 
-_EXAMPLE = """\b
-Example:
-  envgen bundle --output demo.tar
-  # on a machine without a network, with the same minor version of Python:
-  tar -xf demo.tar start.py && python3 start.py demo.tar
-"""
+_EXAMPLE = examples(
+    "envgen bundle --output demo.tar",
+    "# on a machine without a network, with this Python:",
+    "tar -xf demo.tar start.py && python3 start.py demo.tar",
+)
 
 
 @click.command("bundle", epilog=_EXAMPLE)

@@ -8,6 +8,7 @@ import click
 
 from envgen import ops
 from envgen.checks import Severity
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import UserError
@@ -22,7 +23,7 @@ _FILES = 3
 """Files of a finding that are shown; `--json` has all."""
 
 
-@click.command("check")
+@click.command("check", epilog=examples("envgen check", "envgen check train --json"))
 @env_argument
 @platform_option("this platform only; may be repeated")
 @json_option

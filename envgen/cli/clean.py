@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import json_option
 from envgen.cli.sizes import counted, human_size
 
@@ -31,7 +32,7 @@ class _Age(click.ParamType[dt.timedelta]):
         return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-@click.command("clean")
+@click.command("clean", epilog=examples("envgen clean", "envgen clean --kind packages --older-than 30d"))
 @click.option(
     "--kind",
     "kinds",

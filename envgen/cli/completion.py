@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import get_completion_class
 
+from envgen.cli.every_verb import examples
 from envgen.errors import EnvgenError
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ _VARIABLE = "_ENVGEN_COMPLETE"
 
 @click.command(
     "completion",
-    epilog='bash, zsh: eval "$(envgen completion bash)" in ~/.bashrc or ~/.zshrc.'
-    " fish: envgen completion fish > ~/.config/fish/completions/envgen.fish.",
+    epilog=examples(
+        'eval "$(envgen completion bash)"  # in ~/.bashrc',
+        'eval "$(envgen completion zsh)"  # in ~/.zshrc',
+        "envgen completion fish | source  # in config.fish",
+    ),
 )
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context

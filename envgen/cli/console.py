@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from envgen import ops
+from envgen.cli.commands import naming
 from envgen.cli.every_verb import Verbosity
 from envgen.cli.plain_table import plain_table
 from envgen.errors import UserError
@@ -47,7 +48,8 @@ class Console:
         self.directory = directory
         self._now = now
         self._talk = functools.cache(_standard_error)
-        self._reporter = TerminalReporter(self._talk, verbosity)
+        self.environment_name: str | None = None
+        self._reporter = TerminalReporter(self._talk, verbosity, self.in_full)
 
     def context(
         self,
@@ -77,6 +79,13 @@ class Console:
             offline=offline,
             bundles=bundles,
         )
+
+    def in_full(self, text: str, environment: str | None = None) -> str:
+        """Name an environment, by default the one that was asked for, in commands if the project has several."""
+        environment = environment or self.environment_name
+        if environment and "`envgen " in text and len(ops.environment_names(self.directory)) > 1:
+            return naming(text, environment)
+        return text
 
     @property
     def today(self) -> dt.date:
@@ -146,11 +155,18 @@ class TerminalReporter:
     Args:
         talk: opens standard error, always the same.
         verbosity: returns how much to tell.
+        in_full: completes the commands of a message.
     """
 
-    def __init__(self, talk: Callable[[], rich.console.Console], verbosity: Callable[[], Verbosity]) -> None:
+    def __init__(
+        self,
+        talk: Callable[[], rich.console.Console],
+        verbosity: Callable[[], Verbosity],
+        in_full: Callable[[str], str],
+    ) -> None:
         self._talk = talk
         self._verbosity = verbosity
+        self._in_full = in_full
         self._bars: bars.Progress | None = None
         self._open = 0
         self._lock = threading.Lock()
@@ -185,6 +201,7 @@ class TerminalReporter:
             self._write(text)
 
     def _write(self, text: str) -> None:
+        text = self._in_full(text)
         if self._bars is None and not sys.stderr.isatty():
             sys.stderr.write(f"{message(text)}\n")  # without rich; see `_standard_error`
             return
@@ -194,7 +211,7 @@ class TerminalReporter:
         """Write a warning: what a user may want to change."""
         from rich.markup import escape  # noqa: PLC0415  see `_standard_error`
 
-        self._talk().print(f"[yellow bold]warning[/]: {escape(message(text))}", soft_wrap=True)
+        self._talk().print(f"[yellow bold]warning[/]: {escape(message(self._in_full(text)))}", soft_wrap=True)
 
     def _start(self) -> bars.Progress:
         with self._lock:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import (
     bundle_option,
     dry_run_option,
@@ -37,7 +38,9 @@ _SHOWN = 5
 _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "to build"}
 
 
-@click.command("create")
+@click.command(
+    "create", epilog=examples("envgen create", "envgen create train serve --dry-run", "envgen create --prefix ./env")
+)
 @environments_argument
 @click.option(
     "--all", "everything", is_flag=True, help="create every environment of the project that has this platform"
@@ -100,6 +103,7 @@ def command(
     )
     results = []
     for env in chosen:
+        console.environment_name = env
         done = ops.create(
             context,
             replace(options, env=env),

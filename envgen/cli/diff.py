@@ -9,6 +9,7 @@ import click
 from envgen import ops
 from envgen.cli import diff_text
 from envgen.cli.diff_json import comparison_json
+from envgen.cli.every_verb import examples
 from envgen.cli.options import complete_environments, complete_sides, json_option, platform_option
 from envgen.errors import UsageError
 
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 
 @click.command(
     "diff",
-    epilog="OLD defaults to HEAD and NEW to the working tree. An environment is named or given by its path, and counts "
-    "with what pip did to it. Examples: `envgen diff main`, `envgen diff v1..v2`, `envgen diff ~/.conda/envs/demo`.",
+    epilog=examples(
+        "envgen diff main",
+        "envgen diff v1..v2 --markdown",
+        "envgen diff ~/.conda/envs/train",
+        remark="OLD defaults to HEAD and NEW to the working tree. An environment is named or given by its path, and "
+        "counts with what pip did to it.",
+    ),
 )
 @click.argument("old", required=False, shell_complete=complete_sides)
 @click.argument("new", required=False, shell_complete=complete_sides)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, json_option
 from envgen.errors import HostError
 from envgen.ops import Level
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _MARKS = {Level.OK: "ok", Level.NOTE: "note", Level.PROBLEM: "PROBLEM"}
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=examples("envgen doctor", "envgen doctor train --json"))
 @env_argument
 @json_option
 @click.pass_obj

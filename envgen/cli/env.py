@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, json_option, name_option, prefix_option
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
@@ -28,7 +29,7 @@ def command() -> None:
     """List, remove and rename the environments of this machine."""
 
 
-@command.command("list", epilog="Example: envgen env list --json")
+@command.command("list", epilog=examples("envgen env list", "envgen env list --json"))
 @json_option
 @click.pass_obj
 def list_command(console: Console, as_json: bool) -> None:
@@ -50,7 +51,7 @@ def list_command(console: Console, as_json: bool) -> None:
         console.say(f"removed from `environments.txt`, as there is no environment: {named}{more}")
 
 
-@command.command("remove", epilog="Example: envgen env remove --name old --yes")
+@command.command("remove", epilog=examples("envgen env remove --name old --yes"))
 @env_argument
 @name_option
 @prefix_option
@@ -73,7 +74,7 @@ def remove_command(
         console.say("nothing was removed")
 
 
-@command.command("rename", epilog="Example: envgen env rename --name demo demo-2025")
+@command.command("rename", epilog=examples("envgen env rename --name train train-2025"))
 @click.argument("new")
 @name_option
 @prefix_option

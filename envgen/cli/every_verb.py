@@ -1,4 +1,4 @@
-"""Options that `envgen` and each of its verbs have: `-v`, `-q` and `-h`."""
+"""What `envgen` and each of its verbs have: the options `-v`, `-q` and `-h`, and examples in the help."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ def chosen(meta: Mapping[str, Any]) -> Verbosity:
     """Return what the options that were read until now say; `meta` is that of a context of click."""
     found: Verbosity = meta.get(_CHOSEN, Verbosity.NORMAL)
     return found
+
+
+def examples(*lines: str, remark: str = "") -> str:
+    """Build the end of the help of a verb: a remark, and lines as they are typed."""
+    shown = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+    return f"{remark}\n\n{shown}" if remark else shown
 
 
 def add_options(command: click.Command) -> click.Command:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import bundle_option, env_argument, offline_option, platform_option
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 _WIDTH = max(map(len, ops.FORMATS))
 _LISTED = "\b\n" + "\n".join(f"{one.name:<{_WIDTH}}  {one.summary}" for one in ops.FORMATS.values())
 
+_EXAMPLES = ("envgen export conda-lock -o conda-lock.yml", "envgen export cyclonedx train > train.cdx.json")
 
-@click.command("export", epilog=f"Formats:\n\n{_LISTED}")
+
+@click.command("export", epilog=examples(*_EXAMPLES, remark=f"Formats:\n\n{_LISTED}"))
 @click.argument("form", metavar="FORMAT", type=click.Choice(list(ops.FORMATS)))
 @env_argument
 @platform_option("export this platform; default: all where the format can hold several")

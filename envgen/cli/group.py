@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 import itertools
 import json
 import os
@@ -19,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from envgen import __version__
 from envgen.cli import every_verb, interrupt
+from envgen.cli.commands import load
 from envgen.errors import EnvgenError, SpecError, UsageError, UserError
 from envgen.printable import in_json, message, one_line, visible
 from envgen.urls import without_secrets_in
@@ -83,8 +83,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's
         if cmd_name not in _VERBS:
             return None
-        module = importlib.import_module(f"envgen.cli.{cmd_name.replace('-', '_')}")
-        command = every_verb.add_options(module.command)
+        command = every_verb.add_options(load(cmd_name))
         interrupt.current().working = True
         return command
 
@@ -163,10 +162,15 @@ class _Invocation:
         """Return whether `--json` is among the options; what follows `--` belongs to another program."""
         return cls(as_json="--json" in itertools.takewhile(lambda word: word != "--", argv))
 
+    def in_full(self, text: str, error: EnvgenError) -> str:
+        """Complete the commands of a message or a hint."""
+        return self.console.in_full(text, error.environment) if self.console else text
+
     def tell(self, error: EnvgenError) -> None:
         """Write an error as JSON to standard output, unless data is there already: it is one document in any case."""
         if self.as_json and not (self.console and self.console.has_written):
-            facts = {"message": error.message, "hint": error.hint, "code": error.exit_code}
+            hint = error.hint and self.in_full(error.hint, error)
+            facts = {"message": self.in_full(error.message, error), "hint": hint, "code": error.exit_code}
             text = json.dumps({"error": facts}, indent=2, ensure_ascii=False)
             sys.stdout.write(in_json(without_secrets_in(text)) + "\n")
 
@@ -219,9 +223,9 @@ def _failed(error: BaseException, invocation: _Invocation | None = None) -> int:
     """Print the error, and return its exit code."""
     match found := _meant(error):
         case EnvgenError():
-            if invocation:
-                invocation.tell(found)
-            _complain(found)
+            invocation = invocation or _Invocation()
+            invocation.tell(found)
+            _complain(found, invocation)
             return found.exit_code
         case click.Abort():
             interrupt.current().told = True
@@ -262,12 +266,13 @@ def _own_error(error: click.ClickException) -> UsageError:
     return UsageError(text[:1].lower() + text[1:].rstrip("."), hint=hint)
 
 
-def _complain(error: EnvgenError) -> None:
+def _complain(error: EnvgenError, invocation: _Invocation) -> None:
     said = (
         "\n".join(one_line(without_secrets_in(str(fault))) for fault in error.faults)
         if isinstance(error, SpecError)
-        else message(str(error))
+        else message(invocation.in_full(str(error), error))
     )
     click.echo(f"{click.style('error', fg='red', bold=True)}: {said}", err=True)
     if error.hint:
-        click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {message(error.hint)}", err=True)
+        hint = message(invocation.in_full(error.hint, error))
+        click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {hint}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import (
     bundle_option,
     dry_run_option,
@@ -33,7 +34,7 @@ _SHOWN = 60
 """Characters of a layer's content in the table."""
 
 
-@click.command("image")
+@click.command("image", epilog=examples("envgen image --load podman", "envgen image train --push ghcr.io/me/train:1.0"))
 @env_argument
 @platform_option("for this platform only; may be repeated; default: all Linux platforms of the spec")
 @click.option("--output", type=click.Path(path_type=Path), help="folder of the OCI layout; default: `dist/ENV.oci`")

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from envgen import ops
 from envgen.cli.adopted_text import tell_adopted
+from envgen.cli.every_verb import examples
 from envgen.cli.options import json_option, platform_option
 from envgen.cli.questions import ask
 from envgen.errors import UsageError
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@click.command("init", epilog='envgen init train --pypi "torch ==2.8.0" --cuda 12.8; envgen init --from uv.lock --keep')
+@click.command(
+    "init", epilog=examples('envgen init train --pypi "torch ==2.8.0" --cuda 12.8', "envgen init --from uv.lock --keep")
+)
 @click.argument("name", required=False)
 @click.option("--python", default="3.11", show_default=True, help="minor version of Python")
 @platform_option("lock this platform; may be repeated; default: this machine's")

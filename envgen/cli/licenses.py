@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, json_option, platform_option
 from envgen.cli.sizes import counted
 from envgen.errors import UserError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _UNKNOWN = "unknown"
 
 
-@click.command("licenses")
+@click.command("licenses", epilog=examples("envgen licenses", "envgen licenses train --offline --json"))
 @env_argument
 @platform_option("this platform only; may be repeated")
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import environments_argument, json_option, platform_option
 from envgen.cli.several import by_environment, is_several, titles
 from envgen.cli.sizes import counted, human_size
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     _Listings = Mapping[tuple[str, Platform], LockListing]
 
 
-@click.command("list", epilog="Examples: `envgen list --stack`, `envgen list train serve --platform linux-64`.")
+@click.command("list", epilog=examples("envgen list --stack", "envgen list train serve --platform linux-64"))
 @environments_argument
 @platform_option("this platform only; may be repeated")
 @click.option(

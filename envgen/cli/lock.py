@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.older import older_json
 from envgen.cli.options import (
     bundle_option,
@@ -34,7 +35,7 @@ _ALL = "*"
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>[A-Za-z0-9.+!_-]+))?")
 
 
-@click.command("lock")
+@click.command("lock", epilog=examples("envgen lock", "envgen lock train --upgrade torch", "envgen lock --all --check"))
 @env_argument
 @platform_option("lock this platform only; may be repeated")
 @click.option("--check", is_flag=True, help="write nothing; exit 1 if a lock is missing or out of date; works offline")

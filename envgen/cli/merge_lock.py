@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import no_build_option
 from envgen.errors import UsageError
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 @click.command(
     "merge-lock",
-    epilog="As a merge driver, git runs `envgen merge-lock %A %P`: our version, and the path of the lock.",
+    epilog=examples(
+        "envgen merge-lock --install",
+        "envgen merge-lock",
+        remark="As a merge driver, git runs `envgen merge-lock %A %P`: our version, and the path of the lock.",
+    ),
 )
 @click.argument("result", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("path", required=False)

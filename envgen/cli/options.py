@@ -71,15 +71,26 @@ class _FirstName(click.Option):
         return record and (self.opts[0], record[1])
 
 
-env_argument = click.argument("env", required=False, shell_complete=complete_environments)
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ARG001  click's
+    """Let messages name the environment in their commands: see `commands`."""
+    one = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+    if isinstance(one, str) and ctx.obj is not None and not ctx.resilient_parsing:
+        ctx.obj.environment_name = one
+    return value
+
+
+env_argument = click.argument("env", required=False, shell_complete=complete_environments, callback=_remember)
 env_option = click.option(
     "-e",
     "--env",
     metavar="ENV",
     shell_complete=complete_environments,
+    callback=_remember,
     help="name of the spec; default: the only one, or the default one",
 )
-environments_argument = click.argument("envs", metavar="[ENV]...", nargs=-1, shell_complete=complete_environments)
+environments_argument = click.argument(
+    "envs", metavar="[ENV]...", nargs=-1, shell_complete=complete_environments, callback=_remember
+)
 no_build_option = click.option(
     "--no-build",
     is_flag=True,

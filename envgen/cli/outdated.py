@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("package", "locked", "age", "update", "newest", "held back by")
 
 
-@click.command("outdated", epilog="Example: envgen outdated train --markdown >> pull-request.md")
+@click.command("outdated", epilog=examples("envgen outdated", "envgen outdated train --markdown"))
 @env_argument
 @platform_option("this platform only; may be repeated")
 @click.option("--markdown", "as_markdown", is_flag=True, help="write Markdown, for the text of a pull request")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import environments_argument, json_option, no_build_option, platform_option
 from envgen.cli.published import show_published
 
@@ -14,12 +15,11 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
     from envgen.platforms import Platform
 
-_EXAMPLE = """\b
-Example:
-  envgen publish --to s3://team/channel
-  # on another machine, which then builds nothing:
-  export ENVGEN_CHANNEL=https://channel.example/team/channel
-"""
+_EXAMPLE = examples(
+    "envgen publish --to s3://team/channel",
+    "# on another machine, which then builds nothing:",
+    "export ENVGEN_CHANNEL=https://channel.example/team/channel",
+)
 
 
 @click.command("publish", epilog=_EXAMPLE)

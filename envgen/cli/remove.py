@@ -8,6 +8,7 @@ import click
 
 from envgen import ops
 from envgen.cli.edit import edit_options, tell_edit
+from envgen.cli.every_verb import examples
 from envgen.cli.options import complete_packages
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
 
 
-@click.command("remove", epilog="envgen remove einops")
+@click.command("remove", epilog=examples("envgen remove einops"))
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_packages)
 @edit_options()
 @click.pass_obj

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import PlatformType, complete_revisions, database_option, env_argument, json_option
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError, UserError
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@click.command("report", epilog="Example: envgen report train --output report.html --against origin/main --budget 5GB")
+@click.command(
+    "report",
+    epilog=examples("envgen report train --output report.html", "envgen report --against origin/main --budget 5GB"),
+)
 @env_argument
 @click.option("--platform", type=PlatformType(), help="whose lock; default: this machine's, else the spec's first")
 @click.option(

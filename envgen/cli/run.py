@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, name_option, prefix_option
 from envgen.errors import UsageError
 
@@ -46,8 +47,12 @@ def _split(args: list[str]) -> tuple[list[str], list[str]]:
     "run",
     cls=_WithCommand,
     options_metavar="[OPTIONS]",
-    epilog="ENV defaults to the only or default environment of the project; then `--` may be omitted. The exit code is "
-    "that of COMMAND, or 127 if the program is not found.",
+    epilog=examples(
+        "envgen run -- python train.py",
+        "envgen run train -- pytest -q",
+        remark="ENV defaults to the only or default environment of the project; then `--` may be omitted. The exit "
+        "code is that of COMMAND, or 127 if the program is not found.",
+    ),
 )
 @env_argument
 @name_option

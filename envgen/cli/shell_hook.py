@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_argument, name_option, prefix_option
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
 
 
-@click.command("shell-hook")
+@click.command(
+    "shell-hook", epilog=examples('eval "$(envgen shell-hook)"', "envgen shell-hook train --shell fish | source")
+)
 @env_argument
 @name_option
 @prefix_option

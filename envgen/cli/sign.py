@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import json_option
 from envgen.cli.signed_json import facts
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
 
 
-@click.command("sign", epilog="Example: envgen sign ghcr.io/me/train:1.0 cosign.key")
+@click.command("sign", epilog=examples("envgen sign ghcr.io/me/train:1.0 cosign.key"))
 @click.argument("reference", metavar="REGISTRY/NAME:TAG")
 @click.argument("key", metavar="KEY")
 @json_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import complete_packages, environments_argument, json_option, platform_option
 from envgen.cli.several import by_environment, titles
 from envgen.cli.sizes import counted
@@ -25,8 +26,11 @@ _AGAIN = " (*)"
 
 @click.command(
     "tree",
-    epilog="(*) marks a package whose dependencies are already shown above. "
-    "Examples: `envgen tree --depth 1`, `envgen tree --invert numpy train serve`.",
+    epilog=examples(
+        "envgen tree --depth 1",
+        "envgen tree train serve --invert numpy",
+        remark="(*) marks a package whose dependencies are already shown above.",
+    ),
 )
 @environments_argument
 @platform_option("this platform only; may be repeated")

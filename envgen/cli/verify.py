@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.options import env_option, json_option
 from envgen.cli.signed_json import facts
 from envgen.cli.sizes import counted
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 _SUBJECT = "[ENV | PREFIX | LAYOUT | REGISTRY/NAME:TAG | BUNDLE | CHANNEL]"
 
 
-@click.command("verify", epilog="Example: envgen verify dist/train.oci; envgen verify ghcr.io/me/train:1 --key key.pub")
+@click.command(
+    "verify",
+    epilog=examples(
+        "envgen verify", "envgen verify dist/train.oci", "envgen verify ghcr.io/me/train:1.0 --key cosign.pub"
+    ),
+)
 @click.argument("subject", metavar=_SUBJECT, required=False)
 @env_option
 @click.option("--quick", is_flag=True, help="read no contents: status of files, or manifests and configurations")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen import ops
+from envgen.cli.every_verb import examples
 from envgen.cli.older import in_words, older_json
 from envgen.cli.options import complete_packages, environments_argument, json_option, platform_option
 from envgen.cli.several import by_environment, titles
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@click.command("why", epilog="Examples: `envgen why numpy`, `envgen why numpy train serve --json`.")
+@click.command("why", epilog=examples("envgen why numpy", "envgen why numpy train serve --json"))
 @click.argument("name", shell_complete=complete_packages)
 @environments_argument
 @platform_option("this platform only; may be repeated")

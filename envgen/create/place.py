@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,8 @@ def find_environment(context: Context, *, env: str | None, place: Place) -> Path
     name = place.name or select(context.root, env).name
     if found := locate.find(name, conda_settings(context).envs_dirs):
         return found
-    raise UserError(f"there is no environment `{name}` on this machine", hint="create it with `envgen create`")
+    how = f"envgen create --name {shlex.quote(place.name)}" if place.name else "envgen create"
+    raise UserError(f"there is no environment `{name}` on this machine", hint=f"create it with `{how}`")
 
 
 def _absolute(context: Context, prefix: Path) -> Path:

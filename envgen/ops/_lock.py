@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envgen.diff.delta import Delta, diff_states, state_of
-from envgen.errors import UsageError, UserError
+from envgen.errors import EnvgenError, UsageError, UserError
 from envgen.lock.debian_lock import debian_file_name
 from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
@@ -160,7 +160,11 @@ def _environments(context: Context, options: LockOptions) -> tuple[str | None, .
 
 
 def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOutcome, ...]:
-    return write_solved(context, options, spec, solve_spec(context, options, spec))
+    try:
+        return write_solved(context, options, spec, solve_spec(context, options, spec))
+    except EnvgenError as error:
+        error.environment = spec.name
+        raise
 
 
 def solve_spec(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[Solved, ...]:

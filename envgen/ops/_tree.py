@@ -110,10 +110,10 @@ def _named(graphs: Mapping[LockKey, Graph], name: str) -> dict[LockKey, tuple[No
         known = {node.name for graph in graphs.values() for node in graph.nodes}
         envs, platforms = (list(dict.fromkeys(part)) for part in zip(*graphs, strict=True))
         of = f" of {', '.join(f'`{env}`' for env in envs)}" if len(envs) > 1 else ""
+        command = shlex.join(["envgen", "list", *(envs if len(envs) > 1 else ())])
         raise UserError(
             f"`{name}` is not locked for {', '.join(platforms)}{of}",
-            hint=nearest(name, known, most=_CLOSE)
-            or f"run `{shlex.join(['envgen', 'list', *envs])}` to show the locked packages",
+            hint=nearest(name, known, most=_CLOSE) or f"run `{command}` to show the locked packages",
         )
     return found
 

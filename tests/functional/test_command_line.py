@@ -76,3 +76,34 @@ def test_data_and_an_error_are_one_document(project: Project, cli: Command) -> N
 def test_json_for_another_program_is_not_ours(demo: Project, cli: Command, tmp_path: Path) -> None:
     done = cli("run", "--prefix", str(tmp_path / "nowhere"), "--", "tool", "--json")
     assert (done.code, done.out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("list", "other"), "run `envgen lock other`"),
+        (("run", "other", "--", "python"), "create it with `envgen create other`"),
+        (("run", "--name", "x", "--", "python"), "create it with `envgen create --name x`"),
+        (("why", "nothing", "demo"), "run `envgen list demo` to show the locked packages"),
+        (("lock", "other", "--check"), "run `envgen lock other`"),
+        (("lock", "--all", "--check"), "run `envgen lock --all`"),
+    ],
+)
+def test_a_hint_names_the_environment_where_there_are_several(
+    locked: Project, cli: Command, words: tuple[str, ...], hint: str
+) -> None:
+    locked.spec("other", SPEC)
+    done = cli(*words)
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == f"hint: {hint}"
+    if words[0] == "list":
+        assert cli(*words, "--json").json()["error"]["hint"] == hint
+        (locked.root / "environments/demo.yaml").unlink()
+        assert cli(*words).err.splitlines()[-1] == "hint: run `envgen lock`"
+
+
+def test_an_error_of_one_of_all_environments_names_it(demo: Project, cli: Command) -> None:
+    demo.spec("other", SPEC.replace("eggs <2", "eggs <0.1"))
+    done = cli("lock", "--all", "--upgrade", "nothing")
+    assert done.code == 1
+    assert "`envgen list demo`" in done.err
