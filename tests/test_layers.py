@@ -41,6 +41,7 @@ VOCABULARY_MODULES = frozenset(
         "paths",
         "platforms",
         "printable",
+        "pythons",
         "records",
         "sizes",
         "references",

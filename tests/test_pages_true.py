@@ -14,7 +14,7 @@ import pytest
 from envgen.cli import group
 from envgen.export.formats import FORMATS
 from envgen.lock import cep37
-from envgen.manifest import debian_recipe, image_parse, parse
+from envgen.manifest import debian_parse, debian_texts, image_parse, parse
 from envgen.manifest.adjust import ADJUSTMENTS
 from tests.command import REPOSITORY
 from tests.test_pages import PAGES
@@ -150,9 +150,9 @@ def test_keys_of_an_image() -> None:
 
 def test_keys_and_variables_of_a_debian_recipe() -> None:
     page = TEXTS["recipes/README.md"]
-    assert first_cells(page, "## A recipe from Debian packages", "## ") == set(debian_recipe._SECTIONS)
+    assert first_cells(page, "## A recipe from Debian packages", "## ") == set(debian_parse._SECTIONS)
     named = {match[1] for text in code(page) if (match := re.fullmatch(r"\$\{\{ (\w+) \}\}", text))}
-    assert named == set(debian_recipe.VARIABLES)
+    assert named == set(debian_texts.VARIABLES)
 
 
 def test_keys_of_a_lock() -> None:

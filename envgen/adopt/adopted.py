@@ -13,6 +13,7 @@ from envgen.manifest import values
 from envgen.manifest.document import BadValueError
 from envgen.manifest.index_parse import index_url
 from envgen.names import project_name
+from envgen.pythons import SERVED
 from envgen.urls import display, without_secrets_in
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     Read = Callable[[str], str]
     """Reads a file by its path, which counts from the folder of the adopted one; raises `SpecError`."""
-
-SERVED = "3.11"
-"""The Python that needs no channel."""
 
 _MINORS = tuple(f"3.{minor}" for minor in range(9, 15))
 _PATCHES = 25
@@ -165,7 +163,7 @@ class Adopted:
             self.took(where, shown, "dependencies", why, changed=text != shown)
 
     def requires_python(self, where: str, text: str, specifier: str) -> None:
-        """Choose a minor version: 3.11, which needs no channel, where it fits, else the oldest that fits.
+        """Choose a minor version: one that needs no channel where one fits, else the oldest that fits.
 
         Raises:
             SpecError: no Python that there is fits.
@@ -173,7 +171,7 @@ class Adopted:
         fitting = _fitting(specifier)
         if not fitting:
             self.fail(where, f"no version of Python that is served fits `{text}`", "pass `--python VERSION`")
-        self.python = SERVED if SERVED in fitting else fitting[0]
+        self.python = next((served for served in SERVED if served in fitting), fitting[0])
         others = len(fitting) > 1
         why = f"one minor version: {self.python} is chosen, `--python` chooses another" if others else ""
         self.took(where, text, "python", why, changed=others)

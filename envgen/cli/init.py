@@ -14,6 +14,7 @@ from envgen.cli.every_verb import examples
 from envgen.cli.options import json_option, platform_option
 from envgen.cli.questions import ask
 from envgen.errors import UsageError
+from envgen.pythons import DEFAULT
 
 if TYPE_CHECKING:
     from envgen.cli.console import Console
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     "init", epilog=examples('envgen init train --pypi "torch ==2.8.0" --cuda 12.8', "envgen init --from uv.lock --keep")
 )
 @click.argument("name", required=False)
-@click.option("--python", default="3.11", show_default=True, help="minor version of Python")
+@click.option("--python", default=DEFAULT, show_default=True, help="minor version of Python")
 @platform_option("lock this platform; may be repeated; default: this machine's")
 @click.option("--channel", "channels", multiple=True, help="conda channel, highest priority first; may be repeated")
 @click.option("--dependency", "dependencies", multiple=True, metavar="MATCHSPEC", help="conda package; may be repeated")
@@ -102,6 +103,8 @@ def command(
     if made.spec and made.spec.added_channel:
         what = f"Python {made.spec.python} for {' and '.join(made.spec.platforms)}"
         console.say(f"added the channel {made.spec.added_channel}: no other source has {what}")
+    if made.spec and (glibc := made.spec.needed_glibc):
+        console.say(f"Python {made.spec.python} comes from Debian and needs glibc {glibc} or newer")
     console.say(f"wrote {made.file.relative_to(directory)}; next: `envgen lock`, then `envgen create`")
     console.say("in a git repository, `envgen merge-lock --install` lets branches merge their locks")
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from envgen.convert import deb_text, elf
 from envgen.convert.deb_plan import HOME, DebianRecipePackage, describe, variables_of
 from envgen.convert.deb_unpack import Unpacking
+from envgen.convert.elf_rebind import rebind
 from envgen.convert.package import PLACEHOLDER, FileMode, seal
 from envgen.errors import ArtifactError
 from envgen.manifest.debian_recipe import render
@@ -67,6 +68,7 @@ def build_debian_recipe(
     dangling = unpacking.drop_dangling()
     changed = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
     _write_links(rendered, dest)
+    _rebind(rendered, root)
     glibc = elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}")
     _check_glibc(recipe, main, glibc)
     report = _report(debs, unpacking, dangling, glibc)
@@ -109,6 +111,16 @@ def _write_links(recipe: DebianRecipe, dest: Path) -> None:
         if not link.exists():
             what = f"`{link.relative_to(dest)}` to `{to.relative_to(dest)}`, which does not exist"
             raise ArtifactError(f"recipe `{recipe.recipe}` links {what}")
+
+
+def _rebind(recipe: DebianRecipe, root: Path) -> None:
+    """Let older C libraries do what the recipe says they can, in every file that asks for it."""
+    files = (file for file in sorted(root.rglob("*")) if recipe.rebind and file.is_file() and not file.is_symlink())
+    found = frozenset[str]().union(*(rebind(file, recipe.rebind) for file in files))
+    if idle := sorted(recipe.rebind.keys() - found):
+        raise ArtifactError(
+            f"recipe `{recipe.recipe}` rebinds `{idle[0]}`, which no file uses", hint="remove it from `rebind`"
+        )
 
 
 def _new(recipe: DebianRecipe, dest: Path, path: str) -> Path:

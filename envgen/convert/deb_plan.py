@@ -105,7 +105,7 @@ def describe(recipe: DebianRecipe, debs: Iterable[Deb], *, platform: Platform) -
 
 
 def variables_of(recipe: DebianRecipe, debs: Iterable[Deb], platform: Platform) -> dict[str, str]:
-    """Find the values of what the texts of a recipe can say, `envgen.manifest.debian_recipe.VARIABLES`.
+    """Find the values of what the texts of a recipe can say, `envgen.manifest.debian_texts.VARIABLES`.
 
     Raises:
         UserError: see `describe`.
@@ -118,6 +118,7 @@ def variables_of(recipe: DebianRecipe, debs: Iterable[Deb], platform: Platform) 
         "name": recipe.name,
         "version": version,
         "minor": ".".join(version.split(".")[:2]),
+        "python": recipe.python,
         "platform": platform,
         "machine": platform.machine,
         "multiarch": platform.multiarch,

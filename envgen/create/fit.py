@@ -8,20 +8,37 @@ from typing import TYPE_CHECKING
 import rattler
 from packaging.utils import parse_wheel_filename
 
+from envgen.glibc import NO_GLIBC
 from envgen.packages import Wheel
 from envgen.platforms import X86_64_LEVELS, dotted
+from envgen.pythons import SERVED, served_for
 from envgen.wheels import needed_glibc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock
     from envgen.system.host import HostFacts
+
+
+_PYTHON = "python"
 
 
 def unfit(lock: Lock, host: HostFacts) -> tuple[str, ...]:
     """Return what a machine lacks for a lock, as messages; empty if it fits."""
     return (*_platform(lock, host), *_glibc(lock, host), *_archspec(lock, host))
+
+
+def remedy(lock: Lock, debian: DebianLock | None, host: HostFacts) -> str:
+    """Return what helps where a machine lacks what a lock needs; another Python, where Debian's is too new for it."""
+    python, glibc = str(lock.target.python), host.glibc or NO_GLIBC
+    is_debian = debian is not None and bool(debian.used_by(_PYTHON))
+    if is_debian and lock.platform is host.platform and SERVED.get(python, NO_GLIBC) > glibc:
+        older = [f'`python: "{one}"`, which needs glibc {dotted(SERVED[one])}' for one in served_for(glibc)]
+        change = ", or ".join([*older, "`channels: [conda-forge]`"])
+        return f"write {change}, in `{lock.source}` and run `envgen lock`; or use the image, `envgen image`"
+    return f"lower it under `platforms` in `{lock.source}` and run `envgen lock`, or use another machine"
 
 
 def _platform(lock: Lock, host: HostFacts) -> Iterator[str]:

@@ -166,7 +166,7 @@ def _remember(context: Context, image: PlannedImage, made: Image) -> None:
 
 
 def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Compression) -> PlannedImage:
-    environment = open_environment(context, inputs)
+    environment = open_environment(context, inputs, folder.with_name(f"{folder.name}-loader"))
     spec, image, lock = inputs.spec, inputs.image, inputs.pair.lock
     own = declared_variables(environment)
     has_kernel = any(package.name == "ipykernel" for package in lock.packages)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from envgen.image.certificates import read_certificates
 from envgen.image.content import survey
 from envgen.image.entries import File
 from envgen.image.layer_plan import LayerGroup, LayerPart
+from envgen.image.loader import start_command
 from envgen.image.pyc import Compiler
 from envgen.lock.debian_lock import IMAGE
 from envgen.manifest.select import select
@@ -157,8 +157,13 @@ def gather(context: Context, inputs: ImageInputs) -> list[LinkPackage]:
     return link_packages(context, inputs.plan.items, inputs.pair)
 
 
-def open_environment(context: Context, inputs: ImageInputs) -> Environment:
+def open_environment(context: Context, inputs: ImageInputs, scratch: Path) -> Environment:
     """Prepare every package of an image in the store, and decide who owns what.
+
+    Args:
+        context: the world.
+        inputs: of the image.
+        scratch: a folder that need not exist, for what compiling needs; to be kept as long as the environment is used.
 
     Raises:
         ArtifactError: packages that cannot be in one environment, or cannot be read.
@@ -169,7 +174,7 @@ def open_environment(context: Context, inputs: ImageInputs) -> Environment:
         packages,
         prefix=inputs.image.prefix,
         platform=inputs.platform,
-        compiler=compiler(context, inputs, packages),
+        compiler=compiler(context, inputs, packages, scratch),
         conflicts=inputs.pair.lock.adjustments.conflicts,
     )
 
@@ -247,7 +252,7 @@ class ImageBase:
         return found
 
 
-def compiler(context: Context, inputs: ImageInputs, packages: Collection[LinkPackage]) -> Compiler:
+def compiler(context: Context, inputs: ImageInputs, packages: Collection[LinkPackage], scratch: Path) -> Compiler:
     """Find the Python that compiles for an image: its own, or for another architecture the same version of this one's.
 
     What a version of Python compiles to does not depend on the architecture.
@@ -261,21 +266,21 @@ def compiler(context: Context, inputs: ImageInputs, packages: Collection[LinkPac
             f"`{inputs.spec.name}` contains no Python, which images need to compile files",
             hint="add `python` to `dependencies` in the spec",
         )
-    runs = own if inputs.platform == probe_host().platform else _sibling(context, inputs, own)
+    runs, pair = (own, inputs.pair) if inputs.platform == probe_host().platform else _sibling(context, inputs, own)
     return Compiler(
-        command=(os.path.realpath(runs.directory / "bin/python"),),
+        command=start_command(context, runs, pair, scratch),
         key=own.key,
         minor=inputs.spec.python,
     )
 
 
-def _sibling(context: Context, inputs: ImageInputs, own: LinkPackage) -> LinkPackage:
+def _sibling(context: Context, inputs: ImageInputs, own: LinkPackage) -> tuple[LinkPackage, LockPair]:
     """Find this machine's Python of the same version, in the lock of the same environment for this machine."""
     spec, pair, host = inputs.spec, inputs.own, probe_host().platform
     for item in items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian)) if pair else ():
         if item.wanted.name == _PYTHON and item.wanted.version == own.record.version and pair:
             prepare(context, plan(context, [item]), pair)
-            return link_packages(context, [item], pair)[0]
+            return link_packages(context, [item], pair)[0], pair
     raise UserError(
         f"failed to compile Python files for {inputs.platform}: `{spec.name}` has no Python {own.record.version} "
         f"locked for this machine, {host}",

@@ -36,8 +36,8 @@ def write_prefix_archive(context: Context, inputs: ImageInputs, target: Path) ->
     """
     refuse_missing_inputs(context, [inputs])
     digest = Digest()
-    with context.store.in_use(), explained(target.parent):
-        environment = open_environment(context, inputs)
+    with context.store.in_use(), context.store.view() as scratch, explained(target.parent):
+        environment = open_environment(context, inputs, scratch)
         names = [str(content.package.record.name) for content in environment.contents]
         job = linked(environment, names, store=context.store, splice=False, reporter=context.reporter)
         with job as found, atomic_path(target) as temporary, temporary.open("wb") as out:

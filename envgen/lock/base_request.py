@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from envgen.lock.debian_lock import DebianLock
     from envgen.manifest.env_spec import EnvSpec
     from envgen.manifest.image_spec import BaseSpec
-    from envgen.platforms import Platform
+    from envgen.platforms import Platform, Target
 
 
-def base_request(base: BaseSpec, platform: Platform) -> BaseRequest:
+def base_request(base: BaseSpec, target: Target) -> BaseRequest:
     """Return what is to be locked for the base of an image; the order in the spec does not count."""
     return BaseRequest(
-        suites=tuple(sorted(set(base.suites))),
-        packages=base.wanted(platform),
+        suites=tuple(sorted(set(base.suites_for(target.glibc)))),
+        packages=base.wanted(target.platform),
         exclude=tuple(sorted(set(base.exclude))),
     )
 
@@ -29,11 +29,12 @@ def stale_base(spec: EnvSpec, platform: Platform, debian: DebianLock | None) -> 
 
     Which files of the packages are left out (`drop`) does not count: that is decided when the image is made.
     """
-    if spec.image is None or not platform.is_linux:
+    target = spec.targets.get(platform)
+    if spec.image is None or not platform.is_linux or target is None:
         return ()
     if debian is None or debian.base is None or not debian.used_by(IMAGE):
         return ("`image`: no image base is locked",)
-    wanted = base_request(spec.image.base, platform)
+    wanted = base_request(spec.image.base, target)
     return tuple(
         reason
         for key in ("suites", "packages", "exclude")

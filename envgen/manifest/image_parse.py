@@ -14,7 +14,6 @@ from envgen.manifest.image_spec import (
     PACKAGES,
     PREFIX,
     SETS,
-    SUITES,
     BasePackage,
     BaseSpec,
     ImageSpec,
@@ -168,7 +167,7 @@ def _base(section: Value | None) -> BaseSpec:
     suites = tuple(s for item in _items(keys, "suites") if (s := item.parsed(_suite)))
     named = {p.name for p in (*of_sets, *own)}
     return BaseSpec(
-        suites=suites or SUITES,
+        suites=suites,
         packages=(*map(package, PACKAGES), *of_sets, *own),
         exclude=tuple(dict.fromkeys((*(e for e in EXCLUDE if e not in named), *exclude))),
         drop=tuple(dict.fromkeys((*DROP, *drop))),

@@ -4,7 +4,7 @@ All of its keys may be left out; `image: {}` is an image with the defaults below
 
     image:
       base:                               # Debian packages, unpacked without running their scripts
-        suites: [bookworm, bookworm-updates, bookworm-security]
+        suites: [bookworm, bookworm-updates, bookworm-security]  # the default follows from `glibc` of the platform
         sets: [workstation]               # what people work with: git, rsync, an editor, ...
         packages: [git, "libze1 [amd64]"] # beside the default ones; [...] names Debian architectures
         exclude: [g++]                    # left out, with what only they need
@@ -27,13 +27,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envgen.glibc import NO_GLIBC
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envgen.glibc import Glibc
     from envgen.platforms import Platform
 
-SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
-"""Debian 12, the newest release whose glibc every wheel index of today serves, with its updates."""
+RELEASES = (("bookworm", (2, 36)), ("trixie", (2, 41)))
+"""Debian 12, whose glibc every wheel index of today serves, and what has a newer one, with their versions of glibc."""
 
 CORE = ("base-files", "bash", "ca-certificates", "coreutils", "libc-bin", "tini")
 """What the image itself is made with or started by; it cannot be excluded."""
@@ -132,16 +135,23 @@ class BaseSpec:
     """The Debian packages below the environment.
 
     Attributes:
-        suites: of Debian; the newest version in any of them counts.
+        suites: of Debian; the newest version in any of them counts. empty: those of `suites_for`.
         packages: wanted, the default ones first, then those of sets; what is excluded counts as not wanted.
         exclude: names at which the closure stops.
         drop: patterns of files that are left out, relative to the root.
     """
 
-    suites: tuple[str, ...] = SUITES
+    suites: tuple[str, ...] = ()
     packages: tuple[BasePackage, ...]
     exclude: tuple[str, ...] = EXCLUDE
     drop: tuple[str, ...] = DROP
+
+    def suites_for(self, glibc: Glibc | None) -> tuple[str, ...]:
+        """Return the suites: without own ones the oldest release with the glibc that the environment may rely on."""
+        if self.suites:
+            return self.suites
+        release = next((name for name, has in RELEASES if has >= (glibc or NO_GLIBC)), RELEASES[-1][0])
+        return (release, f"{release}-updates", f"{release}-security")
 
     def wanted(self, platform: Platform) -> tuple[str, ...]:
         """List the packages wanted on a platform, sorted."""

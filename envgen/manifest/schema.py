@@ -38,17 +38,20 @@ def debian_schema() -> Schema:
     edit = {key: _text(what) for key, what in _EDIT.items()}
     output = {key: _text(what) for key, what in _OUTPUT.items()}
     output |= {key: _list(what) for key, what in _RELATIONS.items()}
+    lists = {key: _list(what) for key, what in (_DEBIAN_LISTS | _RELATIONS).items()}
+    of_python = {**lists, "rebind": _map(_DEBIAN_MAPS["rebind"], _text(""))}
     properties = {
         **{key: _text(what) for key, what in _DEBIAN_TEXTS.items()},
-        **{key: _list(what) for key, what in (_DEBIAN_LISTS | _RELATIONS).items()},
+        **lists,
         **{key: _map(what, _text("")) for key, what in _DEBIAN_MAPS.items()},
+        "pythons": _map("minor version of Python: what is added for it", _fields("", of_python)),
         "edit": _list("changes of text; one that finds nothing is an error", _fields("", edit, required=tuple(edit))),
         "outputs": _list("further packages", _fields("", output, required=tuple(_OUTPUT))),
     }
     return {
         "$schema": _DRAFT,
         "title": "envgen: a recipe from Debian packages, recipes/*/debian.yaml",
-        **_fields("a recipe", properties, required=("name", "version-from", "suites", "packages")),
+        **_fields("a recipe", properties, required=("name", "version-from")),
         "type": "object",
     }
 
@@ -71,6 +74,7 @@ _DEBIAN_MAPS = {
     "links": "path: target, both relative to the prefix",
     "join": "path: pattern of the files that are concatenated into it",
     "files": "path: text file of the recipe",
+    "rebind": "symbol of the C library: symbol and version that are bound in its place",
 }
 _RELATIONS = {"depends": "MatchSpecs that are required", "constrains": "MatchSpecs that hold if the package is there"}
 _EDIT = {"files": "pattern of paths", "old": "text to find", "new": "text in its place"}

@@ -21,6 +21,7 @@ from envgen.ops._lock import LockOptions, LockOutcome, solve_spec, write_solved
 from envgen.packages import Wheel
 from envgen.project import shipped
 from envgen.project.starter import NewSpec, starter_text
+from envgen.pythons import DEFAULT
 from envgen.resolve.upgrade import Upgrade
 from envgen.solve.task import Preference
 from envgen.system.fs import atomic_write
@@ -226,7 +227,7 @@ def _new_spec(found: Adopted, options: AdoptOptions, name: str) -> NewSpec:
         )
     spec = NewSpec(
         name=name,
-        python=options.python or found.python or "3.11",
+        python=options.python or found.python or DEFAULT,
         platforms=options.platforms or found.platforms or init_defaults(options.file.parent).platforms,
         channels=channels,
         dependencies=dependencies,

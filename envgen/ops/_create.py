@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envgen.create.editable import projects_to_link, told_links
 from envgen.create.examine import examine
-from envgen.create.fit import unfit
+from envgen.create.fit import remedy, unfit
 from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
 from envgen.digest import Sha256
@@ -204,7 +204,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     if faults := unfit(pair.lock, host):
         raise HostError(
             f"this machine does not meet the requirements of `{spec.name}`: {'; '.join(faults)}",
-            hint=f"lower it under `platforms` in `{spec.source}` and run `envgen lock`, or use another machine",
+            hint=remedy(pair.lock, pair.debian, host),
         )
     prefix = destination(context, env=spec.name, place=options.place)
     for text in (*told_links(pair.lock, linked, prefix), *loading(spec.env)):

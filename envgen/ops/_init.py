@@ -13,6 +13,7 @@ from envgen.manifest.parse import parse_spec
 from envgen.manifest.select import FOLDER
 from envgen.project import shipped
 from envgen.project.starter import NewSpec, starter_text
+from envgen.pythons import DEFAULT
 from envgen.suggest import nearest
 from envgen.system.fs import atomic_write
 from envgen.system.host import probe_host
@@ -44,7 +45,7 @@ class InitOptions:
     """
 
     name: str | None = None
-    python: str = "3.11"
+    python: str = DEFAULT
     platforms: Sequence[Platform] = ()
     channels: Sequence[str] = ()
     dependencies: Sequence[str] = ()

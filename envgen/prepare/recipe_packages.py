@@ -21,14 +21,14 @@ from envgen.packages import BuiltArchive
 from envgen.prepare.built import ensure_built, ensure_outputs
 from envgen.prepare.deb_builds import build
 from envgen.prepare.deb_files import debian_archive, fetch_debs
+from envgen.prepare.debian_recipes import recipe_of_lock, recipe_of_spec
 from envgen.prepare.locked_recipes import foreseen_record, locked_records
 from envgen.prepare.published import fetch_published, take_published
 from envgen.prepare.recipe_tools import tools_of
 from envgen.project import shipped
-from envgen.project.spec_faults import fault_of
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
-from envgen.sources.recipes import DEBIAN, read_debian_recipe, recipe_files
+from envgen.sources.recipes import DEBIAN, recipe_files
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from envgen.convert.deb_plan import DebianRecipePackage
     from envgen.debs import Deb
-    from envgen.errors import SpecError
     from envgen.lock.model import Lock
     from envgen.manifest.debian_recipe import DebianRecipe
     from envgen.manifest.env_spec import EnvSpec
@@ -121,9 +120,7 @@ def _found(
     keep: Collection[Deb],
     locked: LockedDebs,
 ) -> tuple[DebianRecipe, RecipeOutput]:
-    if not platform.is_linux:
-        raise _not_for(context, recipe, spec, platform)
-    debian = read_debian_recipe(recipe)
+    debian = recipe_of_spec(context, recipe, spec, platform)
     closure = DebianArchive(suites, debian.suites).closure(
         debian.packages, architecture=platform.debian_arch, exclude=debian.exclude, keep=keep, locked=locked
     )
@@ -189,17 +186,6 @@ def make(
     )
 
 
-def _not_for(context: Context, recipe: Recipe, spec: EnvSpec, platform: Platform) -> SpecError:
-    return fault_of(
-        context,
-        spec,
-        keys=("platforms", platform),
-        what=f"`{recipe.name}` is built from Debian packages by `recipes/{recipe.name}/{DEBIAN}`, "
-        f"which supports Linux only, not {platform}",
-        hint="add `channels: [conda-forge]`",
-    )
-
-
 def prepare_built(context: Context, package: BuiltPackage, pair: LockPair, prepare: Prepare) -> None:
     """Fetch or build a locked package into the store: from the channel that publishes such packages, else built again.
 
@@ -247,7 +233,7 @@ def _build_locked(context: Context, recipe: Recipe, pair: LockPair, prepare: Pre
         return _build(context, recipe, platform, _locked_tools(recipe, pair, prepare))
     if pair.debian is None:
         raise LockError(f"recipe `{recipe.name}` cannot be built: the Debian lock is missing", hint="run `envgen lock`")
-    debian = read_debian_recipe(recipe)
+    debian = recipe_of_lock(recipe, pair.lock.target.python)
     archive = debian_archive(context, debian.suites)
     makers = _makers(context, debian, pair.debian.used_by(recipe.name), archive, platform=platform)
     return [ensure_built(context.store, package.key, maker) for package, maker in makers.items()]

@@ -55,4 +55,5 @@ def _listed(context: Context, pair: LockPair) -> dict[str, tuple[str, ...]]:
     if not users - {IMAGE}:
         return {}
     recipes = shipped.recipes(context.root)
-    return {user: listed_packages(recipes[user]) for user in users & recipes.keys()}
+    python = str(pair.lock.target.python)
+    return {user: listed_packages(recipes[user], python) for user in users & recipes.keys()}

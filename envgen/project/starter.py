@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.names import project_name
+from envgen.platforms import dotted
 from envgen.project import shipped
+from envgen.pythons import SERVED
 from envgen.templates import fill
 
 if TYPE_CHECKING:
@@ -17,14 +19,11 @@ if TYPE_CHECKING:
 
     from envgen.platforms import Platform
 
-_GLIBC = "2.36"
-"""Of Debian 12: what Python from the shipped recipe needs."""
+_GLIBC = (2, 36)
+"""Of Debian 12; with a Python of the shipped recipe that needs a newer one, that one."""
 
 _GLIBC_OF_CHANNELS = "2.28"
 """What most wheels of today and conda-forge's packages can do with (manylinux_2_28)."""
-
-_PYTHON = "3.11"
-"""What the shipped recipe makes; every other one comes from a channel."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 """What a MatchSpec or requirement begins with; whether all of it is valid, the parser of specs tells."""
@@ -64,9 +63,15 @@ class NewSpec:
     more: str = ""
 
     @property
+    def needed_glibc(self) -> str | None:
+        """The glibc that a Python of the shipped recipe needs beyond that of Debian 12."""
+        needed = None if self.channels or self.added_channel else SERVED.get(self.python)
+        return dotted(needed) if needed and needed > _GLIBC else None
+
+    @property
     def added_channel(self) -> str | None:
         """The channel that is added where nothing else has such a Python."""
-        is_served = self.python == _PYTHON and all(platform.is_linux for platform in self.platforms)
+        is_served = self.python in SERVED and all(platform.is_linux for platform in self.platforms)
         return None if self.channels or is_served else _CHANNEL
 
 
@@ -97,7 +102,7 @@ def _with(name: str | None, wishes: Sequence[str]) -> list[str]:
 def _facts(platform: Platform, spec: NewSpec, channels: Sequence[str]) -> str:
     facts = {}
     if platform.is_linux:
-        facts["glibc"] = spec.glibc or (_GLIBC_OF_CHANNELS if channels else _GLIBC)
+        facts["glibc"] = spec.glibc or spec.needed_glibc or (_GLIBC_OF_CHANNELS if channels else dotted(_GLIBC))
     elif platform.startswith("osx"):
         facts["macos"] = _MACOS
     if spec.cuda and not platform.startswith("osx"):

@@ -74,7 +74,7 @@ def resolve_base(
     """
     if spec.image is None or not platform.is_linux:
         return None
-    request = base_request(spec.image.base, platform)
+    request = base_request(spec.image.base, spec.targets[platform])
     archive = DebianArchive(suites, request.suites)
     _check_names(context, spec, archive, request.packages, platform)
     closure = archive.closure(
@@ -113,8 +113,13 @@ def _check_names(
         raise SpecError(tuple(fault for error in faults for fault in error.faults))
 
 
-def fetch_base(context: Context, pair: LockPair) -> dict[Deb, Path]:
+def fetch_base(context: Context, pair: LockPair, *, only: Collection[str] = ()) -> dict[Deb, Path]:
     """Fetch the locked packages of the base into the store.
+
+    Args:
+        context: the world.
+        pair: the locks.
+        only: names of those to fetch; all without.
 
     Raises:
         LockError: no base is locked.
@@ -128,4 +133,5 @@ def fetch_base(context: Context, pair: LockPair) -> dict[Deb, Path]:
             hint="add `image: {}` to the spec and run `envgen lock`",
         )
     archive = debian_archive(context, debian.base.suites)
-    return fetch_debs(context, debian.used_by(IMAGE), archive, architecture=pair.lock.platform.debian_arch)
+    debs = [deb for deb in debian.used_by(IMAGE) if not only or deb.name in only]
+    return fetch_debs(context, debs, archive, architecture=pair.lock.platform.debian_arch)

@@ -100,7 +100,7 @@ def read_debian_recipe(recipe: Recipe) -> DebianRecipe:
         templates = {path: data.decode() for path, data in texts.items()}
     except UnicodeDecodeError as error:
         raise SpecError((Fault(where=source, what=f"a file in its folder is not UTF-8: {error}"),)) from error
-    from envgen.manifest.debian_recipe import parse_debian_recipe  # noqa: PLC0415  its templates' library takes 50 ms to import
+    from envgen.manifest.debian_parse import parse_debian_recipe  # noqa: PLC0415  its templates' library takes 50 ms to import
 
     return parse_debian_recipe(
         templates.pop(DEBIAN), source=source, recipe=recipe.name, digest=recipe.digest, templates=templates
@@ -137,10 +137,14 @@ def output_names(recipe: Recipe) -> tuple[str, ...]:
     return tuple(name for name in filled if name and "{" not in name)
 
 
-def listed_packages(recipe: Recipe) -> tuple[str, ...]:
-    """Read which Debian packages a recipe lists; the others that it uses come along with these."""
-    found = _content(recipe).get("packages") if recipe.is_debian else ()
-    return tuple(map(str, found)) if isinstance(found, list) else ()
+def listed_packages(recipe: Recipe, python: str) -> tuple[str, ...]:
+    """Read which Debian packages a recipe lists for a Python; the others that it uses come along with these."""
+    content = _content(recipe) if recipe.is_debian else {}
+    pythons = content.get("pythons")
+    own = pythons.get(python) if isinstance(pythons, dict) else None
+    lists = (one.get("packages") for one in (content, own) if isinstance(one, dict))
+    names = (str(name) for found in lists if isinstance(found, list) for name in found)
+    return tuple(_VARIABLE.sub(lambda found: python if found[1] == "python" else found[0], name) for name in names)
 
 
 def _content(recipe: Recipe) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from envgen.lock.cep37 import content_hash, document
 from envgen.lock.debian_lock import read_debian_lock, render_debian_lock
 from envgen.lock.read import read_lock
 from envgen.lock.satisfy import stale
-from envgen.manifest.debian_recipe import parse_debian_recipe
+from envgen.manifest.debian_parse import parse_debian_recipe
 from envgen.manifest.parse import parse_spec
 from envgen.metadata import parse_metadata
 from envgen.names import CondaName, ProjectName

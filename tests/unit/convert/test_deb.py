@@ -13,7 +13,7 @@ from envgen.convert.package import PLACEHOLDER
 from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
-from envgen.manifest.debian_recipe import parse_debian_recipe
+from envgen.manifest.debian_parse import parse_debian_recipe
 from envgen.platforms import Platform
 from tests.builders import debian
 from tests.builders.tree import File, Link

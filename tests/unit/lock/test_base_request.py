@@ -30,7 +30,7 @@ def locked(of: EnvSpec) -> DebianLock:
         platform=ON,
         suites=["bookworm"],
         uses={IMAGE: [deb("bash"), deb("zlib1g")]},
-        base=base_request(of.image.base, ON),
+        base=base_request(of.image.base, of.targets[ON]),
     )
 
 
@@ -58,8 +58,9 @@ def test_the_order_in_the_spec_does_not_count() -> None:
     one, other = (spec(f"image: {{base: {{packages: {names}}}}}").image for names in ("[git, vim]", "[vim, git, vim]"))
     assert one is not None
     assert other is not None
-    assert base_request(one.base, ON) == base_request(other.base, ON)
-    assert isinstance(base_request(one.base, ON), BaseRequest)
+    target = spec("").targets[ON]
+    assert base_request(one.base, target) == base_request(other.base, target)
+    assert isinstance(base_request(one.base, target), BaseRequest)
 
 
 def test_a_base_that_is_still_wanted() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from envgen.digest import Sha256
 from envgen.errors import SpecError
-from envgen.manifest.debian_recipe import DebianRecipe, Edit, Output, parse_debian_recipe, render
+from envgen.manifest.debian_parse import parse_debian_recipe
+from envgen.manifest.debian_recipe import DebianRecipe, Edit, Output, for_python, render
 
 HEAD = "name: tool\nversion-from: tool\nsuites: [bookworm]\npackages: [tool]\n"
 
@@ -125,3 +126,58 @@ def test_missing_sections_are_told_together() -> None:
     assert faults("summary: x\n") == [
         f"1: `{key}:` is missing" for key in ("name", "version-from", "suites", "packages")
     ]
+
+
+PYTHONS = """\
+name: tool
+version-from: python${{ python }}
+packages: ["lib${{ python }}"]
+drop: [usr/a]
+rebind: {f: f@GLIBC_2.2.5}
+pythons:
+  "3.11": {suites: [bookworm], drop: [usr/b], rebind: {g: "g@${{ 'GLIBC_2.17' if machine == 'aarch64' else 'x' }}"}}
+  "3.13": {suites: [trixie], packages: [more], exclude: ["no${{ python }}"]}
+"""
+
+
+def test_a_recipe_for_several_pythons() -> None:
+    parsed = parse(PYTHONS)
+    old, new = for_python(parsed, "3.11"), for_python(parsed, "3.13")
+    assert old is not None
+    assert new is not None
+    assert (old.version_from, old.suites, old.packages, old.drop) == (
+        "python3.11",
+        ("bookworm",),
+        ("lib3.11",),
+        ("usr/a", "usr/b"),
+    )
+    assert (new.suites, new.packages, new.exclude, new.rebind) == (
+        ("trixie",),
+        ("lib3.13", "more"),
+        ("libc6", "no3.13"),
+        {"f": "f@GLIBC_2.2.5"},
+    )
+    assert render(old, {"machine": "aarch64"}).rebind == {"f": "f@GLIBC_2.2.5", "g": "g@GLIBC_2.17"}
+    with pytest.raises(SpecError, match="expected a symbol and its version"):
+        render(old, {"machine": "x86_64"})
+    assert for_python(parsed, "3.12") is None
+
+
+def test_a_recipe_without_pythons_is_the_same_for_all() -> None:
+    found = for_python(parse(HEAD), "3.12")
+    assert found is not None
+    assert (found.packages, found.python) == (("tool",), "3.12")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("suites: [a]\npackages: ['${{ machine }}']\n", "4: `packages`: unknown variable `machine`"),
+        ("packages: [a]\npythons: {'3.11': {suites: [a]}, '3.13': {}}\n", "1: `suites:` is missing"),
+        ("suites: [a]\npackages: [a]\npythons: {x: {}}\n", "5: `pythons.x`: not a minor version of Python: 'x'"),
+        ("suites: [a]\npackages: [a]\npythons: {'3.11': {links: {}}}\n", "5: unknown key `pythons.3.11.links`"),
+    ],
+)
+def test_fault_of_a_recipe_for_several_pythons(text: str, said: str) -> None:
+    (found,) = faults("name: tool\nversion-from: tool\n" + text)
+    assert found.startswith(said)

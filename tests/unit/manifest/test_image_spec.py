@@ -11,6 +11,7 @@ from envgen.manifest.parse import parse_spec
 from envgen.platforms import Platform
 
 if TYPE_CHECKING:
+    from envgen.glibc import Glibc
     from envgen.manifest.image_spec import BaseSpec
 
 
@@ -31,7 +32,16 @@ def test_an_empty_section_is_an_image_with_defaults(section: str) -> None:
     found = parse(section)
     assert found == ImageSpec(base=found.base)
     assert (found.prefix, found.user, found.services) == ("/opt/env", ImageUser(name="user", uid=1000), ())
-    assert found.base.suites == image_spec.SUITES
+    assert found.base.suites == ()
+
+
+@pytest.mark.parametrize(
+    ("glibc", "release"),
+    [(None, "bookworm"), ((2, 28), "bookworm"), ((2, 36), "bookworm"), ((2, 38), "trixie"), ((2, 99), "trixie")],
+)
+def test_the_base_has_the_glibc_that_the_environment_may_rely_on(glibc: Glibc | None, release: str) -> None:
+    assert parse("{}").base.suites_for(glibc) == (release, f"{release}-updates", f"{release}-security")
+    assert parse("{base: {suites: [sid]}}").base.suites_for(glibc) == ("sid",)
 
 
 def test_everything() -> None:

@@ -14,7 +14,7 @@ from envgen.errors import SpecError
 from envgen.manifest import (
     audit_parse,
     builds_parse,
-    debian_recipe,
+    debian_parse,
     image_parse,
     index_parse,
     license_parse,
@@ -83,8 +83,8 @@ def test_keys_are_those_of_the_parsers() -> None:
     services = PROPERTIES["image"]["properties"]["services"]["properties"]
     assert {name: tuple(one["properties"]) for name, one in services.items()} == image_parse._SERVICE_KEYS
     debian = debian_schema()
-    assert set(debian["properties"]) == set(debian_recipe._SECTIONS)
-    assert tuple(debian["required"]) == debian_recipe._REQUIRED
+    assert set(debian["properties"]) == set(debian_parse._SECTIONS)
+    assert tuple(debian["required"]) == debian_parse._REQUIRED
 
 
 def everything(schema: dict[str, Any], name: str = "a-b") -> Any:
@@ -115,7 +115,7 @@ def read(kind: str, text: str) -> None:
     if kind == "spec":
         parse.parse_spec(text, source="environments/a-b.yaml")
     else:
-        debian_recipe.parse_debian_recipe(text, source="x", recipe="x", digest=Sha256.of(b""), templates={})
+        debian_parse.parse_debian_recipe(text, source="x", recipe="x", digest=Sha256.of(b""), templates={})
 
 
 @pytest.mark.parametrize(

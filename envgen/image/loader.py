@@ -1,0 +1,63 @@
+"""Start the Python of an image on this machine, also where the machine's C library is too old for it.
+
+The base of the image has one that fits, with the dynamic loader that belongs to it: a program that the loader is asked
+to start uses that C library, and everything else as usual.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from envgen.convert.deb_unpack import Unpacking
+from envgen.glibc import NO_GLIBC
+from envgen.manifest.debian_recipe import C_LIBRARY
+from envgen.resolve.image_base import fetch_base
+from envgen.system.host import probe_host
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envgen.glibc import Glibc
+    from envgen.prefix.contents import LinkPackage
+    from envgen.project.context import Context
+    from envgen.project.lock_files import LockPair
+
+_NEEDS = re.compile(r"__glibc\s*>=\s*(\d+)\.(\d+)")
+
+
+def start_command(context: Context, python: LinkPackage, pair: LockPair, scratch: Path) -> tuple[str, ...]:
+    """Return the command that starts a Python on this machine.
+
+    Args:
+        context: the world.
+        python: its package, for the platform of this machine.
+        pair: the locks that it is from.
+        scratch: a folder that need not exist; takes the C library where the machine's is too old.
+
+    Raises:
+        LockError: no base is locked.
+        GoneError, NetworkError, IntegrityError: as the archive of Debian says.
+    """
+    program = os.path.realpath(python.directory / "bin/python")
+    needed, host = _needed(python), probe_host().glibc or NO_GLIBC
+    if needed <= host:
+        return (program,)
+    libc, *_ = _unpacked(context, pair, scratch).rglob("libc.so.6")
+    loader, *_ = sorted(libc.parent.glob("ld-linux-*.so.*"))
+    return (str(loader), "--inhibit-cache", "--library-path", str(libc.parent), program)
+
+
+def _needed(python: LinkPackage) -> Glibc:
+    found = (match for text in python.record.depends if (match := _NEEDS.match(text)))
+    return max(((int(match[1]), int(match[2])) for match in found), default=NO_GLIBC)
+
+
+def _unpacked(context: Context, pair: LockPair, scratch: Path) -> Path:
+    """Unpack the C library of the base that is locked."""
+    unpacking = Unpacking(root=scratch / "root", licenses=scratch / "licenses", drop=())
+    for deb, file in fetch_base(context, pair, only=(C_LIBRARY,)).items():
+        with file.open("rb") as stream:
+            unpacking.add(deb, stream)
+    return unpacking.root
