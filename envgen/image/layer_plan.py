@@ -80,12 +80,14 @@ class LayerPart:
         stage: where it stands.
         key: names everything that determines its bytes in the image.
         sizes: path of each file in the image -> bytes, as far as they are known before the file is made.
+        sharers: environments of a solve group whose images have the same part; empty where none other has it.
     """
 
     name: str
     stage: LayerGroup
     key: str
     sizes: Mapping[str, int]
+    sharers: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -153,7 +155,8 @@ def group(parts: Iterable[LayerPart], *, budget: int, cap: int) -> tuple[Planned
     """Group parts into layers, in the order of the image.
 
     A large part has a layer of its own, or several where it is larger than the cap. The small ones of the base, and
-    those of the environment, share layers by a hash of their names, so that no change of one moves another. Where
+    those of the environment, share layers by a hash of their names, so that no change of one moves another. Small
+    parts that the same environments of a solve group have are together, so that their images have one layer. Where
     the budget does not suffice, larger and larger parts count as small.
 
     Args:
@@ -164,7 +167,7 @@ def group(parts: Iterable[LayerPart], *, budget: int, cap: int) -> tuple[Planned
     Raises:
         UserError: a file is larger than the cap, or the parts do not fit.
     """
-    every = sorted(parts, key=lambda part: (part.stage, part.name))
+    every = sorted(parts, key=lambda part: (part.stage, *_company(part.sharers), part.name))
     if len({part.name for part in every}) < len(every):
         raise EnvgenError("two parts of an image have the same name")
     total = sum(part.size for part in every)
@@ -184,14 +187,26 @@ def group(parts: Iterable[LayerPart], *, budget: int, cap: int) -> tuple[Planned
 def _layers(parts: Sequence[LayerPart], *, large: int, cap: int) -> list[PlannedLayer]:
     """Group with a given bound between small and large: in each stage the large parts first, then what is shared."""
     own: dict[LayerGroup, list[PlannedLayer]] = defaultdict(list)
-    small: dict[LayerGroup, list[LayerPart]] = defaultdict(list)
+    small: dict[LayerGroup, dict[tuple[str, ...], list[LayerPart]]] = defaultdict(lambda: defaultdict(list))
     for part in parts:
         if part.size > cap or part.size >= large or part.stage in (LayerGroup.PYTHON, LayerGroup.RUNTIME):
             own[part.stage].extend(_own_layers(part, cap))
         else:
-            small[LayerGroup.BASE if part.stage is LayerGroup.BASE else LayerGroup.REST].append(part)
-    shared = {stage: list(_cohorts(some, stage, large=large, cap=cap)) for stage, some in small.items()}
+            small[LayerGroup.BASE if part.stage is LayerGroup.BASE else LayerGroup.REST][part.sharers].append(part)
+    shared = {
+        stage: [
+            layer
+            for sharers in sorted(sets, key=_company)
+            for layer in _cohorts(sets[sharers], stage, large=large, cap=cap)
+        ]
+        for stage, sets in small.items()
+    }
     return [layer for stage in LayerGroup for layer in (*own[stage], *shared.get(stage, ()))]
+
+
+def _company(sharers: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """Return the order of parts: what most environments have comes first, since runtimes share from the bottom up."""
+    return -len(sharers), sharers
 
 
 def _own_layers(part: LayerPart, cap: int) -> Iterator[PlannedLayer]:

@@ -49,6 +49,7 @@ class EnvSpec:
         accept: rule of `check`, or rule and package with a space between -> why its findings are accepted.
         audit: identifier of an advisory -> why the project ignores it, and until when.
         keep_wheels: whether wheels stay in the store after packages were made of them, also where no image needs them.
+        solve_group: environments with the same one are solved together; None for one that is solved alone.
         description: a line for readers; may be empty.
         env: variable of activation, `run` and the image -> its value, as `variables.env_at` reads it.
         default: whether commands without an ENV argument take this one.
@@ -80,6 +81,7 @@ class EnvSpec:
     accept: Mapping[str, str] = field(default_factory=dict)
     audit: Mapping[str, Ignored] = field(default_factory=dict)
     keep_wheels: bool = False
+    solve_group: str | None = None
     description: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     default: bool = False

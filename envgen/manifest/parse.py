@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SECTIONS = (
     "name",
     "extends",
+    "solve-group",
     "description",
     "python",
     "platforms",
@@ -113,6 +114,7 @@ def parse_spec(text: str, *, source: str, folder: SpecFolder | None = None) -> E
         licenses=parse_policy(value) if (value := _given(sections, "licenses")) else None,
         accept=parse_check(value) if (value := _given(sections, "check")) else {},
         audit=parse_audit(_given(sections, "audit")),
+        solve_group=value.parsed(values.group_name) if (value := _given(sections, "solve-group")) else None,
         description=(value.parsed(values.description) or "") if (value := _given(sections, "description")) else "",
         env=parse_env(_given(sections, "env")),
         keep_wheels=_flag(sections, "keep-wheels"),

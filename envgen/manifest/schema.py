@@ -107,6 +107,7 @@ def _packages() -> Schema:
             "type": ["string", "array", "null"],
             "items": _text(""),
         },
+        "solve-group": _text("specs with the same group are solved together, so that they share versions"),
         "description": _text("a line about the environment"),
         "python": _text("minor version of Python, such as 3.11", pattern=r"^\d+\.\d+$"),
         "platforms": _map("platforms to lock, and what their machines have", _fields("", facts), names=list(Platform)),

@@ -56,6 +56,13 @@ def environment_name(text: str) -> str:
     return text
 
 
+def group_name(text: str) -> str:
+    """Check the name of a solve group."""
+    if not _ENVIRONMENT.fullmatch(text):
+        raise BadValueError(f"not a name of a group: {text!r}", hint="use letters, digits, `.`, `_` and `-`")
+    return text
+
+
 def description(text: str) -> str:
     """Check a line for readers."""
     if one_line(text) != text:

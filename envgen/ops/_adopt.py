@@ -17,7 +17,7 @@ from envgen.manifest.parse import parse_spec
 from envgen.manifest.select import FOLDER
 from envgen.names import CondaName, project_name
 from envgen.ops._init import init_defaults
-from envgen.ops._lock import LockOptions, LockOutcome, solve_spec, write_solved
+from envgen.ops._lock import LockOptions, LockOutcome, solve_specs, write_solved
 from envgen.packages import Wheel
 from envgen.project import shipped
 from envgen.project.starter import NewSpec, starter_text
@@ -143,7 +143,7 @@ def _kept(context: Context, found: Adopted, spec: EnvSpec, text: str) -> AdoptRe
     names = context.names.overridden(spec.names)
     wishes = {platform: dict(_wishes(found, platform, names)) for platform in spec.targets}
     options = LockOptions(env=spec.name, upgrade=Upgrade(wishes=wishes))
-    solved = solve_spec(context, options, spec)
+    solved = solve_specs(context, options, (spec,))[spec.name]
     compared = [one for _, new in solved for one in _compared(found, new.lock)]
     file = context.root / spec.source
     atomic_write(file, text)

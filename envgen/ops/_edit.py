@@ -14,8 +14,9 @@ from envgen.manifest.document import BadValueError
 from envgen.manifest.edit import SpecEntry, SpecText, inherited_entries
 from envgen.manifest.select import FOLDER, SpecsOnDisk, parse, select
 from envgen.names import project_name
-from envgen.ops._lock import LockOptions, LockOutcome, solve_spec, write_solved
+from envgen.ops._lock import LockOptions, LockOutcome, solve_specs, write_solved
 from envgen.project import shipped
+from envgen.project.solve_groups import members
 from envgen.suggest import nearest
 from envgen.system.fs import atomic_write
 
@@ -195,16 +196,21 @@ def _locked(context: Context, before: SpecText, after: SpecText, options: EditOp
     """
     spec = parse(context.root, after.text, source=after.source)
     asked = LockOptions(env=spec.name, dry_run=options.dry_run)
-    solved = solve_spec(context, asked, spec)
+    specs = members(context, spec)
+    solved = solve_specs(context, asked, specs)
+
+    def write() -> tuple[LockOutcome, ...]:
+        return tuple(outcome for one in specs for outcome in write_solved(context, asked, one, solved[one.name]))
+
     if options.dry_run:
-        return write_solved(context, asked, spec, solved)
+        return write()
     file = (context.root / before.source).resolve()  # a link stays one
     if file.read_bytes() != before.text.encode():
         raise UserError(f"`{before.source}` was changed during the solve", hint="run the command again")
     mode = file.stat().st_mode & 0o777
     atomic_write(file, after.text, mode=mode)
     try:
-        return write_solved(context, asked, spec, solved)
+        return write()
     except BaseException:
         atomic_write(file, before.text, mode=mode)
         raise

@@ -14,11 +14,12 @@ from envgen.names import project_name
 from envgen.packages import ChannelPackage
 from envgen.project import orphans
 from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
+from envgen.project.solve_groups import members
 from envgen.resolve.upgrade import Upgrade
 from envgen.suggest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform
@@ -130,7 +131,8 @@ class LockResult:
 def lock(context: Context, options: LockOptions) -> LockResult:
     """Resolve specs and write their locks, or check these.
 
-    All platforms of a spec are solved before the first of its files is written. A lock is not solved again where its
+    All platforms of a spec, and all specs of a solve group, are solved before the first of their files is written. A
+    lock is not solved again where its
     spec, its recipes and its Debian packages did not change, unless all indexes are to be asked. Locks of platforms
     that a spec no longer names are removed, unless platforms are chosen.
 
@@ -140,11 +142,13 @@ def lock(context: Context, options: LockOptions) -> LockResult:
     """
     if options.check:
         return LockResult(verdicts=tuple(_verdicts(context, options)))
-    names = _environments(context, options)
-    outcomes = tuple(outcome for env in names for outcome in _lock(context, options, select(context.root, env)))
+    asked = [select(context.root, env) for env in _environments(context, options)]
+    together = _together(context, asked)
+    _tell_company(context, asked, together)
+    outcomes = tuple(outcome for specs in together for outcome in _lock(context, options, specs))
     if options.platforms:
         return LockResult(outcomes=outcomes)
-    specs = [select(context.root, env) for env in names]
+    specs = [spec for group in together for spec in group]
     dropped = [path for spec in specs for path in orphans.dropped(context, spec).values()]
     unasked = orphans.orphans(context)
     unneeded = [*dropped, *unasked] if options.everything else dropped
@@ -159,31 +163,65 @@ def _environments(context: Context, options: LockOptions) -> tuple[str | None, .
     return tuple(spec.name for spec in load_all(context.root)) if options.everything else (options.env,)
 
 
-def _lock(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[LockOutcome, ...]:
+def _together(context: Context, asked: Iterable[EnvSpec]) -> list[tuple[EnvSpec, ...]]:
+    """Return the specs to lock, those of one solve group together and each group once."""
+    groups = (members(context, spec) for spec in asked)
+    return list({tuple(spec.name for spec in specs): specs for specs in groups}.values())
+
+
+def _tell_company(context: Context, asked: Sequence[EnvSpec], together: Iterable[Sequence[EnvSpec]]) -> None:
+    """Name the environments that are locked because they are solved together with those that were asked for."""
+    names = {spec.name for spec in asked}
+    for specs in together:
+        if more := [f"`{spec.name}`" for spec in specs if spec.name not in names]:
+            group = specs[0].solve_group
+            context.reporter.note(f"{' and '.join(more)} will be locked, too: the solve group `{group}` has one solve")
+
+
+def _lock(context: Context, options: LockOptions, specs: Sequence[EnvSpec]) -> tuple[LockOutcome, ...]:
     try:
-        return write_solved(context, options, spec, solve_spec(context, options, spec))
+        solved = solve_specs(context, options, specs)
+        return tuple(outcome for spec in specs for outcome in write_solved(context, options, spec, solved[spec.name]))
     except EnvgenError as error:
-        error.environment = spec.name
+        error.environment = ", ".join(spec.name for spec in specs)
         raise
 
 
-def solve_spec(context: Context, options: LockOptions, spec: EnvSpec) -> tuple[Solved, ...]:
-    """Resolve a spec, which need not be the one on disk; nothing is written.
+def solve_specs(context: Context, options: LockOptions, specs: Sequence[EnvSpec]) -> dict[str, tuple[Solved, ...]]:
+    """Resolve specs together, which need not be those on disk; nothing is written.
+
+    Args:
+        context: the world.
+        options: what to lock.
+        specs: one, or all of a solve group.
+
+    Returns:
+        Name of the environment -> what was locked and what will be, for each of its platforms.
 
     Raises:
         UserError, UnsatisfiableError, NetworkError, IntegrityError: as `lock`.
     """
-    chosen = platforms_of(spec, options.platforms)
-    olds = {platform: find_lock(context, spec, platform) for platform in chosen}
-    _check_names(spec, olds.values(), options.upgrade)
-    for pair in filter(None, olds.values()):
+    olds = {spec.name: _olds(context, options, spec) for spec in specs}
+    pairs = [(spec, pair) for spec in specs for pair in olds[spec.name].values() if pair]
+    _check_names(specs, [pair for _, pair in pairs], options.upgrade)
+    for spec, pair in pairs:
         for reason in reasons_against(context, spec, pair, image=True):
             context.reporter.detail(f"{context.relative(pair.path)}: {reason}")
-    from envgen.resolve.resolve import resolve  # noqa: PLC0415  takes 0.2 s, and `--check` needs none of it
+    # takes 0.2 s, and `--check` needs none of it
+    from envgen.resolve.solve_group import resolve_together  # noqa: PLC0415
 
-    news = resolve(context, spec, olds, options.upgrade, refresh=options.refresh, pin_local=options.pin_local)
-    _tell_link_scripts(context, news)
-    return tuple(zip(olds.values(), news, strict=True))
+    found = resolve_together(
+        context, specs, olds, options.upgrade, refresh=options.refresh, pin_local=options.pin_local
+    )
+    _tell_link_scripts(context, [new for news in found.values() for new in news])
+    return {name: tuple(zip(olds[name].values(), news, strict=True)) for name, news in found.items()}
+
+
+def _olds(context: Context, options: LockOptions, spec: EnvSpec) -> dict[Platform, LockPair | None]:
+    """Read the locks of a spec; of one that is solved along with others, for those of the platforms that it has."""
+    asked = [platform for platform in options.platforms if platform in spec.targets or not spec.solve_group]
+    chosen = platforms_of(spec, asked) if asked or not options.platforms else ()
+    return {platform: find_lock(context, spec, platform) for platform in chosen}
 
 
 def write_solved(
@@ -204,15 +242,15 @@ def _tell_link_scripts(context: Context, news: Sequence[Resolved]) -> None:
     tell_link_scripts(context, items.values())
 
 
-def _check_names(spec: EnvSpec, olds: Collection[LockPair | None], upgrade: Upgrade) -> None:
+def _check_names(specs: Sequence[EnvSpec], olds: Collection[LockPair], upgrade: Upgrade) -> None:
     """Raise where a name to upgrade is not locked: a misspelt one would pass for one that has nothing newer.
 
     Raises:
-        UserError: neither the spec nor a lock has such a name.
+        UserError: neither a spec nor a lock has such a name.
     """
-    known = {project_name(name) for pair in olds if pair for name in _locked_names(pair)}
-    known |= {project_name(requirement.name) for requirement in spec.pypi}
-    known |= {project_name(match_name(text)) for text in spec.dependencies}
+    known = {project_name(name) for pair in olds for name in _locked_names(pair)}
+    known |= {project_name(requirement.name) for spec in specs for requirement in spec.pypi}
+    known |= {project_name(match_name(text)) for spec in specs for text in spec.dependencies}
     for name in sorted({*upgrade.names, *upgrade.pins}):
         if project_name(name) not in known:
             raise UserError(

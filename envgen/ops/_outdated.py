@@ -19,8 +19,9 @@ from envgen.names import project_name
 from envgen.packages import PackageKind, Wheel
 from envgen.prepare.wheel_index import locked_indexes
 from envgen.project.cooldown import dated
-from envgen.project.lock_files import platforms_of, require_lock
-from envgen.resolve.resolve import resolve
+from envgen.project.lock_files import find_lock, platforms_of, require_lock
+from envgen.project.solve_groups import members
+from envgen.resolve.solve_group import resolve_together
 from envgen.resolve.upgrade import Upgrade
 from envgen.together import together
 from envgen.versions import InexpressibleError, parse_version
@@ -107,10 +108,17 @@ def outdated(
     spec = select(context.root, env)
     olds = {platform: require_lock(context, spec, platform) for platform in platforms_of(spec, platforms)}
     quiet = replace(context, reporter=MutedReporter(context.reporter))
-    news = resolve(quiet, spec, dict(olds), Upgrade(everything=True))
+    news = _upgraded(quiet, spec, olds)
     releases = asyncio.run(_releases(context, [pair.lock for pair in olds.values()]))
     today = dated(spec, None, now=context.now)
     return tuple(_outdated(today, old, new, releases) for old, new in zip(olds.values(), news, strict=True))
+
+
+def _upgraded(context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair]) -> list[Resolved]:
+    """Solve with everything upgraded, together with the rest of its solve group."""
+    specs = members(context, spec)
+    every = {one.name: {p: find_lock(context, one, p) for p in olds if p in one.targets} for one in specs}
+    return resolve_together(context, specs, every, Upgrade(everything=True))[spec.name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,8 +173,16 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
         converter=CONVERTER_VERSION,
         names=context.names.overridden(spec.names),
     )
-    found = (*found, *_changed_projects(context, pair.lock))
+    found = (*found, *_changed_projects(context, pair.lock), *_apart(context, spec, pair.lock))
     return (*found, *stale_base(spec, pair.lock.platform, pair.debian)) if image else found
+
+
+def _apart(context: Context, spec: EnvSpec, lock: Lock) -> tuple[str, ...]:
+    if spec.solve_group is None:
+        return ()
+    from envgen.project.solve_groups import apart_from  # noqa: PLC0415  few environments are in a group
+
+    return tuple(apart_from(context, spec, lock))
 
 
 def _changed_projects(context: Context, lock: Lock) -> Iterator[str]:

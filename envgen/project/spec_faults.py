@@ -25,6 +25,10 @@ def fault_of(
     hint: str | None = None,
 ) -> SpecError:
     """Build the error for a value of the spec at `keys`; see `where`."""
+    return SpecError((Fault(where=place_of(context, spec, keys=keys, item=item), what=what, hint=hint),))
+
+
+def place_of(context: Context, spec: EnvSpec, *, keys: Sequence[str], item: str | None = None) -> str:
+    """Write where a value of the spec at `keys` stands; see `where`."""
     text = (context.root / spec.source).read_text(encoding="utf-8")
-    place = where(text, source=spec.source, keys=keys, item=item, folder=SpecsOnDisk(context.root / FOLDER))
-    return SpecError((Fault(where=place, what=what, hint=hint),))
+    return where(text, source=spec.source, keys=keys, item=item, folder=SpecsOnDisk(context.root / FOLDER))

@@ -11,6 +11,7 @@ from envgen.builds import RecipeSources
 from envgen.convert.wheel_key import CONVERTER_VERSION
 from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
+from envgen.events import NullReporter
 from envgen.lock.conda_lock import from_solution
 from envgen.lock.debian_lock import IMAGE, render_debian_lock
 from envgen.lock.render import render_lock
@@ -75,6 +76,7 @@ def resolve(
     *,
     refresh: bool = True,
     pin_local: bool | None = None,
+    outline: bool = False,
 ) -> list[Resolved]:
     """Solve a spec for some platforms, side by side.
 
@@ -85,6 +87,7 @@ def resolve(
         upgrade: what not to keep.
         refresh: solve also where nothing changed since the lock was made.
         pin_local: whether the files of projects of the repository are locked; None for as it was.
+        outline: choose for several environments together: what is odd about packages is told when each is solved.
 
     Returns:
         One for each platform, in the same order.
@@ -93,8 +96,10 @@ def resolve(
         UsageError: a version in `upgrade` is none of that kind of package.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
-    index_remarks.tell_pip(context, spec)
-    return solved(partial(_solve_all, context, spec, olds, upgrade, refresh=refresh, pin_local=pin_local))
+    if not outline:
+        index_remarks.tell_pip(context, spec)
+    run = partial(_solve_all, context, spec, olds, upgrade, refresh=refresh, pin_local=pin_local, outline=outline)
+    return solved(run)
 
 
 async def _solve_all(
@@ -106,6 +111,7 @@ async def _solve_all(
     refresh: bool,
     pin_local: bool | None,
     recent: bool,
+    outline: bool,
 ) -> list[Resolved]:
     names = context.names.overridden(spec.names)
     progress = context.reporter.progress(
@@ -122,10 +128,11 @@ async def _solve_all(
             suites=debian_suites(context),
             directories=directories,
             upgrade=upgrade,
-            said=Said(reporter=context.reporter),
+            said=Said(reporter=NullReporter() if outline else context.reporter),
             refresh=refresh,
             pin_local=pin_local,
             olds=olds,
+            outline=outline,
         )
 
         async def one(platform: Platform, old: LockPair | None) -> Resolved:
@@ -139,7 +146,8 @@ async def _solve_all(
         finally:
             await bench.ahead.close()
     bench.said.warn_of_idle(len(spec.targets))
-    index_remarks.tell(context, spec, [one.lock for one in found])
+    if not outline:
+        index_remarks.tell(context, spec, [one.lock for one in found])
     return found
 
 
@@ -194,7 +202,7 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
 
     built = await builds.finish(solution, assemble) if builds else BuiltSolution(solution=solution)
     resolved = _assemble(bench, built, made, base, old)
-    if not bench.builds or bench.deferred:
+    if not bench.builds or bench.deferred or bench.outline:
         return resolved
     await have_built(context, resolved.pair(path), locked)
     remarks = await _preflight(bench, resolved)

@@ -44,6 +44,7 @@ class Workbench:
         builds: offer source archives.
         building: recipes that this is solved to build.
         deferred: whether it is solved for builds without isolation, which are left out.
+        outline: choose for several environments together, and tell nothing of what is odd about packages.
     """
 
     context: Context
@@ -61,6 +62,7 @@ class Workbench:
     builds: bool = True
     building: tuple[str, ...] = ()
     deferred: bool = False
+    outline: bool = False
 
     def before_builds(self, target: Target) -> Workbench:
         """Return the solve for what builds without isolation see: the spec's own, as if they required nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from envgen.errors import UserError
@@ -41,6 +43,17 @@ def test_small_parts_share_a_layer_after_the_large_ones_of_the_environment() -> 
         ["c"],
         ["a", "b"],
     ]
+
+
+def test_small_parts_that_the_same_images_have_share_layers_apart_from_others() -> None:
+    both, all_three = ("serve", "train"), ("eval", "serve", "train")
+    every = [part("a", 10), part("b", 10), part("c", 10), part("d", 10), part("e", LARGE), part("f", LARGE)]
+    marked = [replace(one, sharers=s) for one, s in zip(every, [both, (), all_three, both, (), both], strict=True)]
+    assert names(*marked) == [["f"], ["e"], ["c"], ["a", "d"], ["b"]]
+    alone = [one for one in marked if one.sharers]
+    assert {layer.key for layer in group(alone, budget=60, cap=GB)} <= {
+        layer.key for layer in group(marked, budget=60, cap=GB)
+    }
 
 
 def test_a_part_beyond_the_cap_is_cut_between_files() -> None:
