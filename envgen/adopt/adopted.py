@@ -12,6 +12,7 @@ from envgen.errors import Fault, SpecError
 from envgen.manifest import values
 from envgen.manifest.document import BadValueError
 from envgen.manifest.index_parse import index_url
+from envgen.manifest.variables import variable_name, variable_value
 from envgen.names import project_name
 from envgen.pythons import SERVED
 from envgen.urls import display, without_secrets_in
@@ -89,6 +90,7 @@ class Adopted:
         sections: section of the spec -> its entries.
         indexes: name -> address and projects.
         exclude_newer: as written, or None.
+        env: variables, as a spec writes them.
         pinned: versions of a lock.
         lines: the fate of everything, in the file's order.
     """
@@ -102,6 +104,7 @@ class Adopted:
     sections: dict[str, list[str]] = field(default_factory=dict)
     indexes: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     exclude_newer: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
     pinned: list[PinnedPackage] = field(default_factory=list)
     lines: list[AdoptedLine] = field(default_factory=list)
 
@@ -113,6 +116,16 @@ class Adopted:
     def left(self, where: str, text: str, why: str) -> None:
         """Write down that a line was left out."""
         self.lines.append(AdoptedLine(where=where, text=without_secrets_in(text), fate=Fate.LEFT, why=why))
+
+    def variable(self, where: str, name: str, text: str) -> None:
+        """Adopt a variable whose value is written as in a spec, or write down why not."""
+        try:
+            self.env[variable_name(name)] = variable_value(text)
+        except BadValueError as error:
+            self.env.pop(name, None)
+            self.left(where, name, str(error))
+        else:
+            self.took(where, f"{name}={text}", "env")
 
     def wheel(self, where: str, text: str, *, section: str = "pypi", written: str | None = None, why: str = "") -> None:
         """Adopt a requirement, or write down why not.

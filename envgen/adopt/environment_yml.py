@@ -15,7 +15,7 @@ from envgen.adopt.requirements import take_lines
 if TYPE_CHECKING:
     from envgen.adopt.adopted import Read
 
-_KNOWN = ("name", "channels", "dependencies", "platforms")
+_KNOWN = ("name", "channels", "dependencies", "platforms", "variables")
 _WHY = {"prefix": "a path of the machine that wrote the file", "category": "a word of conda-lock"}
 _CHANNEL = re.compile(r"(?P<channel>[^\s:\[]+)::(?P<rest>.+)")
 _SELECTOR = re.compile(r"\s+#\s*\[(?P<selector>[^\]]+)\]")
@@ -34,6 +34,9 @@ def read_environment(text: str, source: str, read: Read) -> Adopted:
     fields.each(document.get("channels"), f"{source}: channels", found.channel)
     fields.each(document.get("platforms"), f"{source}: platforms", found.platform)
     _dependencies(found, document.get("dependencies"), read)
+    for name, value in fields.table(document.get("variables"), f"{source}: variables").items():
+        where = f"{source}: variables.{name}"
+        found.variable(where, name, str(value).replace("$", "$$"))
     for key in [key for key in document if key not in _KNOWN]:
         found.left(f"{source}: {key}", key, _WHY.get(key, "the spec has no such section"))
     if selectors := sorted({match["selector"] for match in _SELECTOR.finditer(text)}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from envgen.adopt import fields
@@ -9,17 +10,20 @@ from envgen.adopt.adopted import Adopted
 from envgen.adopt.environment_yml import take_match
 from envgen.adopt.uv_tables import direct
 
-_READ = frozenset({"workspace", "project", "dependencies", "pypi-dependencies", "system-requirements", "target"})
+_READ = frozenset(
+    {"workspace", "project", "dependencies", "pypi-dependencies", "system-requirements", "target", "activation"}
+)
 _WHY = {
     "tasks": "tasks stay with `make` or `just`",
-    "feature": "of another environment: write a spec for each",
-    "environments": "write a spec for each",
-    "activation": "the spec has no such section",
+    "feature": "of another environment: write a spec for each, which `extends` this one",
+    "environments": "write a spec for each, with its `solve-group`",
     "host-dependencies": "for building the package of the project",
     "build-dependencies": "for building the package of the project",
     "package": "for building the package of the project",
     "pypi-options": "list further indexes, with their projects, under `indexes`",
 }
+_OF_PREFIX = re.compile(r"\$(?:CONDA_PREFIX\b|\{CONDA_PREFIX\})")
+_OTHER = re.compile(r"\$(?!\{prefix\})")
 _FACTS = {"libc": "glibc", "cuda": "cuda", "macos": "macos"}
 
 
@@ -53,8 +57,21 @@ def take_pixi(found: Adopted, document: dict[str, Any], where: str) -> None:
         _wheel(found, f"{where} pypi-dependencies.{name}", name, value)
     for platform in fields.table(document.get("target"), f"{where} target"):
         found.left(f"{where} target.{platform}", platform, "what one platform has alone; markers say so under `pypi`")
+    _activation(found, fields.table(document.get("activation"), f"{where} activation"), f"{where} activation")
     for key in [key for key in document if key not in _READ and "$" not in key]:
         found.left(f"{where} {key}", key, _WHY.get(key, "the spec has no such section"))
+
+
+def _activation(found: Adopted, table: dict[str, Any], where: str) -> None:
+    """Adopt variables of activation, which pixi leaves to the shell; scripts are left out."""
+    for name, value in fields.table(table.get("env"), f"{where}.env").items():
+        text = _OF_PREFIX.sub("${prefix}", str(value))
+        if _OTHER.search(text):
+            found.left(f"{where}.env.{name}", f"{name}={value}", "it refers to another variable")
+        else:
+            found.variable(f"{where}.env.{name}", name, text)
+    for key in [key for key in table if key != "env"]:
+        found.left(f"{where}.{key}", key, "only packages have scripts of activation")
 
 
 def _facts(found: Adopted, document: dict[str, Any], where: str) -> None:

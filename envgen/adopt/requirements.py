@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _OPTION = re.compile(r"(?P<name>--?[a-z][a-z-]*)(?:\s*=\s*|\s+|(?<=-[rcefi]))?(?P<value>.*)")
+_NO_PROJECT = re.compile(r"pkg[-_]resources\s*==\s*0\.0\.0$")
 _LOCAL = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(\[.*\])?\s*===?\s*[^;\s]*\+")
 _HASH = re.compile(r"\s+--hash[=\s]\S+")
 _PER_LINE = re.compile(r"\s+--(config-settings?|global-option|install-option)\b.*")
@@ -125,6 +126,9 @@ def _line(file: _Reading, where: str, line: str, section: str, trail: tuple[str,
         return
     text = _PER_LINE.sub("", _HASH.sub("", line)).strip()
     file.hashes += _HASH.search(line) is not None
+    if _NO_PROJECT.match(text):
+        file.found.left(where, text, "a mistake of Debian's pip: there is no such project")
+        return
     if pinned := _LOCAL.match(text):
         file.local.append(project_name(pinned["name"]))
     if re.match(r"(git|hg|svn|bzr)\+|https?:|file:", text):

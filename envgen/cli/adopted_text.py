@@ -30,6 +30,8 @@ def tell_adopted(console: Console, result: AdoptResult, *, as_json: bool) -> Non
             )
     if result.unkept:
         console.say(f"the file locks {counted(result.unkept, 'version')}; `--keep` keeps them in the first lock")
+    if result.schema:
+        console.say(f"wrote {result.schema}; `envgen schema` prints it again after an update of envgen")
     following = "`envgen create`" if result.outcomes else "`envgen lock`, then `envgen create`"
     console.say(f"wrote {result.source}; next: {following}")
 

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 @click.option(
     "--group", "groups", multiple=True, help="with --from FILE: take over this extra or dependency group, too"
 )
+@click.option(
+    "--schema", is_flag=True, help="also write environments/schema.json, by which editors complete and check the spec"
+)
 @json_option
 @click.pass_context
 def command(
@@ -58,6 +61,7 @@ def command(
     origin: str | None,
     keep: bool,
     groups: tuple[str, ...],
+    schema: bool,
     as_json: bool,
 ) -> None:
     """Write the spec of a new environment.
@@ -80,6 +84,7 @@ def command(
             cuda=cuda,
             groups=groups,
             keep=keep,
+            schema=schema,
         )
         tell_adopted(console, ops.adopt(console.context(anywhere=True), wanted, directory), as_json=as_json)
         return
@@ -96,10 +101,13 @@ def command(
         pypi=pypi,
         cuda=cuda,
         template=origin,
+        schema=schema,
     )
     if _has_no_options(ctx) and sys.stdin.isatty():
         options = ask(options, defaults=ops.init_defaults(directory))
     made = ops.init(directory, options, today=console.today)
+    if made.schema:
+        console.say(f"wrote {made.schema}; `envgen schema` prints it again after an update of envgen")
     if made.spec and made.spec.added_channel:
         what = f"Python {made.spec.python} for {' and '.join(made.spec.platforms)}"
         console.say(f"added the channel {made.spec.added_channel}: no other source has {what}")
@@ -111,4 +119,6 @@ def command(
 
 def _has_no_options(ctx: click.Context) -> bool:
     options = (parameter.name for parameter in ctx.command.params if isinstance(parameter, click.Option))
-    return all(ctx.get_parameter_source(name) is ParameterSource.DEFAULT for name in options if name)
+    return all(
+        ctx.get_parameter_source(name) is ParameterSource.DEFAULT for name in options if name not in {None, "schema"}
+    )

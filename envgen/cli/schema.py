@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -27,4 +26,4 @@ def command(console: Console, kind: str) -> None:
 
     Refer to it in the first line of a file: `# yaml-language-server: $schema=schema.json`.
     """
-    console.verbatim(json.dumps(ops.schema(ops.SchemaKind(kind)), indent=2, ensure_ascii=False) + "\n")
+    console.verbatim(ops.schema_text(ops.SchemaKind(kind)))

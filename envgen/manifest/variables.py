@@ -47,6 +47,7 @@ _NAMES = re.compile(r"(?=.*[A-Z])[A-Za-z_][A-Za-z0-9_]*|[a-z]+_proxy")
 """Variables with small letters alone belong to zsh and fish (`path`, `status`); old versions of conda change them."""
 
 _BY_IMAGE, _BY_ENV = "everyone with access to the image could read it", "everyone who can read the spec could read it"
+_LATER = "remove them, and set them at run time"
 _PREFIX = "prefix"
 
 
@@ -74,17 +75,40 @@ def parse_image_variables(section: Value | None, places: Mapping[str, str]) -> d
 def parse_env(section: Value | None) -> dict[str, str]:
     """Read `env:`; faults go to its document. Values are as written, for `env_at`."""
     found: dict[str, str] = {}
-    for name, value in section.fields().items() if section else ():
-        text = value.parsed(_template)
-        if not _NAMES.fullmatch(name):
-            value.fault(f"`{value.key}`: not a variable name", "use capital letters, digits and `_`")
-        elif _OF_SHELLS.fullmatch(name.upper()):
-            value.fault(f"`{value.key}`: this variable is set by shells, by activation or by the image")
-        elif _SECRET.fullmatch(name.upper()):
-            value.fault(f"`{value.key}`: {_BY_ENV}", "set it in the shell, or with `--env` where an image runs")
-        elif text is not None and not has_login(value, text, readable=_BY_ENV):
+    for key, value in section.fields().items() if section else ():
+        name, text = value.checked(key, variable_name), value.parsed(variable_value)
+        if name is not None and text is not None:
             found[name] = text
     return found
+
+
+def variable_name(text: str) -> str:
+    """Check the name of a variable of `env:`."""
+    if not _NAMES.fullmatch(text):
+        raise BadValueError("not a variable name", hint="use capital letters, digits and `_`")
+    if _OF_SHELLS.fullmatch(text.upper()):
+        raise BadValueError("this variable is set by shells, by activation or by the image")
+    if _SECRET.fullmatch(text.upper()):
+        raise BadValueError(_BY_ENV, hint="set it in the shell, or with `--env` where an image runs")
+    return text
+
+
+def variable_value(text: str) -> str:
+    """Check a value of `env:`, and return it as it is.
+
+    `conda activate` writes values between quotes without escaping them (`conda.activate`, `export_var_tmpl`).
+    """
+    _expanded(text, {_PREFIX: ""})
+    if one_line(text) != text:
+        raise BadValueError(f"control characters in {text!r}")
+    if "'" in text or '"' in text:
+        raise BadValueError(
+            f"quotes in {text!r}, which `conda activate` does not escape",
+            hint="put the text into a file, and its path here",
+        )
+    if _is_login(text):
+        raise BadValueError(f"a URL with credentials: {_BY_ENV}", hint=_LATER)
+    return text
 
 
 def env_at(env: Mapping[str, str], prefix: str) -> dict[str, str]:
@@ -99,14 +123,16 @@ def loading(env: Mapping[str, str]) -> Iterator[str]:
             yield f"`env` sets `{name}` to `{env[name]}`, which affects every program that runs in the environment"
 
 
-def has_login(value: Value, text: str, *, readable: str = _BY_IMAGE) -> bool:
+def has_login(value: Value, text: str) -> bool:
     """Report a text with an address that holds a login or a token."""
-    found = _LOGIN.search(text) is not None or any(map(has_token, text.split()))
+    found = _is_login(text)
     if found:
-        value.fault(
-            f"`{value.key}` contains a URL with credentials: {readable}", "remove them, and set them at run time"
-        )
+        value.fault(f"`{value.key}` contains a URL with credentials: {_BY_IMAGE}", _LATER)
     return found
+
+
+def _is_login(text: str) -> bool:
+    return _LOGIN.search(text) is not None or any(map(has_token, text.split()))
 
 
 def _expanded(text: str, places: Mapping[str, str]) -> str:
@@ -118,19 +144,3 @@ def _expanded(text: str, places: Mapping[str, str]) -> str:
         raise BadValueError(
             f"failed to expand {text!r}", hint=f"{are} {known}; write `$$` for a dollar sign"
         ) from error
-
-
-def _template(text: str) -> str:
-    """Return a value of `env:` as it is.
-
-    `conda activate` writes values between quotes without escaping them (`conda.activate`, `export_var_tmpl`).
-    """
-    _expanded(text, {_PREFIX: ""})
-    if one_line(text) != text:
-        raise BadValueError(f"control characters in {text!r}")
-    if "'" in text or '"' in text:
-        raise BadValueError(
-            f"quotes in {text!r}, which `conda activate` does not escape",
-            hint="put the text into a file, and its path here",
-        )
-    return text

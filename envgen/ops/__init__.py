@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from envgen.ops._publish import PublishOptions, PublishResult, publish
     from envgen.ops._report import ReportOptions, report
     from envgen.ops._run import run, shell_hook
-    from envgen.ops._schema import SchemaKind, schema
+    from envgen.ops._schema import SchemaKind, schema, schema_text
     from envgen.ops._sign import SignOptions, sign, verify_signatures
     from envgen.ops._tree import Explanation, LockTree, tree, why
     from envgen.ops._verify import Verified, VerifyOptions, is_in_registry, verify
@@ -202,6 +202,7 @@ __all__ = [
     "revision_names",
     "run",
     "schema",
+    "schema_text",
     "settle_locks",
     "shell_hook",
     "sign",
@@ -261,7 +262,7 @@ _HOMES = {
     "ops._publish": ("PublishOptions", "PublishResult", "publish"),
     "ops._report": ("ReportOptions", "report"),
     "ops._run": ("run", "shell_hook"),
-    "ops._schema": ("SchemaKind", "schema"),
+    "ops._schema": ("SchemaKind", "schema", "schema_text"),
     "ops._sign": ("SignOptions", "sign", "verify_signatures"),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
     "ops._verify": ("Verified", "VerifyOptions", "is_in_registry", "verify"),

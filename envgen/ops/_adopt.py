@@ -18,6 +18,7 @@ from envgen.manifest.select import FOLDER
 from envgen.names import CondaName, project_name
 from envgen.ops._init import init_defaults
 from envgen.ops._lock import LockOptions, LockOutcome, solve_specs, write_solved
+from envgen.ops._schema import MODELINE, refuse_other_schema, write_schema
 from envgen.packages import Wheel
 from envgen.project import shipped
 from envgen.project.starter import NewSpec, starter_text
@@ -57,6 +58,7 @@ class AdoptOptions:
         cuda: newest CUDA of the machines' driver; what the file says without.
         groups: extras and dependency groups of a project to take over.
         keep: lock at once, with the versions of the file or of a lock beside it.
+        schema: also write the JSON Schema of specs, and name it in the first line of the spec.
     """
 
     file: Path
@@ -69,6 +71,7 @@ class AdoptOptions:
     cuda: str | None = None
     groups: Sequence[str] = ()
     keep: bool = False
+    schema: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ class AdoptResult:
         kept: versions that the locks have from the file.
         moved: versions that they have not.
         unkept: versions that the file locks and nobody asked to keep.
+        schema: path of the schema that was written, from the root of the project, or None.
     """
 
     source: str
@@ -100,6 +104,7 @@ class AdoptResult:
     kept: int = 0
     moved: tuple[MovedPackage, ...] = ()
     unkept: int = 0
+    schema: str | None = None
 
 
 def is_adoptable(text: str, directory: Path) -> bool:
@@ -130,12 +135,17 @@ def adopt(context: Context, options: AdoptOptions, directory: Path) -> AdoptResu
     file = directory / source
     if file.exists():
         raise UserError(f"`{source}` already exists", hint="choose another name, or edit the file")
+    if options.schema:
+        refuse_other_schema(directory)
     text = starter_text(_new_spec(found, options, name), today=context.now.date())
+    text = MODELINE + text if options.schema else text
     spec = _parsed(text, source)
-    if not options.keep:
+    if options.keep:
+        done = _kept(context, found, spec, text)
+    else:
         atomic_write(file, text)
-        return AdoptResult(source=source, lines=tuple(found.lines), unkept=len(found.pinned))
-    return _kept(context, found, spec, text)
+        done = AdoptResult(source=source, lines=tuple(found.lines), unkept=len(found.pinned))
+    return replace(done, schema=write_schema(directory)) if options.schema else done
 
 
 def _kept(context: Context, found: Adopted, spec: EnvSpec, text: str) -> AdoptResult:
@@ -253,6 +263,8 @@ def _more(found: Adopted) -> str:
         lines += ["", "indexes:"]
     for name, (url, projects) in sorted(found.indexes.items()):
         lines.append(f"  {name}: {{url: {json.dumps(url)}, projects: {json.dumps(projects)}}}")
+    if found.env:
+        lines += ["", "env:", *(f"  {name}: {json.dumps(text)}" for name, text in found.env.items())]
     if found.exclude_newer:
         lines += ["", f"exclude-newer: {quoted(found.exclude_newer)}"]
     return "".join(f"{line}\n" for line in lines)

@@ -11,6 +11,7 @@ from envgen.manifest import values
 from envgen.manifest.document import BadValueError
 from envgen.manifest.parse import parse_spec
 from envgen.manifest.select import FOLDER
+from envgen.ops._schema import MODELINE, refuse_other_schema, write_schema
 from envgen.project import shipped
 from envgen.project.starter import NewSpec, starter_text
 from envgen.pythons import DEFAULT
@@ -39,6 +40,7 @@ class InitOptions:
         pypi: requirements.
         cuda: newest CUDA of the machines' driver, or None without a GPU.
         template: name of a spec that ships with envgen, to be copied as it is.
+        schema: also write the JSON Schema of specs, and name it in the first line of the spec.
 
     Raises:
         UsageError: something is asked for beside a template.
@@ -52,6 +54,7 @@ class InitOptions:
     pypi: Sequence[str] = ()
     cuda: str | None = None
     template: str | None = None
+    schema: bool = False
 
     def __post_init__(self) -> None:
         if self.template and (self.channels or self.dependencies or self.pypi or self.cuda or self.platforms):
@@ -67,10 +70,12 @@ class InitResult:
     Attributes:
         file: the spec.
         spec: what went into it; None for a copied one.
+        schema: path of the schema that was written, from the root of the project, or None.
     """
 
     file: Path
     spec: NewSpec | None = None
+    schema: str | None = None
 
 
 class InitField(StrEnum):
@@ -126,14 +131,20 @@ def init(directory: Path, options: InitOptions, *, today: dt.date) -> InitResult
 
     Raises:
         UsageError: there is no name, and the folder's cannot be one.
-        UserError: there is such an environment already, or no template of that name ships.
+        UserError: there is such an environment already, no template of that name ships, or another file has the place
+            of the schema.
         SpecError: something that was asked for is not valid.
     """
+    if options.schema:
+        refuse_other_schema(directory)
+    head, spec = MODELINE if options.schema else "", None
     if options.template:
         name = options.name or options.template
-        return InitResult(file=_write(directory, name, _copied(options.template, name)))
-    spec = _spec(options, directory)
-    return InitResult(file=_write(directory, spec.name, starter_text(spec, today=today)), spec=spec)
+        file = _write(directory, name, head + _copied(options.template, name))
+    else:
+        spec = _spec(options, directory)
+        file = _write(directory, spec.name, head + starter_text(spec, today=today))
+    return InitResult(file=file, spec=spec, schema=write_schema(directory) if options.schema else None)
 
 
 def _spec(options: InitOptions, directory: Path) -> NewSpec:

@@ -129,3 +129,24 @@ def test_a_file_that_is_not_there(bare: Project, cli: Command) -> None:
     assert cli("init", "--keep").code == 2
     (bare.root / "requirements.txt").write_bytes(b"\xff\xfe")
     assert "not UTF-8 text" in cli("init", "--from", "requirements.txt").err
+
+
+def test_variables_become_env(bare: Project, cli: Command) -> None:
+    bare.write(
+        "environment.yml",
+        "name: web\ndependencies: [pip: [spam]]\nvariables: {OMP_NUM_THREADS: 4, COST: $5, PATH: x}\n",
+    )
+    outcome = cli("init", "--from", "environment.yml", "--json", *TO_LINUX).succeeded()
+    spec = select(bare.root, "web")
+    assert spec.env == {"OMP_NUM_THREADS": "4", "COST": "$$5"}
+    left = [line["where"] for line in outcome.json()["lines"] if line["fate"] == "left out"]
+    assert left == ["environment.yml: variables.PATH"]
+
+
+def test_a_schema_beside_what_is_taken_over(bare: Project, cli: Command) -> None:
+    bare.write("requirements.txt", "spam\n")
+    outcome = cli("init", "web", "--from", "requirements.txt", "--schema", "--keep", *TO_LINUX).succeeded()
+    assert "wrote environments/schema.json" in outcome.err
+    text = (bare.root / "environments/web.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=schema.json\n# Taken over from `requirements.txt`.\n")
+    assert (bare.root / "environments/schema.json").read_text() == cli("schema").succeeded().out

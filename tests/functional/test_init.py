@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
 import yaml
 
@@ -211,3 +213,30 @@ def test_pre_commit_hook_is_a_command_that_there_is(locked: Project, cli: Comman
     program, *arguments = hook["entry"].split()
     assert program == "envgen"
     cli(*arguments).succeeded()
+
+
+@pytest.mark.parametrize("origin", [(), ("--from", "pt28-accel")])
+def test_a_schema_for_editors(empty: Path, cli: Command, origin: tuple[str, ...]) -> None:
+    outcome = cli("init", "train", "--schema", *origin, cwd=empty).succeeded()
+    assert "wrote environments/schema.json" in outcome.err
+    text = (empty / "environments/train.yaml").read_text()
+    head, _, rest = text.partition("\n")
+    assert head == "# yaml-language-server: $schema=schema.json"
+    schema = (empty / "environments" / head.partition("$schema=")[2]).read_text()
+    assert schema == cli("schema").succeeded().out
+    document = yaml.safe_load(text.replace("exclude-newer: 2", "exclude-newer: on 2"))  # a date is none in JSON
+    assert list(jsonschema.Draft7Validator(json.loads(schema)).iter_errors(document)) == []
+    cli("init", "serve", "--schema", cwd=empty).succeeded()
+    cli("init", "plain", *origin, cwd=empty).succeeded()
+    assert (empty / "environments/plain.yaml").read_text() == rest.replace("train", "plain")
+
+
+def test_another_file_in_the_place_of_the_schema_stays(empty: Path, cli: Command) -> None:
+    (empty / "environments").mkdir()
+    for text in ('{"title": "mine"}', "{", "[]"):
+        (empty / "environments/schema.json").write_text(text)
+        outcome = cli("init", "train", "--schema", cwd=empty)
+        assert outcome.code == 1
+        assert "`environments/schema.json` is another file than the schema of specs" in outcome.err
+        assert [path.name for path in (empty / "environments").iterdir()] == ["schema.json"]
+        assert (empty / "environments/schema.json").read_text() == text

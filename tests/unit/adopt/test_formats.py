@@ -37,6 +37,7 @@ def rendered(found: Adopted) -> str:
         "channels": found.channels,
         **found.sections,
         "indexes": found.indexes,
+        "env": found.env,
         "exclude-newer": found.exclude_newer,
         "pinned": [f"{one.name} {one.version}{' ' + one.build if one.build else ''}" for one in found.pinned],
     }

@@ -149,6 +149,7 @@ OTHERS = (
     "open_context",
     "package_names",
     "revision_names",
+    "schema_text",
     "settle_locks",
 )
 
