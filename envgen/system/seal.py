@@ -216,7 +216,7 @@ def _digest(file: Path) -> str | None:
     try:
         if not stat.S_ISREG(file.lstat().st_mode):
             return None
-        with file.open("rb") as stream:
-            return Sha256.of_stream(stream)
+        with file.open("rb", buffering=0) as stream:
+            return Sha256.of_file(stream.fileno())
     except OSError:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -100,6 +101,28 @@ def test_damage_is_told_by_package_and_links_by_what_they_lead_to(prefix: Path) 
         "one": ["lib/b.so", "lib/b.so.1"],
         "two": ["etc/x"],
     }
+
+
+def test_what_stands_in_place_of_a_file_is_not_waited_for(prefix: Path) -> None:
+    """Opening a pipe waits for a writer."""
+    (prefix / "lib/a.py").unlink()
+    os.mkfifo(prefix / "lib/a.py")
+    (prefix / "etc/x").unlink()
+    (prefix / "etc/x").symlink_to("../lib/b.so.1")
+    found = damaged(prefix, NullReporter())
+    assert [fault.partition(", got")[0][:28] for faults in found.values() for fault in faults] == [
+        "lib/a.py: modified: expected",
+        "etc/x: is a link",
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 17) - 1, 1 << 17, (1 << 17) + 1, 20 << 20])
+def test_files_of_any_size_are_read_to_their_end(tmp_path: Path, size: int) -> None:
+    store, text = Store(tmp_path / "store"), "0" * size
+    link([make(store, Draft(name="one", files={"a": text}))], tmp_path / "env", store=store, platform=Platform.LINUX_64)
+    assert damaged(tmp_path / "env", NullReporter()) == {}
+    rewrite(tmp_path / "env/a", f"{text[:-1]}1")
+    assert damaged(tmp_path / "env", NullReporter()).keys() == {"one"}
 
 
 def test_many_files_are_checked_in_batches(tmp_path: Path) -> None:
