@@ -41,6 +41,12 @@ _FETCHED = ("http://", "https://", "ftp://", "file://")
 _NO_ADDRESS = "file:///no-address-is-known-of-this-file-only-hashed-mirrors-have-it"
 """Stands where a derivation must have an address: Nix shows it where no mirror has the file."""
 
+BUILDER = "builder"
+"""Name of the archive with envgen, which Nix starts to make what `_BUILT` lists."""
+
+_BUILT = {"envAt": "create", "image": "image"}
+"""Attribute -> what envgen is to do. An image that was written as an archive takes the place of the built one."""
+
 _LONGEST = 211
 """Characters of a name in the Nix store."""
 
@@ -51,7 +57,7 @@ _HEAD = """\
 # without it, files come from the addresses below.
 {%- if folder %}
 #     nix-build FILE -A {{ systems[0] }}.env --argstr nars file:///FOLDER
-# FOLDER holds the archives of environments that `envgen export nix --nars` wrote.
+# FOLDER holds the archives that `envgen export nix --nars` wrote.
 { nars ? {{ folder }} }:
 {%- endif %}
 let
@@ -70,6 +76,17 @@ let
   fetch = name: fetched name "flat";
 {%- if folder %}
   tree = name: fetched name "recursive";
+{%- endif %}
+{%- if built %}
+  every = groups: builtins.filter (one: one ? outputHash)
+    (builtins.concatMap builtins.attrValues (builtins.filter builtins.isAttrs (builtins.attrValues groups)));
+  built = job: name: system: folder: artifacts: derivation {
+    inherit name system job;
+    builder = "${folder}/libc/ld.so";
+    args = [ "--library-path" "${folder}/libc" "${folder}/python/bin/python" "-I" "-B" "${folder}/build.py" ];
+    files = builtins.concatStringsSep "\n" (map (file: "${file.outputHash} ${file}") (every artifacts));
+    passAsFile = [ "files" ];
+  };
 {%- endif %}
 in
 """
@@ -131,8 +148,10 @@ def render(inputs: ExportInput) -> Exported:
     ]
     environment = inputs.locks[0].environment
     folder = nix_string(inputs.nix.folder) if inputs.nix.trees else ""
-    head = fill(_HEAD, environment=environment, systems=[one.system for one in platforms], folder=folder)
-    body = _set({platform.system: _set(_members(platform, environment)) for platform in platforms})
+    built = any(BUILDER in platform.trees for platform in platforms)
+    systems = [platform.system for platform in platforms]
+    head = fill(_HEAD, environment=environment, systems=systems, folder=folder, built=built)
+    body = _set({platform.system: _platform(platform, environment) for platform in platforms})
     text = f"{head}{body}\n"
     return Exported(
         text=_flake(text, environment, is_function=bool(folder)) if inputs.nix.flake else text,
@@ -159,13 +178,30 @@ def _tree_notes(inputs: ExportInput, platforms: Iterable[_NixPlatform], environm
         yield "Nix keeps contents, links and whether a file is executable; other modes, times and owners are its own"
 
 
-def _members(platform: _NixPlatform, environment: str) -> dict[str, str]:
-    groups = {group.name: _set({file.attribute: file.text for file in group.files}) for group in platform.groups}
-    found = {"artifacts": _set(groups)}
-    for attribute, tree in platform.trees.items():
-        name, url = nix_string(_tree_name(environment, attribute)), f"(nars + {nix_string('/' + tree.file)})"
-        found[attribute] = f'tree {name} "{tree.sha256}"\n  {url}'
-    return found
+def _platform(platform: _NixPlatform, environment: str) -> str:
+    """Write what there is for a platform; artifacts get a name where derivations are built from them."""
+    groups = _set({group.name: _set({file.attribute: file.text for file in group.files}) for group in platform.groups})
+    trees = {
+        attribute: _tree(_tree_name(environment, attribute), tree)
+        for attribute, tree in platform.trees.items()
+        if attribute != BUILDER
+    }
+    builder = platform.trees.get(BUILDER)
+    if builder is None:
+        return _set({"artifacts": groups} | trees)
+    built = {
+        attribute: _built(job, _tree_name(environment, attribute), platform.system) for attribute, job in _BUILT.items()
+    }
+    named = indent(f"artifacts = {groups};\nbuilder = {_tree(_tree_name(environment, BUILDER), builder)};", "  ")
+    return f"let\n{named}\nin {_set({'artifacts': 'artifacts'} | built | trees)}"
+
+
+def _built(job: str, name: str, system: str) -> str:
+    return f'built "{job}" {nix_string(name)} "{system}" {BUILDER} artifacts'
+
+
+def _tree(name: str, tree: NixTree) -> str:
+    return f'tree {nix_string(name)} "{tree.sha256}"\n  (nars + {nix_string("/" + tree.file)})'
 
 
 def _set(members: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,25 +50,26 @@ def write_prefix_archive(context: Context, inputs: ImageInputs, target: Path) ->
 
 
 def write_folder_archive(folder: Path, target: Path) -> tuple[Sha256, int]:
-    """Write a folder of regular files as an archive, and return its sha256 and size.
+    """Write a folder as an archive, and return its sha256 and size.
 
     Raises:
         UserError: the file cannot be written, or the disk is full.
     """
     digest = Digest()
-    nodes = [
-        NarFile(
-            path=path.relative_to(folder).as_posix(),
-            size=path.stat().st_size,
-            executable=False,
-            pieces=partial(_read, path),
-        )
-        for path in folder.rglob("*")
-        if path.is_file()
-    ]
+    nodes = [_node_of(path, path.relative_to(folder).as_posix()) for path in folder.rglob("*")]
     with explained(target.parent), atomic_path(target) as temporary, temporary.open("wb") as out:
         write_nar(nodes, _through(digest, out))
     return digest.sha256, digest.size
+
+
+def _node_of(path: Path, name: str) -> NarNode:
+    if path.is_symlink():
+        return NarLink(path=name, target=str(path.readlink()))
+    if path.is_dir():
+        return NarFolder(path=name)
+    status = path.stat()
+    executable = bool(status.st_mode & stat.S_IXUSR)
+    return NarFile(path=name, size=status.st_size, executable=executable, pieces=partial(_read, path))
 
 
 def _through(digest: Digest, out: BinaryIO) -> Callable[[bytes], None]:

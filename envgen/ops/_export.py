@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from envgen.errors import UsageError, UserError
+from envgen.bundle.nix_builder import write_builder
+from envgen.errors import NetworkError, UsageError, UserError
 from envgen.export.export_input import NixOptions, NixTree
 from envgen.export.formats import FORMATS, Format
+from envgen.export.nix import BUILDER
 from envgen.image.inputs import open_images
 from envgen.image.prefix_archive import write_folder_archive, write_prefix_archive
 from envgen.manifest.select import select
@@ -98,6 +100,8 @@ def _trees(context: Context, options: ExportOptions, inputs: ImageInputs, folder
     sha256, size = write_prefix_archive(context, inputs, folder / f"{stem}.nar")
     content = f"with the environment at `{inputs.image.prefix}` in it"
     found = {"env": NixTree(file=f"{stem}.nar", sha256=sha256, size=size, content=content)}
+    if builder := _builder(context, inputs, folder / f"{stem}.builder.nar"):
+        found[BUILDER] = builder
     if options.image:
         with context.store.view() as scratch:
             chosen = ImageOptions(
@@ -109,6 +113,16 @@ def _trees(context: Context, options: ExportOptions, inputs: ImageInputs, folder
         content = f"the OCI layout of image sha256:{digest}"
         found["image"] = NixTree(file=f"{stem}.image.nar", sha256=sha256, size=size, content=content)
     return found
+
+
+def _builder(context: Context, inputs: ImageInputs, file: Path) -> NixTree | None:
+    """Write what Nix builds with; where that cannot be had, the rest of the export does without."""
+    try:
+        sha256, size = write_builder(context, inputs, file)
+    except (UserError, NetworkError) as error:
+        context.reporter.warn(f"`envAt` and a built `image` were left out for {inputs.platform}: {error}")
+        return None
+    return NixTree(file=file.name, sha256=sha256, size=size, content="what `envAt` and `image` are built with")
 
 
 def _format(name: str) -> Format:

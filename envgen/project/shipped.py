@@ -99,6 +99,11 @@ def bundle_start() -> bytes:
     return (_DATA / "bundle" / "start.py").read_bytes()
 
 
+def nix_build() -> bytes:
+    """Read the program that a derivation of Nix starts."""
+    return (_DATA / "nix" / "build.py").read_bytes()
+
+
 def _shipped_recipes() -> Path:
     shipped = _DATA / "recipes"
     return shipped if shipped.is_dir() else _DATA.parent.parent / "recipes"
