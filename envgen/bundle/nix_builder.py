@@ -3,6 +3,7 @@
     build.py    the program that the derivation starts
     libc/       the loader and the C library of the image's Debian base, as `ld.so` and by their SONAMEs
     python/     the locked Python with all that it needs
+    python-lib  link to the folder with the libraries of its program, whose `$ORIGIN` is the loader's folder here
     site/       envgen and all that it needs, the wheels of a bundle's `tools/`
     project/    the spec, the locks, and the project's recipes
 
@@ -135,10 +136,17 @@ def _link_python(context: Context, inputs: ImageInputs, target: Path) -> None:
         platform=inputs.platform,
         alternative_prefix=_PREFIX,
     )
+    _link_libraries(target, target.with_name("python-lib"))
     shutil.rmtree(target / META)
     for path in target.iterdir():
         if path.is_file():  # rattler's mark of a cache
             path.unlink()
+
+
+def _link_libraries(python: Path, link: Path) -> None:
+    libraries = (python / "bin/python").resolve().parents[1] / "lib"
+    found = next((path for path in sorted(libraries.glob("*-linux-gnu")) if path.is_dir()), libraries)
+    link.symlink_to(found.relative_to(link.parent.resolve()))
 
 
 def _python_items(items: Sequence[PlannedPackage]) -> list[PlannedPackage]:

@@ -83,8 +83,11 @@ let
   built = job: name: system: folder: artifacts: derivation {
     inherit name system job;
     builder = "${folder}/libc/ld.so";
-    args = [ "--library-path" "${folder}/libc" "${folder}/python/bin/python" "-I" "-B" "${folder}/build.py" ];
-    files = builtins.concatStringsSep "\n" (map (file: "${file.outputHash} ${file}") (every artifacts));
+    args = [
+      "--library-path" "${folder}/libc:${folder}/python-lib"
+      "${folder}/python/bin/python" "-I" "-B" "${folder}/build.py"
+    ];
+    files = builtins.concatStringsSep "\\n" (map (file: "${file.outputHash} ${file}") (every artifacts));
     passAsFile = [ "files" ];
   };
 {%- endif %}

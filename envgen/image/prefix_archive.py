@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,16 +38,32 @@ def write_prefix_archive(context: Context, inputs: ImageInputs, target: Path) ->
     """
     refuse_missing_inputs(context, [inputs])
     digest = Digest()
-    with context.store.in_use(), context.store.view() as scratch, explained(target.parent):
+    with (
+        explained(target.parent),
+        prefix_entries(context, inputs) as entries,
+        atomic_path(target) as temporary,
+        temporary.open("wb") as out,
+    ):
+        write_nar((_node(entry) for _name, entry in entries), _through(digest, out))
+    return digest.sha256, digest.size
+
+
+@contextmanager
+def prefix_entries(context: Context, inputs: ImageInputs) -> Iterator[list[tuple[str, Entry]]]:
+    """Yield what an image has at its prefix: name of the package, or an empty text, and the entry.
+
+    Packages that the store lacks are fetched and made.
+
+    Raises:
+        NetworkError, IntegrityError: as sources and builders say.
+    """
+    with context.store.in_use(), context.store.view() as scratch:
         environment = open_environment(context, inputs, scratch)
         names = [str(content.package.record.name) for content in environment.contents]
         job = linked(environment, names, store=context.store, splice=False, reporter=context.reporter)
-        with job as found, atomic_path(target) as temporary, temporary.open("wb") as out:
-            entries = [entry for name in names for entry in found.entries(name)]
+        with job as found:
             history = file(f"{environment.prefix}/{HISTORY}", b"")
-
-            write_nar(map(_node, [*entries, history]), _through(digest, out))
-    return digest.sha256, digest.size
+            yield [*((name, entry) for name in names for entry in found.entries(name)), ("", history)]
 
 
 def write_folder_archive(folder: Path, target: Path) -> tuple[Sha256, int]:

@@ -13,7 +13,7 @@ from envgen.oci.push import Reference
 from envgen.oci.read import open_layout
 from envgen.ops._publish import open_channel
 from envgen.prefix.inventory import is_environment
-from envgen.prefix.origin import read_origin
+from envgen.prefix.origin import is_own, read_origin
 from envgen.project.lock_files import find_lock, require_lock
 from envgen.publish.folder import FolderChannel
 from envgen.sign.keys import read_public_key
@@ -25,6 +25,7 @@ from envgen.verify.installed import compare_prefix
 from envgen.verify.layout import compare_layout, is_image, names_of, unpack
 from envgen.verify.registry import compare_registry
 from envgen.verify.subject import SubjectKind, VerifySubject, find_subject
+from envgen.verify.tree import compare_tree, is_taken_from_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -135,10 +136,18 @@ def _verify_prefix(context: Context, options: VerifyOptions, subject: VerifySubj
     prefix = _prefix(context, options, subject)
     tell(subject, str(prefix))
     spec = _spec_of_prefix(context, options, subject, prefix)
-    pair = require_lock(context, spec, probe_host().platform)
-    variables = env_at(spec.env, str(prefix))
-    found = compare_prefix(context, prefix, pair, variables=variables, quick=options.quick)
+    found = _compare_prefix(context, prefix, spec, quick=options.quick)
     return Verified(kind=subject.kind, where=str(prefix), comparisons=(found,))
+
+
+def _compare_prefix(context: Context, prefix: Path, spec: EnvSpec, *, quick: bool) -> LockComparison:
+    platform = probe_host().platform
+    if not is_own(prefix):
+        if spec.image and is_taken_from_image(prefix, spec.image.prefix):
+            return compare_tree(context, prefix, spec, platform)
+        prefix = prefix.resolve()  # what Nix built names its path in the store, which people see through a link
+    pair = require_lock(context, spec, platform)
+    return compare_prefix(context, prefix, pair, variables=env_at(spec.env, str(prefix)), quick=quick)
 
 
 def _verify_layout(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:

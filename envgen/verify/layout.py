@@ -211,10 +211,11 @@ def compare_layers(actual: Sequence[Mapping[str, FileFacts]], expected: Sequence
             what = f"expected {want.title}, got {expected[place].title}"
             yield Deviation(kind=Kind.LAYER, where=f"layer {number}", what=what)
         else:
-            yield from _compare_files(got, want)
+            yield from compare_files(got, want)
 
 
-def _compare_files(got: Mapping[str, FileFacts], want: ExpectedLayer) -> Iterator[Deviation]:
+def compare_files(got: Mapping[str, FileFacts], want: ExpectedLayer) -> Iterator[Deviation]:
+    """Yield how files differ: path -> what it is."""
     for path, facts in want.files.items():
         where, part = f"/{path}", want.parts.get(path)
         if path not in got:

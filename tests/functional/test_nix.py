@@ -202,6 +202,34 @@ def test_the_environment_is_the_one_of_the_image_where_it_was_told(
     assert told == f"sha256:{nix32(Sha256.of(archived.nar.read_bytes()).raw)}"
 
 
+def test_verify_compares_what_nix_built_with_the_image(
+    nix: Nix, archived: Archived, cli: Command, tmp_path: Path
+) -> None:
+    prefix = Path(build_env(nix, archived).stdout.strip()) / "opt/env"
+    done = cli("verify", str(prefix)).succeeded()
+    assert "compared with the image, whose prefix is `/opt/env`" in done.err
+    copied = tmp_path / "copied/opt/env"
+    shutil.copytree(prefix, copied, symlinks=True)
+    for folder in (copied, copied / "bin", copied / "conda-meta"):
+        folder.chmod(0o755)
+    program = copied / "bin/spam"
+    program.chmod(0o644)
+    (copied / "conda-meta/history").unlink()
+    (copied / "conda-meta/history").write_text("changed")
+    (copied / "bin/more").symlink_to("spam")
+    found = cli("verify", str(copied))
+    assert found.code == 5
+    told = found.out + found.err
+    assert "/opt/env/bin/spam (spam): expected mode 755" in told
+    assert "/opt/env/conda-meta/history: sha256: expected" in told
+    assert "/opt/env/bin/more: a link that no package of the lock has" in told
+
+
+def test_what_envgen_needs_and_the_index_lacks_leaves_out_what_nix_would_build(archived: Archived) -> None:
+    assert "`envAt` and a built `image` were left out for linux-64" in archived.told
+    assert "envAt" not in archived.expression.read_text()
+
+
 def test_a_changed_archive_is_refused(nix: Nix, archived: Archived) -> None:
     data = archived.nar.read_bytes()
     archived.nar.write_bytes(data.replace(b"spam with eggs", b"spam with hams"))

@@ -72,9 +72,9 @@ def build(work: Path, out: str) -> None:
     cache, home = work / "cache", work / "home"
     home.mkdir()
     os.environ.clear()
-    os.environ.update(
-        {"HOME": str(home), "ENVGEN_CACHE": str(cache), "ENVGEN_OFFLINE": "1", "PATH": "/usr/bin:/bin", "TERM": "dumb"}
-    )
+    os.environ.update({"HOME": str(home), "PATH": "/usr/bin:/bin", "TERM": "dumb"})
+    os.environ.update({"ENVGEN_CACHE": str(cache), "ENVGEN_OFFLINE": "1"})
+    os.environ["SSL_CERT_FILE"] = str(HERE / "site/certifi/cacert.pem")  # rattler reads some, also without a network
     fill_store(Store(cache), files)
     name = copy_project(work / "project")
     os.chdir(work / "project")
