@@ -82,7 +82,7 @@ def _has_long_number(text: str) -> bool:
 
 
 def _respelled(text: str) -> str:
-    """Write specifiers as the standard has them; what is no clause stays as it is."""
+    """Write specifiers as the standard has them; what is not a clause stays as it is."""
     bare = text.translate(_QUOTES).strip()
     if bare.startswith("(") and bare.endswith(")"):
         bare = bare[1:-1]

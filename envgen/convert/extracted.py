@@ -222,7 +222,7 @@ def _check_listed(entries: list[dict[str, Any]], tree: Mapping[str, str], what: 
 
 
 def _prove(package_dir: Path, entries: list[dict[str, Any]], what: str) -> bool:
-    """Hash every listed file against what is stated; put in what is not stated, and tell whether that was so."""
+    """Hash every listed file against what is stated; put in what is not stated, and return whether that was so."""
     faults: list[str] = []
     filled = False
     for entry in entries:

@@ -46,7 +46,7 @@ class LocalChannel:
         return archive
 
     def _folder(self, subdir: str) -> Path:
-        """Make a subdir, and `noarch`, without which a directory is no channel."""
+        """Make a subdir, and `noarch`, without which a directory is not a channel."""
         for name in ("noarch", subdir):
             folder = self.root / name
             with _alone(folder):  # or the empty document would wipe out what another thread has listed meanwhile

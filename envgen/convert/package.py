@@ -135,7 +135,7 @@ def read_index(package_dir: Path, *, what: str | None = None) -> dict[str, Any]:
 
     Raises:
         ArtifactError: it is missing, or no JSON object with a name, a version and a build; or one of them, or the
-            subdir, is no plain name; or a field that a record holds is malformed.
+            subdir, is not a plain name; or a field that a record holds is malformed.
     """
     path, what = package_dir / "info" / "index.json", what or package_dir.name
     try:

@@ -49,7 +49,7 @@ def convert(
     """Write a wheel as an extracted conda package.
 
     Args:
-        wheel_file: the wheel, its sha256 proved by whoever fetched it.
+        wheel_file: the wheel, its sha256 proved by the caller.
         wheel: what the lock says of it.
         terms: of the environment.
         dest: an empty directory.

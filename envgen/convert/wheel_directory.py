@@ -102,7 +102,7 @@ def read_wheel_directory(stream: BinaryIO, *, what: str, size: int) -> WheelDire
         size: bytes of it.
 
     Raises:
-        ArtifactError: it is no zip, or one that must not be unpacked; names the member.
+        ArtifactError: it is not a zip, or one that must not be unpacked; names the member.
     """
     archive = open_zip(stream, what=what)
     infos = read_directory(archive, what=what, size=size, fold_case=False)

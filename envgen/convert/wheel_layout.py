@@ -192,7 +192,7 @@ def entry_point_scripts(raw: bytes, *, what: str) -> dict[str, bytes]:
     The template is ours and not a library's, since its bytes are part of what a wheel becomes.
 
     Raises:
-        ArtifactError: the file is malformed, or an entry point is no plain file name.
+        ArtifactError: the file is malformed, or an entry point is not a plain file name.
     """
     scripts = {}
     try:

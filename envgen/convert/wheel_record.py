@@ -159,7 +159,7 @@ def _hash(text: str) -> Hash | None:
     """Read a hash; None where its algorithm is not known.
 
     Raises:
-        ValueError: it is no hash.
+        ValueError: it is not a hash.
     """
     name, equals, value = text.strip().partition("=")
     if not equals:

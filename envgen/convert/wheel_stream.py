@@ -171,7 +171,7 @@ def open_streamed(
         fold_case: see `open_wheel`.
 
     Raises:
-        ArtifactError: it is no safe zip, not this wheel, or its directory does not stand at its end.
+        ArtifactError: it is not a safe zip, not this wheel, or its directory does not stand at its end.
     """
     what = wheel.filename
     archive = open_zip(ranges, what=what)

@@ -88,7 +88,7 @@ class OpenWheel(ABC):
 
 @dataclass(kw_only=True)
 class WheelFile(OpenWheel):
-    """A wheel on the disk, its sha256 proved by whoever fetched it.
+    """A wheel on the disk, its sha256 proved by the caller.
 
     Attributes:
         descriptor: of the open file; reads are positioned, so that threads can share it.
@@ -147,7 +147,7 @@ def open_wheel(archive: BinaryIO, wheel: Wheel, *, python: PythonMinor, fold_cas
         fold_case: whether the target's file system takes `A` and `a` for one name (macOS, Windows).
 
     Raises:
-        ArtifactError: it is no safe zip, or not this wheel.
+        ArtifactError: it is not a safe zip, or not this wheel.
     """
     members = {m.name: m for m in read_members(archive, what=wheel.filename, fold_case=fold_case)}
     layout = layout_of(members, wheel, python=python)
@@ -183,7 +183,7 @@ def unpack(
     Args:
         wheel: opened.
         dest: an empty directory, which stands for the prefix.
-        trusted: do without the wheel's RECORD: whoever fetched the wheel proved its sha256.
+        trusted: do without the wheel's RECORD: the caller proved its sha256.
         advance: told the bytes of the wheel that were read.
 
     Raises:

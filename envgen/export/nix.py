@@ -229,7 +229,7 @@ def _groups(inputs: ExportInput, lock: Lock) -> Iterator[_NixGroup]:
     debian = inputs.debian.get(lock.platform)
     recipes = {user for deb in debian.packages for user in deb.used_by} if debian else set()
     wheels = [package for package in lock.packages if isinstance(package, Wheel)]
-    # what a recipe makes of Debian packages is no file of a bundle: its packages are
+    # what a recipe makes of Debian packages is not a file of a bundle: its packages are
     archives = [
         package
         for package in lock.packages

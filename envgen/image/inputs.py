@@ -125,7 +125,7 @@ def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen:
 
 
 def has_damage(context: Context, inputs: Collection[ImageInputs]) -> bool:
-    """Read all packages and wheels of the store that images are made of, and tell whether any is damaged.
+    """Read all packages and wheels of the store that images are made of, and return whether any is damaged.
 
     Those count as missing from then on.
     """

@@ -60,7 +60,7 @@ class SpecReader:
         """Return the sections of a spec by key, those that it inherits among them.
 
         Raises:
-            SpecError: a file is no mapping, or cannot be read.
+            SpecError: a file is not a mapping, or cannot be read.
         """
         own = self.document.read(text).fields(self.keys)
         return self._merged(own, chain=(name,))
@@ -94,7 +94,7 @@ class SpecReader:
         return self._read.get(name, {})
 
     def _parsed(self, name: str, chain: tuple[str, ...]) -> dict[str, Value]:
-        """Read a base; where it is no mapping, its faults are written down and it has no sections."""
+        """Read a base; where it is not a mapping, its faults are written down and it has no sections."""
         if self.folder is None:
             return {}
         folder = self.document.source.rpartition("/")[0]

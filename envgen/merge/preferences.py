@@ -1,6 +1,6 @@
 """Two locks that went different ways from one: what each of them changed, as preferences for a solve.
 
-The result is no lock of anything: it is what a solve of the merged spec is asked to keep as far as it serves.
+The result is not a lock of anything: it is what a solve of the merged spec is asked to keep as far as it serves.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def bundle(
     Raises:
         LockError: a lock is missing, or not up to date.
         UserError: the spec's `licenses` rejects a package, packages do not fit together, the output is something else,
-            or `push` is no reference.
+            or `push` is not a reference.
         NetworkError, IntegrityError: as sources, builders and the registry say.
     """
     reference = Reference.parse(options.push) if options.push else None

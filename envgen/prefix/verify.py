@@ -204,7 +204,7 @@ def faults_of(
         prefix: the environment.
         path: of the file.
         entry: of the record.
-        digest: returns the sha256 of a file, "none" where it is no file; reads it, without.
+        digest: returns the sha256 of a file, "none" where it is not a file; reads it, without.
     """
     file, kind = prefix / path, entry["path_type"]
     if kind == "directory":

@@ -57,7 +57,7 @@ class Directories:
         """Return the directory of a wheel.
 
         Raises:
-            ArtifactError: the wheel is no zip, or one that must not be unpacked.
+            ArtifactError: the wheel is not a zip, or one that must not be unpacked.
         """
         return await asyncio.shield(self._task(wheel))
 

@@ -203,7 +203,7 @@ class Propagation:
         return [edges for edges in found.values() if len({edge.offer for edge in edges}) == len(alive)]
 
     def _narrow(self, groups: Iterable[list[Edge]]) -> bool:
-        """Leave of each required name what one of the given requirements allows; tell whether something went."""
+        """Leave of each required name what one of the given requirements allows; return whether something went."""
         before = len(self.why)
         for edges in groups:
             allowed = {offer for edge in edges for offer in self.graph.meeting(edge)}
@@ -212,7 +212,7 @@ class Propagation:
         return len(self.why) > before
 
     def _drop(self) -> bool:
-        """Remove offers one of whose own requirements nothing remaining meets; tell whether something went."""
+        """Remove offers one of whose own requirements nothing remaining meets; return whether something went."""
         before = len(self.why)
         for offer in [offer for alive in self.alive.values() for offer in alive]:
             for edge in self.graph.edges[offer]:

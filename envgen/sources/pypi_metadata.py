@@ -308,7 +308,7 @@ def metadata_of(stream: io.RawIOBase | BinaryIO, filename: str) -> bytes:
 
     Raises:
         ArtifactError: there is none, more than one, or an unreasonably large one.
-        zipfile.BadZipFile: the stream is no zip file, or a damaged one.
+        zipfile.BadZipFile: the stream is not a zip file, or a damaged one.
     """
     try:
         return _metadata_of(stream, filename)

@@ -387,7 +387,7 @@ def _safe(key: str) -> str:
 
 
 def _touch(path: Path) -> bool:
-    """Set the time of last use; tell whether the path is there."""
+    """Set the time of last use; return whether the path is there."""
     try:
         os.utime(path)
     except FileNotFoundError:

@@ -40,7 +40,7 @@ def check_access(root: Path) -> None:
     """Refuse a store that somebody else owns or may write to; one that is not there yet is fine.
 
     Raises:
-        UserError: it is no folder, or another user could change what is in it.
+        UserError: it is not a folder, or another user could change what is in it.
     """
     try:
         status = root.stat()
