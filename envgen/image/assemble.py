@@ -27,7 +27,6 @@ from envgen.image.layer_plan import LayerGroup, group, part_of
 from envgen.image.made_layers import MadeLayer, made_from, remember
 from envgen.image.runtime_layer import runtime_entries
 from envgen.image.sbom import cyclonedx, write_sboms
-from envgen.image.sharing import sharers
 from envgen.lock.dates import date_of
 from envgen.lock.model import local_digests
 from envgen.oci.compress import Compression
@@ -184,8 +183,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
         file(f"{environment.prefix}/{HISTORY}", b""),
     )
     base = ImageBase(context, inputs, folder)
-    shared = sharers(context, spec, inputs.platform, inputs.plan.items)
-    own_parts = (replace(part, sharers=shared.get(part.name, ())) for part in parts(environment))
+    own_parts = (replace(part, sharers=lock.sharers(part.name)) for part in parts(environment))
     every = (base.part(cap=image.layer_size), *own_parts, part_of(_RUNTIME, LayerGroup.RUNTIME, runtime))
     _refuse_paths({part.name: part.sizes for part in every})
     layers = group(every, budget=image.layers, cap=image.layer_size)

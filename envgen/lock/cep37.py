@@ -105,6 +105,7 @@ def _custom(lock: Lock) -> dict[str, str]:
         **({"asked-extras": _json(lock.asked_extras)} if lock.asked_extras else {}),
         **({"extras": _json(lock.extras)} if lock.extras else {}),
         **({"older": older.to_json(lock.older)} if lock.older else {}),
+        **({"shared": _json(lock.shared)} if lock.shared else {}),
         **({"told": told.to_json(lock.told)} if lock.told is not None else {}),
         **({"debian-lock": str(lock.debian)} if lock.debian else {}),
         **{f"stands-for.{w.project}": _json(w.stands_for) for w in lock.wheels if w.stands_for},

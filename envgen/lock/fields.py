@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from envgen import limits
 from envgen.documents import read_json
+from envgen.manifest.values import environment_name
 from envgen.names import parse_conda_name, parse_project_name, project_name
 
 if TYPE_CHECKING:
@@ -147,6 +148,13 @@ def renamed(text: str) -> dict[str, str]:
 def extras(text: str) -> dict[ProjectName, tuple[str, ...]]:
     """Read extras of projects from JSON."""
     return {parse_project_name(project): _texts(found) for project, found in _mapping(text).items()}
+
+
+def shared(text: str) -> dict[str, tuple[str, ...]]:
+    """Read names of packages by environment from JSON."""
+    return {
+        environment_name(name): tuple(map(parse_conda_name, _texts(found))) for name, found in _mapping(text).items()
+    }
 
 
 def overrides(text: str) -> dict[ProjectName, tuple[str, ...]]:

@@ -61,6 +61,7 @@ class Lock:
         newest_upload: when the youngest wheel was uploaded, aware; None in locks without an image, in those from
             before this was recorded, and where the index does not say.
         build_environments: key -> packages that builds of that key need beside the locked Python.
+        shared: environment that was solved together with this one -> conda names of the packages that both have.
         told: what was said when it was solved; None where nothing was, and nothing adjusts the solve.
     """
 
@@ -85,7 +86,13 @@ class Lock:
     older: tuple[Older, ...] = ()
     newest_upload: dt.datetime | None = None
     build_environments: Mapping[str, tuple[Package, ...]] = field(default_factory=dict)
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     told: Told | None = None
+
+    def sharers(self, package: str) -> tuple[str, ...]:
+        """Return the environments that have a package in common, this one among them; empty where it is alone."""
+        others = [name for name, packages in self.shared.items() if package in packages]
+        return tuple(sorted([self.environment, *others])) if others else ()
 
     @property
     def platform(self) -> Platform:

@@ -85,6 +85,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         newest_upload=custom.parsed("newest-upload", fields.moment) if custom.has("newest-upload") else None,
         older=custom.parsed("older", lambda text: older.from_json(text, packages), "{}"),
         build_environments={key: _environment(key, platform, custom) for key in custom.below("build-environment.")},
+        shared=custom.parsed("shared", fields.shared, "{}"),
         told=custom.parsed("told", told.from_json) if custom.has("told") else None,
     )
 

@@ -183,7 +183,7 @@ def _lock(context: Context, options: LockOptions, specs: Sequence[EnvSpec]) -> t
         solved = solve_specs(context, options, specs)
         return tuple(outcome for spec in specs for outcome in write_solved(context, options, spec, solved[spec.name]))
     except EnvgenError as error:
-        error.environment = ", ".join(spec.name for spec in specs)
+        error.environment = specs[0].name
         raise
 
 

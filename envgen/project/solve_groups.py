@@ -12,9 +12,12 @@ from envgen.manifest.select import load_all
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from envgen.digest import Sha256
     from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.names import NameTable
     from envgen.packages import Package
+    from envgen.platforms import Platform
     from envgen.project.context import Context
 
 
@@ -28,6 +31,36 @@ def members(context: Context, spec: EnvSpec) -> tuple[EnvSpec, ...]:
         return (spec,)
     others = (one for one in load_all(context.root) if one.solve_group == spec.solve_group and one.name != spec.name)
     return tuple(sorted((spec, *others), key=lambda one: one.name))
+
+
+def company(context: Context, spec: EnvSpec, platform: Platform) -> frozenset[str]:
+    """Return the names of the other environments that are solved together with one for a platform.
+
+    Raises:
+        SpecError: as `members`.
+    """
+    return frozenset(one.name for one in members(context, spec) if one.name != spec.name and platform in one.targets)
+
+
+def shared(locks: Mapping[str, Lock], names: NameTable) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return what locks of a group for one platform have in common.
+
+    Args:
+        locks: name of the environment -> its lock.
+        names: the shipped name table.
+
+    Returns:
+        Name of an environment -> each other one -> conda names of the packages that both have, sorted.
+    """
+    every = {name: _by_conda_name(lock, names) for name, lock in locks.items()}
+    return {
+        name: {
+            other: tuple(sorted(key for key, sha256 in mine.items() if its.get(key) == sha256))
+            for other, its in sorted(every.items())
+            if other != name
+        }
+        for name, mine in every.items()
+    }
 
 
 def apart(locks: Mapping[str, Lock]) -> Iterator[str]:
@@ -54,6 +87,8 @@ def apart_from(context: Context, spec: EnvSpec, lock: Lock) -> Iterator[str]:
     Raises:
         SpecError: a spec of the project has faults.
     """
+    for name in sorted(company(context, spec, lock.platform) - lock.shared.keys()):
+        yield f"it was not solved together with `{name}`, which is in the solve group `{spec.solve_group}`"
     for other in members(context, spec):
         path = context.locks / file_name(other.name, lock.platform)
         if other.name == spec.name or lock.platform not in other.targets or not path.is_file():
@@ -61,6 +96,11 @@ def apart_from(context: Context, spec: EnvSpec, lock: Lock) -> Iterator[str]:
         found = read_lock(path.read_text(encoding="utf-8"), source=context.relative(path))
         for text in apart({spec.name: lock, other.name: found}):
             yield f"{text}, though both are in the solve group `{spec.solve_group}`"
+
+
+def _by_conda_name(lock: Lock, names: NameTable) -> dict[str, Sha256]:
+    table = names.overridden(lock.names).substituted(lock.stand_ins)
+    return {str(package.conda_name(table)): package.sha256 for package in lock.packages}
 
 
 def _key(package: Package) -> tuple[str, str]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import Fault, SpecError, UnsatisfiableError
 from envgen.lock.debian_lock import IMAGE, DebianLock
+from envgen.lock.render import render_lock
 from envgen.manifest.edit import SpecText, inherited_entries
 from envgen.manifest.select import FOLDER, SpecsOnDisk
 from envgen.manifest.solve_group import by_platform, differing, united
 from envgen.project.lock_files import LockPair, lock_path
-from envgen.project.solve_groups import apart
+from envgen.project.solve_groups import apart, shared
 from envgen.project.spec_faults import place_of
 from envgen.resolve import kept
 from envgen.resolve.resolve import resolve
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from envgen.debs import Deb
+    from envgen.lock.model import Lock
     from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform
     from envgen.project.context import Context
@@ -93,7 +95,29 @@ def resolve_together(
         within = {platform: _within(context, spec, old, choice, platform) for platform, old in olds[spec.name].items()}
         found[spec.name] = resolve(context, spec, within, Upgrade(), pin_local=pin_local)
     _refuse_apart(found, specs)
-    return found
+    return _with_shared(context, found, olds)
+
+
+def _with_shared(
+    context: Context, found: Mapping[str, Sequence[Resolved]], olds: Mapping[str, Olds]
+) -> dict[str, list[Resolved]]:
+    """Write into each lock what it shares with the others."""
+    result: dict[str, list[Resolved]] = {name: [] for name in found}
+    both = {platform: shared(locks, context.names) for platform, locks in _by_platform(found).items()}
+    for name, news in found.items():
+        for new in news:
+            lock = replace(new.lock, shared=both[new.lock.platform][name])
+            old = olds[name][lock.platform]
+            result[name].append(replace(new, lock=lock, text=render_lock(lock, old=old.text if old else None)))
+    return result
+
+
+def _by_platform(found: Mapping[str, Sequence[Resolved]]) -> dict[Platform, dict[str, Lock]]:
+    locks: dict[Platform, dict[str, Lock]] = {}
+    for name, news in found.items():
+        for new in news:
+            locks.setdefault(new.lock.platform, {})[name] = new.lock
+    return locks
 
 
 def _chosen(
@@ -220,11 +244,7 @@ def _refuse_apart(found: Mapping[str, Sequence[Resolved]], specs: Sequence[EnvSp
     Raises:
         UnsatisfiableError: it has.
     """
-    together: dict[Platform, dict[str, Resolved]] = {}
-    for name, news in found.items():
-        for new in news:
-            together.setdefault(new.lock.platform, {})[name] = new
-    odd = [t for some in together.values() for t in apart({name: new.lock for name, new in some.items()})]
+    odd = [text for locks in _by_platform(found).values() for text in apart(locks)]
     if odd:
         raise UnsatisfiableError(
             "\n".join([f"{_listed(specs)} do not share all versions:", *(f"  {text}" for text in odd)]),

@@ -16,6 +16,7 @@ from envgen.prepare.recipe_packages import find_debs
 from envgen.project import shipped
 from envgen.project.cooldown import dated
 from envgen.project.lock_files import reasons_against
+from envgen.project.solve_groups import company
 from envgen.resolve import kept
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.image_base import resolve_base
@@ -32,8 +33,9 @@ def is_current(context: Context, spec: EnvSpec, pair: LockPair) -> bool:
     """Return whether a lock is what a solve of the same spec wrote. Offline.
 
     It is not where the spec changed in any way that a solve depends on, also where the lock is still true for it; where
-    the file has another text than would be written now; where a recipe stands ready for what is locked as a wheel; and
-    where nobody wrote down what the adjustments of the spec did.
+    the file has another text than would be written now; where other environments are solved together with it now; where
+    a recipe stands ready for what is locked as a wheel; and where nobody wrote down what the adjustments of the spec
+    did.
     """
     lock = pair.lock
     spec = dated(spec, lock, now=context.now)
@@ -42,6 +44,7 @@ def is_current(context: Context, spec: EnvSpec, pair: LockPair) -> bool:
         and lock.platform in spec.targets
         and lock.request == request_digest(spec, spec.targets[lock.platform])
         and (lock.told is not None or not lock.adjustments.by_key())
+        and lock.shared.keys() == company(context, spec, lock.platform)
         and not _has_recipe_of_wheel(context, spec, pair)
         and not reasons_against(context, spec, pair, image=True)
         and is_text_of(lock, pair.text)

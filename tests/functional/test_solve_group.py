@@ -81,6 +81,21 @@ def test_a_member_that_is_apart_is_out_of_date(group: Project, cli: Command) -> 
     assert versions(cli, "train")["eggs"] == "1.1"
 
 
+def test_one_that_joins_or_leaves_the_group_is_told_and_locked(group: Project, cli: Command) -> None:
+    cli("lock", "--all").succeeded()
+    before = group.locks()
+    group.spec("evaluate", HEAD + "pypi: [eggs]\n")
+    outcome = cli("lock", "--check", "--all")
+    assert outcome.err.count("it was not solved together with `evaluate`, which is in the solve group `all`") == 2
+    cli("lock", "evaluate").succeeded()
+    assert versions(cli, "evaluate")["eggs"] == "1.1"
+    cli("lock", "--check", "--all").succeeded()
+    (group.root / "environments/evaluate.yaml").unlink()
+    cli("lock", "--check", "train").succeeded()
+    cli("lock", "--all").succeeded()
+    assert group.locks() == before
+
+
 def test_what_excludes_each_other_is_told_with_both_lines(group: Project, cli: Command) -> None:
     group.spec("train", HEAD + "pypi:\n  - spam\n  - new-eggs-only\n")
     outcome = cli("lock", "--all")
@@ -175,6 +190,10 @@ def test_what_is_shared_is_one_layer(group: Project, registries: Registries, cli
     assert shared == {("Debian base",), ("python",), ("eggs", "python_abi")}
     assert [parts for parts in train if parts not in serve] == [("ham", "spam")]
     assert [parts for parts in serve if parts not in train] == [("old-eggs-only",)]
+    (group.root / "environments/serve.yaml").unlink()  # as in a bundle of `train` alone
+    for lock in (group.root / "locks").glob("serve.*"):
+        lock.unlink()
+    assert layers(cli, "train") == train
 
 
 def layers(cli: Command, env: str) -> dict[tuple[str, ...], str]:
