@@ -198,7 +198,8 @@ def _remember(context: Context, planned: PlannedCreate) -> None:
 def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     spec = select(context.root, options.env)
     host = probe_host()
-    pair = require_current_lock(context, spec, host.platform, frozen=options.frozen)
+    asked = frozenset(map(project_name, options.editable))
+    pair = require_current_lock(context, spec, host.platform, frozen=options.frozen, linked=asked)
     linked = projects_to_link(pair.lock, options.editable)
     pair = _with_local_files(context, pair, linked)
     if faults := unfit(pair.lock, host):

@@ -18,10 +18,11 @@ from envgen.project.cooldown import dated
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.names import ProjectName
     from envgen.platforms import Platform
     from envgen.project.context import Context
 
@@ -126,7 +127,13 @@ def require_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPai
 
 
 def require_current_lock(
-    context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool, image: bool = False
+    context: Context,
+    spec: EnvSpec,
+    platform: Platform,
+    *,
+    frozen: bool,
+    image: bool = False,
+    linked: Collection[ProjectName] = (),
 ) -> LockPair:
     """Read the lock of an environment, and insist that it is true for its spec.
 
@@ -136,13 +143,14 @@ def require_current_lock(
         platform: of the lock.
         frozen: take it as it is.
         image: see `reasons_against`.
+        linked: likewise.
 
     Raises:
         LockError: there is none, it cannot be read, or it is no longer true.
         UserError: the spec does not name the platform.
     """
     pair = require_lock(context, spec, platform)
-    if not frozen and (reasons := reasons_against(context, spec, pair, image=image)):
+    if not frozen and (reasons := reasons_against(context, spec, pair, image=image, linked=linked)):
         raise LockError(
             f"`{context.relative(pair.path)}` is out of date for `{spec.source}`:\n"
             + "\n".join(f"  - {reason}" for reason in reasons),
@@ -151,7 +159,9 @@ def require_current_lock(
     return pair
 
 
-def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: bool = False) -> tuple[str, ...]:
+def reasons_against(
+    context: Context, spec: EnvSpec, pair: LockPair, *, image: bool = False, linked: Collection[ProjectName] = ()
+) -> tuple[str, ...]:
     """Return why a lock is out of date for its spec; empty if it is up to date. Offline.
 
     Args:
@@ -159,6 +169,7 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
         spec: what is wanted.
         pair: the lock.
         image: whether the base of the image counts; an environment on disk does without.
+        linked: projects that are linked for work, whose files may be others than are pinned.
     """
     # takes 100 ms, for a question that verbs which merely show a lock do not ask
     from envgen.lock.satisfy import stale  # noqa: PLC0415
@@ -173,7 +184,7 @@ def reasons_against(context: Context, spec: EnvSpec, pair: LockPair, *, image: b
         converter=CONVERTER_VERSION,
         names=context.names.overridden(spec.names),
     )
-    found = (*found, *_changed_projects(context, pair.lock), *_apart(context, spec, pair.lock))
+    found = (*found, *_changed_projects(context, pair.lock, linked), *_apart(context, spec, pair.lock))
     return (*found, *stale_base(spec, pair.lock.platform, pair.debian)) if image else found
 
 
@@ -185,7 +196,7 @@ def _apart(context: Context, spec: EnvSpec, lock: Lock) -> tuple[str, ...]:
     return tuple(apart_from(context, spec, lock))
 
 
-def _changed_projects(context: Context, lock: Lock) -> Iterator[str]:
+def _changed_projects(context: Context, lock: Lock, linked: Collection[ProjectName]) -> Iterator[str]:
     """Yield which projects of the repository declare something else than is locked; their code does not count."""
     if any(one.pinned for one in lock.recipe_sources.values()):
         from envgen.project.local_projects import recipes_unlike_pinned  # noqa: PLC0415  as below
@@ -205,7 +216,7 @@ def _changed_projects(context: Context, lock: Lock) -> Iterator[str]:
         else:
             if not same:
                 yield f"`{source.path}` declares other metadata than was locked"
-            elif other := unlike_pinned(context, source):
+            elif wheel.project not in linked and (other := unlike_pinned(context, source)):
                 yield other
 
 

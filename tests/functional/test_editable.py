@@ -114,6 +114,31 @@ def test_pinned_files_make_a_lock_stale(project: Project, cli: Command) -> None:
     assert project.locks() == usual
 
 
+def test_a_linked_project_may_have_other_files_than_are_pinned(project: Project, cli: Command) -> None:
+    write(project)
+    cli("lock", "--pin-local").succeeded()
+    before = project.locks()
+    cli("create", "--editable", "mylib").succeeded()
+    write(project, "x = 2\n")
+    assert says(cli) == "2"
+    assert "up to date, nothing to do" in said(cli("create", "--editable", "mylib").succeeded())
+    outcome = cli("create")
+    assert outcome.code == 1
+    assert "`./libs/mylib` has other files than were locked with `--pin-local`" in said(outcome)
+    assert says(cli) == "2", "the environment stays as it was"
+    write(project)
+    assert "`mylib` is installed again" in said(cli("create").succeeded())
+    assert says(cli) == "1"
+    table = (project.root / "libs/mylib/pyproject.toml").read_text()
+    project.write(
+        "libs/mylib/pyproject.toml", table.replace('version = "1.0"', 'version = "1.0"\ndependencies = ["eggs"]')
+    )
+    outcome = cli("create", "--editable", "mylib")
+    assert outcome.code == 1
+    assert "`./libs/mylib` declares other metadata than was locked" in said(outcome)
+    assert project.locks() == before
+
+
 _SCM = """
 VERSION = os.environ.get("SETUPTOOLS_SCM_PRETEND_VERSION")
 if not VERSION:
