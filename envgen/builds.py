@@ -184,19 +184,22 @@ class WheelBuild:
     unconfined: str = ""
 
 
-def seen_by(name: str, needs: Mapping[str, Iterable[str]], *, hidden: Iterable[str] = ()) -> frozenset[str]:
+def seen_by(
+    name: str, needs: Mapping[str, Iterable[str]], *, hidden: Iterable[str] = (), never: Iterable[str] = ()
+) -> frozenset[str]:
     """Return which packages of an environment the build of one of them sees where it is not isolated.
 
     Args:
         name: of the package that is built.
         needs: package -> names of those that it requires.
         hidden: packages that it does not see unless it requires them.
+        never: packages that it does not see.
 
     Returns:
         All but the package itself, what is hidden, and what requires any of these.
     """
     graph = {package: frozenset(wanted) for package, wanted in needs.items()}
-    gone = {name, *(set(hidden) - required_by([name], graph))}
+    gone = {name, *never, *(set(hidden) - required_by([name], graph))}
     while more := {package for package, wanted in graph.items() if package not in gone and wanted & gone}:
         gone |= more
     return frozenset(graph.keys() - gone)

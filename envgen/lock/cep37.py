@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 PREFIX = "envgen."
 
+MADE = "made"
+"""Key of an entry of a build's environment that says how the package is built."""
+
 
 def document(lock: Lock) -> dict[str, Any]:
     """Convert a lock to the document."""
@@ -54,6 +57,14 @@ def entry(package: Package, platform: str) -> dict[str, Any]:
         "category": "main",
         "optional": False,
     }
+
+
+def build_entry(package: Package, platform: str) -> dict[str, Any]:
+    """Lay out one package that a build runs in: as in a lock, and how it is built itself."""
+    made = package.made if isinstance(package, Wheel) else None
+    if not isinstance(package, Wheel) or made is None:
+        return entry(package, platform)
+    return {**entry(package, platform), MADE: facts_of(made, filename=package.filename, sha256=package.sha256)}
 
 
 def content_hash(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -127,7 +138,7 @@ def _builds(lock: Lock) -> dict[str, str]:
         if wheel.made
     }
     for key, packages in lock.build_environments.items():
-        found[f"build-environment.{key}"] = _json([entry(package, lock.platform) for package in packages])
+        found[f"build-environment.{key}"] = _json([build_entry(package, lock.platform) for package in packages])
     return found
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import partial
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.indexes import DEFAULT, index_in
 from envgen.lock import fields, locked_indexes, older, told
-from envgen.lock.cep37 import PREFIX, content_hash
+from envgen.lock.cep37 import MADE, PREFIX, content_hash
 from envgen.lock.locked_builds import build_of, parse_facts, parse_sources
 from envgen.lock.model import FORMAT, Lock, target_of
 from envgen.lock.reader import Field, load
@@ -32,7 +34,7 @@ from envgen.platforms import Platform, PythonMinor, Target
 from envgen.references import FileReference, parse_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from envgen.builds import WheelBuild
     from envgen.names import ProjectName
@@ -61,6 +63,8 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
     _check_content(metadata, entries, platform)
     packages = tuple(_package(node, platform, custom) for node in entries)
     _refuse_twice(root.get("package"), packages)
+    environments = {key: _environment(key, platform, custom) for key in custom.below("build-environment.")}
+    _refuse_circles(custom.node, environments)
     return Lock(
         environment=custom.parsed("environment", environment_name),
         source=_source(metadata),
@@ -84,7 +88,7 @@ def read_lock(text: str, *, source: str = "lock") -> Lock:
         builds=_recipe_builds(custom, source),
         newest_upload=custom.parsed("newest-upload", fields.moment) if custom.has("newest-upload") else None,
         older=custom.parsed("older", lambda text: older.from_json(text, packages), "{}"),
-        build_environments={key: _environment(key, platform, custom) for key in custom.below("build-environment.")},
+        build_environments=environments,
         shared=custom.parsed("shared", fields.shared, "{}"),
         told=custom.parsed("told", told.from_json) if custom.has("told") else None,
     )
@@ -248,14 +252,34 @@ def _build(listed: Field, sha256: Field, project: ProjectName, made: dict[str, A
 
 def _environment(key: str, platform: Platform, custom: _Custom) -> tuple[Package, ...]:
     """Read the packages of a build's environment, which say no more than an entry of the lock does."""
-    bare = replace(custom, values={key: value for key, value in custom.values.items() if key == f"{PREFIX}indexes"})
     found = custom.parsed(f"build-environment.{key}", read_json)
+    shared = (f"{PREFIX}indexes", *(f"{PREFIX}build-environment.{one}" for one in custom.below("build-environment.")))
+    values = {key: custom.values[key] for key in shared if key in custom.values}
+    bare = replace(custom, values=values | _built_in(found))
     root = replace(custom.node, value=found, path=f"{custom.node.path}.{PREFIX}build-environment.{key}")
     packages = tuple(_package(node, platform, bare) for node in root.items())
     _refuse_twice(root, packages)
     if any(isinstance(package, BuiltPackage) for package in packages):
         root.fail("a build needs a package of a recipe, which cannot be locked for it")
     return packages
+
+
+def _built_in(entries: object) -> dict[str, str]:
+    """Return how the packages of a build's environment are built, as a lock says it of its own."""
+    listed = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+    return {f"{PREFIX}build.{one.get('name')}": json.dumps(one[MADE]) for one in listed if MADE in one}
+
+
+def _refuse_circles(root: Field, environments: Mapping[str, tuple[Package, ...]]) -> None:
+    """Refuse builds that run in what they give."""
+    needs = {
+        key: [one.made.environment for one in packages if isinstance(one, Wheel) and one.made]
+        for key, packages in environments.items()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError:
+        root.fail("the environments of builds need each other")
 
 
 def _conda(node: Field, platform: Platform, custom: _Custom) -> ChannelPackage:

@@ -20,9 +20,8 @@ from envgen.oci.push import Reference, push_index
 from envgen.ops._check import refuse_misfits
 from envgen.ops._terms import check_terms
 from envgen.platforms import PythonMinor, Target
-from envgen.prepare.built_files import is_local
 from envgen.prepare.fetch import fetch_files, missing_files
-from envgen.prepare.locked_builds import build_wheels
+from envgen.prepare.locked_builds import build_for_bundle
 from envgen.project import shipped
 from envgen.project.lock_files import platforms_of, require_current_lock
 from envgen.system.host import probe_host
@@ -161,7 +160,7 @@ def bundle(
         on_plan(_planned(context, chosen, known))
     with context.store.in_use():
         for one in chosen:
-            build_wheels(context, one.pair, [wheel for wheel in one.pair.lock.wheels if not is_local(wheel)])
+            build_for_bundle(context, one.pair)
             fetch_files(context, one.pair, known=known.get(one.key, ()))
         artifacts = [*_locks(context, options, chosen, known), *_tools(context, options, chosen)]
         with context.store.view() as scratch:

@@ -18,7 +18,7 @@ from envgen.prepare.preparer import prepare as prepare_downloads
 from envgen.prepare.preparer import prepared
 from envgen.prepare.recipe_packages import as_it_is
 from envgen.prepare.source_trees import direct_url, unpacker
-from envgen.prepare.wheel_builds import BuildOrder, build_wheel
+from envgen.prepare.wheel_builds import BuildOrder, build_wheel, built_before
 from envgen.prepare.wheel_index import locked_indexes
 from envgen.project.local_projects import (
     declaring_digest,
@@ -73,6 +73,18 @@ def build_wheels(context: Context, pair: LockPair, wheels: Iterable[Wheel]) -> N
         tell_unconfined(context)
     for wheel, made in builds:
         _build(context, pair, wheel, made)
+
+
+def build_for_bundle(context: Context, pair: LockPair) -> None:
+    """Build the wheels of a lock that a bundle holds: all but projects of the repository, which are built elsewhere.
+
+    Raises as `prepare` does.
+    """
+    build_wheels(context, pair, [wheel for wheel in pair.lock.wheels if not is_local(wheel)])
+    for wheel in pair.lock.wheels:
+        if wheel.made and is_local(wheel):
+            environment = _environment(context, pair, wheel, wheel.made)
+            build_wheels(context, environment, environment.lock.wheels)
 
 
 def with_local_files(context: Context, pair: LockPair, *, linked: Collection[ProjectName] = ()) -> LockPair:
@@ -139,6 +151,8 @@ def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
             hint=f"run `envgen lock` here where it is pure Python, else `envgen build` on {pair.lock.platform}",
         )
     order = _order(context, pair, wheel, made)
+    if not built_before(context, order):  # what it is built with may have to be built as well
+        build_wheels(context, order.environment, order.environment.lock.wheels)
     built = build_wheel(context, order)
     if built.filename != wheel.filename and not order.linked:
         raise IntegrityError(
@@ -172,18 +186,15 @@ def _environment(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuil
     extra = {package.conda_name(names): package for package in lock.build_environments[made.environment]}
     if made.terms.isolation:
         needs = {str(name): [str(need) for need, _ in one.depends_on(names)] for name, one in every.items()}
-        hidden = [str(one.conda_name(names)) for one in lock.wheels if one.made and _is_hidden(one.made)]
-        seen = seen_by(str(wheel.conda_name(names)), needs, hidden=hidden)
+        made_here = {str(one.conda_name(names)): one.made for one in lock.wheels if one.made}
+        hidden = [name for name, one in made_here.items() if one.terms.isolation]
+        never = [name for name, one in made_here.items() if isinstance(one.source, LocalSource)]
+        seen = seen_by(str(wheel.conda_name(names)), needs, hidden=hidden, never=never)
         packages = extra | {name: package for name, package in every.items() if name in seen}
         return replace(pair, lock=replace(lock, packages=tuple(sorted(packages.values(), key=sort_key))))
     packages = python_closure(every) | extra
-    bare = replace(lock, adjustments=Adjustments(), extras={}, build_environments={})
+    bare = replace(lock, adjustments=Adjustments(), extras={})
     return replace(pair, lock=replace(bare, packages=tuple(sorted(packages.values(), key=sort_key))))
-
-
-def _is_hidden(made: WheelBuild) -> bool:
-    """Return whether builds without isolation do not see a wheel unless they require it."""
-    return bool(made.terms.isolation) or isinstance(made.source, LocalSource)
 
 
 def _fetch(context: Context, pair: LockPair, wheel: Wheel, out: BinaryIO) -> None:

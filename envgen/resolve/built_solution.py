@@ -8,24 +8,40 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, HostError
-from envgen.lock.cep37 import entry
+from envgen.errors import ArtifactError, BuildError, HostError
+from envgen.lock.cep37 import build_entry
 from envgen.packages import Wheel
 from envgen.prepare.build_rooms import python_closure
 from envgen.wheels import TagOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
     from envgen.convert.build_backend import SourceName
-    from envgen.names import CondaName, NameTable
+    from envgen.errors import UnsatisfiableError
+    from envgen.names import CondaName, NameTable, ProjectName
     from envgen.packages import Package
     from envgen.platforms import Platform, Target
     from envgen.prepare.wheel_builds import BuiltWheel
     from envgen.project.lock_files import LockPair
     from envgen.records import Solution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildNeeds:
+    """What a build runs in, beside Python.
+
+    Attributes:
+        project: that is built.
+        requires: what it asks for.
+        given: constraints on that.
+    """
+
+    project: ProjectName
+    requires: tuple[Requirement, ...]
+    given: tuple[Requirement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +79,37 @@ def locked_environment(pair: LockPair, names: NameTable, *, around: LockPair | N
 
 def environment_key(packages: Iterable[Package], platform: Platform) -> str:
     """Return the key of a build's environment in a lock."""
-    return Sha256.of(json.dumps([entry(package, platform) for package in packages]).encode())[:16]
+    return Sha256.of(json.dumps([build_entry(package, platform) for package in packages]).encode())[:16]
+
+
+def nested(packages: Iterable[Package], known: Mapping[str, tuple[Package, ...]]) -> dict[str, tuple[Package, ...]]:
+    """Return the environments that packages of a build's environment are built in, and those of these, by key."""
+    found: dict[str, tuple[Package, ...]] = {}
+    for package in packages:
+        if isinstance(package, Wheel) and package.made:
+            key = package.made.environment
+            found |= {key: known[key], **nested(known[key], known)}
+    return found
+
+
+def refuse_circle(project: ProjectName, building: Sequence[ProjectName]) -> None:
+    """Refuse a project that is needed to build itself.
+
+    Raises:
+        ArtifactError: it is one of `building`.
+    """
+    if project in building:
+        chain = " -> ".join(f"`{name}`" for name in (*building[building.index(project) :], project))
+        raise ArtifactError(f"its source is required to build itself: {chain}")
+
+
+def explained(error: UnsatisfiableError, failures: Sequence[BuildError]) -> BuildError | None:
+    """Return the error that a failed solve is told by where builds failed in it; None where none did."""
+    if not failures:
+        return None
+    told = "\n".join(dict.fromkeys(failure.message for failure in failures))
+    hints = (failure.hint for failure in failures if failure.hint)
+    return BuildError(f"{error.message}\n{told}", hint=next(hints, error.hint))
 
 
 def check_fits(built: BuiltWheel, name: SourceName, target: Target, host: Target) -> None:

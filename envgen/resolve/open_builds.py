@@ -89,8 +89,10 @@ class OpenBuilds:
 
     def visible(self, records: Collection[Record], building: Record | None = None) -> tuple[Record, ...]:
         """Return the records that a build sees; without one, those that all of them do."""
-        hidden = [record.name for record in records if self._is_hidden(record)]
-        seen = seen_by(building.name if building else "", _needs(records), hidden=hidden)
+        wheels = {record.name: record.origin for record in records if isinstance(record.origin, Wheel)}
+        hidden = [name for name, wheel in wheels.items() if wheel.project in self.projects]
+        never = [name for name, wheel in wheels.items() if wheel.made and isinstance(wheel.made.source, LocalSource)]
+        seen = seen_by(building.name if building else "", _needs(records), hidden=hidden, never=never)
         return tuple(record for record in records if record.name in seen)
 
     def keeps(self, made: WheelBuild, record: Record, around: LockPair, old: Lock) -> bool:
@@ -121,12 +123,6 @@ class OpenBuilds:
                 f"do not run on {host}",
                 hint=f"run `envgen lock` on a {target} machine, or in an emulator of one",
             )
-
-    def _is_hidden(self, record: Record) -> bool:
-        wheel = record.origin
-        if not isinstance(wheel, Wheel):
-            return False
-        return wheel.project in self.projects or (wheel.made is not None and isinstance(wheel.made.source, LocalSource))
 
 
 def pins(around: LockPair | None, requires: Iterable[Requirement], name: SourceName) -> tuple[Requirement, ...]:

@@ -30,7 +30,7 @@ from envgen.project.local_projects import pinned, pins_local
 from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.ahead import ReadAhead
-from envgen.resolve.built_solution import BuiltSolution, without_url
+from envgen.resolve.built_solution import BuildNeeds, BuiltSolution, without_url
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.doubt import doubted, solved
 from envgen.resolve.image_base import resolve_base
@@ -53,8 +53,6 @@ from envgen.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from packaging.requirements import Requirement
 
     from envgen.manifest.env_spec import EnvSpec
     from envgen.platforms import Platform, Target
@@ -180,7 +178,7 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
         exclude_newer=spec.exclude_newer,
         asked=asked_of(context, spec),
         meant=shipped.meant_table(),
-        told=kept.remarks(locked) if bench.builds else None,
+        told=None if bench.inner else kept.remarks(locked),
     )
     python = await known_python(task)
     try:
@@ -192,7 +190,7 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
         raise (builds.explain(error) if builds else None) or error from error
     if old:
         await index_remarks.tell_vanished(context, spec, old.lock, solution, index=bench.index, upgrade=bench.upgrade)
-    if making.goes_on and bench.builds:
+    if making.goes_on and not bench.inner:
         bench.directories.begin(solution.records)
     solution = await making.finish(solution)
     path = lock_path(context, spec, platform)
@@ -202,7 +200,7 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
 
     built = await builds.finish(solution, assemble) if builds else BuiltSolution(solution=solution)
     resolved = _assemble(bench, built, made, base, old)
-    if not bench.builds or bench.deferred or bench.outline:
+    if bench.inner or bench.outline:
         return resolved
     await have_built(context, resolved.pair(path), locked)
     remarks = await _preflight(bench, resolved)
@@ -249,6 +247,7 @@ def _source_builds(bench: Workbench, platform: Platform, old: LockPair | None) -
         solve=partial(_build_environment, bench, old),
         solve_before=partial(_solve_before, bench, old),
         deferred=bench.deferred,
+        building=bench.sources,
     )
 
 
@@ -263,14 +262,23 @@ async def _build_environment(
     bench: Workbench,
     old: LockPair | None,
     target: Target,
-    requires: tuple[Requirement, ...],
-    given: tuple[Requirement, ...],
+    needs: BuildNeeds,
 ) -> LockPair:
-    """Solve for what a build requires, with nothing of the spec's own but where packages come from."""
-    inner = bench.for_build(target, requires, given)
+    """Solve for what a build requires, with nothing of the spec's own but where packages come from.
+
+    Sources are offered where wheels alone do not serve, or where a requirement has an address.
+    """
+    inner = bench.for_build(target, needs.requires, needs.given)
+    if any(requirement.url for requirement in needs.requires):
+        inner = inner.with_sources(needs.project)
     same = old if old and old.lock.platform == target.platform else None
     recipes = replace(same, lock=replace(same.lock, packages=same.lock.built, older=())) if same else None
-    found = await _solve(inner, target.platform, recipes)
+    try:
+        found = await _solve(inner, target.platform, recipes)
+    except UnsatisfiableError:
+        if inner.builds:
+            raise
+        found = await _solve(inner.with_sources(needs.project), target.platform, recipes)
     return found.pair(lock_path(bench.context, bench.spec, target.platform))
 
 

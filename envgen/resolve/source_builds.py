@@ -21,7 +21,17 @@ from envgen.packages import Wheel
 from envgen.platforms import Target
 from envgen.prepare.build_rooms import build_room, tell_unconfined
 from envgen.prepare.wheel_builds import BuildOrder, build_wheel
-from envgen.resolve.built_solution import BuiltSolution, check_fits, environment_key, locked_environment
+from envgen.resolve.built_solution import (
+    BuildNeeds,
+    BuiltSolution,
+    check_fits,
+    environment_key,
+    explained,
+    locked_environment,
+    nested,
+    refuse_circle,
+)
+from envgen.resolve.once import Once
 from envgen.resolve.open_builds import OpenBuilds, joined, pins
 from envgen.resolve.open_sources import DirectWheel, OpenSource, open_archive, open_direct, page_of
 from envgen.sources.sdist import static_metadata
@@ -30,7 +40,7 @@ from envgen.together import together
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from envgen.builds import BuildTerms
     from envgen.convert.build_backend import SourceName
@@ -46,7 +56,7 @@ if TYPE_CHECKING:
     from envgen.sources.indexes import WheelIndexes
     from envgen.sources.pypi_page import ProjectFile, ProjectPage
 
-    Solve = Callable[[Target, tuple[Requirement, ...], tuple[Requirement, ...]], Awaitable[LockPair]]
+    Solve = Callable[[Target, BuildNeeds], Awaitable[LockPair]]
 
 _METADATA, _REQUIRES = "source-metadata", "build-requires"
 
@@ -63,8 +73,9 @@ class SourceBuilds:
         host: what this machine builds for, with the same Python.
         old: the lock before: what it has of a source that is chosen again is kept.
         renewed: tells which projects of it are resolved again nevertheless.
-        solve: finds the packages that build requirements ask for, Python among them, where some versions are given.
+        solve: finds the packages that build requirements ask for, Python among them.
         open_builds: what builds without isolation see.
+        building: projects that this is solved to build, outermost first.
         permissions: project -> what the spec allows its build.
         failures: builds that failed, in the order of time.
     """
@@ -78,12 +89,13 @@ class SourceBuilds:
     renewed: Callable[[ProjectName], bool]
     solve: Solve
     open_builds: OpenBuilds
+    building: tuple[ProjectName, ...] = ()
     permissions: Mapping[ProjectName, BuildTerms] = field(default_factory=dict)
     failures: list[BuildError] = field(default_factory=list)
     _pages: dict[ProjectName, ProjectPage] = field(default_factory=dict)
     _opened: dict[Sha256, OpenSource] = field(default_factory=dict)
     _wheels: dict[Sha256, DirectWheel] = field(default_factory=dict)
-    _asked: dict[Hashable, asyncio.Task[Any]] = field(default_factory=dict)
+    _once: Once = field(default_factory=Once)
     _told: bool = False
 
     @classmethod
@@ -100,6 +112,7 @@ class SourceBuilds:
         solve: Solve,
         solve_before: Callable[[Target], Awaitable[LockPair]],
         deferred: bool,
+        building: tuple[ProjectName, ...],
     ) -> SourceBuilds:
         """Open the index of a spec with the sources that this machine can build; see the attributes."""
         machine = probe_host()
@@ -115,6 +128,7 @@ class SourceBuilds:
             renewed=lambda project: renewed(project, names.conda_name(project)),
             solve=solve,
             open_builds=OpenBuilds.of(spec.builds, names, partial(solve_before, host), deferred=deferred),
+            building=building,
             permissions=spec.builds,
         )
 
@@ -148,6 +162,7 @@ class SourceBuilds:
         if file.filename.endswith(".whl"):
             return await self.index.metadata(file)
         opened = self._of_index(file)
+        refuse_circle(opened.name.project, self.building)
         if bare := self.open_builds.bare(opened.name.project, opened.name.version):
             return parse_metadata(bare)
         try:
@@ -188,14 +203,11 @@ class SourceBuilds:
 
     def explain(self, error: UnsatisfiableError) -> BuildError | None:
         """Return the error that a failed solve is told by where builds failed in it; None where none did."""
-        if not self.failures:
-            return None
-        told = "\n".join(dict.fromkeys(failure.message for failure in self.failures))
-        hints = (failure.hint for failure in self.failures if failure.hint)
-        return BuildError(f"{error.message}\n{told}", hint=next(hints, error.hint))
+        return explained(error, self.failures)
 
     async def _open(self, requirement: Requirement) -> None:
         project = project_name(requirement.name)
+        refuse_circle(project, self.building)
         old = next((w for w in self.old.wheels if w.project == project), None) if self.old else None
         found = await open_direct(self.context, requirement, None if self.renewed(project) else old)
         if isinstance(found, DirectWheel):
@@ -220,8 +232,7 @@ class SourceBuilds:
             return record
         kept = await self._kept(chosen, opened, record)
         if kept is not None and self.old is not None and kept.made is not None:
-            key = kept.made.environment
-            environments[key] = self.old.build_environments[key]
+            environments.update(nested([kept], self.old.build_environments))
             wheel = replace(chosen, filename=kept.filename, sha256=kept.sha256, size=kept.size, made=kept.made)
         else:
             wheel = await self._built(chosen, opened, environments)
@@ -259,7 +270,7 @@ class SourceBuilds:
             environment = await self._environment(opened, requires, target=self.target)
         packages = locked_environment(environment, self.names, around=around)
         key = environment_key(packages, self.target.platform)
-        environments[key] = packages
+        environments.update({key: packages, **nested(packages, environment.lock.build_environments)})
         source = as_locked(opened.source)
         if isinstance(source, LocalSource):  # its files change, and the lock does not
             made = WheelBuild(source=source, environment=key, terms=order.allowed)
@@ -362,8 +373,7 @@ class SourceBuilds:
         """Find the packages that a build runs in, once for all sources with the same build requirements.
 
         Raises:
-            ArtifactError: the requirements cannot be read.
-            UnsatisfiableError: they cannot be met.
+            ArtifactError, UnsatisfiableError: the requirements cannot be read, or not be met.
         """
         texts, target = tuple(sorted(set(requires))), target or self.host
         try:
@@ -372,9 +382,10 @@ class SourceBuilds:
             raise ArtifactError(f"its build requirements cannot be read: {error}") from error
         around = await self.open_builds.around(opened.name.project)
         given = pins(around, wanted, opened.name)
+        needs = BuildNeeds(project=opened.name.project, requires=wanted, given=given)
         key = ("environment", target.platform, texts, tuple(map(str, given)))
         try:
-            pair: LockPair = await self._once(key, self.solve(target, wanted, given))
+            pair: LockPair = await self._once(key, self.solve(target, needs))
         except UnsatisfiableError as error:
             what = f"the build requirements of {opened.name} cannot be met: {error.message}"
             raise UnsatisfiableError(what, hint=error.hint) from error
@@ -387,11 +398,3 @@ class SourceBuilds:
         if around := await self.open_builds.around(opened.name.project):
             facts.append(sorted((str(package.name), str(package.content)) for package in around.lock.packages))
         return Sha256.of(json.dumps(facts).encode())
-
-    async def _once(self, key: Hashable, work: Coroutine[Any, Any, Any] | Awaitable[Any]) -> Any:
-        if key in self._asked:
-            if asyncio.iscoroutine(work):
-                work.close()
-        else:
-            self._asked[key] = asyncio.ensure_future(work)
-        return await asyncio.shield(self._asked[key])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from envgen.names import NameTable
+    from envgen.names import NameTable, ProjectName
     from envgen.platforms import Platform, Target
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
@@ -42,7 +42,9 @@ class Workbench:
         olds: platform -> what is locked.
         pin_local: see `resolve`.
         builds: offer source archives.
+        inner: whether it is solved for a build, so that nothing but the packages counts.
         building: recipes that this is solved to build.
+        sources: projects that it is solved to build from source, outermost first.
         deferred: whether it is solved for builds without isolation, which are left out.
         outline: choose for several environments together, and tell nothing of what is odd about packages.
     """
@@ -60,7 +62,9 @@ class Workbench:
     olds: Mapping[Platform, LockPair | None]
     pin_local: bool | None = None
     builds: bool = True
+    inner: bool = False
     building: tuple[str, ...] = ()
+    sources: tuple[ProjectName, ...] = ()
     deferred: bool = False
     outline: bool = False
 
@@ -82,15 +86,20 @@ class Workbench:
             channels=self.spec.channels,
             pypi=requires,
             names=self.spec.names,
+            builds={project: replace(terms, isolation="") for project, terms in self.spec.builds.items()},
             constraints=(*self.spec.build_constraints, *given),
             exclude_newer=self.spec.exclude_newer,
             indexes=self.spec.indexes,
         )
         return replace(self._inner(spec), upgrade=Upgrade(), builds=False)
 
+    def with_sources(self, project: ProjectName) -> Workbench:
+        """Return the solve for what a project is built in, where that may have to be built as well."""
+        return replace(self, builds=True, sources=(*self.sources, project))
+
     def for_recipe(self, spec: EnvSpec, recipe: str) -> Workbench:
         """Return the solve for what a recipe is built with, a spec of its own."""
         return replace(self._inner(spec), builds=False, building=(*self.building, recipe))
 
     def _inner(self, spec: EnvSpec) -> Workbench:
-        return replace(self, spec=spec, said=replace(self.said, idle=[]), refresh=True)
+        return replace(self, spec=spec, said=replace(self.said, idle=[]), refresh=True, inner=True)
