@@ -22,6 +22,7 @@ _DIGEST = re.compile(r"(?:sha256|sha384|sha512)=[0-9a-f]+")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s'\"`<>]+")
 _BEFORE_AT = re.compile(r"(?<![^\s'\"`<>@])[^\s'\"`<>@]+@(?=[\w\[])")
 _BARE_LOGIN = re.compile(r"(?<![\w/@])[^\s'\"`<>/:@]{1,256}:(?!//)[^\s'\"`<>@]+@")
+_BARE_LOGIN_IN_URL = re.compile(_BARE_LOGIN.pattern.replace(r"[\w/@]", r"[\w/@.-]", 1))
 """`user:password@host` without a scheme, in what stands before an `@`. So words of any length take linear time."""
 
 
@@ -59,7 +60,9 @@ def without_secrets_in(text: str) -> str:
 
 
 def _without_login(found: re.Match[str]) -> str:
-    login = _BARE_LOGIN.search(found.string, found.start(), found.end())
+    # in an address a name with points is its host, whose port would pass for a password
+    bare = _BARE_LOGIN_IN_URL if "://" in found[0] else _BARE_LOGIN
+    login = bare.search(found.string, found.start(), found.end())
     return f"{found.string[found.start() : login.start()]}{_MASK}@" if login else found[0]
 
 

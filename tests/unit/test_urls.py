@@ -76,3 +76,10 @@ def test_words_of_any_length_are_read_in_linear_time(word: str) -> None:
     """With a look at all of the rest for each character this would take hours."""
     text = word * 300_000
     assert without_secrets_in(f"{text} https://me:hidden@host/simple").endswith(" https://***@host/simple")
+
+
+@pytest.mark.parametrize(
+    "url", ["git+http://127.0.0.1:8080/made.git@main", "git+https://git.host.example:8443/a/made.git@v1.0"]
+)
+def test_a_port_is_not_a_password(url: str) -> None:
+    assert without_secrets_in(f"running the build of `{url}`, ({url})") == f"running the build of `{url}`, ({url})"
