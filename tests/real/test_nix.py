@@ -16,10 +16,14 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not shutil.which("nix-build"), reason="nix is not installed"),
 ]
+BASE = """\
+name: base
+python: "3.11"
+platforms: {linux-64: {glibc: "2.36"}, linux-aarch64: {glibc: "2.36"}}
+"""
 SPEC = """\
 name: demo
-python: "3.11"
-platforms: {linux-64: {glibc: "2.36"}}
+extends: base
 dependencies: [python]
 pypi: [click]
 image: {base: {packages: []}}
@@ -44,6 +48,7 @@ def run(*command: str | Path, folder: Path, **variables: str) -> str:
 def test_nix_builds_what_envgen_makes(tmp_path: Path) -> None:
     (tmp_path / "environments").mkdir()
     (tmp_path / "environments/demo.yaml").write_text(SPEC)
+    (tmp_path / "environments/base.yaml").write_text(BASE)
     places = {"NIX_STORE_DIR": "store", "NIX_STATE_DIR": "state", "NIX_LOG_DIR": "log", "NIX_CONF_DIR": "conf"}
     nix = {name: str(tmp_path / "nix" / place) for name, place in places.items()}
     (tmp_path / "nix/conf").mkdir(parents=True)
@@ -60,13 +65,13 @@ def test_nix_builds_what_envgen_makes(tmp_path: Path) -> None:
         command = ("nix-build", "demo.nix", "-A", f"x86_64-linux.{attribute}", *options)
         return Path(run(*command, folder=tmp_path, HOME=home, **nix))
 
-    envgen("lock")
-    envgen("bundle", "--no-tools", "--output", "bundle/")
-    envgen("export", "nix", "--nars", "nars", "--output", "demo.nix")
-    envgen("image", "--output", "image")
+    envgen("lock", "demo")
+    envgen("bundle", "demo", "--no-tools", "--output", "bundle/")
+    envgen("export", "nix", "demo", "--platform", "linux-64", "--nars", "nars", "--output", "demo.nix")
+    envgen("image", "demo", "--platform", "linux-64", "--output", "image")
     image, prefix = build("image"), build("envAt")
     assert (image / "index.json").read_bytes() == (tmp_path / "image/index.json").read_bytes()
     where = run(prefix / "bin/python", "-c", "import click; print(click.__file__)", folder=tmp_path)
     assert where.startswith(str(prefix))
     for built in (image, prefix):
-        envgen("verify", str(built))
+        envgen("verify", str(built), "--env", "demo")

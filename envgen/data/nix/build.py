@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 HERE = Path(__file__).parent
+LOCK = ".conda-lock.yml"
 sys.path.insert(0, str(HERE / "site"))
 
 from envgen.cli.main import main  # noqa: E402  needs the line before
@@ -38,13 +39,18 @@ def fill_store(store: Store, listed: Path) -> None:
         store.ensure_artifact(Sha256(sha), copy)
 
 
-def copy_project(target: Path) -> str:
-    """Copy the spec, the locks and the recipes to where they can be written, and return the environment's name."""
+def copy_project(target: Path) -> tuple[str, str]:
+    """Copy the specs, the lock and the recipes to where they can be written, and return which lock it is.
+
+    Returns:
+        Name of the environment, and platform: a spec may have others, and extend other specs.
+    """
     shutil.copytree(HERE / "project", target)
     for path in (target, *target.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    (spec,) = (target / "environments").iterdir()
-    return spec.stem
+    (lock,) = (target / "locks").glob(f"*{LOCK}")
+    name, _, platform = lock.name.removesuffix(LOCK).rpartition(".")
+    return name, platform
 
 
 def run(*arguments: str) -> None:
@@ -76,13 +82,13 @@ def build(work: Path, out: str) -> None:
     os.environ.update({"ENVGEN_CACHE": str(cache), "ENVGEN_OFFLINE": "1"})
     os.environ["SSL_CERT_FILE"] = str(HERE / "site/certifi/cacert.pem")  # rattler reads some, also without a network
     fill_store(Store(cache), files)
-    name = copy_project(work / "project")
+    name, platform = copy_project(work / "project")
     os.chdir(work / "project")
     if job == "create":
         run("create", name, "--frozen", "--prefix", out)
         tidy(Path(out), work)
     else:
-        run("image", name, "--frozen", "--output", str(work / "image"))
+        run("image", name, "--platform", platform, "--frozen", "--output", str(work / "image"))
         shutil.copytree(work / "image", out)
 
 
