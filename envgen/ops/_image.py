@@ -14,6 +14,7 @@ from envgen.oci.compress import Compression
 from envgen.oci.push import Reference
 from envgen.ops._check import refuse_misfits
 from envgen.ops._sign import open_key, sign_pushed
+from envgen.ops._terms import check_terms
 from envgen.prepare.disk import trim_cache
 from envgen.project.local_projects import refuse_uncommitted
 
@@ -96,13 +97,16 @@ def image(
 
     Raises:
         LockError: a lock is missing, or not up to date.
-        UserError: the spec has no image, the key cannot be read, packages do not fit together, layers do not fit, paths
-            clash, the output is something else, or `push` is not a reference.
+        UserError: the spec has no image, its `licenses` rejects what is pushed, the key cannot be read, packages do
+            not fit together, layers do not fit, paths clash, the output is something else, or `push` is not a
+            reference.
         NetworkError, IntegrityError: as sources, builders and the registry say.
     """
     reference = Reference.parse(options.push) if options.push else None
     signer = open_key(context, options.sign) if options.sign else None
     inputs = _inputs(context, options)
+    if reference:
+        check_terms(context, inputs[0].spec.name, [one.platform for one in inputs])
     for text in loading(inputs[0].spec.env):
         context.reporter.note(text)
     try:

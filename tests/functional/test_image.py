@@ -249,6 +249,16 @@ def test_a_push_takes_the_bill_of_materials_along(imaged: Project, cli: Command,
         assert [entry["digest"] for entry in found["manifests"]] == [bill]
 
 
+def test_what_the_spec_denies_is_not_pushed(imaged: Project, cli: Command) -> None:
+    text = (imaged.root / "environments/demo.yaml").read_text()
+    imaged.write("environments/demo.yaml", text + "licenses: {packages: {spam: GPL-3.0-only}, deny: [GPL-3.0-only]}\n")
+    cli("lock").succeeded()
+    refused = cli("image", "--push", "127.0.0.1:1/team/demo:1")
+    assert (refused.code, "spam 1.0" in refused.err) == (1, True)
+    assert not (imaged.root / "dist").exists()
+    make(cli)
+
+
 def test_an_image_is_as_old_as_its_youngest_wheel(imaged: Project, cli: Command) -> None:
     def created(told: Any) -> str:
         blobs = imaged.root / "dist/demo.oci/blobs/sha256"
