@@ -28,6 +28,7 @@ from envgen.prepare.locked_builds import prepare
 from envgen.prepare.packages import artifact_of, plan, recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.project import shipped
+from envgen.project.lock_signatures import signature_files
 from envgen.sources.recipes import recipe_files
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _texts(context: Context, spec: EnvSpec, pair: LockPair) -> Iterator[BundledF
     if pair.debian:
         beside = pair.path.with_name(debian_file_name(spec.name, pair.lock.platform))
         yield text_part(context.relative(beside), beside.read_bytes())
+    for signature in signature_files(context, spec.name, pair.lock.platform):
+        yield text_part(context.relative(signature), signature.read_bytes())
 
 
 def _recipes(context: Context, pair: LockPair) -> Iterator[BundledFile]:

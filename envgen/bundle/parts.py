@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
-from envgen.oci.layout import MANIFEST, canonical, descriptor
+from envgen.oci.layout import MANIFEST, TITLE, canonical, descriptor
 from envgen.oci.referrer import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-TITLE = "org.opencontainers.image.title"
 
 EXECUTABLE = "envgen.executable"
 """Annotation of files that are programs."""

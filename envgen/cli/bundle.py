@@ -62,6 +62,7 @@ _EXAMPLE = examples(
 )
 @click.option("--no-tools", is_flag=True, help="leave envgen itself out")
 @click.option("--push", metavar="REGISTRY/NAME:TAG", help="push the bundle to a registry")
+@click.option("--sign", metavar="KEY", help="sign the bundle, and what is pushed; see `envgen sign`")
 @click.option("--frozen", is_flag=True, help="use locks as they are, even if they are out of date")
 @no_build_option
 @no_check_option
@@ -79,6 +80,7 @@ def command(
     tool_pythons: tuple[str, ...],
     no_tools: bool,
     push: str | None,
+    sign: str | None,
     frozen: bool,
     no_build: bool,
     no_check: bool,
@@ -99,6 +101,7 @@ def command(
         tool_pythons=tool_pythons,
         with_tools=not no_tools,
         push=push,
+        sign=sign,
         check=not no_check,
         frozen=frozen,
     )

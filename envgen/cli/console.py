@@ -59,6 +59,7 @@ class Console:
         no_build: bool = False,
         offline: bool = False,
         bundles: Sequence[Path] = (),
+        required: Sequence[Path] = (),
     ) -> Context:
         """Open what the verbs of `envgen.ops` need, as if started in `directory` where that is given.
 
@@ -68,6 +69,7 @@ class Console:
             no_build: run no script of a recipe and no build of a source.
             offline: use what is on this machine alone.
             bundles: to take artifacts from.
+            required: public keys of which one must have signed a lock before it is used.
         """
         return ops.open_context(
             directory=directory or self.directory,
@@ -78,6 +80,7 @@ class Console:
             no_build=no_build,
             offline=offline,
             bundles=bundles,
+            required=required,
         )
 
     def in_full(self, text: str, environment: str | None = None) -> str:

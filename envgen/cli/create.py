@@ -20,6 +20,7 @@ from envgen.cli.options import (
     no_build_option,
     offline_option,
     prefix_option,
+    signature_option,
 )
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
@@ -67,6 +68,7 @@ _WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "t
 @no_build_option
 @offline_option
 @bundle_option
+@signature_option
 @json_option
 @click.pass_obj
 def command(
@@ -84,11 +86,12 @@ def command(
     no_build: bool,
     offline: bool,
     bundles: tuple[Path, ...],
+    required: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Create the environments of locks on this machine, or update them to match the locks."""
     place = Place(name=name, prefix=prefix)
-    context = console.context(no_build=no_build, offline=offline, bundles=bundles)
+    context = console.context(no_build=no_build, offline=offline, bundles=bundles, required=required)
     chosen = ops.chosen_environments(context, envs, everything=everything)
     if len(chosen) > 1 and place != Place():
         raise UsageError("`--name` and `--prefix` are for one environment", hint="create the environments one by one")

@@ -18,6 +18,7 @@ from envgen.cli.options import (
     no_check_option,
     offline_option,
     platform_option,
+    signature_option,
 )
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
@@ -65,6 +66,7 @@ _SHOWN = 60
 @no_check_option
 @offline_option
 @bundle_option
+@signature_option
 @json_option
 @click.pass_obj
 def command(
@@ -86,6 +88,7 @@ def command(
     no_check: bool,
     offline: bool,
     bundles: tuple[Path, ...],
+    required: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Write an OCI image of the environment, without a container engine.
@@ -112,7 +115,11 @@ def command(
     )
     quiet = as_json or dry_run
     on_plan = None if quiet else lambda plan: _show_plan(console, plan)
-    result = ops.image(console.context(no_build=no_build, offline=offline, bundles=bundles), options, on_plan=on_plan)
+    result = ops.image(
+        console.context(no_build=no_build, offline=offline, bundles=bundles, required=required),
+        options,
+        on_plan=on_plan,
+    )
     if dry_run:
         _show_dry_run(console, result, as_json=as_json)
     elif result.written and as_json:

@@ -115,6 +115,14 @@ database_option = click.option(
     type=click.Path(path_type=Path),
     help="folder with an OSV database, as osv-scanner keeps it [default: $OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY]",
 )
+signature_option = click.option(
+    "--require-signature",
+    "required",
+    metavar="PUB",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="refuse a lock that this public key has not signed; of several, one is enough (ENVGEN_REQUIRE_SIGNATURE)",
+)
 prefix_option = click.option("-p", "--prefix", type=click.Path(path_type=Path), help="path of the environment")
 name_option = click.option("-n", "--name", shell_complete=complete_names, help="name of the environment")
 

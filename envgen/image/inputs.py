@@ -25,6 +25,7 @@ from envgen.prepare.locked_builds import prepare, with_local_files
 from envgen.prepare.packages import artifact_of, link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of, make_plan
 from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
+from envgen.project.lock_signatures import require_signature
 from envgen.resolve.image_base import fetch_base
 from envgen.system.host import probe_host
 
@@ -107,7 +108,12 @@ def _own_locks(context: Context, spec: EnvSpec, found: Iterable[ImageInputs]) ->
     """Return the locks for this machine: among those that are read already, or in the project."""
     host = probe_host().platform
     read = {one.platform: one.pair for one in found}
-    return read.get(host) or (find_lock(context, spec, host) if host in spec.targets else None)
+    if host in read or host not in spec.targets:
+        return read.get(host)
+    own = find_lock(context, spec, host)
+    if own:
+        require_signature(context, spec, own, image=True)
+    return own
 
 
 def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen: bool, verify: bool) -> ImageInputs:
@@ -115,11 +121,14 @@ def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen:
 
     Raises:
         LockError: there is no lock, or it is out of date.
+        SignatureError: none of the required keys has signed it.
         UserError: the spec has no image.
     """
     if spec.image is None:
         raise UserError(f"`{spec.source}` has no `image`", hint="add `image: {}` to the spec and run `envgen lock`")
-    pair = with_local_files(context, require_current_lock(context, spec, platform, frozen=frozen, image=True))
+    locked = require_current_lock(context, spec, platform, frozen=frozen, image=True)
+    require_signature(context, spec, locked, image=True)
+    pair = with_local_files(context, locked)
     items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     return ImageInputs(spec=spec, image=spec.image, pair=pair, plan=plan(context, items, verify=verify))
 

@@ -30,6 +30,8 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"
+TITLE = "org.opencontainers.image.title"
+"""Annotation of a layer: the path under which clients of registries write a file."""
 
 MARK = "oci-layout"
 MARK_TEXT = '{"imageLayoutVersion":"1.0.0"}'

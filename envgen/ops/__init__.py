@@ -64,7 +64,8 @@ if TYPE_CHECKING:
     from envgen.ops._report import ReportOptions, report
     from envgen.ops._run import run, shell_hook
     from envgen.ops._schema import SchemaKind, schema, schema_text
-    from envgen.ops._sign import SignOptions, sign, verify_signatures
+    from envgen.ops._sign import SignOptions, SignResult, sign, verify_signatures
+    from envgen.ops._sign_files import SignedFile
     from envgen.ops._tree import Explanation, LockTree, tree, why
     from envgen.ops._verify import Verified, VerifyOptions, is_in_registry, verify
     from envgen.prefix.foreign import ForeignPackage
@@ -155,6 +156,8 @@ __all__ = [
     "SchemaKind",
     "Shell",
     "SignOptions",
+    "SignResult",
+    "SignedFile",
     "SignedImage",
     "SpecEdit",
     "StoreKind",
@@ -263,7 +266,8 @@ _HOMES = {
     "ops._report": ("ReportOptions", "report"),
     "ops._run": ("run", "shell_hook"),
     "ops._schema": ("SchemaKind", "schema", "schema_text"),
-    "ops._sign": ("SignOptions", "sign", "verify_signatures"),
+    "ops._sign": ("SignOptions", "SignResult", "sign", "verify_signatures"),
+    "ops._sign_files": ("SignedFile",),
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
     "ops._verify": ("Verified", "VerifyOptions", "is_in_registry", "verify"),
     "prefix.foreign": ("ForeignPackage",),

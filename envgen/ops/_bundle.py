@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from envgen.bundle.contents import lock_artifact
 from envgen.bundle.images import image_blobs
+from envgen.bundle.signed import signed
 from envgen.bundle.since import files_since
 from envgen.bundle.tools import tools
 from envgen.bundle.write import Bundle, write_folder, write_tar
@@ -18,12 +19,14 @@ from envgen.manifest.select import select
 from envgen.oci.layout import REF_NAME
 from envgen.oci.push import Reference, push_index
 from envgen.ops._check import refuse_misfits
+from envgen.ops._sign import open_key, sign_reference
 from envgen.ops._terms import check_terms
 from envgen.platforms import PythonMinor, Target
 from envgen.prepare.fetch import fetch_files, missing_files
 from envgen.prepare.locked_builds import build_for_bundle
 from envgen.project import shipped
 from envgen.project.lock_files import platforms_of, require_current_lock
+from envgen.project.lock_signatures import require_signature
 from envgen.system.host import probe_host
 from envgen.system.retry import RetryPolicy
 
@@ -58,6 +61,7 @@ class BundleOptions:
         with_tools: whether to bundle envgen itself.
         push: `REGISTRY/NAME:TAG` that the bundle is pushed to; then a file is written only with `output`.
         check: refuse packages that do not fit together, as `check` does.
+        sign: key that signs the bundle, and what is pushed, as `sign` takes it.
 
     Raises:
         UsageError: `image` is given, and `since`.
@@ -73,6 +77,7 @@ class BundleOptions:
     with_tools: bool = True
     push: str | None = None
     check: bool = True
+    sign: str | None = None
 
     def __post_init__(self) -> None:
         if self.image and self.since:
@@ -143,11 +148,12 @@ def bundle(
 
     Raises:
         LockError: a lock is missing, or not up to date.
-        UserError: the spec's `licenses` rejects a package, packages do not fit together, the output is something else,
-            or `push` is not a reference.
+        UserError: the spec's `licenses` rejects a package, the key cannot be read, packages do not fit together, the
+            output is something else, or `push` is not a reference.
         NetworkError, IntegrityError: as sources, builders and the registry say.
     """
     reference = Reference.parse(options.push) if options.push else None
+    signer = open_key(context, options.sign) if options.sign else None
     chosen = _choose(context, options)
     output = _output(context, options, chosen)
     for spec in {one.spec.name: one.spec for one in chosen}.values():
@@ -166,13 +172,16 @@ def bundle(
         with context.store.view() as scratch:
             images = image_blobs(context, [(one.spec, one.pair) for one in chosen], scratch) if options.image else []
             whole = _whole(artifacts, images, start=any(one.name.startswith("envgen.") for one in artifacts))
-            _write(context, whole, output)
+            written = signed(whole, signer) if signer else whole
+            _write(context, written, output)
             if reference:
                 _push(context, whole, reference, scratch / "push")
+    if reference and signer:
+        sign_reference(context, reference, signer)
     return BundleResult(
         path=output.path if output else None,
-        digest=whole.digest,
-        size=whole.size,
+        digest=written.digest,
+        size=written.size,
         artifacts={one.name: (len(one.parts), sum(part.size for part in one.parts)) for one in artifacts},
         reference=str(reference) if reference else None,
     )
@@ -184,6 +193,7 @@ def _choose(context: Context, options: BundleOptions) -> list[_Chosen]:
         spec = select(context.root, name)
         for platform in platforms_of(spec, options.platforms or (probe_host().platform,)):
             pair = require_current_lock(context, spec, platform, frozen=options.frozen, image=spec.image is not None)
+            require_signature(context, spec, pair, image=options.image)
             found.append(_Chosen(spec=spec, pair=pair))
     return found
 

@@ -30,6 +30,7 @@ from envgen.prepare.disk import refuse_full_prefix, trim_cache
 from envgen.prepare.packages import archives_address, link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
+from envgen.project.lock_signatures import require_signature
 from envgen.system.host import probe_host
 from envgen.system.os_faults import explained
 from envgen.system.process import ProcessError, run
@@ -161,6 +162,7 @@ def create(
 
     Raises:
         LockError: there is no lock, or it is out of date.
+        SignatureError: none of the required keys has signed the lock.
         HostError: this machine lacks what the lock needs.
         UserError: the environment cannot go where it should.
         GoneError: a locked artifact is no longer offered; `envgen lock` is the remedy.
@@ -200,6 +202,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     host = probe_host()
     asked = frozenset(map(project_name, options.editable))
     pair = require_current_lock(context, spec, host.platform, frozen=options.frozen, linked=asked)
+    require_signature(context, spec, pair)
     linked = projects_to_link(pair.lock, options.editable)
     pair = _with_local_files(context, pair, linked)
     if faults := unfit(pair.lock, host):

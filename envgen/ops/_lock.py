@@ -14,6 +14,7 @@ from envgen.names import project_name
 from envgen.packages import ChannelPackage
 from envgen.project import orphans
 from envgen.project.lock_files import LockPair, find_lock, lock_path, platforms_of, reasons_against, write_pair
+from envgen.project.lock_signatures import signature_files
 from envgen.project.solve_groups import members
 from envgen.resolve.upgrade import Upgrade
 from envgen.suggest import nearest
@@ -228,7 +229,13 @@ def write_solved(
     context: Context, options: LockOptions, spec: EnvSpec, solved: Sequence[Solved]
 ) -> tuple[LockOutcome, ...]:
     """Write the locks of a spec, unless it is a dry run, and return what changed."""
-    return tuple(_write(context, spec, old, new, dry_run=options.dry_run) for old, new in solved)
+    outcomes = tuple(_write(context, spec, old, new, dry_run=options.dry_run) for old, new in solved)
+    for path in [path for one in outcomes if one.written for path in signature_files(context, spec.name, one.platform)]:
+        verb = "would sign" if options.dry_run else "signs"
+        context.reporter.note(
+            f"`{context.relative(path)}` {verb} an older lock: `envgen sign {spec.name} KEY` renews it"
+        )
+    return outcomes
 
 
 def _tell_link_scripts(context: Context, news: Sequence[Resolved]) -> None:

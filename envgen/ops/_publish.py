@@ -16,6 +16,7 @@ from envgen.prepare.locked_builds import prepare, with_local_files
 from envgen.prepare.packages import plan, recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import platforms_of, require_lock
+from envgen.project.lock_signatures import require_signature
 from envgen.publish.folder import FolderChannel
 from envgen.publish.publish import publish as publish_packages
 from envgen.system.file_url import file_path, is_file_url
@@ -115,7 +116,10 @@ def _locks(context: Context, options: PublishOptions, name: str | None) -> list[
     spec = select(context.root, name)
     platforms = platforms_of(spec, options.platforms or (probe_host().platform,))
     check_terms(context, spec.name, platforms)
-    return [require_lock(context, spec, platform) for platform in platforms]
+    pairs = [require_lock(context, spec, platform) for platform in platforms]
+    for pair in pairs:
+        require_signature(context, spec, pair)
+    return pairs
 
 
 def _prepared(context: Context, pair: LockPair) -> list[str]:

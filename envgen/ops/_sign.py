@@ -1,4 +1,4 @@
-"""`sign` and `verify` of images in registries: signatures and attestations by one key, offline."""
+"""`sign`, and `verify` of signatures of images in registries: by one key, offline."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
 from envgen.oci.push import Reference
+from envgen.ops._sign_files import SignedFile, sign_files
 from envgen.sign.images import Attestation, Registry, SignedImage, sign_image, verify_image
 from envgen.sign.keys import open_signer, read_public_key
 from envgen.sign.provenance import provenance
 from envgen.sign.statements import CYCLONEDX, PROVENANCE
 from envgen.system.retry import RetryPolicy
+from envgen.verify.subject import SubjectKind, find_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,22 +33,45 @@ class SignOptions:
     """What to sign.
 
     Attributes:
-        reference: `REGISTRY/NAME:TAG` of an image that was pushed.
+        subject: `REGISTRY/NAME:TAG` of an image that was pushed, a bundle, a lock, or an environment for all its locks.
         key: file of a private key, relative to the working directory, or `exec:` and the command line of a program.
     """
 
-    reference: str
+    subject: str
     key: str
 
 
-def sign(context: Context, options: SignOptions) -> SignedImage:
-    """Sign an image in a registry, in both forms that verifiers read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignResult:
+    """What is signed.
+
+    Attributes:
+        image: in a registry, or None.
+        files: locks, or a bundle.
+    """
+
+    image: SignedImage | None = None
+    files: tuple[SignedFile, ...] = ()
+
+
+def sign(context: Context, options: SignOptions) -> SignResult:
+    """Sign an image in a registry, in both forms that verifiers read; or locks, beside them; or a bundle, inside it.
 
     Raises:
-        UserError: the key cannot be read, there is no such image, or the registry refuses.
+        UserError: the key cannot be read, there is no such thing, or the registry refuses.
+        UsageError: it is of a kind that has no signature.
+        IntegrityError: the bundle is damaged.
         NetworkError: the registry cannot be reached.
     """
-    reference, signer = Reference.parse(options.reference), open_key(context, options.key)
+    subject, signer = find_subject(context, options.subject), open_key(context, options.key)
+    if subject.kind is not SubjectKind.REGISTRY:
+        return SignResult(files=sign_files(context, subject, signer))
+    reference = Reference.parse(subject.text)
+    return SignResult(image=sign_reference(context, reference, signer))
+
+
+def sign_reference(context: Context, reference: Reference, signer: Signer) -> SignedImage:
+    """Sign what was just pushed; errors as `sign`."""
     with context.reporter.progress(f"signing {reference}", total=None):
         return sign_image(open_registry(context), reference, signer)
 

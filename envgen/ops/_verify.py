@@ -12,15 +12,18 @@ from envgen.manifest.variables import env_at
 from envgen.oci.push import Reference
 from envgen.oci.read import open_layout
 from envgen.ops._publish import open_channel
+from envgen.ops._sign_files import locked
 from envgen.prefix.inventory import is_environment
 from envgen.prefix.origin import is_own, read_origin
 from envgen.project.lock_files import find_lock, require_lock
+from envgen.project.lock_signatures import reason_against
 from envgen.publish.folder import FolderChannel
 from envgen.sign.keys import read_public_key
 from envgen.system.host import probe_host
 from envgen.urls import without_secrets
 from envgen.verify.bundle import compare_bundle, is_bundle
 from envgen.verify.channel import ChannelView, compare_channel, folder_view, web_view, written_view
+from envgen.verify.findings import Deviation, Kind, LockComparison
 from envgen.verify.installed import compare_prefix
 from envgen.verify.layout import compare_layout, is_image, names_of, unpack
 from envgen.verify.registry import compare_registry
@@ -35,10 +38,9 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
     _Tell = Callable[[VerifySubject, str], object]
-    from envgen.verify.findings import Deviation, LockComparison
 
 
-_SIGNED = frozenset({SubjectKind.CHANNEL})
+_SIGNED = frozenset({SubjectKind.CHANNEL, SubjectKind.LAYOUT, SubjectKind.LOCK})
 """What has signatures that `verify` looks for while it compares."""
 
 
@@ -52,7 +54,7 @@ class VerifyOptions:
         env: name of the spec whose lock counts; where it is left out, that which the subject was made from if the
             project has it, else the project's only or default one.
         quick: compare what can be compared without reading contents.
-        key: public key that must have signed what is compared; of channels alone.
+        key: public key that must have signed what is compared: a channel, bundle or lock.
     """
 
     subject: str | None = None
@@ -118,7 +120,7 @@ def verify(
     if options.key and subject.kind not in _SIGNED:
         raise UsageError(
             f"a {subject.kind} has no signature of its own",
-            hint="`--key` goes with a channel, or with REGISTRY/NAME:TAG",
+            hint="`--key` goes with a channel, a bundle, a lock or REGISTRY/NAME:TAG",
         )
     tell = on_subject or (lambda _subject, _where: None)
     match subject.kind:
@@ -128,6 +130,8 @@ def verify(
             return _verify_registry(context, options, subject, tell)
         case SubjectKind.CHANNEL:
             return _verify_channel(context, options, subject, tell)
+        case SubjectKind.LOCK:
+            return _verify_lock(context, options, subject, tell)
         case _:
             return _verify_layout(context, options, subject, tell)
 
@@ -156,8 +160,14 @@ def _verify_layout(context: Context, options: VerifyOptions, subject: VerifySubj
     reader = None if is_image(path) else open_layout(path)
     if reader and is_bundle(reader):
         tell(replace(subject, kind=SubjectKind.BUNDLE), str(path))
-        bundled = compare_bundle(context, reader, env=options.env, quick=options.quick)
+        key = read_public_key(context.directory / options.key) if options.key else None
+        bundled = compare_bundle(context, reader, env=options.env, quick=options.quick, key=key)
         return Verified(kind=SubjectKind.BUNDLE, where=str(path), comparisons=bundled)
+    if options.key:
+        raise UsageError(
+            f"the image `{path}` has no signature of its own",
+            hint="images are signed in their registry: `envgen verify REGISTRY/NAME:TAG --key PUB`",
+        )
     tell(subject, str(path))
     if reader is None:
         found = _compare_image(context, options, path)
@@ -171,6 +181,20 @@ def _verify_layout(context: Context, options: VerifyOptions, subject: VerifySubj
 def _compare_image(context: Context, options: VerifyOptions, directory: Path) -> tuple[LockComparison, ...]:
     spec = select(context.root, options.env or _named_in(context, names_of(directory)))
     return compare_layout(context, directory, spec, quick=options.quick)
+
+
+def _verify_lock(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:
+    """Verify the signature of a lock, and of the spec with it."""
+    path = subject.path or context.root
+    if options.key is None:
+        raise UsageError(f"`{path}` is what other things are compared with", hint="`--key PUB` verifies its signature")
+    spec, pair = locked(context, path)
+    tell(subject, str(path))
+    key, where = read_public_key(context.directory / options.key), context.relative(pair.path)
+    why = reason_against(context, spec, pair, key, image=True)
+    findings = () if why is None else (Deviation(kind=Kind.SIGNATURE, where=where, what=why),)
+    compared = LockComparison(lock=where, compared="both lock files and the spec, signed by the key", findings=findings)
+    return Verified(kind=subject.kind, where=where, comparisons=(compared,))
 
 
 def _verify_channel(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:

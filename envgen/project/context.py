@@ -14,6 +14,7 @@ from envgen.project import shipped
 from envgen.system.cache_settings import CacheSettings, read_cache_settings
 from envgen.system.home import expand, find_home
 from envgen.system.mirrors import BLOBS, Mirrors, config_path
+from envgen.system.signature_settings import required_keys
 from envgen.system.store import Store, store_root
 from envgen.system.switches import is_on
 
@@ -45,6 +46,7 @@ class Context:
         names: the shipped name table.
         read_cache: reads what the user's settings say of the cache, once.
         open_supply: opens bundles and the mirror of blobs, once; they come before the sources of artifacts.
+        read_required: reads which public keys are required, once.
         no_build: run no script of a recipe and no build of a source; what was built before is taken from the store.
         offline: use what is on this machine alone.
     """
@@ -59,6 +61,7 @@ class Context:
     connect: Callable[[], Http]
     read_cache: Callable[[], CacheSettings]
     open_supply: Callable[[], Supply]
+    read_required: Callable[[], tuple[Path, ...]]
     mirrors: Mirrors
     names: NameTable
     no_build: bool = False
@@ -98,6 +101,15 @@ class Context:
         return self.read_cache()
 
     @property
+    def required_keys(self) -> tuple[Path, ...]:
+        """Public keys of which one must have signed a lock before it is used; empty where locks need no signature.
+
+        Raises:
+            UserError: the user's settings have faults.
+        """
+        return self.read_required()
+
+    @property
     def locks(self) -> Path:
         """Where the project keeps its locks."""
         return self.root / "locks"
@@ -122,6 +134,7 @@ def open_context(
     no_build: bool = False,
     offline: bool = False,
     bundles: Sequence[Path] = (),
+    required: Sequence[Path] = (),
 ) -> Context:
     """Open the world for a process that was started in `directory`.
 
@@ -134,6 +147,7 @@ def open_context(
         no_build: run no script of a recipe and no build of a source.
         offline: use what is on this machine alone; `ENVGEN_OFFLINE` says the same.
         bundles: to take artifacts from, those that `ENVGEN_BUNDLE` names after them.
+        required: public keys of which one must have signed a lock before it is used.
 
     Raises:
         UserError: no project at or above `directory`.
@@ -145,7 +159,8 @@ def open_context(
     named = [expand(text, home) for text in environment.get("ENVGEN_BUNDLE", "").split(os.pathsep) if text]
     paths = [directory / path for path in (*bundles, *named)]
     connect = functools.cache(lambda: _connect(environment, told, offline=offline))
-    read_cache = functools.cache(lambda: read_cache_settings(config_path(environment, home), home))
+    config = config_path(environment, home)
+    read_cache = functools.cache(lambda: read_cache_settings(config, home))
     root = _root(directory, anywhere=anywhere)
     told.detail(f"the project is `{root}`{', and the network is not used' if offline else ''}")
     return Context(
@@ -160,6 +175,9 @@ def open_context(
         read_cache=read_cache,
         open_supply=functools.cache(
             lambda: _open_supply(paths, read_cache(), mirrors, None if offline else connect, told)
+        ),
+        read_required=functools.cache(
+            lambda: required_keys(required, environment, config, directory=directory, home=home)
         ),
         mirrors=mirrors,
         names=shipped.name_table(),

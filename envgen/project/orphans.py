@@ -8,6 +8,7 @@ from envgen.lock.debian_lock import debian_file_name
 from envgen.lock.model import FILE_SUFFIX, file_name, lock_key
 from envgen.manifest.select import FOLDER, spec_files
 from envgen.platforms import Platform
+from envgen.project.lock_signatures import signature_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,13 +38,15 @@ def orphans(context: Context) -> dict[Path, str]:
 
 
 def remove(context: Context, paths: Sequence[Path], *, dry_run: bool = False) -> tuple[str, ...]:
-    """Remove locks and the Debian locks beside them; git still has them.
+    """Remove locks, and the Debian locks and signatures beside them; git still has them.
 
     Returns:
         What was removed, or would be, from the project's root.
     """
-    beside = [path.with_name(debian_file_name(*key)) for path in paths if (key := lock_key(path.name))]
-    gone = [path for path in (*paths, *beside) if path.is_file()]
+    keys = [key for path in paths if (key := lock_key(path.name))]
+    beside = [context.locks / debian_file_name(*key) for key in keys]
+    signatures = [path for key in keys for path in signature_files(context, *key)]
+    gone = [path for path in (*paths, *beside, *signatures) if path.is_file()]
     for path in gone if not dry_run else ():
         path.unlink()
     return tuple(sorted(map(context.relative, gone)))

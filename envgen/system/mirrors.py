@@ -22,6 +22,7 @@ from envgen.system.apt_sources import debian_archive, read_entries
 from envgen.system.cache_settings import KEYS
 from envgen.system.credentials import display
 from envgen.system.pip_config import find_index_url
+from envgen.system.signature_settings import KEY
 from envgen.urls import is_cut
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ _WHAT = {
     DEBIAN: "the Debian archive",
     DEBIAN_SECURITY: "the Debian security archive",
 }
+_OTHERS = (*KEYS, KEY)
+"""Keys of the file that are read elsewhere."""
+
 _INDEXES = "indexes"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
@@ -210,7 +214,7 @@ def parse_config(text: str, where: str) -> dict[str, str]:
         document = read_toml(text)
     except ValueError as error:
         raise SpecError((Fault(where=where, what=str(error)),)) from error
-    faults = [_unknown(where, key, ["mirrors", *KEYS]) for key in document if key not in ("mirrors", *KEYS)]
+    faults = [_unknown(where, key, ["mirrors", *_OTHERS]) for key in document if key not in ("mirrors", *_OTHERS)]
     mirrors = document.get("mirrors", {})
     if not isinstance(mirrors, dict):
         faults.append(Fault(where=f"{where}: mirrors", what=f"expected a table, got {type(mirrors).__name__}"))

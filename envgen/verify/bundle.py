@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.bundle.contents import ENVIRONMENT, PLATFORM, SINCE, project_texts, title_of
-from envgen.bundle.parts import LOCK, TITLE
-from envgen.errors import DigestMismatchError, IntegrityError
+from envgen.bundle.parts import LOCK
+from envgen.errors import DigestMismatchError, IntegrityError, SignatureError
 from envgen.manifest.select import select, spec_files
+from envgen.oci.layout import TITLE
 from envgen.packages import BuiltPackage
 from envgen.platforms import Platform
 from envgen.prepare.fetch import files_of
 from envgen.project.lock_files import require_lock
+from envgen.sign.layouts import verify_layout
 from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from envgen.oci.read import Descriptor, LayoutReader
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
+    from envgen.sign.keys import PublicKey
 
 
 def is_bundle(reader: LayoutReader) -> bool:
@@ -32,7 +35,7 @@ def is_bundle(reader: LayoutReader) -> bool:
 
 
 def compare_bundle(
-    context: Context, reader: LayoutReader, *, env: str | None, quick: bool
+    context: Context, reader: LayoutReader, *, env: str | None, quick: bool, key: PublicKey | None = None
 ) -> tuple[LockComparison, ...]:
     """Compare a bundle with the locks of the environments in it.
 
@@ -41,6 +44,7 @@ def compare_bundle(
         reader: of the bundle; that every blob is listed, and has its size, it has compared.
         env: the only environment that counts; all that are in the bundle without.
         quick: do not read the blobs.
+        key: that must have signed the bundle.
 
     Raises:
         LockError: a lock is missing.
@@ -50,7 +54,7 @@ def compare_bundle(
     every = [one for entry in locks if (one := _compare(context, reader, entry, env=env, quick=quick))]
     if not every:
         raise IntegrityError(f"`{reader.path}` has no lock of `{env}`")
-    damage = () if quick else _damaged(context, reader, locks)
+    damage = [*_unsigned(reader, key), *(() if quick else _damaged(context, reader, locks))]
     first = every[0]
     whole = LockComparison(
         lock=first.lock,
@@ -60,6 +64,14 @@ def compare_bundle(
         notes=first.notes,
     )
     return (whole, *every[1:])
+
+
+def _unsigned(reader: LayoutReader, key: PublicKey | None) -> Iterator[Deviation]:
+    try:
+        if key:
+            verify_layout(reader, key)
+    except SignatureError as error:
+        yield Deviation(kind=Kind.SIGNATURE, where="index.json", what=str(error))
 
 
 def _compare(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
+from envgen.lock.model import lock_key
 from envgen.manifest.select import FOLDER
 from envgen.oci.layout import MARK
 from envgen.oci.push import Reference
@@ -29,6 +30,7 @@ class SubjectKind(StrEnum):
     BUNDLE = "bundle"
     REGISTRY = "image in a registry"
     CHANNEL = "channel"
+    LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,8 @@ def _elsewhere(context: Context, text: str) -> VerifySubject:
 
 
 def _kind(path: Path) -> SubjectKind | None:
+    if path.is_file() and lock_key(path.name):
+        return SubjectKind.LOCK
     if path.is_file():
         return SubjectKind.LAYOUT if path.suffix == ".tar" else None
     if (path / META).is_dir():

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.digest import Sha256
+from envgen.oci.layout import MANIFEST
 from envgen.sign.keys import open_signer
+from envgen.sign.layouts import sign_layout
+from envgen.sign.locks import sign_lock
+from envgen.sign.packages import PackageClaim, attest
 from envgen.sign.statements import PROVENANCE, bundle
 from tests.builders.keys import write_keys
 from tests.home import MACHINE_HOME
+
+if TYPE_CHECKING:
+    from envgen.sign.keys import Signer
 
 pytestmark = [
     pytest.mark.real,
@@ -64,12 +73,47 @@ def verified(node: Path, public: Path, data: bytes) -> bool:
     return done.stdout.strip() == "verified"
 
 
-def test_sigstore_reads_our_bundles(node: Path, tmp_path: Path) -> None:
+KINDS = ("image", "provenance", "package", "lock", "layout")
+
+
+def made(kind: str, signer: Signer) -> bytes:
+    """Sign something of each kind."""
+    digest = Sha256.of(b"content")
+    match kind:
+        case "provenance":
+            return bundle(signer, digest, kind=PROVENANCE, predicate={"buildDefinition": {}})
+        case "package":
+            claim = PackageClaim(filename="spam-1.0-0.conda", sha256=digest, channel="oci://example.org/team")
+            return attest(claim, signer)
+        case "lock":
+            return sign_lock({"locks/demo.linux-64.conda-lock.yml": digest}, signer)
+        case "layout":
+            blobs = sign_layout([{"mediaType": MANIFEST, "digest": f"sha256:{digest}", "size": 7}], signer).blobs
+            return next(data for data in blobs.values() if b"dsseEnvelope" in data)
+        case _:
+            return bundle(signer, digest, predicate={})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_openssl_verifies_the_signature(kind: str, tmp_path: Path) -> None:
+    """Over the pre-authentication encoding of DSSE, which is put together here without code of envgen."""
     private, public = write_keys(tmp_path)
     signer = open_signer(str(private), directory=tmp_path, environment={})
-    digest = Sha256.of(b"image")
-    assert verified(node, public, bundle(signer, digest, predicate={}))
-    stated = bundle(signer, digest, kind=PROVENANCE, predicate={"buildDefinition": {}})
+    envelope = json.loads(made(kind, signer))["dsseEnvelope"]
+    content = base64.b64decode(envelope["payload"])
+    signed = b"DSSEv1 28 application/vnd.in-toto+json %d " % len(content) + content
+    (tmp_path / "signature").write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
+    command = ["openssl", "dgst", "-sha256", "-verify", str(public), "-signature", str(tmp_path / "signature")]
+    for data, expected in ((signed, b"Verified OK\n"), (signed[:-1] + b"?", b"Verification failure\n")):
+        done = subprocess.run(command, input=data, capture_output=True, check=False)
+        assert done.stdout == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sigstore_reads_our_bundles(kind: str, node: Path, tmp_path: Path) -> None:
+    private, public = write_keys(tmp_path)
+    signer = open_signer(str(private), directory=tmp_path, environment={})
+    stated = made(kind, signer)
     assert verified(node, public, stated)
     changed = json.loads(stated)
     text = changed["dsseEnvelope"]["payload"]

@@ -130,6 +130,8 @@ OTHERS = (
     "SchemaKind",
     "Shell",
     "SignOptions",
+    "SignResult",
+    "SignedFile",
     "SignedImage",
     "SpecEdit",
     "StoreKind",
