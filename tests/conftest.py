@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from tests.builders import registries as builder
+from tests.builders.server import LIFETIME
 from tests.command import Command, Project, clean_variables
 from tests.home import MACHINE_HOME, NO_HOME, fill_home
 
@@ -35,6 +36,9 @@ _REAL = ("real", "full", "bench", "stacks")
 # What writes to a home that no test has given it fails, while tests are collected too.
 os.environ.setdefault(MACHINE_HOME, os.environ.get("HOME", ""))
 os.environ["HOME"] = str(NO_HOME)
+
+_HOUR = 3600.0
+"""Seconds that registries of a test of the whole may be needed."""
 
 _SETTINGS = ("ENVGEN_", "CONDA_", "MAMBA_", "PIP_", "UV_", "XDG_", "RATTLER_")
 _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
@@ -115,9 +119,10 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def registries(tmp_path: Path) -> Iterator[Registries]:
+def registries(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registries]:
     """Start empty registries on loopback: fill them, then `publish`."""
-    with builder.start(tmp_path / "keyring.asc") as started:
+    lifetime = _HOUR if request.node.get_closest_marker("full") else LIFETIME
+    with builder.start(tmp_path / "keyring.asc", lifetime=lifetime) as started:
         yield started
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tests.builders.channel import Channel
 from tests.builders.debian import Archive, new_key, public_key
 from tests.builders.index import Index
-from tests.builders.server import Faults, Server, serve
+from tests.builders.server import LIFETIME, Faults, Server, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,9 +75,9 @@ class Registries:
 
 
 @contextmanager
-def start(keyring: Path) -> Iterator[Registries]:
+def start(keyring: Path, *, lifetime: float = LIFETIME) -> Iterator[Registries]:
     """Start empty registries; `keyring` is written, and holds the key that signs the Debian archives."""
-    with serve({}) as server:
+    with serve({}, lifetime=lifetime) as server:
         registries = Registries(server=server, keyring=keyring, key=new_key())
         registries.publish()
         yield registries

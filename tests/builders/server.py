@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LIFETIME = 600.0
+LIFETIME = 600.0
 """Seconds after which a forgotten server stops by itself, and refuses connections."""
 
 _PIECE = 64 << 10
@@ -132,7 +132,11 @@ class Server:
 
 @contextmanager
 def serve(
-    content: Path | Mapping[str, bytes], *, faults: Faults | None = None, certificate: Path | None = None
+    content: Path | Mapping[str, bytes],
+    *,
+    faults: Faults | None = None,
+    certificate: Path | None = None,
+    lifetime: float = LIFETIME,
 ) -> Iterator[Server]:
     """Serve while the block lasts.
 
@@ -140,10 +144,11 @@ def serve(
         content: a folder, or a mapping of path (`/a/b`, unquoted, no query) to bytes.
         faults: what goes wrong.
         certificate: a PEM file with key and certificates makes it a TLS server.
+        lifetime: seconds after which it stops by itself, and refuses connections.
     """
     server = Server(content, faults or Faults(), certificate)
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    watchdog = threading.Timer(_LIFETIME, server.stop)
+    watchdog = threading.Timer(lifetime, server.stop)
     watchdog.daemon = True
     thread.start()
     watchdog.start()

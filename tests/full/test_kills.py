@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.registry import PROGRAM, SKOPEO, registry
 from tests.builders.stubs import RECIPE
 from tests.builders.system import base_debs
 from tests.functional import world
@@ -92,6 +93,36 @@ def survives(cli: Command, words: Sequence[str], folder: Path, output: Path) -> 
         assert "temporary" not in told or not told["temporary"], told
         yield machine
     assert hits > KILLS / 2
+
+
+@pytest.mark.parametrize("verb", ["create", "image", "bundle"])
+def test_what_makes_something_is_killed(verb: str, locked: Project, cli: Command, tmp_path: Path) -> None:
+    """What the next run made is what the lock says, and the same in every round."""
+    output = tmp_path / "made"
+    words = {
+        "create": ("create", "-p", str(output)),
+        "image": ("image", "--output", str(output)),
+        "bundle": ("bundle", "--no-tools", "--output", f"{output}/"),
+    }[verb]
+    seen = set()
+    for machine in survives(cli, words, tmp_path, output):
+        machine.process("verify", str(output)).succeeded()
+        if verb != "create":
+            seen.add((output / "index.json").read_bytes())
+        shutil.rmtree(machine.variables["ENVGEN_CACHE"])
+    assert len(seen) <= 1
+
+
+@pytest.mark.skipif(not (PROGRAM and SKOPEO), reason="docker-registry and skopeo (Debian packages) are not installed")
+def test_a_push_is_killed(locked: Project, cli: Command, tmp_path: Path) -> None:
+    """What is under the tag is nothing or the whole image."""
+    output = tmp_path / "made"
+    with registry(tmp_path / "registry") as address:
+        reference = f"{address}/team/demo:1"
+        words = ("image", "--output", str(output), "--push", reference)
+        for machine in survives(cli, words, tmp_path, output):
+            machine.process("verify", reference).succeeded()
+            shutil.rmtree(machine.variables["ENVGEN_CACHE"])
 
 
 def test_publish_is_killed(locked: Project, cli: Command, tmp_path: Path) -> None:
