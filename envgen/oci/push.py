@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.errors import NetworkError, UserError
 from envgen.oci.layout import REF_NAME, index_of
@@ -159,8 +160,8 @@ def push_index(
     *,
     environment: Mapping[str, str],
     retry: RetryPolicy,
-) -> None:
-    """Send all that a layout lists, and then its index under the tag of the reference.
+) -> Sha256:
+    """Send all that a layout lists, and then its index under the tag of the reference; return the digest of that.
 
     Args:
         folder: of the layout.
@@ -176,15 +177,15 @@ def push_index(
         source, which = f"oci:.:{entry['annotations'][REF_NAME]}", f"@{entry['digest']}"
         copy(source, reference, which=which, directory=folder, environment=environment, retry=retry)
     try:
-        _push_one_index(index_of(entries), reference, folder, environment=environment, retry=retry)
+        return _push_one_index(index_of(entries), reference, folder, environment=environment, retry=retry)
     except ChangedError:  # programs from before OCI 1.1 know no types of artifacts; the manifests have them as well
         untyped = [{key: value for key, value in entry.items() if key != "artifactType"} for entry in entries]
-        _push_one_index(index_of(untyped), reference, folder, environment=environment, retry=retry)
+        return _push_one_index(index_of(untyped), reference, folder, environment=environment, retry=retry)
 
 
 def _push_one_index(
     index: bytes, reference: Reference, folder: Path, *, environment: Mapping[str, str], retry: RetryPolicy
-) -> None:
+) -> Sha256:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         Path(scratch, "manifest.json").write_bytes(index)
         copy(
@@ -195,6 +196,7 @@ def _push_one_index(
             environment=environment,
             retry=retry,
         )
+    return Sha256.of(index)
 
 
 def remote_blobs(reference: Reference, *, environment: Mapping[str, str]) -> frozenset[str]:

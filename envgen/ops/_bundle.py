@@ -175,9 +175,9 @@ def bundle(
             written = signed(whole, signer) if signer else whole
             _write(context, written, output)
             if reference:
-                _push(context, whole, reference, scratch / "push")
+                pushed = _push(context, whole, reference, scratch / "push")
     if reference and signer:
-        sign_reference(context, reference, signer)
+        sign_reference(context, reference, signer, expected=pushed)
     return BundleResult(
         path=output.path if output else None,
         digest=written.digest,
@@ -271,8 +271,8 @@ def _write(context: Context, whole: Bundle, output: _Output | None) -> None:
         write(whole, output.path, advance=bar.advance)
 
 
-def _push(context: Context, whole: Bundle, reference: Reference, scratch: Path) -> None:
+def _push(context: Context, whole: Bundle, reference: Reference, scratch: Path) -> Sha256:
     with context.reporter.progress(f"pushing {reference}", total=None) as bar:
         write_folder(whole, scratch, advance=lambda _: bar.advance(0))
         retry = RetryPolicy(sleep=time.sleep, jitter=random.random, note=context.reporter.note)
-        push_index(scratch, whole.entries, reference, environment=context.environment, retry=retry)
+        return push_index(scratch, whole.entries, reference, environment=context.environment, retry=retry)

@@ -70,10 +70,17 @@ def sign(context: Context, options: SignOptions) -> SignResult:
     return SignResult(image=sign_reference(context, reference, signer))
 
 
-def sign_reference(context: Context, reference: Reference, signer: Signer) -> SignedImage:
-    """Sign what was just pushed; errors as `sign`."""
+def sign_reference(
+    context: Context, reference: Reference, signer: Signer, *, expected: Sha256 | None = None
+) -> SignedImage:
+    """Sign what a reference leads to.
+
+    Raises:
+        UserError: it is not what was expected, since somebody else pushed to the tag meanwhile; or as `sign`.
+        NetworkError: the registry cannot be reached.
+    """
     with context.reporter.progress(f"signing {reference}", total=None):
-        return sign_image(open_registry(context), reference, signer)
+        return sign_image(open_registry(context), reference, signer, expected=expected)
 
 
 def verify_signatures(context: Context, reference: str, *, key: Path) -> SignedImage:
