@@ -122,7 +122,10 @@ def test_all_faults_of_settings_are_told() -> None:
     with pytest.raises(SpecError) as caught:
         parse_config(text, "config.toml")
     assert str(caught.value).splitlines() == [
-        "config.toml: unknown key `other` (known are mirrors, max-size, shared-cache, shared-cache-owner, require-signature)",
+        (
+            "config.toml: unknown key `other` "
+            "(known are mirrors, max-size, shared-cache, shared-cache-owner, require-signature)"
+        ),
         "config.toml: mirrors: unknown key `pipy` (did you mean `pypi`?)",
         "config.toml: mirrors.debian: expected a URL, got int",
         "config.toml: mirrors: unknown key `zzz` (known are pypi, channel, debian, debian-security, blobs, indexes)",
