@@ -16,7 +16,7 @@ from envgen.convert.wheel_places import place_members
 from envgen.convert.wheel_record import check_entry, check_listing, installed_entry, parse_record, render_record
 from envgen.convert.wheel_zip import Member, inflate, read_members
 from envgen.digest import Digest, Sha256
-from envgen.errors import ArtifactError
+from envgen.errors import ArtifactError, HostError
 from envgen.paths import folders_of
 
 if TYPE_CHECKING:
@@ -188,7 +188,21 @@ def unpack(
 
     Raises:
         ArtifactError: RECORD does not fit the files, or two of them go to one path; names the member.
+        HostError: names of files differ by case only, and the file system does not tell them apart.
     """
+    try:
+        return _unpack(wheel, dest, trusted=trusted, advance=advance)
+    except FileExistsError as error:  # all paths are different ones
+        raise HostError(
+            f"`{wheel.what}` has two files or folders whose names differ by case only, one of them "
+            f"`{posixpath.basename(error.filename)}`, and the file system of `{dest.parent}` takes both for one",
+            hint="move the cache to a file system that tells them apart: `ENVGEN_CACHE`",
+        ) from error
+
+
+def _unpack(
+    wheel: OpenWheel, dest: Path, *, trusted: bool, advance: Callable[[int], None] | None
+) -> tuple[UnpackedFile, ...]:
     record = {} if trusted else _record(wheel)
     scripts = entry_point_scripts(wheel.read_info("entry_points.txt") or b"", what=wheel.what)
     placed = place_members(wheel.members, wheel.layout, record, scripts)

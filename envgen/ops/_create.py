@@ -31,6 +31,7 @@ from envgen.prepare.packages import archives_address, link_packages, plan, recip
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
 from envgen.project.lock_signatures import require_signature
+from envgen.system.fs import folds_case
 from envgen.system.host import probe_host
 from envgen.system.os_faults import explained
 from envgen.system.process import ProcessError, run
@@ -236,6 +237,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
                 reinstall=spoilt.keys(),
                 decide_again=what.unsettled,
                 store=context.store,
+                fold_case=folds_case(prefix),
             )
         except ArtifactError as error:
             what = _with_damaged(context, what, error)

@@ -29,6 +29,7 @@ from envgen.prefix.settled import is_settled, settle
 from envgen.prefix.state import read_state, record_state
 from envgen.prefix.transaction import Touched, alone, clean_up, transaction, unfinished
 from envgen.prefix.view import build_view
+from envgen.system.fs import folds_case
 from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ def _plan(job: _LinkJob, installed: tuple[InstalledPackage, ...], *, decide_agai
             reinstall=job.reinstall,
             decide_again=decide_again,
             store=job.store,
+            fold_case=folds_case(job.prefix),
         )
     link = tuple(name for name in plan.changes.link if name in job.only)
     plan = replace(plan, changes=replace(plan.changes, link=link))

@@ -49,6 +49,7 @@ def plan_links(
     reinstall: Collection[str] = frozenset(),
     decide_again: bool = False,
     store: Store | None = None,
+    fold_case: bool = False,
 ) -> LinkPlan:
     """Compare packages with what a prefix holds; finds the paths of each package where anything changes.
 
@@ -61,6 +62,7 @@ def plan_links(
         decide_again: whether who owns what may differ although no package does: the prefix was linked by other
             `conflicts`.
         store: keeps the paths of packages, so that they are read once.
+        fold_case: whether the file system of the prefix takes `A` and `a` for one name.
 
     Raises:
         ArtifactError: packages that cannot be in one environment, or cannot be read.
@@ -72,7 +74,7 @@ def plan_links(
         return LinkPlan(installed=installed, changes=changes, contents=(), ownership=unowned, paths={})
     python = python_layout(ordered, platform)
     contents = tuple(bring(package, python, store) for package in ordered)
-    ownership = owners_of_paths(contents, platform=platform, conflicts=conflicts or {})
+    ownership = owners_of_paths(contents, platform=platform, conflicts=conflicts or {}, fold_case=fold_case)
     paths = {one.name: frozenset(one.paths) - ownership.clobbered.get(one.name, frozenset()) for one in contents}
     return LinkPlan(
         installed=installed,

@@ -22,47 +22,54 @@ if TYPE_CHECKING:
     from envgen.prefix.contents import Contents, LinkPackage
 
 
-def owners(contents: Sequence[Contents], *, platform: Platform, conflicts: Mapping[str, str]) -> Ownership:
+def owners(
+    contents: Sequence[Contents], *, platform: Platform, conflicts: Mapping[str, str], fold_case: bool = False
+) -> Ownership:
     """Assign each path of an environment to one package.
 
     Args:
         contents: of every package, no two of one name.
         platform: of the environment.
         conflicts: path or pattern -> package that keeps its file, as the spec has it.
+        fold_case: whether the file system takes `A` and `a` for one name, as those of other platforms do anyway.
 
     Raises:
         ArtifactError: packages that cannot be in one environment.
     """
-    rules = _rules([content.package for content in contents], platform, conflicts)
+    rules = _rules([content.package for content in contents], conflicts, fold_case=fold_case or not platform.is_linux)
     return decide((content.claims() for content in contents), rules)
 
 
-def owners_of_paths(packages: Sequence[Brought], *, platform: Platform, conflicts: Mapping[str, str]) -> Ownership:
+def owners_of_paths(
+    packages: Sequence[Brought], *, platform: Platform, conflicts: Mapping[str, str], fold_case: bool = False
+) -> Ownership:
     """Assign each path as `owners` does, and read only the packages of which another one has a path, too.
 
     Args:
         packages: every one, no two of one name.
         platform: of the environment.
         conflicts: path or pattern -> package that keeps its file, as the spec has it.
+        fold_case: see `owners`.
 
     Raises:
         ArtifactError: packages that cannot be in one environment, or cannot be read.
     """
+    fold_case = fold_case or not platform.is_linux
     count = Counter(chain.from_iterable(one.paths for one in packages))
-    if not platform.is_linux or not count.keys().isdisjoint(folders_of(count)):  # spellings, or a file for a folder
-        return owners([one.read() for one in packages], platform=platform, conflicts=conflicts)
+    if fold_case or not count.keys().isdisjoint(folders_of(count)):  # spellings, or a file for a folder
+        return owners([one.read() for one in packages], platform=platform, conflicts=conflicts, fold_case=fold_case)
     contested = frozenset(path for path, number in count.items() if number > 1)
     claims = [_only(one.read().claims(), contested) for one in packages if not contested.isdisjoint(one.paths)]
-    return decide(claims, _rules([one.package for one in packages], platform, conflicts))
+    return decide(claims, _rules([one.package for one in packages], conflicts, fold_case=fold_case))
 
 
 def _only(claims: Claims, paths: Collection[str]) -> Claims:
     return replace(claims, claims=[claim for claim in claims.claims if claim.path in paths])
 
 
-def _rules(packages: Sequence[LinkPackage], platform: Platform, conflicts: Mapping[str, str]) -> ClobberRules:
+def _rules(packages: Sequence[LinkPackage], conflicts: Mapping[str, str], *, fold_case: bool) -> ClobberRules:
     order = partial(linking_order, packages)
-    return ClobberRules(fold_case=not platform.is_linux, conflicts=conflicts, order=order)
+    return ClobberRules(fold_case=fold_case, conflicts=conflicts, order=order)
 
 
 def linking_order(packages: Iterable[LinkPackage]) -> tuple[str, ...]:

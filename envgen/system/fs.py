@@ -273,3 +273,17 @@ class HashedFile(FileIO):
             self.seek(here)
             return found
         return self._digest.sha256
+
+
+def folds_case(path: Path) -> bool:
+    """Return whether the file system takes names that differ by case only for one, where `path` is or would be made.
+
+    It is asked by the names that are there: nothing is written. Where none has a letter it is taken to tell them apart.
+    """
+    folder = next((folder for folder in (path, *path.parents) if folder.is_dir()), Path("/"))
+    try:
+        with os.scandir(folder) as entries:
+            name = next((entry.name for entry in entries if entry.name.swapcase() != entry.name), None)
+        return name is not None and (folder / name.swapcase()).samefile(folder / name)
+    except OSError:
+        return False

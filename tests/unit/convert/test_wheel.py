@@ -14,7 +14,8 @@ import pytest
 from envgen.convert.conda_archive import content_digest
 from envgen.convert.package import PLACEHOLDER
 from envgen.convert.wheel import ConversionTerms
-from envgen.errors import ArtifactError, UserError
+from envgen.convert.wheel_unpack import open_wheel, unpack
+from envgen.errors import ArtifactError, HostError, UserError
 from envgen.names import CondaName, NameTable, project_name
 from envgen.platforms import Platform, PythonMinor, Target
 from tests.builders.streams import convert_both
@@ -382,3 +383,14 @@ def test_licences_of_one_name_are_all_kept(make: Callable[..., Made], second: st
     made = make(make_wheel("spam", files={"{dist-info}/LICENSE": "one"}, licenses={second: "two"}))
     kept = made.root / "info/licenses"
     assert [(kept / name).read_text() for name in ("LICENSE", f"licenses/{second}")] == ["one", "two"]
+
+
+def test_a_file_system_that_does_not_tell_case_apart(tmp_path: Path) -> None:
+    """Stood in for by a folder that is there already, which is what the second of the two meets."""
+    raw = make_wheel("spam", files={"case.py": ""})
+    (tmp_path / "out/lib").mkdir(parents=True)
+    (tmp_path / "spam.whl").write_bytes(raw)
+    with (tmp_path / "spam.whl").open("rb") as stream:
+        opened = open_wheel(stream, locked_wheel(raw, "spam"), python=PythonMinor(3, 11))
+        with pytest.raises(HostError, match="whose names differ by case only, one of them `lib`"):
+            unpack(opened, tmp_path / "out")

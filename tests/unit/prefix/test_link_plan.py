@@ -75,3 +75,5 @@ def test_two_spellings_of_a_path_are_one_where_case_does_not_count(store: Store)
     assert plan_links(packages, (), platform=Platform.LINUX_64).changes.link
     with pytest.raises(ArtifactError, match="which are one file on a case-insensitive file system"):
         plan_links(packages, (), platform=Platform.OSX_ARM64)
+    with pytest.raises(ArtifactError, match="which are one file on a case-insensitive file system"):
+        plan_links(packages, (), platform=Platform.LINUX_64, fold_case=True)

@@ -12,6 +12,7 @@ import pytest
 from envgen.digest import Sha256
 from envgen.errors import UserError
 from envgen.system import fs
+from envgen.system.fs import folds_case
 from tests.unit.system.nobody import NOBODY, as_nobody
 
 if TYPE_CHECKING:
@@ -263,3 +264,10 @@ class TestHashedFile:
             assert out.sha256() == Sha256.of(expected)
             assert out.tell() == at + 2
         assert (tmp_path / "file").read_bytes() == expected
+
+
+def test_a_file_system_tells_case_apart(tmp_path: Path) -> None:
+    """The other answer needs such a file system: there, `tests/functional` passes below `--basetemp` on it."""
+    (tmp_path / "Name").touch()
+    assert not folds_case(tmp_path)
+    assert not folds_case(tmp_path / "not/yet/there")
