@@ -134,6 +134,7 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
     invocation = ctx.obj if isinstance(ctx.obj, _Invocation) else _Invocation()
     _settle_home()
     from envgen.cli.console import Console  # noqa: PLC0415  with what it imports it takes 150 ms, which `--help` can spare
+    from envgen.system.os_faults import tight_memory  # noqa: PLC0415  as above
 
     ctx.obj = invocation.console = Console(
         environment=invocation.environment,
@@ -141,6 +142,8 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
         now=dt.datetime.now(dt.UTC),
         verbosity=partial(every_verb.chosen, ctx.meta),  # those of the verb are read after this
     )
+    if note := tight_memory():
+        invocation.console.warn(note)
 
 
 every_verb.add_options(_envgen)

@@ -39,6 +39,21 @@ _RUST = re.compile(r"\(os error (\d+)\)")
 """How libraries in Rust write what the system said; the exceptions that they raise have no number."""
 
 
+_ADDRESSES = 400 << 20
+"""Bytes of address space below which libraries in Rust may abort the process: `lock` does so with 200 MB."""
+
+
+def tight_memory() -> str | None:
+    """Return in words that this process may have too little memory to say so when it runs out; None where not."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most == resource.RLIM_INFINITY or most >= _ADDRESSES:
+        return None
+    return (
+        f"this process may use {most >> 20} MB of memory (`ulimit -v`): below {_ADDRESSES >> 20} MB it may end without"
+        " an explanation"
+    )
+
+
 def os_fault(error: OSError, path: Path) -> UserError | None:
     """Return as an error what the file system refused below `path`; None where the error is not of that kind."""
     if error.errno in _NO_SPACE:

@@ -69,6 +69,13 @@ def test_a_limit_of_the_process_is_named(
     assert cli(verb).succeeded(), "nothing half done is left"
 
 
+def test_too_little_memory_is_told_beforehand(locked: Project, cli: Command) -> None:
+    """A library that aborts the process says nothing that a person understands."""
+    code, err = run(cli, "list", before=limited(resource.RLIMIT_AS, 300 << 20))
+    assert (code, "may use 300 MB of memory (`ulimit -v`)" in err) == (0, True)
+    assert "ulimit -v" not in run(cli, "list", before=limited(resource.RLIMIT_AS, 2 << 30))[1]
+
+
 def test_a_lock_that_cannot_be_written_leaves_the_old_one(locked: Project, cli: Command) -> None:
     before = locked.locks()
     spec = locked.root / "environments/demo.yaml"

@@ -38,6 +38,10 @@ from envgen.prefix.conda_meta import META
 from envgen.prefix.contents import LinkPackage, PythonLayout, read_contents
 from envgen.prefix.transaction import UNFINISHED, unfinished
 from envgen.records import Record
+from envgen.sign.keys import open_signer
+from envgen.sign.locks import check_lock, sign_lock
+from envgen.sign.packages import PackageClaim, appended, attest, read_sidecar, reasons_against
+from envgen.sign.statements import StatementError
 from envgen.sources.debian_index import PackageIndex, condense
 from envgen.sources.debian_release import parse_release, verify_release
 from envgen.sources.pypi_page import parse_page
@@ -47,6 +51,7 @@ from tests.builders import debian, wheels
 from tests.builders.channel import CondaPackage, make_conda
 from tests.builders.extracted import wheel
 from tests.builders.images import make_layout
+from tests.builders.keys import write_keys
 from tests.builders.tree import MOMENT, File, Link
 from tests.unit.lock import samples, test_debian_lock
 from tests.unit.manifest.test_debian_recipe import HEAD
@@ -54,6 +59,8 @@ from tests.unit.oci import test_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from envgen.sign.keys import Signer
 
 T = TypeVar("T")
 
@@ -312,6 +319,30 @@ def _bundle(_: bytes, folder: Path) -> bytes:
     return (folder / "bundle.tar").read_bytes()
 
 
+@functools.cache
+def _signer() -> Signer:
+    with tempfile.TemporaryDirectory() as folder:
+        return open_signer(str(write_keys(Path(folder))[0]), directory=Path(folder), environment={})
+
+
+_LOCKED = {"locks/demo.linux-64.conda-lock.yml": Sha256.of(b"lock")}
+_CLAIM = PackageClaim(filename="spam-1.0-0.conda", sha256=Sha256.of(b"spam"))
+
+
+def _signature(raw: bytes) -> object:
+    """Verify the signature of a lock; another one is refused by the callers."""
+    with suppress(StatementError):
+        check_lock(raw, _signer().public, _LOCKED, {})
+    return None
+
+
+def _sidecar(raw: bytes) -> object:
+    """Verify attestations, and append to them."""
+    with suppress(StatementError):
+        return reasons_against(_CLAIM, read_sidecar(raw), _signer().public), appended(raw, b"{}")
+    return None
+
+
 READERS: dict[str, Reader] = {
     "spec": Reader(
         read=_text(lambda t: parse_spec(t, source="environments/sample.yaml")), sample=samples.SPEC.encode()
@@ -364,6 +395,8 @@ READERS: dict[str, Reader] = {
     ),
     "oci-index": Reader(read=_in_folder(_layout), sample=_layout_files()["index.json"], json=True),
     "oci-manifest": Reader(read=_in_folder(_manifest), sample=_manifest_sample(), json=True),
+    "signature": Reader(read=_signature, sample=sign_lock(_LOCKED, _signer()), json=True),
+    "sidecar": Reader(read=_sidecar, sample=appended(None, attest(_CLAIM, _signer())), json=True),
     "bundle": Reader(read=_in_folder(_tar), sample=_bundle(b"")),
     "config": Reader(read=_text(lambda t: parse_config(t, "config.toml")), sample=CONFIG),
 }
