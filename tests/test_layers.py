@@ -36,6 +36,7 @@ VOCABULARY_MODULES = frozenset(
         "limits",
         "meant",
         "metadata",
+        "moments",
         "names",
         "packages",
         "paths",

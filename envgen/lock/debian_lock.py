@@ -16,6 +16,7 @@ import yaml
 from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 from envgen.lock.reader import Field, load
+from envgen.moments import parse_moment
 from envgen.platforms import Platform
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def _read_dates(node: Field | None) -> dict[str, dt.datetime]:
 
 
 def _moment(text: str) -> dt.datetime:
-    found = dt.datetime.fromisoformat(text)
+    found = parse_moment(text)
     if found.tzinfo is None:
         raise ValueError(f"expected a date such as '2026-11-20T08:00:00Z', got {text!r}")
     return found

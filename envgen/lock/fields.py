@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,11 @@ from packaging.version import Version
 from envgen import limits
 from envgen.documents import read_json
 from envgen.manifest.values import environment_name
+from envgen.moments import parse_moment
 from envgen.names import parse_conda_name, parse_project_name, project_name
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from envgen.names import ProjectName
@@ -129,7 +130,7 @@ def count(text: str) -> int:
 
 def moment(text: str) -> dt.datetime:
     """Read an aware moment."""
-    found = dt.datetime.fromisoformat(text)
+    found = parse_moment(text)
     if found.tzinfo is None:
         raise ValueError(f"expected a time with an offset from UTC, got {text!r}")
     return found

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.manifest.document import BadValueError
+from envgen.moments import in_bounds, parse_moment
 from envgen.names import project_name
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
 from envgen.printable import one_line
@@ -252,7 +253,11 @@ def moment(text: str) -> dt.datetime:
         day = dt.date.fromisoformat(text)
     except ValueError:
         return _instant(text)
-    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+    try:
+        start = in_bounds(dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC))
+    except ValueError as error:
+        raise BadValueError(f"{text!r}: {error}") from error
+    return start + dt.timedelta(days=1)
 
 
 def moment_or_age(text: str) -> dt.datetime | dt.timedelta:
@@ -264,7 +269,7 @@ def moment_or_age(text: str) -> dt.datetime | dt.timedelta:
 
 def _instant(text: str) -> dt.datetime:
     try:
-        found = dt.datetime.fromisoformat(text)
+        found = parse_moment(text)
     except ValueError as error:
         raise BadValueError(
             f"neither a date nor an RFC 3339 time: {text!r}", hint="for example `2026-11-22`, or `7 days`"

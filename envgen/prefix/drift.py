@@ -195,7 +195,10 @@ class _DriftSearch:
         status = file.lstat()
         # a file of several environments has its status changed by each of them
         changed = max(status.st_ctime, status.st_mtime) if status.st_nlink == 1 else status.st_mtime
-        return f" ({dt.datetime.fromtimestamp(changed, tz=dt.UTC):%Y-%m-%d %H:%M} UTC)"
+        try:
+            return f" ({dt.datetime.fromtimestamp(changed, tz=dt.UTC):%Y-%m-%d %H:%M} UTC)"
+        except (ValueError, OverflowError):  # some file systems keep years that dates have not
+            return ""
 
 
 def _entries(prefix: Path, have: InstalledPackage) -> dict[str, Mapping[str, Any]]:

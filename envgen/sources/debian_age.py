@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from debian.debian_support import Version
 
 from envgen.errors import SignatureError
+from envgen.moments import in_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,13 +93,14 @@ def remark_on_clock(release: Release, *, headers: Mapping[str, str], where: str,
 
 def _server_time(headers: Mapping[str, str]) -> dt.datetime | None:
     """Read when an answer was sent; a cache on the way says how long it had it (RFC 9111, 5.1)."""
-    try:
-        sent = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return None
     age = headers.get("age", "0")
-    aware = sent if sent.tzinfo else sent.replace(tzinfo=dt.UTC)
-    return aware + dt.timedelta(seconds=int(age) if age.isdecimal() and len(age) < len("1000000000") else 0)
+    seconds = int(age) if age.isdecimal() and len(age) < len("1000000000") else 0
+    try:
+        sent = in_bounds(parsedate_to_datetime(headers.get("date", "")))
+        aware = sent.astimezone(dt.UTC) if sent.tzinfo else sent.replace(tzinfo=dt.UTC)
+        return aware + dt.timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _of(release: Release, locked: LockedDebs) -> str:

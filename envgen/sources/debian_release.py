@@ -15,6 +15,7 @@ from debian.deb822 import Release as Fields
 
 from envgen.digest import Sha256
 from envgen.errors import HostError, SignatureError
+from envgen.moments import in_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +121,7 @@ def parse_release(content: bytes, *, suite: str) -> Release:
             by_hash=fields.get("Acquire-By-Hash") == "yes",
             indices={entry["name"]: _index(entry) for entry in fields["SHA256"]},
         )
-    except (KeyError, TypeError, ValueError) as e:
+    except (KeyError, TypeError, ValueError, OverflowError) as e:  # the last one of years such as 10**40
         raise SignatureError(f"failed to read `InRelease` of {suite}: {e!r}") from e
     if suite not in names:
         raise SignatureError(
@@ -136,5 +137,5 @@ def _index(entry: Mapping[str, str]) -> Index:
 
 def _moment(text: str) -> dt.datetime:
     """Read `Sat, 28 Nov 2026 00:53:02 UTC`; the format knows no other zone, and `-0000` is read as naive."""
-    found = parsedate_to_datetime(text)
+    found = in_bounds(parsedate_to_datetime(text))
     return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.errors import NetworkError
+from envgen.moments import parse_moment
 from envgen.names import project_name
 from envgen.urls import display, without_login
 
@@ -308,7 +309,7 @@ def _sha256(hashes: Any) -> Sha256 | None:
 
 def _moment(text: Any) -> dt.datetime | None:
     try:
-        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
+        moment = parse_moment(text) if isinstance(text, str) else None
     except ValueError:
         return None
     if moment is None:
