@@ -112,7 +112,7 @@ def _own_locks(context: Context, spec: EnvSpec, found: Iterable[ImageInputs]) ->
         return read.get(host)
     own = find_lock(context, spec, host)
     if own:
-        require_signature(context, spec, own, image=True)
+        require_signature(context, spec, own)
     return own
 
 
@@ -127,7 +127,7 @@ def _open_inputs(context: Context, spec: EnvSpec, platform: Platform, *, frozen:
     if spec.image is None:
         raise UserError(f"`{spec.source}` has no `image`", hint="add `image: {}` to the spec and run `envgen lock`")
     locked = require_current_lock(context, spec, platform, frozen=frozen, image=True)
-    require_signature(context, spec, locked, image=True)
+    require_signature(context, spec, locked)
     pair = with_local_files(context, locked)
     items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     return ImageInputs(spec=spec, image=spec.image, pair=pair, plan=plan(context, items, verify=verify))

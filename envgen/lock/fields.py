@@ -138,7 +138,10 @@ def moment(text: str) -> dt.datetime:
 
 def virtual_packages(text: str) -> dict[str, str]:
     """Read virtual packages and their versions from JSON."""
-    return {parse_conda_name(name): _text(version) for name, version in _mapping(text).items()}
+    return {
+        parse_conda_name(name): (build_string if name == "__archspec" else conda_version)(_text(value))
+        for name, value in _mapping(text).items()
+    }
 
 
 def renamed(text: str) -> dict[str, str]:

@@ -193,7 +193,7 @@ def _choose(context: Context, options: BundleOptions) -> list[_Chosen]:
         spec = select(context.root, name)
         for platform in platforms_of(spec, options.platforms or (probe_host().platform,)):
             pair = require_current_lock(context, spec, platform, frozen=options.frozen, image=spec.image is not None)
-            require_signature(context, spec, pair, image=options.image)
+            require_signature(context, spec, pair)
             found.append(_Chosen(spec=spec, pair=pair))
     return found
 

@@ -11,7 +11,7 @@ from envgen.lock.model import lock_key
 from envgen.manifest.select import select
 from envgen.oci.read import open_layout
 from envgen.project.lock_files import find_lock, reasons_against, require_lock
-from envgen.project.lock_signatures import lock_digests, reason_against, signature_path, spec_digest
+from envgen.project.lock_signatures import reason_against, signature_path, signed_files
 from envgen.sign.locks import sign_lock
 from envgen.system.fs import atomic_write
 from envgen.system.os_faults import explained
@@ -85,13 +85,12 @@ def locked(context: Context, path: Path) -> tuple[EnvSpec, LockPair]:
 
 def _sign_lock(context: Context, spec: EnvSpec, pair: LockPair, signer: Signer) -> SignedFile:
     where, target = context.relative(pair.path), signature_path(context, spec, pair.lock.platform, signer.public)
-    if reason_against(context, spec, pair, signer.public, image=True) is None:
+    if reason_against(context, spec, pair, signer.public) is None:
         return SignedFile(what=where, signature=target, changed=False)
     for reason in reasons_against(context, spec, pair, image=spec.image is not None):
         context.reporter.warn(f"`{where}` is signed although it is out of date: {reason}")
-    files = {**lock_digests(context, spec, pair), **spec_digest(context, spec)}
     with explained(target.parent):
-        atomic_write(target, sign_lock(files, signer) + b"\n")
+        atomic_write(target, sign_lock(signed_files(context, spec, pair), signer) + b"\n")
     return SignedFile(what=where, signature=target, changed=True)
 
 

@@ -191,7 +191,7 @@ def _verify_lock(context: Context, options: VerifyOptions, subject: VerifySubjec
     spec, pair = locked(context, path)
     tell(subject, str(path))
     key, where = read_public_key(context.directory / options.key), context.relative(pair.path)
-    why = reason_against(context, spec, pair, key, image=True)
+    why = reason_against(context, spec, pair, key)
     findings = () if why is None else (Deviation(kind=Kind.SIGNATURE, where=where, what=why),)
     compared = LockComparison(lock=where, compared="both lock files and the spec, signed by the key", findings=findings)
     return Verified(kind=subject.kind, where=where, comparisons=(compared,))

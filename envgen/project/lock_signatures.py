@@ -37,9 +37,13 @@ def lock_digests(context: Context, spec: EnvSpec, pair: LockPair) -> dict[str, S
     return found
 
 
-def spec_digest(context: Context, spec: EnvSpec) -> dict[str, Sha256]:
-    """Return the file of a spec with its digest."""
-    return {spec.source: Sha256.of((context.root / spec.source).read_bytes())}
+def signed_files(context: Context, spec: EnvSpec, pair: LockPair) -> dict[str, Sha256]:
+    """Return what a signature is about: both lock files, and the spec with all that it extends; path -> digest.
+
+    Variables of an environment, and what an image runs, stand in the spec alone.
+    """
+    texts = {path: (context.root / path).read_bytes() for path in (spec.source, *spec.bases)}
+    return {**lock_digests(context, spec, pair), **{path: Sha256.of(text) for path, text in texts.items()}}
 
 
 def signature_path(context: Context, spec: EnvSpec, platform: Platform, key: PublicKey) -> Path:
@@ -52,7 +56,7 @@ def signature_files(context: Context, environment: str, platform: Platform) -> t
     return tuple(sorted(context.locks.glob(signature_pattern(environment, platform))))
 
 
-def require_signature(context: Context, spec: EnvSpec, pair: LockPair, *, image: bool = False) -> None:
+def require_signature(context: Context, spec: EnvSpec, pair: LockPair) -> None:
     """Refuse a lock that none of the required keys has signed; nothing is refused where no key is required.
 
     A signature beside the lock counts, and that of a bundle of this run which holds exactly these files.
@@ -61,7 +65,6 @@ def require_signature(context: Context, spec: EnvSpec, pair: LockPair, *, image:
         context: the world; says which keys are required.
         spec: of the lock.
         pair: the lock as it was read.
-        image: whether the spec counts, too: what an image runs stands there.
 
     Raises:
         SignatureError: it is not signed by any of the keys, or was changed since.
@@ -73,7 +76,7 @@ def require_signature(context: Context, spec: EnvSpec, pair: LockPair, *, image:
     refused = []
     for path in paths:
         key = read_public_key(path)
-        why = reason_against(context, spec, pair, key, image=image)
+        why = reason_against(context, spec, pair, key)
         if why is None or any(_is_bundled(context, spec, pair, reader, key) for reader in context.supply.bundles):
             _refuse_other_recipes(context, pair)
             return
@@ -85,9 +88,7 @@ def require_signature(context: Context, spec: EnvSpec, pair: LockPair, *, image:
     )
 
 
-def reason_against(
-    context: Context, spec: EnvSpec, pair: LockPair, key: PublicKey, *, image: bool = False
-) -> str | None:
+def reason_against(context: Context, spec: EnvSpec, pair: LockPair, key: PublicKey) -> str | None:
     """Return why a lock does not count as signed by a key beside it; None where it does."""
     path = signature_path(context, spec, pair.lock.platform, key)
     try:
@@ -100,27 +101,26 @@ def reason_against(
     except OSError as error:
         return f"`{context.relative(path)}` cannot be read: {error.strerror}"
     try:
-        extra = spec_digest(context, spec) if image else {}
-        check_lock(data, key, lock_digests(context, spec, pair), extra)
+        check_lock(data, key, signed_files(context, spec, pair))
     except StatementError as error:
         return f"`{context.relative(path)}`: {error}"
     return None
 
 
 def _is_bundled(context: Context, spec: EnvSpec, pair: LockPair, reader: LayoutReader, key: PublicKey) -> bool:
-    """Return whether a bundle that the key has signed holds exactly these lock files, and this spec."""
-    wanted = {**lock_digests(context, spec, pair), **spec_digest(context, spec)}
+    """Return whether a bundle that the key has signed holds exactly these files."""
+    wanted = signed_files(context, spec, pair)
     artifacts = (_texts(reader, spec, manifest) for manifest in reader.manifests)
     return any(files == wanted for files in artifacts) and is_signed(reader, key)
 
 
 def _texts(reader: LayoutReader, spec: EnvSpec, manifest: Descriptor) -> dict[str, Sha256]:
-    """Return the lock files and the spec of an artifact of a bundle."""
+    """Return the lock files and the files of the spec of an artifact of a bundle."""
     titles = {one.annotations.get(TITLE, ""): one.digest for one in reader.descriptors(manifest)}
     return {
         title: digest
         for title, digest in titles.items()
-        if title == spec.source or (title.startswith("locks/") and not title.endswith(SUFFIX))
+        if title in {spec.source, *spec.bases} or (title.startswith("locks/") and not title.endswith(SUFFIX))
     }
 
 

@@ -1,7 +1,7 @@
 """Signatures of locks: a file beside the two lock files, which is committed with them, one for each key.
 
-It is a bundle v0.3 whose statement is about both lock files of a platform and the spec, by name and sha256. What is
-installed follows from the lock files alone; what an image runs stands in the spec.
+It is a bundle v0.3 whose statement is about both lock files of a platform and the files of the spec, by name and
+sha256: packages follow from the lock files alone, but variables and what an image runs stand in the spec.
 """
 
 from __future__ import annotations
@@ -41,14 +41,13 @@ def sign_lock(files: Mapping[str, Sha256], signer: Signer) -> bytes:
     return signed_statement(signer, subjects, kind=LOCKED, predicate=None)
 
 
-def check_lock(data: bytes, key: PublicKey, locks: Mapping[str, Sha256], spec: Mapping[str, Sha256]) -> None:
+def check_lock(data: bytes, key: PublicKey, files: Mapping[str, Sha256]) -> None:
     """Verify the signature of a lock.
 
     Args:
         data: the signature.
         key: that must have made it.
-        locks: all lock files of the platform that are there: path -> digest.
-        spec: what else counts: path -> digest.
+        files: what it must be about, and nothing else: path -> digest.
 
     Raises:
         StatementError: it was made by another key, or is about another lock or another state of this one.
@@ -57,13 +56,13 @@ def check_lock(data: bytes, key: PublicKey, locks: Mapping[str, Sha256], spec: M
     if found.kind != LOCKED:
         raise StatementError(f"it states `{found.kind}`, expected `{LOCKED}`")
     signed = {one.name: one.sha256 for one in found.subjects}
-    for name, digest in {**locks, **spec}.items():
+    for name, digest in files.items():
         if name not in signed:
             raise StatementError(f"it is about {_listed(signed)}, and not about `{name}`")
         if signed[name] != digest:
             raise StatementError(f"`{name}` was changed since it was signed")
-    if missing := sorted(name for name in signed if name.startswith("locks/") and name not in locks):
-        raise StatementError(f"it is also about {_listed(missing)}, which is missing")
+    if others := sorted(signed.keys() - files.keys()):
+        raise StatementError(f"it is also about {_listed(others)}, which no longer belongs to the lock")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -161,7 +161,7 @@ def test_a_recipe_that_was_changed_is_refused_also_when_frozen(
     assert not (tmp_path / "env").exists()
 
 
-def test_an_image_takes_its_services_from_the_signed_spec(
+def test_variables_and_services_are_those_of_the_signed_spec(
     project: Project, registries: Registries, cli: Command, keys: tuple[str, str]
 ) -> None:
     for architecture in ("amd64", "arm64"):
@@ -175,7 +175,22 @@ def test_an_image_takes_its_services_from_the_signed_spec(
     path.write_text(path.read_text() + "# LD_PRELOAD\n")
     outcome = cli("image", "--platform", "linux-64", "--require-signature", keys[1])
     assert (outcome.code, "`environments/demo.yaml` was changed since it was signed" in outcome.err) == (5, True)
-    cli("create", "--require-signature", keys[1]).succeeded()
+    assert cli("create", "--require-signature", keys[1]).code == 5
+
+
+def test_what_a_spec_extends_is_signed_with_it(
+    locked: Project, cli: Command, tmp_path: Path, keys: tuple[str, str]
+) -> None:
+    locked.write("environments/common.yaml", "env: {GREETING: hello}\n")
+    path = locked.root / "environments/demo.yaml"
+    path.write_text(path.read_text() + "extends: common\n")
+    cli("lock").succeeded()
+    cli("sign", "demo", keys[0]).succeeded()
+    create = ("create", "-p", str(tmp_path / "env"), "--require-signature", keys[1])
+    locked.write("environments/common.yaml", "env: {LD_PRELOAD: /tmp/x.so}\n")
+    refused(cli(*create), "`environments/common.yaml` was changed since it was signed", tmp_path / "env")
+    locked.write("environments/common.yaml", "env: {GREETING: hello}\n")
+    cli(*create).succeeded()
 
 
 def test_keys_of_all_kinds_make_the_same_lock_trusted(

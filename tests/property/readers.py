@@ -332,7 +332,7 @@ _CLAIM = PackageClaim(filename="spam-1.0-0.conda", sha256=Sha256.of(b"spam"))
 def _signature(raw: bytes) -> object:
     """Verify the signature of a lock; another one is refused by the callers."""
     with suppress(StatementError):
-        check_lock(raw, _signer().public, _LOCKED, {})
+        check_lock(raw, _signer().public, _LOCKED)
     return None
 
 
