@@ -35,6 +35,9 @@ _NO_THREAD = "can't start new thread"
 _NOT_LOADED = ("failed to map segment", "annot allocate memory")
 """What the loader says of a library that there is no memory for."""
 
+_NO_MEMORY_FOR_RUST = "Allocation error : not enough memory"
+"""What zstd says in exceptions of rattler."""
+
 _RUST = re.compile(r"\(os error (\d+)\)")
 """How libraries in Rust write what the system said; the exceptions that they raise have no number."""
 
@@ -96,6 +99,8 @@ def refusal(error: BaseException) -> UserError | None:
             return _no_memory()
         case RuntimeError() if str(error) == _NO_THREAD:
             return _no_tasks()
+        case Exception() if _NO_MEMORY_FOR_RUST in str(error):
+            return _no_memory()
         case OSError(filename=None):
             return _unnamed(error if error.errno else told_by_rust(error) or error)
         case OSError():

@@ -61,6 +61,7 @@ def test_other_faults_pass(error: OSError) -> None:
             "failed to read or write a file: Input/output",
         ),
         (MemoryError(), "out of memory"),
+        (RuntimeError("cache: Allocation error : not enough memory"), "out of memory"),
         (ImportError("x.so: failed to map segment from shared object"), "out of memory"),
     ],
 )
