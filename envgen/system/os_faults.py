@@ -101,6 +101,8 @@ def refusal(error: BaseException) -> UserError | None:
             return _no_tasks()
         case Exception() if _NO_MEMORY_FOR_RUST in str(error):
             return _no_memory()
+        case SystemError() if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+            return _no_memory()  # CPython's own mistake where an allocation fails inside an import
         case OSError(filename=None):
             return _unnamed(error if error.errno else told_by_rust(error) or error)
         case OSError():
