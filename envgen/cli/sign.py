@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     "envgen sign ghcr.io/me/train:1.0 cosign.key",
-    "envgen sign train cosign.key && git add locks      # every lock of `train`",
+    "envgen sign train cosign.key",
     "envgen sign dist/train.bundle.tar cosign.key",
 )
 

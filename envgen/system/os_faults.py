@@ -95,14 +95,10 @@ def told_by_rust(error: Exception) -> OSError | None:
 def refusal(error: BaseException) -> UserError | None:
     """Return as an error for people what the machine refused, wherever that was; None where it is something else."""
     match error:
-        case MemoryError() | ImportError() if isinstance(error, MemoryError) or _is_not_loaded(error):
+        case _ if _is_of_memory(error):
             return _no_memory()
         case RuntimeError() if str(error) == _NO_THREAD:
             return _no_tasks()
-        case Exception() if _NO_MEMORY_FOR_RUST in str(error):
-            return _no_memory()
-        case SystemError() if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
-            return _no_memory()  # CPython's own mistake where an allocation fails inside an import
         case OSError(filename=None):
             return _unnamed(error if error.errno else told_by_rust(error) or error)
         case OSError():
@@ -118,8 +114,16 @@ def _refused_path(error: OSError, path: Path) -> UserError | None:
     return _no_tasks() if error.errno in _NO_MORE_TASKS else os_fault(error, path)
 
 
-def _is_not_loaded(error: BaseException) -> bool:
-    return any(said in str(error) for said in _NOT_LOADED)
+def _is_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out, in whatever words a library has for it."""
+    match error:
+        case MemoryError():
+            return True
+        case ImportError():
+            return any(said in str(error) for said in _NOT_LOADED)
+        case SystemError():  # CPython's own mistake where an allocation fails inside an import
+            return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    return _NO_MEMORY_FOR_RUST in str(error)
 
 
 def _unnamed(error: OSError) -> UserError | None:

@@ -330,14 +330,12 @@ _CLAIM = PackageClaim(filename="spam-1.0-0.conda", sha256=Sha256.of(b"spam"))
 
 
 def _signature(raw: bytes) -> object:
-    """Verify the signature of a lock; another one is refused by the callers."""
     with suppress(StatementError):
         check_lock(raw, _signer().public, _LOCKED)
     return None
 
 
 def _sidecar(raw: bytes) -> object:
-    """Verify attestations, and append to them."""
     with suppress(StatementError):
         return reasons_against(_CLAIM, read_sidecar(raw), _signer().public), appended(raw, b"{}")
     return None
