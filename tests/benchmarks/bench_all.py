@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.system.processor import probe_processor
+from tests.benchmarks.arguments import existing, positive
 from tests.benchmarks.measuring import Bench, Case, median, remove
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="folder on the disk to measure")
-    parser.add_argument("--only", action="append", help=f"cases of these modules alone, of {', '.join(groups())}")
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--work", type=existing, help="folder on the disk to measure")
+    parser.add_argument("--only", action="append", choices=groups(), help="cases of these modules alone")
     parser.add_argument("--case", help="cases whose job has this text")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
 from envgen.system.host import probe_host
+from tests.benchmarks.arguments import existing, positive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +56,8 @@ def main() -> None:
     """Run the rounds and print a table and, with `--json`, the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("env", nargs="?", default="pt28-accel")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="folder on the disk to measure; emptied")
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--work", type=existing, help="folder on the disk to measure; emptied")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     lock = _lock(options.env)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.system.fs import remove_tree
+from tests.benchmarks.arguments import existing, positive
 from tests.benchmarks.bench_create import REPOSITORY, Timing
 from tests.benchmarks.measuring import measured
 from tests.builders.registry import registry
@@ -53,8 +54,8 @@ def main() -> None:
     parser.add_argument("env", nargs="?", default="pt28-accel")
     parser.add_argument("--project", type=Path, default=REPOSITORY, help="folder with the environment and its locks")
     parser.add_argument("--platform", default="linux-64")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="folder on the disk to measure")
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--work", type=existing, help="folder on the disk to measure")
     parser.add_argument("--cache", type=Path, help="a store that has the packages; its blobs and layers are removed")
     parser.add_argument("--storage-driver", default="overlay", help="of buildah; `vfs` needs more disk")
     parser.add_argument("--without-buildah", action="store_true")

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.arguments import existing, positive
 from tests.benchmarks.bench_all import chosen, groups, machine
 from tests.benchmarks.measuring import Bench, median, remove
 
@@ -29,11 +30,11 @@ _SLOWER = 1.1
 def main() -> None:
     """Run the cases with both and print a table; exit 1 where one is slower."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("a", type=Path, metavar="CHECKOUT_A")
-    parser.add_argument("b", type=Path, metavar="CHECKOUT_B")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--work", type=Path, help="folder on the disk to measure")
-    parser.add_argument("--only", action="append", help=f"cases of these modules alone, of {', '.join(groups())}")
+    parser.add_argument("a", type=existing, metavar="CHECKOUT_A")
+    parser.add_argument("b", type=existing, metavar="CHECKOUT_B")
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--work", type=existing, help="folder on the disk to measure")
+    parser.add_argument("--only", action="append", choices=groups(), help="cases of these modules alone")
     parser.add_argument("--case", help="cases whose job has this text")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-compare-", dir=options.work)).resolve()
