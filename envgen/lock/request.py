@@ -47,6 +47,7 @@ def _normalised(spec: EnvSpec, target: Target) -> dict[str, Any]:
     return {
         "platform": target.platform,
         "python": str(target.python),
+        **({"python-archive": archive.sha256} if (archive := spec.python_archive.get(target.platform)) else {}),
         "virtual-packages": target.virtual_packages(),
         "channels": list(spec.channels),
         "dependencies": sorted(str(rattler.MatchSpec(text)) for text in spec.dependencies),

@@ -20,6 +20,7 @@ from envgen.lock.locked_indexes import index_differences, moved_wheels
 from envgen.lock.model import Lock, normal
 from envgen.lock.request import active, asked_extras
 from envgen.manifest.adjust import adjustments
+from envgen.manifest.python_archive import RECIPE
 from envgen.manifest.values import match_name
 from envgen.names import CondaName, ProjectName, project_name
 from envgen.packages import Package, Wheel
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from envgen.names import NameTable
     from envgen.platforms import Target
 
+_PYTHON = CondaName("python")
 _OF_EVERY_WHEEL = (CondaName("python"), CondaName("python_abi"))
 """What converted wheels depend on beside their requirements; locks do not say so, for CEP 37 has no place for it."""
 
@@ -72,6 +74,7 @@ def stale(
     return (
         *_settings(spec, lock, normal(target)),
         *_inputs(lock, recipe_digests, debian_digest, converter),
+        *_archive(spec, lock),
         *_roots(spec, lock, target, packages),
         *_closure(lock, packages),
         *_builds(spec, lock),
@@ -168,6 +171,17 @@ def _inputs(lock: Lock, recipes: Mapping[str, Sha256], debian: Sha256 | None, co
         yield "its Debian lock is missing" if debian is None else "its Debian lock changed"
     if lock.wheels and lock.converter != converter:
         yield f"wheels are converted by converter version {converter}, the lock was made with version {lock.converter}"
+
+
+def _archive(spec: EnvSpec, lock: Lock) -> Iterator[str]:
+    """Compare the archive that Python comes from: its build string begins with the sha256."""
+    wanted = spec.python_archive.get(lock.platform)
+    python = next((package for package in lock.built if package.name == _PYTHON), None)
+    is_archive = python is not None and python.recipe == RECIPE
+    if wanted is None and is_archive:
+        yield f"`{RECIPE}` is no longer in the spec, and Python is locked from an archive"
+    elif wanted and not (python and is_archive and python.build.startswith(f"h{wanted.sha256[:8]}_")):
+        yield f"`{RECIPE}`: Python is not locked from the archive with sha256 {wanted.sha256[:8]}…"
 
 
 def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> Iterator[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from envgen.licenses import LicensePolicy
     from envgen.manifest.audit_parse import Ignored
     from envgen.manifest.image_spec import ImageSpec
+    from envgen.manifest.python_archive import PythonArchive
     from envgen.names import ProjectName
     from envgen.platforms import Platform, PythonMinor, Target
 
@@ -27,6 +28,7 @@ class EnvSpec:
     Attributes:
         name: of the environment, also the stem of its file and locks.
         python: the minor version of Python.
+        python_archive: platform -> archive that Python comes from; for each Linux platform, or for none.
         targets: platform -> what its machines have; `python` stands in each.
         channels: conda channels (names, URLs or paths), first is strongest; may be empty.
         dependencies: MatchSpecs, from channels and recipes.
@@ -60,6 +62,7 @@ class EnvSpec:
     name: str
     python: PythonMinor
     targets: Mapping[Platform, Target]
+    python_archive: Mapping[Platform, PythonArchive] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     pypi: tuple[Requirement, ...] = ()

@@ -20,6 +20,8 @@ from envgen.manifest.extends import SpecReader
 from envgen.manifest.image_parse import parse_image
 from envgen.manifest.index_parse import parse_indexes
 from envgen.manifest.license_parse import parse_policy
+from envgen.manifest.python_archive import RECIPE as ARCHIVE
+from envgen.manifest.python_archive import parse_archives
 from envgen.manifest.variables import parse_env
 from envgen.metadata import contradict, holds
 from envgen.names import project_name
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from envgen.manifest.extends import SpecFolder
+    from envgen.manifest.python_archive import PythonArchive
 
 SECTIONS = (
     "name",
@@ -39,6 +42,7 @@ SECTIONS = (
     "solve-group",
     "description",
     "python",
+    "python-archive",
     "platforms",
     "channels",
     "dependencies",
@@ -93,6 +97,7 @@ def parse_spec(text: str, *, source: str, folder: SpecFolder | None = None) -> E
     spec = EnvSpec(
         name=_name(sections.get("name"), source),
         python=python,
+        python_archive=_archives(sections, targets),
         targets=targets,
         channels=_channels(sections.get("channels")),
         dependencies=_dependencies(sections.get("dependencies")),
@@ -124,6 +129,16 @@ def parse_spec(text: str, *, source: str, folder: SpecFolder | None = None) -> E
     )
     document.check()
     return spec
+
+
+def _archives(sections: Mapping[str, Value], targets: Collection[Platform]) -> dict[Platform, PythonArchive]:
+    """Read which archives Python comes from: for each Linux platform, or for none."""
+    value = _given(sections, ARCHIVE)
+    found = parse_archives(value)
+    lacking = [platform for platform in targets if platform.is_linux and platform not in found]
+    if value and lacking and not value.document.faults:
+        value.fault(f"`{ARCHIVE}`: no archive for {lacking[0]}", "add one, or remove the platform")
+    return found
 
 
 def stem(source: str) -> str:

@@ -89,6 +89,7 @@ def _packages() -> Schema:
         "cuda": _text("newest CUDA that their driver supports, such as 12.8"),
         "archspec": _text("microarchitecture, such as x86_64_v3"),
     }
+    archive = {"url": _text("address of the archive"), "sha256": _text("of its bytes")}
     index = {
         "url": _text("address of a Simple API, a page of links or a folder; may have variables"),
         "projects": _list("projects, or patterns with `*`, that come from this index"),
@@ -110,6 +111,9 @@ def _packages() -> Schema:
         "solve-group": _text("specs with the same group are solved together, so that they share versions"),
         "description": _text("a line about the environment"),
         "python": _text("minor version of Python, such as 3.11", pattern=r"^\d+\.\d+$"),
+        "python-archive": _map(
+            "relocatable archives that Python comes from", _fields("", archive, required=tuple(archive))
+        ),
         "platforms": _map("platforms to lock, and what their machines have", _fields("", facts), names=list(Platform)),
         "channels": _list("conda channels, highest priority first"),
         "dependencies": _list("conda MatchSpecs, from channels and recipes"),

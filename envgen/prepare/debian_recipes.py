@@ -68,7 +68,8 @@ def _not_for_python(context: Context, debian: DebianRecipe, spec: EnvSpec) -> Sp
         keys=("python",),
         what=f"`{debian.name}` is built from Debian packages by `recipes/{debian.recipe}/{DEBIAN}`, "
         f"which has Python {' and '.join(_served(debian))}, not {spec.python}",
-        hint="write one of these, or take another one from a channel: add `channels: [conda-forge]`",
+        hint="write one of these, or take another one from a channel, `channels: [conda-forge]`, or from an archive, "
+        "`python-archive`",
     )
 
 

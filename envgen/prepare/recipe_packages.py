@@ -18,6 +18,7 @@ from envgen.errors import (
     NoBuildError,
 )
 from envgen.packages import BuiltArchive
+from envgen.prepare.archive_recipes import make_archive, make_locked_archive
 from envgen.prepare.built import ensure_built, ensure_outputs
 from envgen.prepare.deb_builds import build
 from envgen.prepare.deb_files import debian_archive, fetch_debs
@@ -166,6 +167,9 @@ def make(
         UserError: the recipe has faults, or its script fails, or Debian has nothing for the platform.
         UnsatisfiableError, NetworkError, IntegrityError: as the sources and the builder say.
     """
+    if recipe.is_archive:
+        files = make_archive(context, recipe, spec.python_archive[platform], platform=platform, python=spec.python)
+        return RecipeOutput(recipe=recipe, records=tuple(_record(context, recipe, one) for one in files))
     if not recipe.is_debian:
         made = _build(context, recipe, platform, tools)
         build = tools.pair.lock if tools and tools.pair else None
@@ -229,6 +233,8 @@ def _recipe(context: Context, package: BuiltPackage) -> Recipe:
 
 def _build_locked(context: Context, recipe: Recipe, pair: LockPair, prepare: Prepare) -> list[Built]:
     platform = pair.lock.platform
+    if recipe.is_archive:
+        return make_locked_archive(context, recipe, pair.lock)
     if not recipe.is_debian:
         return _build(context, recipe, platform, _locked_tools(recipe, pair, prepare))
     if pair.debian is None:

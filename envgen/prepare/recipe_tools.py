@@ -133,7 +133,7 @@ def tools_of(
     Raises:
         UserError: the recipe is malformed.
     """
-    if recipe.is_debian or is_plain(recipe):
+    if recipe.is_debian or recipe.is_archive or is_plain(recipe):
         return None
     # rattler-build takes 0.2 s to import, and most environments have no such recipe
     from envgen.convert.recipe_needs import read_needs  # noqa: PLC0415

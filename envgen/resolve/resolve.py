@@ -18,6 +18,7 @@ from envgen.lock.render import render_lock
 from envgen.lock.request import active
 from envgen.lock.told import Told
 from envgen.manifest.adjust import adjustments
+from envgen.manifest.python_archive import RECIPE
 from envgen.manifest.values import match_name
 from envgen.names import CondaName
 from envgen.prepare.deb_files import debian_suites
@@ -287,13 +288,17 @@ async def _make_recipes(
 ) -> list[RecipeOutput]:
     """Begin to build what recipes offer, for the names that no channel has."""
     known, keep = shipped.recipes_by_package(bench.context.root), kept.debs(old, bench.upgrade)
+    if platform in bench.spec.python_archive:
+        known[_PYTHON] = known[RECIPE]
     builds = RecipeBuilds(context=bench.context, spec=bench.spec, names=bench.names, olds=bench.olds)
     waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
     found: dict[str, RecipeOutput] = {}
     while waiting:
         name = waiting.pop()
         recipe = known.get(name)
-        if recipe is None or recipe.name in found or (channels and await channels.records(CondaName(name))):
+        if recipe is None or recipe.name in found:
+            continue
+        if channels and not recipe.is_archive and await channels.records(CondaName(name)):
             continue
         tools = await builds.tools(recipe, platform, partial(_solve_build, bench, recipe), bench.building)
         maker = partial(

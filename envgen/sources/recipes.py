@@ -27,6 +27,9 @@ DEBIAN = "debian.yaml"
 BUILD = "recipe.yaml"
 """The file of a recipe for rattler-build."""
 
+ARCHIVE = "archive.yaml"
+"""The file of the recipe that takes Python from an archive which the spec names."""
+
 _VARIABLE = re.compile(r"\$\{\{\s*(\w+)\s*\}\}")
 
 
@@ -50,6 +53,11 @@ class Recipe:
     def is_debian(self) -> bool:
         """Whether it takes programs from Debian, rather than building."""
         return (self.folder / DEBIAN).is_file()
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it takes Python from an archive which the spec names."""
+        return (self.folder / ARCHIVE).is_file()
 
     @property
     def outside_files(self) -> tuple[str, ...]:
@@ -77,7 +85,7 @@ def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
     for path in (path for folder in folders for path in sorted(folder.iterdir()) if path.is_dir()):
         if path.is_symlink() and not _stays(path, path.parent):
             raise SpecError((_leaving(path, f"recipes/{path.name}"),))
-        kinds = [kind for kind in (DEBIAN, BUILD) if (path / kind).is_file()]
+        kinds = [kind for kind in (DEBIAN, BUILD, ARCHIVE) if (path / kind).is_file()]
         if len(kinds) > 1:
             raise SpecError(
                 (Fault(where=f"recipes/{path.name}", what=f"expected one file, got {' and '.join(kinds)}"),)

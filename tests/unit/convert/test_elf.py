@@ -45,7 +45,7 @@ def test_needs_of_a_library_are_read() -> None:
         found = elf.read_elf(stream, "x.so")
     assert found is not None
     assert "libc.so.6" in found.needed
-    assert not found.searches
+    assert found.search == ""
     assert (2, 2) <= found.glibc < (2, 36)
 
 
