@@ -102,7 +102,7 @@ class _Tables:
         struct.pack_into("<I", self.raw, aux.at + 8, name)
 
     def drop(self, aux: _Aux) -> None:
-        """Take an entry that nothing refers to out of the list of its library, where it is not the only one."""
+        """Remove an entry that nothing refers to from the list of its library, unless it is the only one."""
         count = _NEED.unpack_from(self.raw, aux.need)[1]
         step = aux.at - aux.before + aux.following
         if aux.before == aux.need:

@@ -39,7 +39,7 @@ class ReadAhead:
                 self._tasks.add(asyncio.create_task(self._ask(wheel, keep=not upgrade.covers(wheel.project))))
 
     async def close(self) -> None:
-        """Give up what nobody waits for."""
+        """Cancel the requests that nothing waits for."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -58,7 +58,7 @@ class OpenBuilds:
         *,
         deferred: bool,
     ) -> OpenBuilds:
-        """Take the projects from what the spec says of builds; see the attributes."""
+        """Build it from what the spec says of builds; see the attributes."""
         projects = frozenset(project for project, allowed in terms.items() if allowed.isolation)
         return cls(projects=projects, names=names, solve=solve, deferred=deferred)
 

@@ -151,7 +151,7 @@ def started(libraries: Path, program: Path) -> list[str | Path]:
 
 
 def without_versions(library: Path, *names: str) -> None:
-    """Take symbol versions from a library: the loader compares their hashes first."""
+    """Remove symbol versions from a library: the loader compares their hashes first."""
     raw = bytearray(library.read_bytes())
     with library.open("rb") as stream:
         section = ELFFile(stream).get_section_by_name(".gnu.version_d")
