@@ -18,21 +18,18 @@ from typing import TYPE_CHECKING
 
 from envgen.bundle.contents import project_texts
 from envgen.bundle.tools import tools
-from envgen.convert.deb_unpack import Unpacking
 from envgen.errors import UserError
+from envgen.image.loader import unpack_loader
 from envgen.image.prefix_archive import write_folder_archive
-from envgen.lock.debian_lock import IMAGE
-from envgen.manifest.image_spec import DROP
 from envgen.oci.read import START
-from envgen.packages import Wheel
 from envgen.platforms import PythonMinor
 from envgen.prefix.conda_meta import META
 from envgen.prefix.link import link
+from envgen.prepare.build_rooms import python_closure
 from envgen.prepare.locked_builds import prepare
 from envgen.prepare.packages import link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.project import shipped
-from envgen.resolve.image_base import fetch_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,8 +44,8 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = PythonMinor(3, 11)
 """That envgen runs on."""
 
-_LIBRARIES = ("libc6", "libgcc-s1", "libstdc++6")
-"""Debian packages that the wheels of envgen take libraries from; the last two where the base has them."""
+_BESIDE = ("libgcc-s1", "libstdc++6")
+"""Debian packages whose libraries the wheels of envgen take beside those of the C library."""
 
 _PREFIX = "/opt/python"
 """Stands for the place of the Python in its files: it finds its modules from where it is started."""
@@ -103,22 +100,8 @@ def _unpack_wheels(wheels: Iterable[BundledFile], site: Path) -> None:
 
 
 def _copy_libraries(context: Context, inputs: ImageInputs, folder: Path, target: Path) -> None:
-    """Copy the loader and the libraries of the base's C library into one folder.
-
-    Raises:
-        UserError: the base has none.
-    """
-    debian = inputs.pair.debian
-    debs = [deb for deb in (debian.used_by(IMAGE) if debian else ()) if deb.name in _LIBRARIES]
-    files = fetch_base(context, inputs.pair) if debs else {}
-    folder.mkdir()
-    unpacking = Unpacking(root=folder / "root", licenses=folder / "licenses", drop=DROP)
-    for deb in debs:
-        with files[deb].open("rb") as stream:
-            unpacking.add(deb, stream)
-    loader = next((path for path in (folder / "root/usr/lib").glob("*/ld-linux-*.so.*") if path.is_file()), None)
-    if loader is None:
-        raise UserError(f"the Debian base of `{inputs.spec.name}` has no C library, which a builder needs")
+    """Copy the loader and the libraries of the base's C library into one folder."""
+    loader = unpack_loader(context, inputs.pair, folder, beside=_BESIDE)
     target.mkdir()
     for path in loader.parent.glob("*.so.*"):
         shutil.copyfile(path, target / path.name)
@@ -151,11 +134,5 @@ def _link_libraries(python: Path, link: Path) -> None:
 
 def _python_items(items: Sequence[PlannedPackage]) -> list[PlannedPackage]:
     """Return Python and all that it depends on."""
-    condas = {str(item.package.name): item.package for item in items if not isinstance(item.package, Wheel)}
-    waiting, found = ["python"], set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in condas and name not in found:
-            found.add(name)
-            waiting += condas[name].dependencies
-    return [item for item in items if str(item.package.name) in found]
+    closure = python_closure({item.wanted.name: item.package for item in items})
+    return [item for item in items if item.wanted.name in closure]

@@ -6,7 +6,7 @@ Format: OCI image specification 1.1, `manifest.md`, "Guidelines for Artifact Usa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
@@ -98,9 +98,13 @@ class BundleArtifact:
 
 
 def text_part(title: str, data: bytes, *, executable: bool = False) -> BundledFile:
-    """Return a file whose bytes are at hand."""
-    sha256 = Sha256.of(data)
-    return BundledFile(title=title, media_type=TEXT, sha256=sha256, size=len(data), source=data, executable=executable)
+    """Return a text whose bytes are at hand."""
+    return replace(bytes_part(title, TEXT, data), executable=executable)
+
+
+def bytes_part(title: str, media_type: str, data: bytes) -> BundledFile:
+    """Return a file of any type whose bytes are at hand."""
+    return BundledFile(title=title, media_type=media_type, sha256=Sha256.of(data), size=len(data), source=data)
 
 
 def file_part(title: str, media_type: str, sha: Sha256, path: Path) -> BundledFile:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 
 from envgen.bundle.own_wheel import own_metadata, own_wheel
-from envgen.bundle.parts import TOOLS, WHEEL, BundleArtifact, BundledFile, file_part, text_part
+from envgen.bundle.parts import TOOLS, WHEEL, BundleArtifact, BundledFile, bytes_part, file_part, text_part
 from envgen.bundle.pins import Pins
-from envgen.digest import Sha256
 from envgen.errors import NetworkError, OfflineError
 from envgen.metadata import active_requirements
 from envgen.oci.read import START
@@ -42,7 +41,7 @@ def tools(context: Context, target: Target) -> BundleArtifact:
         NetworkError: the wheel index cannot be reached.
     """
     name, data = own_wheel()
-    own = BundledFile(title=f"tools/{name}", media_type=WHEEL, sha256=Sha256.of(data), size=len(data), source=data)
+    own = bytes_part(f"tools/{name}", WHEEL, data)
     meta = own_metadata()
     label = "collecting envgen's own wheels"
     with wheel_indexes(context, {}) as index, context.reporter.progress(label, total=None, unit="wheels") as bar:

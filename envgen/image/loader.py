@@ -11,12 +11,14 @@ import re
 from typing import TYPE_CHECKING
 
 from envgen.convert.deb_unpack import Unpacking
+from envgen.errors import UserError
 from envgen.glibc import NO_GLIBC
 from envgen.manifest.debian_recipe import C_LIBRARY
 from envgen.resolve.image_base import fetch_base
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from envgen.glibc import Glibc
@@ -37,16 +39,14 @@ def start_command(context: Context, python: LinkPackage, pair: LockPair, scratch
         scratch: a folder that need not exist; takes the C library where the machine's is too old.
 
     Raises:
-        LockError: no base is locked.
-        GoneError, NetworkError, IntegrityError: as the archive of Debian says.
+        LockError, UserError, GoneError, NetworkError, IntegrityError: as `unpack_loader`.
     """
     program = os.path.realpath(python.directory / "bin/python")
     needed, host = _needed(python), probe_host().glibc or NO_GLIBC
     if needed <= host:
         return (program,)
-    libc, *_ = _unpacked(context, pair, scratch).rglob("libc.so.6")
-    loader, *_ = sorted(libc.parent.glob("ld-linux-*.so.*"))
-    return (str(loader), "--inhibit-cache", "--library-path", str(libc.parent), program)
+    loader = unpack_loader(context, pair, scratch)
+    return (str(loader), "--inhibit-cache", "--library-path", str(loader.parent), program)
 
 
 def _needed(python: LinkPackage) -> Glibc:
@@ -54,10 +54,29 @@ def _needed(python: LinkPackage) -> Glibc:
     return max(((int(match[1]), int(match[2])) for match in found), default=NO_GLIBC)
 
 
-def _unpacked(context: Context, pair: LockPair, scratch: Path) -> Path:
-    """Unpack the C library of the base that is locked."""
+def unpack_loader(context: Context, pair: LockPair, scratch: Path, *, beside: Collection[str] = ()) -> Path:
+    """Unpack the C library of the base that is locked, and return its dynamic loader, which lies beside it.
+
+    Args:
+        context: the world.
+        pair: the locks.
+        scratch: a folder that need not exist; takes the files.
+        beside: Debian packages to unpack as well, those that the base has.
+
+    Raises:
+        LockError: no base is locked.
+        UserError: the base has no C library.
+        GoneError, NetworkError, IntegrityError: as the archive of Debian says.
+    """
     unpacking = Unpacking(root=scratch / "root", licenses=scratch / "licenses", drop=())
-    for deb, file in fetch_base(context, pair, only=(C_LIBRARY,)).items():
+    for deb, file in fetch_base(context, pair, only=(C_LIBRARY, *beside)).items():
         with file.open("rb") as stream:
             unpacking.add(deb, stream)
-    return unpacking.root
+    libc = next(unpacking.root.rglob("libc.so.6"), None)
+    if libc is None:
+        raise UserError(
+            f"the image base of `{pair.lock.environment}` has no C library",
+            hint=f"remove `{C_LIBRARY}` from `image.base.exclude`",
+        )
+    loader, *_ = sorted(libc.parent.glob("ld-linux-*.so.*"))
+    return loader

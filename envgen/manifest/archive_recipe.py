@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from envgen.manifest import debian_texts as texts
-from envgen.manifest.document import Document
+from envgen.manifest.document import Document, texts_at
 
 _TEXTS, _LISTS = ("name", "summary", "license", "home"), ("drop", "relocate")
 
@@ -40,12 +40,7 @@ def parse_archive_recipe(text: str, *, source: str) -> ArchiveRecipe:
     document = Document(source)
     fields = document.read(text).fields((*_TEXTS, *_LISTS))
     words = {key: (fields[key].text() or "") if key in fields else "" for key in _TEXTS}
-    lists = {
-        key: tuple(found for item in fields[key].items() if (found := item.parsed(texts.relative)) is not None)
-        if key in fields
-        else ()
-        for key in _LISTS
-    }
+    lists = {key: texts_at(fields, key, texts.relative) for key in _LISTS}
     if not words["name"]:
         document.add(1, "`name:` is missing")
     document.check()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envgen.manifest import debian_texts as texts
 from envgen.manifest import values
 from envgen.manifest.debian_recipe import C_LIBRARY, LISTS, DebianRecipe, Edit, ForPython, Output
-from envgen.manifest.document import BadValueError, Document, Value
+from envgen.manifest.document import BadValueError, Document, Value, items_at, texts_at
 from envgen.suggest import nearest
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ def parse_debian_recipe(
         exclude=(C_LIBRARY, *_list(sections, "exclude")),
         drop=_list(sections, "drop"),
         relocate=_list(sections, "relocate"),
-        edits=tuple(_edit(item) for item in _items(sections, "edit")),
+        edits=tuple(_edit(item) for item in items_at(sections, "edit")),
         rebind=_rebind(sections.get("rebind")),
         links=_pairs(sections, "links", texts.relative),
         join=_pairs(sections, "join", texts.relative),
         files=_files(sections.get("files"), templates),
         depends=_list(sections, "depends"),
         constrains=_list(sections, "constrains"),
-        outputs=tuple(_output(item) for item in _items(sections, "outputs")),
+        outputs=tuple(_output(item) for item in items_at(sections, "outputs")),
         pythons=pythons,
     )
     document.check()
@@ -105,16 +105,8 @@ def _text(fields: Mapping[str, Value], key: str, parse: Callable[[str], str] = t
     return fields[key].parsed(parse) or "" if key in fields else ""
 
 
-def _items(fields: Mapping[str, Value], key: str) -> tuple[Value, ...]:
-    return fields[key].items() if key in fields else ()
-
-
-def _texts(fields: Mapping[str, Value], key: str, parse: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(found for item in _items(fields, key) if (found := item.parsed(parse)) is not None)
-
-
 def _list(fields: Mapping[str, Value], key: str) -> tuple[str, ...]:
-    return _texts(fields, key, _ENTRIES[key])
+    return texts_at(fields, key, _ENTRIES[key])
 
 
 def _pythons(section: Value | None) -> dict[str, ForPython]:
@@ -169,8 +161,8 @@ def _output(item: Value) -> Output:
         name=_text(fields, "name", values.conda_name),
         version=_text(fields, "version"),
         build=_text(fields, "build"),
-        depends=_texts(fields, "depends", texts.template),
-        constrains=_texts(fields, "constrains", texts.template),
+        depends=texts_at(fields, "depends", texts.template),
+        constrains=texts_at(fields, "constrains", texts.template),
     )
 
 

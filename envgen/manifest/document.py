@@ -306,3 +306,13 @@ def _syntax(text: str, line: int, error: yaml.MarkedYAMLError) -> tuple[str, str
     if "single document" in (error.context or ""):
         return "a second document starts here", "write one environment per file"
     return f"not YAML: {error.problem or error.context}", None
+
+
+def items_at(fields: Mapping[str, Value], key: str) -> tuple[Value, ...]:
+    """Return the entries of the list at a key; none where the key is missing."""
+    return fields[key].items() if key in fields else ()
+
+
+def texts_at(fields: Mapping[str, Value], key: str, parse: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the texts of the list at a key as `parse` makes them; those that it refuses become faults."""
+    return tuple(found for item in items_at(fields, key) if (found := item.parsed(parse)) is not None)

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
-from envgen.manifest.document import BadValueError
+from envgen.manifest.document import BadValueError, items_at
 from envgen.manifest.image_spec import (
     CORE,
     DROP,
@@ -59,10 +59,10 @@ def parse_image(section: Value) -> ImageSpec:
         prefix=prefix,
         user=user,
         services=_services(keys.get("services")),
-        ports=tuple(p for item in _items(keys, "ports") if (p := item.parsed(port)) is not None),
+        ports=tuple(p for item in items_at(keys, "ports") if (p := item.parsed(port)) is not None),
         environment=parse_image_variables(keys.get("environment"), places),
         labels=_labels(keys.get("labels")),
-        certificates=tuple(c for item in _items(keys, "certificates") if (c := item.parsed(_certificate))),
+        certificates=tuple(c for item in items_at(keys, "certificates") if (c := item.parsed(_certificate))),
         layers=_one(layers, "count", _count) or 60,
         layer_size=_one(layers, "size", size) or 2_000_000_000,
     )
@@ -160,11 +160,11 @@ def package(text: str) -> BasePackage:
 
 def _base(section: Value | None) -> BaseSpec:
     keys = section.fields(("suites", "sets", "packages", "exclude", "drop")) if section else {}
-    of_sets = [package(name) for item in _items(keys, "sets") for name in item.parsed(_set) or ()]
-    own = tuple(p for item in _items(keys, "packages") if (p := item.parsed(package)))
-    exclude = tuple(e for item in _items(keys, "exclude") if (e := item.parsed(_excluded)))
-    drop = tuple(d for item in _items(keys, "drop") if (d := item.parsed(_pattern)))
-    suites = tuple(s for item in _items(keys, "suites") if (s := item.parsed(_suite)))
+    of_sets = [package(name) for item in items_at(keys, "sets") for name in item.parsed(_set) or ()]
+    own = tuple(p for item in items_at(keys, "packages") if (p := item.parsed(package)))
+    exclude = tuple(e for item in items_at(keys, "exclude") if (e := item.parsed(_excluded)))
+    drop = tuple(d for item in items_at(keys, "drop") if (d := item.parsed(_pattern)))
+    suites = tuple(s for item in items_at(keys, "suites") if (s := item.parsed(_suite)))
     named = {p.name for p in (*of_sets, *own)}
     return BaseSpec(
         suites=suites,
@@ -248,10 +248,6 @@ def _check_base(keys: Mapping[str, Value], image: ImageSpec) -> None:
     """Report a service without its program."""
     if any(s.name == "ssh" for s in image.services) and "openssh-server" in image.base.exclude:
         keys["services"].fault("`ssh` needs `openssh-server`, which `image.base.exclude` excludes")
-
-
-def _items(keys: Mapping[str, Value], key: str) -> tuple[Value, ...]:
-    return keys[key].items() if key in keys else ()
 
 
 def _one(keys: Mapping[str, Value], key: str, parse: Callable[[str], T]) -> T | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from envgen.errors import IntegrityError
+from envgen.sign.packages import appended, read_sidecar
+from envgen.sign.statements import StatementError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -38,6 +40,30 @@ class OddSidecarError(IntegrityError):
             f"the attestations of `{filename}` in {channel} cannot be read: {why}",
             hint=f"remove `{filename}{SIDECAR}` from the channel, and publish again",
         )
+
+
+def bundles_of(sidecar: bytes | None, filename: str, channel: str) -> tuple[bytes, ...]:
+    """Return the bundles of the sidecar of an archive; None is no sidecar.
+
+    Raises:
+        OddSidecarError: it is not one.
+    """
+    try:
+        return () if sidecar is None else read_sidecar(sidecar)
+    except StatementError as error:
+        raise OddSidecarError(filename, channel, error) from error
+
+
+def with_bundle(sidecar: bytes | None, bundle: bytes, filename: str, channel: str) -> bytes:
+    """Return the sidecar of an archive with one more bundle; None is no sidecar yet.
+
+    Raises:
+        OddSidecarError: the one that is there is not one.
+    """
+    try:
+        return appended(sidecar, bundle)
+    except StatementError as error:
+        raise OddSidecarError(filename, channel, error) from error
 
 
 class Channel(Protocol):

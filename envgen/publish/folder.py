@@ -15,9 +15,7 @@ from rattler.index import index_fs
 
 from envgen.digest import Sha256
 from envgen.errors import UserError
-from envgen.publish.channel import SIDECAR, OddSidecarError, OtherBytesError
-from envgen.sign.packages import appended, read_sidecar
-from envgen.sign.statements import StatementError
+from envgen.publish.channel import SIDECAR, OtherBytesError, bundles_of, with_bundle
 from envgen.system.fs import TEMPORARY, atomic_write, file_lock
 from envgen.system.os_faults import explained
 
@@ -94,11 +92,7 @@ class FolderChannel:
         Raises:
             OddSidecarError: it is not one.
         """
-        raw = self._sidecar(package)
-        try:
-            return () if raw is None else read_sidecar(raw)
-        except StatementError as error:
-            raise OddSidecarError(package.filename, self.label, error) from error
+        return bundles_of(self._sidecar(package), package.filename, self.label)
 
     def attest(self, package: PackedPackage, bundle: bytes) -> None:
         """Append to the sidecar; the copy that its digest names comes first, as readers of an old index need it.
@@ -108,10 +102,7 @@ class FolderChannel:
             UserError: the folder cannot be written, or the disk is full.
         """
         with _written(self.root), file_lock(self.root / _LOCK, timeout=_PATIENCE):
-            try:
-                data = appended(self._sidecar(package), bundle)
-            except StatementError as error:
-                raise OddSidecarError(package.filename, self.label, error) from error
+            data = with_bundle(self._sidecar(package), bundle, package.filename, self.label)
             base = f"{package.filename}{SIDECAR}"
             for name in (f"{base}.{Sha256.of(data)}", base):
                 atomic_write(self.root / package.subdir / name, data)

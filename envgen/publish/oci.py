@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from envgen.bundle.parts import BundleArtifact, BundledFile, file_part
+from envgen.bundle.parts import BundleArtifact, bytes_part, file_part
 from envgen.digest import Sha256
 from envgen.errors import NetworkError
 from envgen.oci.attach import attach
@@ -90,9 +90,7 @@ class OciChannel:
         index = json.dumps(dict(package.index), sort_keys=True).encode()
         parts = (
             file_part(package.filename, CONDA_ARCHIVE, archive.sha256, file),
-            BundledFile(
-                title="info/index.json", media_type=_INDEX, sha256=Sha256.of(index), size=len(index), source=index
-            ),
+            bytes_part("info/index.json", _INDEX, index),
         )
         if not self._has(package, archive):
             self.access.push(BundleArtifact(kind=CONDA_ARCHIVE, name="package", parts=parts), self._place(package))
@@ -137,7 +135,7 @@ class OciChannel:
             )
 
     def _tell_once(self, note: str) -> None:
-        """Tell what holds for every package alike of the first one."""
+        """Report once what holds for every package alike, at the first one."""
         if not self.notes:
             self.registry.retry.note(f"{note}; further packages are not named")
         self.notes.append(note)

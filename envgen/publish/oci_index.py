@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import zstandard
 
-from envgen.bundle.parts import BundleArtifact, BundledFile
+from envgen.bundle.parts import BundleArtifact, bytes_part
 from envgen.bundle.write import Bundle, write_folder
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -172,15 +172,15 @@ class SubdirIndex:
             name="index",
             annotations={_PARTS: " ".join(sorted(parts))},
             parts=(
-                _part("repodata.json", _REPODATA, raw),
-                _part("repodata.json.zst", f"{_REPODATA}+zst", packed),
+                bytes_part("repodata.json", _REPODATA, raw),
+                bytes_part("repodata.json.zst", f"{_REPODATA}+zst", packed),
             ),
         )
         self.access.push(artifact, self._tag(_LATEST))
 
     def _push_part(self, records: Records) -> None:
         raw = self._document(records)
-        artifact = BundleArtifact(kind=_REPODATA, name="part", parts=(_part("repodata.json", _REPODATA, raw),))
+        artifact = BundleArtifact(kind=_REPODATA, name="part", parts=(bytes_part("repodata.json", _REPODATA, raw),))
         self.access.push(artifact, self._tag(f"{_PART}{Sha256.of(raw)[:_DIGITS]}"))
 
     def _listed(self) -> frozenset[str]:
@@ -216,7 +216,3 @@ class SubdirIndex:
             "repodata_version": 1,
         }
         return json.dumps(document, sort_keys=True).encode()
-
-
-def _part(title: str, media_type: str, data: bytes) -> BundledFile:
-    return BundledFile(title=title, media_type=media_type, sha256=Sha256.of(data), size=len(data), source=data)

@@ -22,9 +22,7 @@ from rattler.index import S3Credentials, index_s3
 
 from envgen.digest import Digest, Sha256
 from envgen.errors import NetworkError, UserError
-from envgen.publish.channel import SIDECAR, OddSidecarError, OtherBytesError
-from envgen.sign.packages import appended, read_sidecar
-from envgen.sign.statements import StatementError
+from envgen.publish.channel import SIDECAR, OtherBytesError, bundles_of, with_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -104,10 +102,7 @@ class S3Channel:
             NetworkError: the bucket cannot be reached, or refuses.
         """
         raw, _ = self._sidecar(f"{package.subdir}/{package.filename}{SIDECAR}")
-        try:
-            return () if raw is None else read_sidecar(raw)
-        except StatementError as error:
-            raise OddSidecarError(package.filename, self.address, error) from error
+        return bundles_of(raw, package.filename, self.address)
 
     def attest(self, package: PackedPackage, bundle: bytes) -> None:
         """Append to the sidecar, on the condition that it is still the one that was read.
@@ -122,10 +117,7 @@ class S3Channel:
         path = f"{package.subdir}/{package.filename}{SIDECAR}"
         for _ in range(_TRIES):
             before, version = self._sidecar(path)
-            try:
-                data = appended(before, bundle)
-            except StatementError as error:
-                raise OddSidecarError(package.filename, self.address, error) from error
+            data = with_bundle(before, bundle, package.filename, self.address)
             with suppress(AlreadyExistsError, PreconditionError):
                 with _explained(self.address, (AlreadyExistsError, PreconditionError)):
                     obstore.put(self.objects, f"{path}.{Sha256.of(data)}", data)

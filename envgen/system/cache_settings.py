@@ -11,8 +11,8 @@ import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envgen.documents import read_toml
-from envgen.errors import Fault, SpecError, UserError
+from envgen.errors import Fault, SpecError
+from envgen.system.config_file import read_config
 from envgen.system.home import expand
 
 if TYPE_CHECKING:
@@ -45,14 +45,7 @@ def read_cache_settings(path: Path, home: Path) -> CacheSettings:
         SpecError: a value is wrong; all of them are told.
         UserError: the file cannot be read.
     """
-    try:
-        document = read_toml(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return CacheSettings()
-    except ValueError as error:
-        raise SpecError((Fault(where=str(path), what=str(error)),)) from error
-    except OSError as error:
-        raise UserError(f"failed to read `{path}`: {error}") from error
+    document = read_config(path)
     if faults := tuple(_faults(document, str(path))):
         raise SpecError(faults)
     texts: Mapping[str, str] = {key: document[key] for key in KEYS if key in document}

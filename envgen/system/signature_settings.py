@@ -10,8 +10,8 @@ import difflib
 import os
 from typing import TYPE_CHECKING
 
-from envgen.documents import read_toml
-from envgen.errors import Fault, SpecError, UserError
+from envgen.errors import Fault, SpecError
+from envgen.system.config_file import read_config
 from envgen.system.home import expand
 
 if TYPE_CHECKING:
@@ -49,14 +49,7 @@ def required_keys(
 
 
 def _configured(path: Path) -> list[str]:
-    try:
-        document = read_toml(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except ValueError as error:
-        raise SpecError((Fault(where=str(path), what=str(error)),)) from error
-    except OSError as error:
-        raise UserError(f"failed to read `{path}`: {error}") from error
+    document = read_config(path)
     if near := [key for key in difflib.get_close_matches(KEY, document) if key != KEY]:
         # other keys are read where they are needed; with this one misspelt, nothing would be required
         raise SpecError((Fault(where=str(path), what=f"unknown key `{near[0]}`", hint=f"did you mean `{KEY}`?"),))

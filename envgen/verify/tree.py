@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envgen.digest import Digest, chunks
+from envgen.digest import Sha256
 from envgen.errors import UserError
 from envgen.image.entries import EXECUTABLE, PLAIN
 from envgen.image.expected import ExpectedLayer, FileFacts
@@ -96,11 +96,8 @@ def _read(path: Path) -> FileFacts:
         return _fact("link", str(path.readlink()), 0)
     if not stat.S_ISREG(status.st_mode):
         return _fact("special file", "", status.st_mode)
-    digest = Digest()
-    with path.open("rb") as stream:
-        for data in chunks(stream):
-            digest.update(data)
-    return _fact("file", digest.sha256, status.st_mode)
+    with path.open("rb", buffering=0) as stream:
+        return _fact("file", Sha256.of_file(stream.fileno()), status.st_mode)
 
 
 def is_taken_from_image(prefix: Path, image_prefix: str) -> bool:
