@@ -10,7 +10,7 @@ from envgen.errors import LockError
 from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
 from envgen.lock.model import Lock, file_name, lock_key
 from envgen.lock.read import read_lock
-from envgen.merge.preferences import merge_debian_locks, merge_locks
+from envgen.merge.preferences import merge_debian_locks, merge_locks, pick
 from envgen.project.lock_files import LockPair
 
 if TYPE_CHECKING:
@@ -47,6 +47,17 @@ def merge_commits(repository: Repository, commits: Commits, key: tuple[str, Plat
         LockError: the lock of a side cannot be read.
     """
     return _preferences([_committed(repository, side, *key) for side in _each(commits)], root)
+
+
+def merged_by_git(repository: Repository, commits: Commits, key: tuple[str, Platform]) -> Lock | None:
+    """Return the lock that git takes without a merge driver, since at most one side changed it; None for any other.
+
+    Raises:
+        LockError: it cannot be read.
+    """
+    base, ours, theirs = (_committed(repository, side, *key) for side in _each(commits))
+    settled, text = pick(base.lock, ours.lock, theirs.lock)
+    return None if text is None or not settled else read_lock(text, source=f"`locks/{file_name(*key)}`")
 
 
 def merge_conflict(repository: Repository, key: tuple[str, Platform], root: Path) -> LockPair | None:

@@ -1,7 +1,9 @@
 """`merge-lock`: locks that two branches changed are solved again for the merged spec, with both as preferences.
 
 As git's merge driver it runs before git has written anything of the merge, and is told neither the other commit nor
-the merged spec. So it finds the commits itself, merges specs and recipes as git will, and solves for these.
+the merged spec. So it finds the commits itself, merges specs and recipes as git will, and solves for these. A spec of a
+solve group is solved with the others of it. Git asks for one file after the other, and only for those that both sides
+changed; the others may have to be locked again after the merge, and are named.
 """
 
 from __future__ import annotations
@@ -13,22 +15,27 @@ from envgen.lock.debian_lock import debian_file_name
 from envgen.lock.model import file_name
 from envgen.manifest.select import select
 from envgen.merge.git_inputs import INPUTS, find_commits, merged_project
-from envgen.merge.lock_sides import find_key, key_of, merge_commits, merge_conflict
+from envgen.merge.lock_sides import find_key, key_of, merge_commits, merge_conflict, merged_by_git
 from envgen.project.lock_files import write_pair
-from envgen.resolve.resolve import resolve
+from envgen.project.solve_groups import differences, members
+from envgen.resolve.solve_group import resolve_together
 from envgen.resolve.upgrade import Upgrade
 from envgen.system.fs import atomic_write
 from envgen.system.git import Repository
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from envgen.manifest.env_spec import EnvSpec
+    from envgen.merge.git_inputs import Commits
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.resolve.resolved import Resolved
 
+    _Preferences = Callable[[tuple[str, Platform]], LockPair | None]
+    """Environment and platform -> what both sides have locked for it."""
 
 _OUTSIDE = "run it in a clone, after `git merge`; elsewhere `envgen lock` updates locks"
 
@@ -46,35 +53,60 @@ def merge_lock(context: Context, *, result: Path, path: str) -> None:
         LockError: a side's lock cannot be read.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
-    environment, platform = key = key_of(path)
+    environment, platform = key_of(path)
     repository = Repository.at(context.root, context.environment, hint=_OUTSIDE)
     commits = find_commits(repository)
-    pair = merge_commits(repository, commits, key, context.root)
     with merged_project(context, repository, commits) as merged:
         spec = select(merged.root, environment)
         if platform not in spec.targets:
             raise UserError(f"`{spec.source}` no longer names {platform} after the merge", hint=f"remove `{path}`")
-        new = _resolve(merged, spec, platform, pair)
+        news = _resolve(merged, spec, platform, lambda key: merge_commits(repository, commits, key, context.root))
+        _tell_outdated(merged, repository, commits, spec, news)
+    new = news[environment]
     text = new.debian_text if path.endswith(debian_file_name(environment, platform)) else new.text
     if text is None:
         raise UserError(f"`{path}` is not needed by the merged spec", hint=f"run `git rm {path}`")
     atomic_write(result, text)
 
 
-def _resolve(merged: Context, spec: EnvSpec, platform: Platform, pair: LockPair | None) -> Resolved:
-    """Solve for the merged spec without running a script of the branch that is merged.
+def _resolve(merged: Context, spec: EnvSpec, platform: Platform, preferences: _Preferences) -> dict[str, Resolved]:
+    """Solve for the merged specs without running a script of the branch that is merged; see `_together`.
 
     Raises:
         UserError: a recipe has to be built first.
     """
     try:
-        (new,) = resolve(merged, spec, {platform: pair}, Upgrade())
+        return _together(merged, spec, platform, preferences)
     except NoBuildError as error:
         raise UserError(
             f"{error.what} has to be built for the merged spec, and a merge runs no code of recipes or sources",
             hint=f"finish the merge, read `{error.where}`, then run `envgen merge-lock`, which builds it",
         ) from error
-    return new
+
+
+def _together(context: Context, spec: EnvSpec, platform: Platform, preferences: _Preferences) -> dict[str, Resolved]:
+    """Solve a spec for a platform, with the others of its solve group; return the new locks by environment."""
+    group = [one for one in members(context, spec) if platform in one.targets]
+    olds = {one.name: {platform: preferences((one.name, platform))} for one in group}
+    return {name: new for name, (new,) in resolve_together(context, group, olds, Upgrade()).items()}
+
+
+def _tell_outdated(
+    merged: Context, repository: Repository, commits: Commits, spec: EnvSpec, news: Mapping[str, Resolved]
+) -> None:
+    """Name locks of the solve group that git merges by itself, and that do not go with the new one."""
+    new = news[spec.name].lock
+    for other in sorted(news.keys() - {spec.name}):
+        kept = merged_by_git(repository, commits, (other, new.platform))
+        if kept is None:
+            continue
+        is_complete = kept.shared.keys() == news.keys() - {other}
+        if not is_complete or any(differences(spec.name, new, other, kept, merged.names)):
+            merged.reporter.warn(
+                f"`locks/{file_name(other, new.platform)}` is out of date after this merge: "
+                f"it is in the solve group `{spec.solve_group}`, and only one side changed it; "
+                f"run `envgen lock {other}` after the merge"
+            )
 
 
 def settle_locks(context: Context) -> tuple[str, ...]:
@@ -98,13 +130,16 @@ def settle_locks(context: Context) -> tuple[str, ...]:
         raise UserError(
             f"unresolved conflict in {', '.join(open_ones)}", hint="resolve the conflict and run `git add` first"
         )
-    settled: list[str] = []
-    for key in keys:
-        environment, platform = key
+    settled: dict[str, None] = {}
+    done: set[tuple[str, Platform]] = set()
+    for environment, platform in keys:
+        if (environment, platform) in done:
+            continue
         spec = select(context.root, environment)
-        preferences = merge_conflict(repository, key, context.root)
-        (new,) = resolve(context, spec, {platform: preferences}, Upgrade())
-        settled += _write(context, repository, new, environment, platform)
+        news = _together(context, spec, platform, lambda key: merge_conflict(repository, key, context.root))
+        for name, new in news.items():
+            done.add((name, platform))
+            settled |= dict.fromkeys(_write(context, repository, new, name, platform))
     return tuple(settled)
 
 

@@ -79,6 +79,22 @@ def apart(locks: Mapping[str, Lock]) -> Iterator[str]:
                 yield f"`{package.name}` is {package.version} in `{one}`, {what} in `{other}`"
 
 
+def differences(name: str, lock: Lock, other: str, its: Lock, names: NameTable) -> Iterator[str]:
+    """Yield how two locks of a group for one platform contradict each other, in words.
+
+    Args:
+        name: environment of the first one.
+        lock: the first one; it may have been made without the other.
+        other: environment of the second one.
+        its: the second one.
+        names: the shipped name table.
+    """
+    yield from (found := tuple(apart({name: lock, other: its})))
+    listed = lock.shared.get(other)
+    if not found and listed is not None and listed != shared({name: lock, other: its}, names)[name][other]:
+        yield f"other packages are in both `{name}` and `{other}` than the lock lists"
+
+
 def apart_from(context: Context, spec: EnvSpec, lock: Lock) -> Iterator[str]:
     """Yield how a lock differs from those of the other environments of its solve group. Offline.
 
@@ -94,7 +110,7 @@ def apart_from(context: Context, spec: EnvSpec, lock: Lock) -> Iterator[str]:
         if other.name == spec.name or lock.platform not in other.targets or not path.is_file():
             continue
         found = read_lock(path.read_text(encoding="utf-8"), source=context.relative(path))
-        for text in apart({spec.name: lock, other.name: found}):
+        for text in differences(spec.name, lock, other.name, found, context.names):
             yield f"{text}, though both are in the solve group `{spec.solve_group}`"
 
 
