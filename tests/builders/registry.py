@@ -38,6 +38,8 @@ auth:
   htpasswd: {{realm: demo, path: {folder}/htpasswd}}
 """
 
+_PATIENCE = 60.0
+"""Seconds in which a registry starts and ends on a machine with other work."""
 
 _LIST = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\n"
@@ -57,11 +59,11 @@ def registry(folder: Path, *, login: bool = False) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([PROGRAM, "serve", config], stdout=log, stderr=log)
         try:
-            _wait(port)
+            _wait(port, process)
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=_PATIENCE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,14 +146,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(port: int) -> None:
-    for _attempt in range(100):
+def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and server.poll() is None:
         with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
             connection.request("GET", "/v2/")
             connection.getresponse().read()
             return
         time.sleep(0.05)
-    raise TimeoutError("the registry does not answer")
+    raise TimeoutError(f"the registry does not answer (exit code {server.poll()})")
 
 
 def layer_of(registry: str, name: str, tag: str, *, number: int = 0) -> bytes:
