@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 TYPE_CHECKING = False
 """Known to type checkers; `typing` itself takes 5 ms, in which nobody would hear the signal."""
 
 if TYPE_CHECKING:
+    import signal
     from types import FrameType
     from typing import NoReturn
+else:
+    import _signal as signal  # `signal` itself imports `enum`, which takes 4 to 15 ms
 
 INTERRUPTED = 130
 """Exit code: 128 + SIGINT, as shells report it."""
