@@ -24,7 +24,7 @@ from envgen.cli.options import (
 )
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
-from envgen.ops import CreateOptions, Place, Work
+from envgen.ops import CreateOptions, KernelChange, Place, Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,6 +146,7 @@ def _render_plan(console: Console, prepared: PlannedCreate) -> None:
             console.say(f"    {human_size(rest):>9}  in {len(largest) - _SHOWN} more")
     _render_drift(console, prepared)
     _render_variables(console, prepared)
+    _render_kernel(console, prepared)
     for item in plan.items:
         console.detail(f"  {item.wanted.name} {item.wanted.version}: {_state(item, prepared)}")
     made = [f"{len(items)} {_WORDS[work]}" for work in Work if (items := plan.preparing(work))]
@@ -190,6 +191,14 @@ def _render_variables(console: Console, prepared: PlannedCreate) -> None:
         console.say(f"  variables to remove: {', '.join(gone)}")
 
 
+def _render_kernel(console: Console, prepared: PlannedCreate) -> None:
+    match prepared.kernel_change:
+        case KernelChange.WRITE:
+            console.say(f"  kernel to write: Jupyter shows it as `{prepared.kernel}`")
+        case KernelChange.REMOVE:
+            console.say("  kernel to remove: ipykernel is not in the lock")
+
+
 def _foreign(packages: Iterable[ForeignPackage]) -> str:
     return ", ".join(f"{one.project} {one.version}{f' ({one.installer})' if one.installer else ''}" for one in packages)
 
@@ -227,6 +236,7 @@ def _result(prepared: PlannedCreate, *, done: bool) -> dict[str, Any]:
         "damaged": {name: list(faults) for name, faults in prepared.damaged.items()},
         "modes": {path: f"{mode:o}" for path, mode in prepared.examined.drift.modes.items()},
         "variables": dict(prepared.variables),
+        "kernel": prepared.kernel_change and str(prepared.kernel_change),
         "moved_from": prepared.examined.drift.moved_from,
         "foreign": [
             {"name": one.project, "version": one.version, "installer": one.installer, "removed": one in pruned}

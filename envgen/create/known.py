@@ -37,6 +37,11 @@ def environment_name(context: Context, prefix: Path) -> str | None:
     return prefix.name if prefix.parent in conda_settings(context).envs_dirs else None
 
 
+def shown_name(context: Context, prefix: Path, env: str) -> str:
+    """Return what an environment is called: the name by which conda finds it, else that of its spec, `env`."""
+    return environment_name(context, prefix) or env
+
+
 def require_own(context: Context, prefix: Path) -> None:
     """Raise unless envgen may remove or move an environment.
 

@@ -169,8 +169,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
     environment = open_environment(context, inputs, folder.with_name(f"{folder.name}-loader"))
     spec, image, lock = inputs.spec, inputs.image, inputs.pair.lock
     own = declared_variables(environment)
-    has_kernel = any(package.name == "ipykernel" for package in lock.packages)
-    variables = environment_of(spec, image, cuda=cuda_major(lock), own=own, kernel=has_kernel)
+    variables = environment_of(spec, image, cuda=cuda_major(lock), own=own, kernel=lock.has_kernel)
     vendors = opencl_vendors(environment)
     runtime = (
         *runtime_entries(
@@ -178,7 +177,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
             environment=variables,
             entry_script=shipped.image_entry(),
             opencl=vendors,
-            kernel=spec.name if has_kernel else None,
+            kernel=spec.name if lock.has_kernel else None,
         ),
         file(f"{environment.prefix}/{HISTORY}", b""),
     )

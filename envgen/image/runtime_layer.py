@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from envgen.errors import UserError
 from envgen.image.entries import EXECUTABLE, Directory, file
 from envgen.image.ssh import ssh_config
+from envgen.prefix.kernel import kernel_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ ENTRY = "usr/local/lib/envgen/entry"
 _FOLDER = ENTRY.rpartition("/")[0]
 
 KERNELS = "usr/local/share/jupyter"
-"""Where Jupyter finds the kernel that is named after the environment, before the one that ipykernel brings."""
+"""Where Jupyter finds a kernel `python3` that shows the environment's name, before the one that ipykernel brings."""
 
 _USERS = """\
 root:*:0:0:root:/root:/bin/bash
@@ -88,7 +88,7 @@ def runtime_entries(
         file(ENTRY, entry_script, mode=EXECUTABLE),
         file(f"{_FOLDER}/services", "".join(_services(image.services))),
         *(file(f"{_FOLDER}/sshd_config", ssh_config(s)) for s in image.services if s.name == "ssh"),
-        *([file(f"{KERNELS}/kernels/python3/kernel.json", _kernel(image, kernel))] if kernel else []),
+        *([file(f"{KERNELS}/kernels/python3/kernel.json", kernel_text(image.prefix, kernel))] if kernel else []),
         *(file(f"etc/OpenCL/vendors/{name}", _driver(image, text)) for name, text in (opencl or {}).items()),
     ]
     return tuple(sorted(entries, key=lambda entry: entry.path))
@@ -99,13 +99,6 @@ def _group(user: ImageUser) -> str:
     if user.name in names:
         raise UserError(f"`image.user.name`: `{user.name}` is a system group", hint="choose another name")
     return "".join(f"{name}:*:{gid}:\n" for name, gid in {**names, user.name: user.uid}.items())
-
-
-def _kernel(image: ImageSpec, name: str) -> str:
-    """Write a kernel: it is called `python3`, as notebooks ask for it, and shown by the name of the environment."""
-    argv = [f"{image.prefix}/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    document = {"argv": argv, "display_name": name, "language": "python", "metadata": {"debugger": True}}
-    return json.dumps(document, indent=1) + "\n"
 
 
 def _driver(image: ImageSpec, text: str) -> str:

@@ -131,6 +131,11 @@ class Lock:
         found += [condas[name] for name in CUDA_RUNTIME_PACKAGES if name in condas]
         return found[0] if found else None
 
+    @property
+    def has_kernel(self) -> bool:
+        """Whether Jupyter can run the environment's Python as a kernel."""
+        return any(package.name == "ipykernel" for package in self.packages)
+
 
 def local_digests(lock: Lock) -> dict[str, Sha256]:
     """Return the digests of the files of projects of the repository, and of recipes, as far as they were read."""

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from envgen.ops._tree import Explanation, LockTree, tree, why
     from envgen.ops._verify import Verified, VerifyOptions, is_in_registry, verify
     from envgen.prefix.foreign import ForeignPackage
+    from envgen.prefix.kernel import KernelChange
     from envgen.prepare.plan import PlannedPackage, Work
     from envgen.project.context import Context, open_context
     from envgen.report.model import Report, ReportedBudget
@@ -124,6 +125,7 @@ __all__ = [
     "InitField",
     "InitOptions",
     "InitResult",
+    "KernelChange",
     "Level",
     "LicenseReport",
     "LicenseVerdict",
@@ -271,6 +273,7 @@ _HOMES = {
     "ops._tree": ("Explanation", "LockTree", "tree", "why"),
     "ops._verify": ("Verified", "VerifyOptions", "is_in_registry", "verify"),
     "prefix.foreign": ("ForeignPackage",),
+    "prefix.kernel": ("KernelChange",),
     "prepare.plan": ("PlannedPackage", "Work"),
     "project.context": ("Context", "open_context"),
     "report.model": ("Report", "ReportedBudget"),

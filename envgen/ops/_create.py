@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envgen.create.editable import projects_to_link, told_links
 from envgen.create.examine import examine
 from envgen.create.fit import remedy, unfit
+from envgen.create.known import shown_name
 from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
 from envgen.digest import Sha256
@@ -18,6 +19,7 @@ from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
 from envgen.manifest.variables import env_at, loading
 from envgen.names import project_name
+from envgen.prefix.kernel import changed_kernel, write_kernel
 from envgen.prefix.link import link
 from envgen.prefix.link_plan import plan_links
 from envgen.prefix.mend import mend
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from envgen.names import ProjectName
     from envgen.prefix.changes import PrefixChanges
     from envgen.prefix.foreign import ForeignPackage
+    from envgen.prefix.kernel import KernelChange
     from envgen.prefix.link_plan import LinkPlan
     from envgen.prepare.plan import Plan
     from envgen.project.context import Context
@@ -88,6 +91,8 @@ class PlannedCreate:
         links: the plan of the links, where the store has every package already.
         examined: what became of the environment that exists.
         variables: variable that `env` of the spec changes -> its value, or None where it goes.
+        kernel: how Jupyter shows the environment's kernel; None where the lock brings none.
+        kernel_change: what becomes of the kernel; None where it is as it should be.
         remove: paths that belong to no package of the lock, and go.
     """
 
@@ -99,6 +104,8 @@ class PlannedCreate:
     examined: Examined
     remove: frozenset[str]
     variables: Mapping[str, str | None]
+    kernel: str | None
+    kernel_change: KernelChange | None
 
     @property
     def damaged(self) -> Mapping[str, tuple[str, ...]]:
@@ -113,7 +120,7 @@ class PlannedCreate:
     @property
     def acts(self) -> bool:
         """Whether anything in the environment is changed."""
-        return bool(self.plan or self.remove or self.variables or self.examined.drift.modes)
+        return bool(self.plan or self.remove or self.variables or self.kernel_change or self.examined.drift.modes)
 
 
 def chosen_environments(context: Context, envs: Sequence[str], *, everything: bool) -> tuple[str | None, ...]:
@@ -188,13 +195,14 @@ def create(
 
 
 def _remember(context: Context, planned: PlannedCreate) -> None:
-    """Write the variables of the spec, and which lock the environment was made from."""
+    """Write the variables of the spec, the kernel, and which lock the environment was made from."""
     pair = planned.pair
     digest = Sha256.of(pair.text.encode())
     lock = context.relative(pair.path)
     origin = Origin(project=context.root, environment=planned.spec.name, lock=lock, sha256=digest)
     with explained(planned.prefix):
         write_variables(planned.prefix, env_at(planned.spec.env, str(planned.prefix)))
+        write_kernel(planned.prefix, planned.kernel)
         remember_origin(planned.prefix, origin)
 
 
@@ -226,6 +234,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
         reinstall=spoilt.keys(),
         verify=options.verify,
     )
+    kernel = shown_name(context, prefix, spec.name) if pair.lock.has_kernel else None
     links = None
     if (what.changes or what.unsettled) and not what.prepare:
         try:
@@ -252,6 +261,8 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
         examined=found,
         remove=found.strangers(prefix, prune=options.prune),
         variables=changed_variables(prefix, env_at(spec.env, str(prefix))),
+        kernel=kernel,
+        kernel_change=changed_kernel(prefix, kernel),
     )
 
 

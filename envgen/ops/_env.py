@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.create import locate
-from envgen.create.known import environment_name, forget_dead, known_environments, require_own
+from envgen.create.known import environment_name, forget_dead, known_environments, require_own, shown_name
 from envgen.create.place import conda_settings, find_environment
 from envgen.create.register import register, unregister
 from envgen.digest import Sha256
 from envgen.errors import UserError
 from envgen.prefix.conda_meta import META
+from envgen.prefix.kernel import KERNEL, write_kernel
 from envgen.prefix.origin import Origin, is_own, read_origin
 from envgen.prefix.relocate import check_relocation, relocate
 from envgen.prefix.strangers import strangers
@@ -166,10 +167,18 @@ def rename_environment(context: Context, *, env: str | None, place: Place, new: 
     check_relocation(prefix, target)
     with explained(prefix), file_lock(prefix / META / LOCK, timeout=0):
         relocate(prefix, target)
+    _rename_kernel(context, target)
     unregister([prefix], home=context.home, reporter=context.reporter)
     if conda_settings(context).register:
         register(target, home=context.home, reporter=context.reporter)
     return target
+
+
+def _rename_kernel(context: Context, prefix: Path) -> None:
+    if (prefix / KERNEL).is_file():
+        origin = read_origin(prefix)
+        with explained(prefix):
+            write_kernel(prefix, shown_name(context, prefix, origin.environment if origin else prefix.name))
 
 
 def _target(context: Context, prefix: Path, new: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from envgen.create.known import shown_name
 from envgen.create.place import Place, find_environment
 from envgen.errors import LockError, UsageError, UserError
 from envgen.manifest.select import select, spec_files
@@ -151,7 +152,8 @@ def _compare_prefix(context: Context, prefix: Path, spec: EnvSpec, *, quick: boo
             return compare_tree(context, prefix, spec, platform)
         prefix = prefix.resolve()  # what Nix built names its path in the store, which people see through a link
     pair = require_lock(context, spec, platform)
-    return compare_prefix(context, prefix, pair, variables=env_at(spec.env, str(prefix)), quick=quick)
+    variables, name = env_at(spec.env, str(prefix)), shown_name(context, prefix, spec.name)
+    return compare_prefix(context, prefix, pair, variables=variables, name=name, quick=quick)
 
 
 def _verify_layout(context: Context, options: VerifyOptions, subject: VerifySubject, tell: _Tell) -> Verified:

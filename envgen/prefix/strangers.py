@@ -6,16 +6,17 @@ import os
 from pathlib import Path
 
 from envgen.prefix.conda_meta import META, load, record_files
+from envgen.prefix.kernel import KERNEL
 from envgen.prefix.removal import PYCACHE
 
 
 def strangers(prefix: Path) -> tuple[str, ...]:
-    """List files and links that no record has, sorted; compiled Python files and `conda-meta` do not count.
+    """List files and links that no record has, sorted; compiled Python files, `conda-meta` and the kernel do not count.
 
     Raises:
         IntegrityError: a record cannot be read.
     """
-    owned = {name for file in record_files(prefix) for name in load(file).get("files", ())}
+    owned = {KERNEL, *(name for file in record_files(prefix) for name in load(file).get("files", ()))}
     found: list[str] = []
     for folder, folders, names in os.walk(prefix):
         if Path(folder) == prefix:

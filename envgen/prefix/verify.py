@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
 from envgen.prefix.conda_meta import META, load, paths_of, record_files
+from envgen.prefix.kernel import KERNEL
 from envgen.prefix.removal import PYCACHE
 
 if TYPE_CHECKING:
@@ -232,14 +233,16 @@ def _digest(file: Path) -> str:
 
 
 def unowned(prefix: Path, owned: Collection[str], *, compiled: bool = False) -> Iterator[str]:
-    """Yield the files and links of a prefix that are not in `owned`; `conda-meta` does not count.
+    """Yield the files and links of a prefix that are not in `owned`; `conda-meta` and the kernel do not count.
 
     Args:
         prefix: the environment.
         owned: paths of packages.
         compiled: whether compiled Python files count.
     """
-    yield from (path for path in _files(prefix) if path not in owned and (compiled or not is_compiled(path)))
+    for path in _files(prefix):
+        if path not in owned and path != KERNEL and (compiled or not is_compiled(path)):
+            yield path
 
 
 def unsafe_modes(prefix: Path, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, int]]:

@@ -17,6 +17,7 @@ from envgen.prefix import inventory
 from envgen.prefix.conda_meta import HISTORY, META
 from envgen.prefix.drift import find_drift
 from envgen.prefix.foreign import find_foreign
+from envgen.prefix.kernel import KERNEL, odd_kernel
 from envgen.prefix.link import link
 from envgen.prefix.state import read_state
 from envgen.prefix.transaction import PRIVATE, unfinished
@@ -62,7 +63,7 @@ class _Expected:
 
 
 def compare_prefix(
-    context: Context, prefix: Path, pair: LockPair, *, variables: Mapping[str, str], quick: bool = False
+    context: Context, prefix: Path, pair: LockPair, *, variables: Mapping[str, str], name: str, quick: bool = False
 ) -> LockComparison:
     """Compare an environment with a lock; nothing is changed.
 
@@ -71,6 +72,7 @@ def compare_prefix(
         prefix: the environment.
         pair: the lock.
         variables: of the spec, for this prefix.
+        name: of the environment.
         quick: compare size, time and mode of files with what they were when they were linked, and read none.
 
     Raises:
@@ -105,6 +107,7 @@ def compare_prefix(
         *map(_extra, foreign),
         *_strangers(prefix, owners, foreign),
         *_variables(prefix, variables),
+        *_kernel(prefix, name if pair.lock.has_kernel else None),
         *_cut_short(prefix),
     ]
     compiled = sum(1 for path in unowned(prefix, owners, compiled=True) if is_compiled(path))
@@ -234,6 +237,11 @@ def _notes(prefix: Path) -> Iterator[str]:
 def _variables(prefix: Path, wanted: Mapping[str, str]) -> Iterator[Deviation]:
     if odd := "; ".join(odd_variables(prefix, wanted)):
         yield Deviation(kind=Kind.CHANGED if wanted else Kind.FOREIGN, where=STATE_FILE, what=odd)
+
+
+def _kernel(prefix: Path, name: str | None) -> Iterator[Deviation]:
+    if odd := odd_kernel(prefix, name):
+        yield Deviation(kind=Kind.CHANGED if name else Kind.FOREIGN, where=KERNEL, what=odd)
 
 
 def _cut_short(prefix: Path) -> Iterator[Deviation]:

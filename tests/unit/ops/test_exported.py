@@ -100,6 +100,7 @@ OTHERS = (
     "InitField",
     "InitOptions",
     "InitResult",
+    "KernelChange",
     "Level",
     "LicenseReport",
     "LicenseVerdict",
