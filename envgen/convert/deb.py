@@ -69,7 +69,8 @@ def build_debian_recipe(
     changed = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
     _write_links(rendered, dest)
     _rebind(rendered, root)
-    glibc = elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}")
+    links = [dest / path for path in sorted(rendered.links)]
+    glibc = elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}", links=links)
     _check_glibc(recipe, main, glibc)
     report = _report(debs, unpacking, dangling, glibc)
     (dest / "info").mkdir(exist_ok=True)  # where no package brought a licence there is none yet

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envgen.manifest.debian_recipe import DebianRecipe, Output
     from envgen.platforms import Platform
 
-BUILDER_VERSION = 1
+BUILDER_VERSION = 2
 """Counts changes of this code that change the bytes it makes."""
 
 HOME = "opt/debian"

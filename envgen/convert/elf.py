@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import posixpath
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from envgen.glibc import C_LIBRARIES, NO_GLIBC, Glibc, glibc_of
 from envgen.system import process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _ORIGIN = "$ORIGIN"
 _MAGIC = b"\x7fELF"
@@ -44,15 +45,17 @@ class Elf:
     glibc: Glibc
 
 
-def relocate(root: Path, *, libraries: str, keep: bool = False) -> Glibc:
+def relocate(root: Path, *, libraries: str, links: Iterable[Path] = (), keep: bool = False) -> Glibc:
     """Set a relative search path in every ELF file below `root` to the libraries of the tree that it needs.
 
     It becomes `DT_RPATH`, not `DT_RUNPATH`: that one also serves what a library loads in turn and what is opened at
-    run time, and `LD_LIBRARY_PATH` of a host does not come before it.
+    run time, and `LD_LIBRARY_PATH` of a host does not come before it. The loader takes `$ORIGIN` for the folder of the
+    link that it followed, so a library that is linked elsewhere gets a search path from there as well.
 
     Args:
         root: the tree; its files are changed in place.
         libraries: folder of the tree with the shared libraries.
+        links: links in other folders to files of the tree.
         keep: leave files alone whose own search path finds what they need in the tree, and nothing outside of it.
 
     Returns:
@@ -66,11 +69,12 @@ def relocate(root: Path, *, libraries: str, keep: bool = False) -> Glibc:
     folders = _folders(root, libraries)
     _refuse_missing(found, folders)
     groups: dict[str, list[str]] = defaultdict(list)
+    linked = _linked(root, links)
     for elf in found:
         inside = [folders[name] for name in elf.needed if name in folders]
         if (inside or elf.search) and not (keep and _finds(elf, folders)):
-            below = posixpath.dirname(elf.path)
-            groups[_search_path(below, [libraries, *inside])].append(elf.path)
+            places = [(root / elf.path).parent, *linked.get(elf.path, ())]
+            groups[_search_path(places, [root / folder for folder in (libraries, *inside)])].append(elf.path)
     for search, paths in sorted(groups.items()):
         _set_search_path(root, search, paths)
     return max((elf.glibc for elf in found), default=(0, 0))
@@ -167,8 +171,19 @@ def _beside(elf: Elf, place: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(elf.path), place.replace(_ORIGIN, ".", 1)))
 
 
-def _search_path(below: str, folders: Iterable[str]) -> str:
-    unique = dict.fromkeys(posixpath.relpath(folder, below) for folder in folders)
+def _linked(root: Path, links: Iterable[Path]) -> Mapping[str, list[Path]]:
+    """Map the path of a shared library in the tree to the folders outside of its own that have a link to it."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for link in links:
+        file = link.resolve()
+        if ".so" in link.name and file.is_relative_to(root.resolve()):
+            found[file.relative_to(root.resolve()).as_posix()].append(link.parent)
+    return found
+
+
+def _search_path(places: Sequence[Path], folders: Sequence[Path]) -> str:
+    """Write the search path to folders from each place that the loader may take a file for."""
+    unique = dict.fromkeys(os.path.relpath(folder, place) for place in places for folder in folders)
     return ":".join("$ORIGIN" if step == "." else f"$ORIGIN/{step}" for step in unique)
 
 

