@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,14 @@ from envgen.digest import Sha256
 from envgen.image.assemble import planned, write
 from envgen.image.inputs import open_images
 from envgen.oci.compress import Compression
-from envgen.oci.layout import REF_NAME
+from envgen.oci.layout import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from envgen.manifest.env_spec import EnvSpec
-    from envgen.oci.layout import Attachment
+    from envgen.oci.layout import Attachment, Layout
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
 
@@ -59,20 +58,19 @@ def image_blobs(context: Context, locks: Sequence[tuple[EnvSpec, LockPair]], fol
         inputs = open_images(context, env=name, platforms=chosen, frozen=True)
         with planned(context, inputs, compression=Compression.GZIP) as images:
             layout = write(context, images, folder / name).layout
-        found += [*_read(layout.directory), *map(_attached, layout.attachments)]
+        found += [_read(layout), *map(_attached, layout.attachments)]
     return found
 
 
-def _read(layout: Path) -> list[BundledManifest]:
-    entries = json.loads((layout / "index.json").read_bytes())["manifests"]
-    blobs = {Sha256(path.name): _part(path) for path in sorted((layout / "blobs/sha256").iterdir())}
-    return [BundledManifest(entry=entry, blobs=blobs) for entry in entries]
+def _read(layout: Layout) -> BundledManifest:
+    blobs = {Sha256(path.name): _part(path) for path in sorted((layout.directory / "blobs/sha256").iterdir())}
+    return BundledManifest(entry=layout.entry(), blobs=blobs)
 
 
 def _attached(attachment: Attachment) -> BundledManifest:
     """Return a bill of materials; it leads to its image, which is beside it."""
     documents = (text_part("", document) for document in attachment.documents)
-    entry = {**attachment.entry, "annotations": {REF_NAME: attachment.name}}
+    entry = named(attachment.entry, attachment.name)
     return BundledManifest(entry=entry, blobs={part.sha256: part for part in documents})
 
 

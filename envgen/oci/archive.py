@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import chunks
-from envgen.oci.layout import MARK, blob_path, canonical
+from envgen.oci.layout import MARK, blob_path, canonical, index_of
 from envgen.oci.tar_blocks import END, header, padding
 from envgen.system.fs import atomic_path
 from envgen.system.os_faults import explained
@@ -23,6 +23,7 @@ def write_archive(layout: Layout, file: Path, *, advance: Callable[[int], None] 
     """Write a layout as a tar that `podman load`, `docker load` and `skopeo` read.
 
     Docker's own store reads no OCI layout: it wants a `manifest.json`, which lists the same blobs in another way.
+    Engines call the image what the archive calls it, so that is its name and not `latest`, as in the folder.
 
     Args:
         layout: to be written.
@@ -34,7 +35,7 @@ def write_archive(layout: Layout, file: Path, *, advance: Callable[[int], None] 
     """
     with explained(file.parent), atomic_path(file) as temporary, temporary.open("wb") as out:
         _add(out, MARK, (layout.directory / MARK).read_bytes())
-        _add(out, "index.json", (layout.directory / "index.json").read_bytes())
+        _add(out, "index.json", index_of([layout.entry()]))
         _add(out, "manifest.json", canonical(_docker_images(layout)))
         for path in sorted(blob_path(layout.directory, layout.digest).parent.iterdir()):
             size = path.stat().st_size

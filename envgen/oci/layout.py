@@ -31,7 +31,10 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"
 TITLE = "org.opencontainers.image.title"
-"""Annotation of a layer: the path under which clients of registries write a file."""
+"""Annotation of a layer: the path under which clients of registries write a file. Of an image: what people call it."""
+
+_TAG = "latest"
+"""Name of the image in its layout: the one that `umoci` looks for where it is given none."""
 
 MARK = "oci-layout"
 MARK_TEXT = '{"imageLayoutVersion":"1.0.0"}'
@@ -104,7 +107,7 @@ class Layout:
 
     Attributes:
         directory: where it is.
-        name: of the image in it.
+        name: what people call the image in it.
         digest: of the manifest, or of the index where there are several platforms: what a registry calls it by.
         media_type: of what has that digest.
         manifests: platform -> digest of its manifest.
@@ -118,6 +121,11 @@ class Layout:
     media_type: str
     manifests: Mapping[Platform, Sha256]
     attachments: tuple[Attachment, ...] = ()
+
+    def entry(self) -> dict[str, Any]:
+        """Return the descriptor of the image, under its own name: what it is listed as beside other images."""
+        top = blob_path(self.directory, self.digest).read_bytes()
+        return named(descriptor(self.media_type, top), self.name)
 
 
 def canonical(value: Any) -> bytes:
@@ -150,7 +158,7 @@ def write_layout(
     Args:
         images: one for each platform, in the order that the index shall have.
         directory: of the layout; made where it is not there.
-        name: of the image, by which tools find it in the layout.
+        name: what people call the image; in the layout it is `latest`.
         blob: finds the file of a layer.
         attachments: of the images; they go to registries, and not into the layout.
 
@@ -171,7 +179,8 @@ def write_layout(
         _claim(directory)
         with file_lock(directory / _LOCK, timeout=_PATIENCE):
             _write(directory, layers, documents)
-            atomic_write(directory / "index.json", index_of([_named(descriptor(media_type, top), name)]))
+            entry = {**descriptor(media_type, top), "annotations": {REF_NAME: _TAG, TITLE: name}}
+            atomic_write(directory / "index.json", index_of([entry]))
             _prune(directory, {*layers, *map(Sha256.of, documents)})
     return layout
 
@@ -185,7 +194,7 @@ def write_attachments(attachments: Sequence[Attachment], directory: Path) -> Non
     """
     atomic_write(directory / MARK, MARK_TEXT)
     _write(directory, {}, [document for one in attachments for document in one.documents])
-    atomic_write(directory / "index.json", index_of([_named(one.entry, one.name) for one in attachments]))
+    atomic_write(directory / "index.json", index_of([named(one.entry, one.name) for one in attachments]))
 
 
 def blob_path(directory: Path, digest: Sha256) -> Path:
@@ -193,13 +202,14 @@ def blob_path(directory: Path, digest: Sha256) -> Path:
     return directory / _BLOBS / digest
 
 
+def named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a descriptor with the name by which tools find it in a layout."""
+    return {**entry, "annotations": {REF_NAME: name}}
+
+
 def index_of(entries: Sequence[Mapping[str, Any]]) -> bytes:
     """Write an index of descriptors."""
     return canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": list(entries)})
-
-
-def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {**entry, "annotations": {REF_NAME: name}}
 
 
 def _documents(images: Sequence[Image]) -> tuple[bytes, str, list[bytes]]:

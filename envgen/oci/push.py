@@ -110,7 +110,7 @@ def push(layout: Layout, reference: Reference, *, environment: Mapping[str, str]
         UserError: there is no skopeo, or the registry refuses the login.
         NetworkError: it cannot be reached, breaks off, or answers with an error.
     """
-    copy(f"oci:.:{layout.name}", reference, directory=layout.directory, environment=environment, retry=retry)
+    copy("oci:.", reference, directory=layout.directory, environment=environment, retry=retry)
 
 
 def copy(

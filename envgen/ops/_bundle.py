@@ -16,7 +16,7 @@ from envgen.bundle.tools import tools
 from envgen.bundle.write import Bundle, write_folder, write_tar
 from envgen.errors import UsageError
 from envgen.manifest.select import select
-from envgen.oci.layout import REF_NAME
+from envgen.oci.layout import named
 from envgen.oci.push import Reference, push_index
 from envgen.ops._check import refuse_misfits
 from envgen.ops._sign import open_key, sign_reference
@@ -255,7 +255,7 @@ def _python(text: str) -> PythonMinor:
 
 
 def _whole(artifacts: Sequence[BundleArtifact], images: Sequence[BundledManifest], *, start: bool) -> Bundle:
-    entries = [{**one.entry, "annotations": {REF_NAME: one.name}} for one in artifacts]
+    entries = [named(one.entry, one.name) for one in artifacts]
     blobs = {sha: part for one in artifacts for sha, part in one.blobs.items()}
     for one in images:
         entries.append(dict(one.entry))

@@ -21,7 +21,7 @@ from envgen.bundle.write import Bundle, write_folder
 from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.errors import NetworkError
-from envgen.oci.layout import REF_NAME
+from envgen.oci.layout import named
 from envgen.oci.push import Reference, copy, fetch_raw_manifest, list_tags, parse_manifest, pull
 from envgen.publish.channel import OtherBytesError
 
@@ -94,7 +94,7 @@ class RegistryAccess:
         Raises:
             UserError, NetworkError: see `push`.
         """
-        entry = {**artifact.entry, "annotations": {REF_NAME: artifact.name}}
+        entry = named(artifact.entry, artifact.name)
         registry = self.registry
         with registry.scratch() as folder:
             write_folder(Bundle(entries=[entry], blobs=artifact.blobs), folder, advance=lambda _: None)

@@ -16,7 +16,7 @@ from envgen.image.expected import ExpectedLayer, FileFacts, expected_layers, lac
 from envgen.image.inputs import open_images
 from envgen.oci.compress import Compression
 from envgen.oci.layer import Layer
-from envgen.oci.layout import MARK, MARK_TEXT, REF_NAME, platform_of
+from envgen.oci.layout import MARK, MARK_TEXT, REF_NAME, TITLE, platform_of
 from envgen.oci.read import open_layout
 from envgen.oci.verify import Limits, check_layout
 from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
@@ -124,10 +124,11 @@ def unpack(reader: LayoutReader, folder: Path, reporter: Reporter) -> None:
 
 
 def names_of(directory: Path) -> tuple[str, ...]:
-    """List the names under which tools find the images of a layout."""
+    """List what the images of a layout are called."""
     manifests = _json(directory / "index.json").get("manifests", ())
     every = [entry.get("annotations") or {} for entry in manifests if isinstance(entry, dict)]
-    return tuple(str(found[REF_NAME]).partition(":")[0] for found in every if REF_NAME in found)
+    names = [found.get(TITLE) or found.get(REF_NAME) for found in every]  # archives and older layouts have the latter
+    return tuple(str(name).partition(":")[0] for name in names if name)
 
 
 def compare_images(

@@ -48,7 +48,7 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert done.returncode == 0, done.stderr
     bundle = folder / "bundle"
     rootless = () if os.geteuid() == 0 else ("--rootless",)
-    subprocess.run(["umoci", "unpack", *rootless, "--image", f"{layout}:pt28-accel", bundle], check=True)
+    subprocess.run(["umoci", "unpack", *rootless, "--image", layout, bundle], check=True)
     return bundle / "rootfs"
 
 

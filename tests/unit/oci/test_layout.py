@@ -44,7 +44,10 @@ def test_a_layout_is_what_it_says(store: Store, tmp_path: Path, compression: Com
     assert check_layout(layout.directory, limits=LIMITS) == ()
     (entry,) = index(layout.directory)["manifests"]
     assert (entry["mediaType"], entry["digest"]) == (MANIFEST, f"sha256:{layout.digest}")
-    assert entry["annotations"] == {"org.opencontainers.image.ref.name": "demo"}
+    assert entry["annotations"] == {
+        "org.opencontainers.image.ref.name": "latest",  # what `umoci` takes where it is given no name
+        "org.opencontainers.image.title": "demo",
+    }
 
 
 def test_several_platforms_have_an_index_of_their_own(store: Store, tmp_path: Path) -> None:
@@ -161,7 +164,13 @@ def test_an_archive_holds_the_layout_and_dockers_list(store: Store, tmp_path: Pa
         assert {member.mtime for member in archive} == {315532800}
     assert names[:3] == ["oci-layout", "index.json", "manifest.json"]
     listed = json.loads(found.pop("manifest.json"))
-    assert found == {name: data for name, data in tree(layout.directory).items() if not name.startswith(".")}
+    (entry,) = json.loads(found.pop("index.json"))["manifests"]
+    assert (entry["digest"], entry["annotations"]) == (
+        f"sha256:{layout.digest}",
+        {"org.opencontainers.image.ref.name": "demo"},  # `podman load` names the image by it
+    )
+    kept = {name: data for name, data in tree(layout.directory).items() if not name.startswith(".")}
+    assert found == {name: data for name, data in kept.items() if name != "index.json"}
     assert [image["RepoTags"] for image in listed] == [["demo:latest"]]
     assert {listed[0]["Config"], *listed[0]["Layers"]} <= found.keys()
     assert sum(told) == sum(len(data) for name, data in found.items() if name.startswith("blobs/"))

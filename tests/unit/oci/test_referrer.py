@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,13 @@ def test_other_tools_take_the_layout_without_a_further_word(store: Store, tmp_pa
     run(["skopeo", "--insecure-policy", "copy", f"oci:{layout.directory}", f"oci:{tmp_path / 'copy'}:demo"])
     index = json.loads((tmp_path / "copy/index.json").read_bytes())
     assert [entry["digest"] for entry in index["manifests"]] == [f"sha256:{layout.digest}"]
+
+
+@pytest.mark.skipif(not shutil.which("umoci"), reason="umoci is not installed")
+def test_umoci_takes_the_layout_without_a_further_word(store: Store, tmp_path: Path) -> None:
+    layout = with_sbom(store, tmp_path / "out", make_image(store))
+    told = json.loads(run(["umoci", "stat", "--json", "--image", str(layout.directory)]).stdout)
+    assert "history" in told
 
 
 def test_an_archive_holds_the_image_alone(store: Store, tmp_path: Path) -> None:
