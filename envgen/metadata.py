@@ -76,7 +76,7 @@ def parse_metadata(raw: bytes) -> WheelMetadata:
     """
     from packaging.metadata import parse_email  # noqa: PLC0415  imports `email`; who shows locks reads no METADATA
 
-    fields, unparsed = parse_email(raw)
+    fields, unparsed = parse_email(_fields_of(raw))
     reader = _FieldReader(fields=fields, faults=[f"`{name}` cannot be parsed" for name in _NEEDED if name in unparsed])
     metadata = reader.read()
     if metadata is None:
@@ -84,6 +84,17 @@ def parse_metadata(raw: bytes) -> WheelMetadata:
         of = f" of `{name}` {fields.get('version', '')}".rstrip() if name else ""
         raise InvalidMetadataError(f"metadata{of} is invalid: {'; '.join(reader.faults)}")
     return metadata
+
+
+def _fields_of(raw: bytes) -> bytes:
+    """Return METADATA without the description behind its fields, which is most of it."""
+    ends = (raw.find(blank) + len(blank) for blank in (b"\n\n", b"\r\n\r\n") if blank in raw)
+    return raw[: min(ends, default=len(raw))]
+
+
+@lru_cache(maxsize=1 << 14)  # releases of a project repeat most of their requirements
+def _requirement(text: str) -> Requirement:
+    return parse_requirement(text)
 
 
 def parse_metadata_of(raw: bytes, project: ProjectName, version: str) -> WheelMetadata:
@@ -197,7 +208,7 @@ class _FieldReader:
             return
         for text in texts:
             try:
-                yield parse_requirement(text)
+                yield _requirement(text)
             except InvalidRequirement:
                 self.faults.append(f"`Requires-Dist: {text}` cannot be parsed")
 

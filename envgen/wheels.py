@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -98,7 +98,7 @@ def wheel_depends(
     Raises:
         InexpressibleError: the wheel does not run on the target, or conda has no words for what it needs.
     """
-    fitting = [tag for tag in target.wheel_tags() if tag in wheel_tags]
+    fitting = _fitting(target, frozenset(wheel_tags))
     if not fitting:
         raise InexpressibleError(f"no wheel of `{meta.name}` with these tags runs on {target.platform}")
     requirements = active_requirements(meta, target, (), python_full)
@@ -106,6 +106,12 @@ def wheel_depends(
     if fitting[0].abi == target.python.tag:
         found.add(f"python_abi {target.python}.* *_{target.python.tag}")
     return tuple(sorted(found | _platform_depends({tag.platform for tag in fitting})))
+
+
+@lru_cache(maxsize=1 << 12)  # releases of a project have the same tags, and most projects have those of another
+def _fitting(target: Target, wheel_tags: frozenset[Tag]) -> tuple[Tag, ...]:
+    """List the tags of a wheel that run on a target, best first."""
+    return tuple(tag for tag in target.wheel_tags() if tag in wheel_tags)
 
 
 def match_specs(

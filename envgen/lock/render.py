@@ -8,6 +8,7 @@ import yaml
 
 from envgen.errors import LockError
 from envgen.lock.cep37 import document
+from envgen.lock.conda_lock_models import lockfile_model
 from envgen.lock.leaks import refuse_leaks
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
@@ -42,8 +43,8 @@ def is_text_of(lock: Lock, text: str) -> bool:
 def render_lock(lock: Lock, *, old: str | None = None) -> str:
     """Write a lock as text: the same lock gives the same bytes everywhere.
 
-    Takes about a second, for conda-lock's models are imported and used; a text that was written before and would be
-    written again is not checked again.
+    conda-lock's models are imported and used, which takes a quarter of a second; a text that was written before and
+    would be written again is not checked again.
 
     Args:
         lock: what to write.
@@ -76,11 +77,10 @@ def _check(content: dict[str, Any], where: str) -> None:
     Raises:
         LockError: it breaks one of the rules.
     """
-    from conda_lock.lockfile.v1.models import Lockfile  # noqa: PLC0415  takes 0.7 s to import, and only writers need it
-    from pydantic import ValidationError  # noqa: PLC0415  comes with conda-lock
+    from pydantic import ValidationError  # noqa: PLC0415  comes with conda-lock, and only writers need it
 
     try:
-        Lockfile.model_validate(content)
+        lockfile_model().model_validate(content)
     except ValidationError as error:
         faults = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise LockError(f"{where}: violates CEP 37:\n{faults}") from error

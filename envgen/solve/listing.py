@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from envgen.lenient import parse_specifiers
 from envgen.metadata import ANY_PATCH
+from envgen.solve.allowed import Allowed, Order
 from envgen.solve.order import misplaced
 from envgen.versions import has_inner_zero
 from envgen.wheels import TagOrder
@@ -77,43 +78,6 @@ class Rules:
             pythons=pythons,
             exclude_newer=exclude_newer,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """The versions of one listing that some specifiers allow; `&` gives what both sides allow.
-
-    Attributes:
-        bits: bit i stands for the i-th newest version.
-        prereleases: whether a specifier mentions one.
-        pinned: whether a specifier names a single version.
-    """
-
-    bits: int
-    prereleases: bool
-    pinned: bool
-
-    def __and__(self, other: Allowed) -> Allowed:
-        return Allowed(self.bits & other.bits, self.prereleases or other.prereleases, self.pinned or other.pinned)
-
-
-class _Order:
-    """Versions, newest first, and what specifiers allow of them; nothing of it depends on the target."""
-
-    def __init__(self, versions: tuple[Version, ...]) -> None:
-        self.versions = versions
-        self._allowing: dict[str, Allowed] = {}
-
-    def allowing(self, specifiers: SpecifierSet) -> Allowed:
-        text = str(specifiers)
-        if text not in self._allowing:
-            allowed = (specifiers.contains(version, prereleases=True) for version in self.versions)
-            self._allowing[text] = Allowed(
-                sum(1 << at for at, fits in enumerate(allowed) if fits),
-                prereleases=bool(specifiers.prereleases),
-                pinned=any(s.operator in {"==", "==="} and not s.version.endswith(".*") for s in specifiers),
-            )
-        return self._allowing[text]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,9 +324,9 @@ def _ordered(texts: tuple[str, ...] | frozenset[str]) -> Mapping[Version, Sequen
 
 
 @lru_cache(maxsize=2048)  # by texts: versions that are equal may be written differently
-def _order(wheels: tuple[str, ...], sdists: frozenset[str]) -> _Order:
+def _order(wheels: tuple[str, ...], sdists: frozenset[str]) -> Order:
     found = _ordered(wheels)
-    return _Order(tuple(sorted({*found, *_ordered(sdists)}, reverse=True)) if sdists else tuple(found))
+    return Order(sorted({*found, *_ordered(sdists)}, reverse=True) if sdists else tuple(found))
 
 
 @lru_cache(maxsize=4096)  # a few hundred texts on all pages together, thousands of files

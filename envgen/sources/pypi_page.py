@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -44,6 +45,9 @@ _SHOWN = 60
 
 _WEB = frozenset({"http", "https"})
 _SAFE_LINKS = {"https": {"https"}, "http": _WEB}
+
+_ODD = frozenset("?#; \\")
+"""What addresses may mean more by than they say: they are taken apart with care."""
 
 SDIST_ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
@@ -108,7 +112,8 @@ class ProjectPage:
         self.measurable = False
         self.undated = False
         self._url = url
-        names: dict[str, bool] = {}
+        # once for each spelling: a page has thousands of files, whose names begin in a few ways
+        is_own = cache(lambda name: project is None or project_name(name) == project)
         self._wheels: dict[str, list[Mapping[str, Any]]] = {}
         self._archives: dict[str, list[Mapping[str, Any]]] = {}
         self._typed: dict[str, tuple[ProjectFile, ...]] = {}
@@ -118,12 +123,11 @@ class ProjectPage:
                 continue
             stem, _, ending = filename.rpartition(".")
             if ending == "whl":
-                first = stem.partition("-")[0]
-                if not names.setdefault(first, project is None or project_name(first) == project):
+                if not is_own(stem.partition("-")[0]):
                     self.strangers.append(filename)
                     continue
                 self._wheels.setdefault(_second_part(stem), []).append(entry)
-            elif filename.endswith(SDIST_ENDINGS) and (project is None or file_project(filename) == project):
+            elif filename.endswith(SDIST_ENDINGS) and is_own(filename.rpartition("-")[0]):
                 self._archives.setdefault(_sdist_version(filename), []).append(entry)
         self.versions: Sequence[str] = tuple(self._wheels)
         self.sdists: frozenset[str] = frozenset(self._archives)
@@ -267,11 +271,28 @@ def _link(base: str, link: str) -> str:
     Raises:
         NetworkError: it leads from `https:` to something else, or from `http:` to a file.
     """
+    start, rest = _start(link)
+    if start and _is_plain(base, start) and not _ODD.intersection(rest):
+        return link
     url = urljoin(base, link)
     have, want = urlsplit(base).scheme, urlsplit(url).scheme
     if want not in _SAFE_LINKS.get(have, {have, *_WEB}):
         raise NetworkError(f"{display(base)} links to `{want}:`, expected `{have}:`")
     return without_login(url) if _is_planted(base, url) else url
+
+
+def _start(link: str) -> tuple[str, str]:
+    """Split an address behind its server; the first part is empty where it has none."""
+    scheme, colon, rest = link.partition("://")
+    server, slash, path = rest.partition("/")
+    return (f"{scheme}{colon}{server}{slash}", path) if slash and not _ODD.intersection(server) else ("", link)
+
+
+@lru_cache(maxsize=1 << 10)  # the thousands of links of a page lead to one server or two
+def _is_plain(base: str, start: str) -> bool:
+    """Whether links that begin with a scheme and a server stand as they are on a page."""
+    have, want = urlsplit(base).scheme, urlsplit(start).scheme
+    return want in _SAFE_LINKS.get(have, ()) and "@" not in start and urljoin(base, start) == start
 
 
 def _is_planted(base: str, url: str) -> bool:

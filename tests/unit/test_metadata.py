@@ -103,6 +103,14 @@ def test_a_fault_in_a_field_that_decides_nothing_is_borne() -> None:
     assert parse("Description-Content-Type: no/such", "Home-Page: ::", "Nonsense: 1").requires == ()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_a_description_says_is_no_field(end: str) -> None:
+    head = ("Name: spam", "Version: 1", "Requires-Dist: eggs", "Content-Type: multipart/mixed; boundary=x")
+    raw = end.join((*head, "", "Requires-Dist: ham", "", "--x", "Name: other", ""))
+    meta = parse_metadata(raw.encode() + b"\xff")
+    assert (meta.name, active(meta)) == ("spam", ["eggs"])
+
+
 def test_extras_of_its_own_project_are_followed() -> None:
     meta = parse(
         "Requires-Dist: base",
