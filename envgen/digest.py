@@ -67,6 +67,14 @@ class Sha256(str):
             state.update(data)
         return cls(state.hexdigest())
 
+    @classmethod
+    def of_pieces(cls, pieces: Iterable[Data]) -> Self:
+        """Digest bytes that come in pieces."""
+        state = hashlib.sha256()
+        for piece in pieces:
+            state.update(piece)
+        return cls(state.hexdigest())
+
     @property
     def raw(self) -> bytes:
         """The 32 bytes."""

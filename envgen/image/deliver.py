@@ -10,7 +10,7 @@ from envgen.errors import IntegrityError, UserError
 from envgen.oci import push as registry
 from envgen.oci.archive import write_archive
 from envgen.oci.attach import attach
-from envgen.oci.layout import write_layout
+from envgen.oci.layout import blob_bytes, write_layout
 from envgen.oci.verify import Limits, check_layout
 from envgen.system.host import probe_host
 from envgen.system.retry import RetryPolicy
@@ -41,8 +41,8 @@ def verify(context: Context, layout: Layout, inputs: Sequence[ImageInputs]) -> N
     """
     asked = [one.image for one in inputs]
     limits = Limits(layers=max(image.layers for image in asked), size=max(image.layer_size for image in asked))
-    with context.reporter.progress(f"verifying {layout.directory.name}", total=None):
-        faults = check_layout(layout.directory, limits=limits)
+    with context.reporter.progress(f"verifying {layout.directory.name}", total=blob_bytes(layout.directory)) as bar:
+        faults = check_layout(layout.directory, limits=limits, advance=bar.advance)
     if faults:
         raise IntegrityError(
             f"failed to verify `{layout.directory}`:\n" + "\n".join(f"  - {fault}" for fault in faults),
@@ -52,8 +52,7 @@ def verify(context: Context, layout: Layout, inputs: Sequence[ImageInputs]) -> N
 
 def archive(context: Context, layout: Layout, asked: Path) -> None:
     """Write a layout as one file."""
-    size = sum(path.stat().st_size for path in (layout.directory / "blobs/sha256").iterdir())
-    with context.reporter.progress(f"writing {asked.name}", total=size) as bar:
+    with context.reporter.progress(f"writing {asked.name}", total=blob_bytes(layout.directory)) as bar:
         write_archive(layout, context.directory / asked, advance=bar.advance)
 
 

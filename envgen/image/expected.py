@@ -13,13 +13,13 @@ from envgen.lock.debian_lock import IMAGE
 from envgen.prepare.artifacts import is_at_hand
 
 if TYPE_CHECKING:
-    import tarfile
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from envgen.image.assemble import PlannedImage
     from envgen.image.entries import Entry
     from envgen.image.inputs import ImageInputs
     from envgen.image.layer_plan import PlannedLayer, Share
+    from envgen.oci.layer_tar import LayerMember
     from envgen.project.context import Context
 
     EntriesOf = Callable[[PlannedLayer, str], Iterable[Entry]]
@@ -51,13 +51,12 @@ class FileFacts:
         return cls(kind="link", mode=0, owner=(0, 0), content=entry.target)
 
     @classmethod
-    def of_member(cls, member: tarfile.TarInfo, sha256: str | None) -> FileFacts:
-        """Return the facts of an entry that was read."""
-        if member.issym():
-            return cls(kind="link", mode=0, owner=(member.uid, member.gid), content=member.linkname)
-        kind = "file" if member.isreg() else "folder" if member.isdir() else "special file"
-        mode, owner = stat.S_IMODE(member.mode), (member.uid, member.gid)
-        return cls(kind=kind, mode=mode, owner=owner, content=sha256 or "")
+    def of_member(cls, member: LayerMember) -> FileFacts:
+        """Return the facts of an entry that was read, whose content was digested."""
+        owner = (member.uid, member.gid)
+        if member.kind == "link":
+            return cls(kind="link", mode=0, owner=owner, content=member.target)
+        return cls(kind=member.kind, mode=stat.S_IMODE(member.mode), owner=owner, content=member.sha256 or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

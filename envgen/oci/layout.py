@@ -207,6 +207,11 @@ def named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**entry, "annotations": {REF_NAME: name}}
 
 
+def blob_bytes(directory: Path) -> int:
+    """Return the size of all blobs of a layout: 0 where it has none."""
+    return sum(path.stat().st_size for path in (directory / _BLOBS).glob("*") if path.is_file())
+
+
 def index_of(entries: Sequence[Mapping[str, Any]]) -> bytes:
     """Write an index of descriptors."""
     return canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": list(entries)})

@@ -5,25 +5,24 @@ Nothing of the code that writes layouts is used here: what both misunderstand, n
 
 from __future__ import annotations
 
+import os
 import re
-import tarfile
-import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import zstandard
-
 from envgen.digest import Sha256
 from envgen.documents import read_json
-from envgen.oci.verify_layer import Tree, read_layer
+from envgen.oci.verify_layer import Tree, read_layer, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    LayoutSeer = Callable[[str, tarfile.TarInfo, str | None], object]
+    from envgen.oci.layer_tar import LayerMember
+    from envgen.oci.verify_layer import ReadLayer
 
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -34,8 +33,6 @@ _SHOWN = len("sha256:") + 12
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MISSHAPEN = (AttributeError, TypeError, LookupError, ValueError)
 """What looking into a document raises that has values of other types than OCI says."""
-
-_UNREADABLE = (OSError, ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,32 +48,54 @@ class Limits:
     size: int
 
 
-def check_layout(directory: Path, *, limits: Limits, see: LayoutSeer | None = None) -> tuple[str, ...]:
-    """Read a layout as a runtime would, and everything in it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLayout:
+    """What reading a layout showed.
+
+    Attributes:
+        faults: in words, documents first; none for a layout that is as it should be.
+        layers: digest of a layer's blob -> its entries, as far as they could be read.
+    """
+
+    faults: tuple[str, ...]
+    layers: Mapping[str, tuple[LayerMember, ...]]
+
+
+def check_layout(
+    directory: Path, *, limits: Limits, advance: Callable[[int], object] = lambda _size: None
+) -> tuple[str, ...]:
+    """Read a layout as a runtime would, and everything in it; return its faults.
 
     Args:
         directory: of the layout.
         limits: what its images must keep.
-        see: told each entry of each layer: digest of the layer's blob, entry, sha256 of a file.
-
-    Returns:
-        The faults, in the order in which they were met; none for a layout that is as it should be.
+        advance: told the bytes of layers that were read, from several threads.
     """
-    check = _Check(directory, limits, see)
+    return _read(directory, limits, advance, contents=False).faults
+
+
+def read_layout(directory: Path, *, limits: Limits, advance: Callable[[int], object]) -> ReadLayout:
+    """Read a layout as `check_layout` does, and digest every file in its layers as well."""
+    return _read(directory, limits, advance, contents=True)
+
+
+def _read(directory: Path, limits: Limits, advance: Callable[[int], object], *, contents: bool) -> ReadLayout:
+    check = _Check(directory, limits, partial(read_layer, contents=contents, advance=advance))
     check.run()
-    return tuple(check.faults)
+    return ReadLayout(faults=tuple(check.faults), layers=check.layers)
 
 
 class _Check:
     """A layout that is being read."""
 
-    def __init__(self, directory: Path, limits: Limits, see: LayoutSeer | None = None) -> None:
+    def __init__(self, directory: Path, limits: Limits, read: Callable[[Path, str], ReadLayer]) -> None:
         self._blobs = directory / "blobs" / "sha256"
         self._directory = directory
         self._limits = limits
-        self._see = see
+        self._read = read
         self._used: set[str] = set()
         self.faults: list[str] = []
+        self.layers: dict[str, tuple[LayerMember, ...]] = {}
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
@@ -129,51 +148,57 @@ class _Check:
         self.faults.extend(f"{name}: {fault}" for fault in _config_faults(config, layers, entry.get("platform")))
         self._layers(layers, config.get("rootfs", {}).get("diff_ids", []), name)
 
-    def _layers(self, layers: list[Mapping[str, Any]], diff_ids: list[str], image: str) -> None:
+    def _layers(self, layers: Sequence[Mapping[str, Any]], diff_ids: Sequence[str], image: str) -> None:
+        """Read layers on all cores, the largest first; then look how they lie on each other, lowest first."""
+        blobs = {number: blob for number, layer in enumerate(layers) if (blob := self._find(layer))}
+        ordered = sorted(blobs, key=lambda number: blobs[number].stat().st_size, reverse=True)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            read = pool.map(lambda number: self._read(blobs[number], str(layers[number].get("mediaType"))), ordered)
+            found = dict(zip(ordered, read, strict=True))
         tree = Tree()
-        for number, layer in enumerate(layers):
-            name = f"{image}: layer {number} ({str(layer.get('digest'))[:19]})"
-            if not self._blob(layer):
-                continue
-            try:
-                blob = self._path(layer)
-                see = partial(self._see, blob.name) if self._see else None
-                read = read_layer(blob, str(layer.get("mediaType")), name=name, tree=tree, see=see)
-            except _UNREADABLE as error:
-                self.faults.append(f"{name}: failed to read: {error}")
-                continue
-            if diff_ids[number : number + 1] != [f"sha256:{read.diff_id}"]:
-                self.faults.append(f"{name}: DiffID is sha256:{read.diff_id}, expected {diff_ids[number : number + 1]}")
-            if read.unpacked > self._limits.size:
-                self.faults.append(f"{name}: {read.unpacked} bytes, expected {self._limits.size} at most")
-        self.faults.extend(tree.faults)
+        for number, blob in blobs.items():
+            layer, name = found[number], f"{image}: layer {number} ({str(layers[number]['digest'])[:_SHOWN]})"
+            self._fits(layer.digest, layer.size, layers[number])
+            self.layers[blob.name] = layer.members
+            faults = (*self._layer_faults(layer, diff_ids[number : number + 1]), *stack(layer, tree, name=name))
+            self.faults.extend(f"{name}: {fault}" for fault in faults)
         if len(tree.times) > 1:
             self.faults.append(f"{image}: {len(tree.times)} different modification times, expected one")
 
+    def _layer_faults(self, layer: ReadLayer, diff_ids: Sequence[str]) -> Iterator[str]:
+        if layer.fault:
+            yield layer.fault
+        if layer.is_whole and list(diff_ids) != [f"sha256:{layer.diff_id}"]:
+            yield f"DiffID is sha256:{layer.diff_id}, expected {', '.join(map(str, diff_ids)) or 'none'}"
+        if layer.unpacked > self._limits.size:
+            yield f"{layer.unpacked} bytes, expected {self._limits.size} at most"
+
     def _document(self, descriptor: Mapping[str, Any]) -> dict[str, Any]:
-        return self._json(self._path(descriptor)) if self._blob(descriptor) else {}
+        path = self._find(descriptor)
+        if path is None:
+            return {}
+        with path.open("rb") as stream:
+            self._fits(Sha256.of_stream(stream), path.stat().st_size, descriptor)
+        return self._json(path)
 
-    def _path(self, descriptor: Mapping[str, Any]) -> Path:
-        return self._blobs / str(descriptor["digest"]).removeprefix("sha256:")
-
-    def _blob(self, descriptor: Mapping[str, Any]) -> bool:
-        """Verify digest and size of a blob; return whether it exists."""
+    def _find(self, descriptor: Mapping[str, Any]) -> Path | None:
+        """Return the file of a blob; None where there is none."""
         digest = str(descriptor.get("digest"))
         if not _DIGEST.fullmatch(digest):
             self.faults.append(f"{digest!r} is not a sha256 digest")
-            return False
-        path = self._path(descriptor)
+            return None
+        path = self._blobs / digest.removeprefix("sha256:")
         self._used.add(path.name)
         if not path.is_file():
             self.faults.append(f"{digest}: missing")
-            return False
-        with path.open("rb") as stream:
-            got = Sha256.of_stream(stream)
-        if got != path.name or path.stat().st_size != descriptor.get("size"):
-            self.faults.append(
-                f"{digest}: has sha256:{got} and {path.stat().st_size} bytes, expected {descriptor.get('size')} bytes"
-            )
-        return True
+            return None
+        return path
+
+    def _fits(self, digest: str, size: int, descriptor: Mapping[str, Any]) -> None:
+        """Compare digest and size of a blob with what leads to it."""
+        expected = descriptor.get("digest"), descriptor.get("size")
+        if (f"sha256:{digest}", size) != expected:
+            self.faults.append(f"{expected[0]}: has sha256:{digest} and {size} bytes, expected {expected[1]} bytes")
 
     def _json(self, path: Path) -> dict[str, Any]:
         try:

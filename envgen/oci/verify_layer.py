@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import tarfile
+import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 import zstandard
-from isal import igzip
 
-from envgen.digest import Digest, Sha256
+from envgen.oci.layer_tar import LayerMember, Unpacked, read_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    See = Callable[[tarfile.TarInfo, str | None], object]
+    from envgen.digest import Sha256
 
-_LAYER = "application/vnd.oci.image.layer.v1.tar"
-_READ = 1 << 20
 _KNOWN_HEADERS = frozenset({"path", "linkpath", "size"})
 """What PAX headers may say: names and sizes that ustar cannot; times and extended attributes differ by machine."""
+
+_UNREADABLE = (OSError, ValueError, EOFError, zlib.error, zstandard.ZstdError)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,104 +30,109 @@ class Tree:
         folders: path -> mode, owner and group.
         others: path of a file or link -> layer it is in.
         times: every modification time.
-        faults: what is wrong, in words.
     """
 
     folders: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
-    times: set[float] = field(default_factory=set)
-    faults: list[str] = field(default_factory=list)
+    times: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What reading a layer to its end showed: digest and size of the tar without compression."""
+class ReadLayer:
+    """What reading a layer to its end showed.
 
-    diff_id: str
+    Attributes:
+        digest: of the blob.
+        size: bytes of the blob.
+        diff_id: digest of the tar without compression, as far as it could be read.
+        unpacked: bytes of that.
+        members: its entries, in their order.
+        fault: what is wrong with the tar, in words, or None.
+        is_whole: whether it could be read to its end.
+    """
+
+    digest: Sha256
+    size: int
+    diff_id: Sha256
     unpacked: int
+    members: tuple[LayerMember, ...]
+    fault: str | None
+    is_whole: bool
 
 
-def read_layer(blob: Path, media_type: str, *, name: str, tree: Tree, see: See | None = None) -> Read:
-    """Read a layer to its end, and add its entries to the tree.
+def read_layer(blob: Path, media_type: str, *, contents: bool, advance: Callable[[int], object]) -> ReadLayer:
+    """Read a layer to its end, once. Memory stays at a few MB beside the list of entries.
 
     Args:
         blob: the file.
         media_type: as the manifest has it.
-        name: of the layer for messages.
-        tree: of the layers below; faults go there.
-        see: told each entry, with the sha256 of a file.
+        contents: whether to digest each file.
+        advance: told the bytes of the blob that were read.
 
     Raises:
-        ValueError, EOFError, tarfile.TarError, zlib.error, zstandard.ZstdError: it cannot be read.
+        OSError: the blob cannot be opened.
     """
-    with blob.open("rb") as raw:
-        reader = _Reader(_decompressed(raw, media_type))
-        seen: set[str] = set()
-        with tarfile.open(fileobj=cast("BinaryIO", reader), mode="r|") as archive:
-            for member in archive:
-                tree.faults.extend(f"{name}: `{member.name}`: {fault}" for fault in _faults(member, seen, tree))
-                _add(member, name, tree)
-                if see:
-                    see(member, _content(archive, member))
-                seen.add(member.name)
-        while rest := reader.read(_READ):
-            if rest.strip(b"\0"):
-                tree.faults.append(f"{name}: data after the end of the tar archive")
-    return Read(diff_id=reader.digest.sha256, unpacked=reader.digest.size)
+    members: list[LayerMember] = []
+    fault, is_whole = None, False
+    with blob.open("rb", buffering=0) as raw:
+        tar = Unpacked(raw, advance)
+        try:
+            tar.unpack(media_type)
+            members.extend(read_members(tar, contents=contents))
+            fault = "data after the end of the tar archive" if tar.rest() else None
+            is_whole = True
+        except _UNREADABLE as error:
+            fault = f"failed to read: {error}"
+        tar.drain()
+    return ReadLayer(
+        digest=tar.packed.sha256,
+        size=tar.packed.size,
+        diff_id=tar.plain.sha256,
+        unpacked=tar.plain.size,
+        members=tuple(members),
+        fault=fault,
+        is_whole=is_whole,
+    )
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str | None:
-    """Digest the content of an entry; None of what is not a file."""
-    stream = archive.extractfile(member) if member.isreg() else None
-    return Sha256.of_stream(cast("BinaryIO", stream)) if stream else None
+def stack(layer: ReadLayer, tree: Tree, *, name: str) -> Iterator[str]:
+    """Put a layer on those below, and yield what is wrong with its entries.
+
+    Args:
+        layer: read.
+        tree: of the layers below; its entries are added.
+        name: of the layer, for messages.
+    """
+    seen: set[str] = set()
+    for member in layer.members:
+        yield from (f"`{member.name}`: {fault}" for fault in _faults(member, seen, tree))
+        _add(member, name, tree)
+        seen.add(member.name)
 
 
-class _Reader:
-    """A stream that is digested as it is read."""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
-        self.digest = Digest()
-
-    def read(self, size: int) -> bytes:
-        data = self._read(size)
-        self.digest.update(data)
-        return data
-
-
-def _decompressed(raw: BinaryIO, media_type: str) -> Callable[[int], bytes]:
-    if media_type == _LAYER:
-        return raw.read
-    if media_type == f"{_LAYER}+gzip":
-        unpacked = igzip.IGzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call]  # as isal's stub has it
-        return cast("Callable[[int], bytes]", unpacked.read)
-    if media_type == f"{_LAYER}+zstd":
-        return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True).read
-    raise ValueError(f"unknown media type {media_type!r}")
-
-
-def _faults(member: tarfile.TarInfo, seen: set[str], tree: Tree) -> Iterator[str]:
+def _faults(member: LayerMember, seen: set[str], tree: Tree) -> Iterator[str]:
     name = member.name
-    if name.startswith("/") or not {"", ".", ".."}.isdisjoint(name.split("/")):
+    parts = name.split("/")
+    if name.startswith("/") or not {"", ".", ".."}.isdisjoint(parts):
         yield "not a relative path without `..`"
-    if any(part.startswith(".wh.") for part in name.split("/")):
+    if any(part.startswith(".wh.") for part in parts):
         yield "is a whiteout, which removes a file of a lower layer"
     if name in seen:
         yield "duplicate entry"
-    if not (member.isreg() or member.issym() or member.isdir()):
+    if member.kind not in {"file", "link", "folder"}:
         yield "not a regular file, symbolic link or directory"
-    if member.uname or member.gname:
-        yield f"owner names {member.uname!r}, {member.gname!r}, expected none"
-    if unknown := member.pax_headers.keys() - _KNOWN_HEADERS:
+    if any(member.names):
+        yield f"owner names {member.names[0]!r}, {member.names[1]!r}, expected none"
+    if unknown := member.extended.keys() - _KNOWN_HEADERS:
         yield f"unexpected PAX headers {', '.join(sorted(unknown))}"
     if (folder := name.rpartition("/")[0]) and folder not in seen:
         yield "precedes the entry of its directory"
     yield from _against_lower(member, tree)
 
 
-def _against_lower(member: tarfile.TarInfo, tree: Tree) -> Iterator[str]:
+def _against_lower(member: LayerMember, tree: Tree) -> Iterator[str]:
     name = member.name
-    if member.isdir():
+    if member.kind == "folder":
         if name in tree.others:
             yield f"a directory here, a file in {tree.others[name]}"
         metadata = (member.mode, member.uid, member.gid)
@@ -140,9 +144,9 @@ def _against_lower(member: tarfile.TarInfo, tree: Tree) -> Iterator[str]:
         yield f"also in {tree.others[name]}"
 
 
-def _add(member: tarfile.TarInfo, layer: str, tree: Tree) -> None:
+def _add(member: LayerMember, layer: str, tree: Tree) -> None:
     tree.times.add(member.mtime)
-    if member.isdir():
+    if member.kind == "folder":
         tree.folders[member.name] = (member.mode, member.uid, member.gid)
     else:
         tree.others.setdefault(member.name, layer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,12 @@ from envgen.image.expected import ExpectedLayer, FileFacts, expected_layers, lac
 from envgen.image.inputs import open_images
 from envgen.oci.compress import Compression
 from envgen.oci.layer import Layer
-from envgen.oci.layout import MARK, MARK_TEXT, REF_NAME, TITLE, platform_of
+from envgen.oci.layout import MARK, MARK_TEXT, REF_NAME, TITLE, blob_bytes, platform_of
 from envgen.oci.read import open_layout
-from envgen.oci.verify import Limits, check_layout
+from envgen.oci.verify import Limits, read_layout
 from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
 
 if TYPE_CHECKING:
-    import tarfile
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -84,21 +82,17 @@ def compare_layout(
         UserError: the spec has no image.
         IntegrityError: what is in the store is damaged; with `quick`, the layout is not one.
     """
-    held: dict[str, dict[str, FileFacts]] = defaultdict(dict)
-
-    def see(blob: str, member: tarfile.TarInfo, sha256: str | None) -> None:
-        held[blob][member.name] = FileFacts.of_member(member, sha256)
-
     inputs = open_images(context, env=spec.name, platforms=(), frozen=True)
     if quick:
         open_layout(directory)
         return compare_images(context, inputs, {image.platform: image for image in _images(directory)})
     images = [one.image for one in inputs]
     limits = Limits(layers=max(image.layers for image in images), size=max(image.layer_size for image in images))
-    with context.reporter.progress(f"reading {directory.name}", total=None):
-        faults = [_damage(fault) for fault in check_layout(directory, limits=limits, see=see)]
+    with context.reporter.progress(f"reading {directory.name}", total=blob_bytes(directory)) as bar:
+        read = read_layout(directory, limits=limits, advance=bar.advance)
+    held = {blob: {m.name: FileFacts.of_member(m) for m in members} for blob, members in read.layers.items()}
     found = {image.platform: image for image in _images(directory)}
-    return compare_images(context, inputs, found, faults=faults, held=held)
+    return compare_images(context, inputs, found, faults=tuple(map(_damage, read.faults)), held=held)
 
 
 def is_image(path: Path) -> bool:
