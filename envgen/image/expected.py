@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envgen.image.assemble import OURS, layer_cache, linked_entries
 from envgen.image.entries import Directory, File
+from envgen.image.layer_plan import LayerGroup
 from envgen.image.tar import arrange
 from envgen.lock.debian_lock import IMAGE
 from envgen.prepare.artifacts import is_at_hand
@@ -90,14 +91,15 @@ def expected_layers(context: Context, image: PlannedImage) -> tuple[ExpectedLaye
     names = {share.part for layer in image.layers if layer.stage not in OURS for share in layer.shares}
     with linked_entries(context, image, names, splice=False) as entries:
         return tuple(
-            _layer(context, image, planned, [(share.part, e) for share, e in _entries(planned, entries)])
+            _layer(context, image, planned, [(share.part, e) for share, e in _entries(image, planned, entries)])
             for planned in image.layers
         )
 
 
-def _entries(planned: PlannedLayer, entries: EntriesOf) -> Iterator[tuple[Share, Entry]]:
+def _entries(image: PlannedImage, planned: PlannedLayer, entries: EntriesOf) -> Iterator[tuple[Share, Entry]]:
     for share in planned.shares:
-        yield from ((share, entry) for entry in entries(planned, share.part) if share.holds(entry.path))
+        found = image.base.told if planned.stage is LayerGroup.BASE else entries(planned, share.part)
+        yield from ((share, entry) for entry in found if share.holds(entry.path))
 
 
 def _layer(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envgen.convert.package import PLACEHOLDER
 from envgen.documents import read_json
 from envgen.errors import ArtifactError, UserError
+from envgen.image import told_entries
 from envgen.image.base import base_digest, base_entries
 from envgen.image.certificates import read_certificates
 from envgen.image.content import survey
@@ -47,7 +48,7 @@ HISTORY = "conda-meta/history"
 """An empty file of every environment of an image, by which conda knows one."""
 
 _PYTHON = "python"
-_SIZES = "image-base"
+_SIZES, _ENTRIES = "image-base", "image-base-entries"
 BASE_PART = "Debian base"
 """Name of the part of an image that holds its Debian packages."""
 
@@ -237,7 +238,15 @@ class ImageBase:
                     certificates=self._certificates,
                     warn=self._context.reporter.warn,
                 )
+                self._context.store.put(_ENTRIES, self.key, told_entries.render(self._entries))
         return self._entries
+
+    @property
+    def told(self) -> tuple[Entry, ...]:
+        """The same entries without their files, from the store where the base was unpacked before."""
+        raw = self._context.store.cached(_ENTRIES, self.key)
+        found = told_entries.parse(raw) if raw else None
+        return self.entries if found is None else found
 
     def part(self, *, cap: int) -> LayerPart:
         """Return the base as a part for the plan of layers.

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,13 +22,13 @@ from tests.functional.test_verify import found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
 PREFIX = "opt/env"
 EGGS = f"{PREFIX}/lib/python3.11/site-packages/eggs.py"
+BASE = "etc/nsswitch.conf"
 ONE = SPEC.replace(', linux-aarch64: {glibc: "2.36"}', "")
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
@@ -128,6 +129,7 @@ CASES: dict[str, tuple[str, Callable[[Members, int], object], list[tuple[str, st
     "a mode": (EGGS, other_mode, [("mode", f"/{EGGS}")]),
     "a link": (f"{PREFIX}/bin/python", other_link, [("link", f"/{PREFIX}/bin/python")]),
     "a missing file": (EGGS, removed, [("missing", f"/{EGGS}")]),
+    "a byte of the base": (BASE, other_byte, [("changed", f"/{BASE}")]),
 }
 
 
@@ -147,6 +149,19 @@ def test_what_fits_itself_and_not_the_lock(layout: Path, cli: Command) -> None:
         assert (name, outcome.code, found(outcome)) == (name, 5, told)
         assert [kind for kind, _ in found(cli("verify", f"./{name}", "--quick", "--json"))] == ["layer"]
     assert f"/{EGGS} (eggs): sha256: expected " in cli("verify", "./one byte").out
+
+
+def test_the_base_is_unpacked_where_its_entries_are_not_known(layout: Path, cli: Command) -> None:
+    folder = Path(cli.variables["ENVGEN_CACHE"], "cache/image-base-entries")
+    (facts,) = (path for path in folder.rglob("*") if path.is_file())
+    before = facts.read_bytes()
+    Image(layout).edit(BASE, other_byte)
+    for content in (before, before[:-1] + b"?", None):  # as it was, damaged, missing
+        facts.unlink()
+        if content:
+            facts.write_bytes(content)
+        assert found(cli("verify", str(layout), "--json")) == [("changed", f"/{BASE}")]
+        assert facts.read_bytes() == before
 
 
 def test_layers_configuration_and_blobs(layout: Path, cli: Command) -> None:
