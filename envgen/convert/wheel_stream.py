@@ -43,19 +43,19 @@ class Body:
         self.position = 0
         self._pieces = pieces
         self._sink = sink
-        self._piece = b""
+        self._piece = memoryview(b"")
 
-    def some(self, most: int) -> bytes:
-        """Return the next bytes, at least one unless the file has ended."""
+    def some(self, most: int) -> memoryview:
+        """Return the next bytes, at least one unless the file has ended; they are not copied."""
         if not self._piece:
-            self._piece = next(self._pieces, b"")
-            self._sink(self._piece)
-        taken = self._piece[:most]  # no copy where it is all
-        self._piece = self._piece[most:]
+            piece = next(self._pieces, b"")
+            self._sink(piece)
+            self._piece = memoryview(piece)
+        taken, self._piece = self._piece[:most], self._piece[most:]
         self.position += len(taken)
         return taken
 
-    def parts(self, size: int) -> Iterator[bytes]:
+    def parts(self, size: int) -> Iterator[memoryview]:
         """Return the next `size` bytes in pieces, fewer where the file ends."""
         while size and (taken := self.some(size)):
             size -= len(taken)
@@ -131,7 +131,7 @@ class StreamedWheel(OpenWheel):
         for _ in self._data(info.compress_size, None):
             pass
 
-    def _data(self, size: int, advance: Callable[[int], None] | None) -> Iterator[bytes]:
+    def _data(self, size: int, advance: Callable[[int], None] | None) -> Iterator[memoryview]:
         for part in self.body.parts(size):
             yield part
             size -= len(part)

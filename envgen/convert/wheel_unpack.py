@@ -244,7 +244,7 @@ def _install(wheel: OpenWheel, file: _File, dest: Path, advance: Callable[[int],
     if file.placed.alias_of:
         deque(content, maxlen=0)
     else:
-        _pour(content, dest / path, executable=script or file.member.executable)
+        _pour(content, f"{dest}/{path}", executable=script or file.member.executable)
     _prove(wheel, file, proof)
     return UnpackedFile(path=path, sha256=own.sha256, size=own.size, relocated=moved is not None)
 
@@ -260,15 +260,26 @@ def _prove(wheel: OpenWheel, file: _File, proof: Digest) -> None:
         check_entry(listed, proof, what=wheel.what)
 
 
-def _pour(content: Iterable[bytes], target: Path, *, executable: bool) -> None:
-    with target.open("xb") as out:
+def _pour(content: Iterable[bytes], target: str, *, executable: bool) -> None:
+    # pieces are large: a buffer and what Python asks of a file that it opens cost more than writing most files
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
         if executable:
-            os.fchmod(out.fileno(), 0o755)
-        out.writelines(content)
+            os.fchmod(handle, 0o755)
+        for piece in content:
+            _write_all(handle, piece)
+    finally:
+        os.close(handle)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    written = os.write(handle, data)
+    while written < len(data):
+        written += os.write(handle, memoryview(data)[written:])
 
 
 def _write(dest: Path, path: str, content: bytes, *, script: bool = False) -> UnpackedFile:
-    _pour((content,), dest / path, executable=script)
+    _pour((content,), f"{dest}/{path}", executable=script)
     return UnpackedFile(path=path, sha256=Sha256.of(content), size=len(content), relocated=script)
 
 
@@ -277,8 +288,12 @@ def _write_record(wheel: OpenWheel, dest: Path, written: Iterable[UnpackedFile])
     path = wheel.layout.installed_info("RECORD")
     site_packages = wheel.layout.python.site_packages
     entries = [
-        installed_entry(posixpath.relpath(f.path, site_packages), None if f.relocated else f.sha256, f.size)
-        for f in written
+        installed_entry(_relative(f.path, site_packages), None if f.relocated else f.sha256, f.size) for f in written
     ]
-    own = installed_entry(posixpath.relpath(path, site_packages), None, 0)
+    own = installed_entry(_relative(path, site_packages), None, 0)
     return _write(dest, path, render_record([*entries, own]))
+
+
+def _relative(path: str, folder: str) -> str:
+    """Return `posixpath.relpath`, which asks for the working directory; most paths are below the folder."""
+    return path.removeprefix(f"{folder}/") if path.startswith(f"{folder}/") else posixpath.relpath(path, folder)

@@ -24,6 +24,8 @@ from envgen.paths import folders_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from envgen.digest import Data
+
 _READ = 1 << 18
 """Compressed bytes read at once; measured: 2.35 s for a 1 GB library, 2.9 s with a quarter of it."""
 
@@ -164,7 +166,7 @@ def inflate(
     return inflate_pieces(_read(descriptor, member, advance), member, what=what)
 
 
-def inflate_pieces(data: Iterable[bytes], member: Member, *, what: str) -> Iterator[bytes]:
+def inflate_pieces(data: Iterable[Data], member: Member, *, what: str) -> Iterator[bytes]:
     """Yield the content of a member, given its data as they stand in the zip; see `inflate`.
 
     Args:
@@ -177,7 +179,7 @@ def inflate_pieces(data: Iterable[bytes], member: Member, *, what: str) -> Itera
     """
     with _refusals(what):
         try:
-            yield from _proven(member, _inflated(member, data) if member.deflated else data)
+            yield from _proven(member, _inflated(member, data) if member.deflated else map(bytes, data))
         except _InflateError as e:
             raise _Refusal(member.name, f"failed to inflate: {e}") from e
 
@@ -301,8 +303,7 @@ def _data_start(descriptor: int, info: zipfile.ZipInfo, what: str) -> int:
 
     def read(size: int) -> bytes:
         nonlocal position
-        data = os.pread(descriptor, size, position)
-        position += len(data)
+        position += len(data := os.pread(descriptor, size, position))
         return data
 
     check_local_header(read, info, what=what)
@@ -384,10 +385,10 @@ def _read(descriptor: int, member: Member, advance: Callable[[int], None] | None
             advance(len(data))
 
 
-def _inflated(member: Member, packed: Iterable[bytes]) -> Iterator[bytes]:
+def _inflated(member: Member, packed: Iterable[Data]) -> Iterator[bytes]:
     stream = isal_zlib.decompressobj(-zlib.MAX_WBITS)
     for data in packed:
-        pending = data
+        pending: Data = data
         while pending and not stream.eof:
             yield stream.decompress(pending, _INFLATED)
             pending = stream.unconsumed_tail

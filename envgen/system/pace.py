@@ -19,6 +19,9 @@ _WINDOW = 60.0
 _LEAST = 10
 """Bytes a second, as `http.low-speed-limit` of cargo; less is no line that anything could be done with."""
 
+_MOST = 1 << 16
+"""Bytes asked for at once: TLS gives 16 KiB at most, and memory for each answer is set aside before it comes."""
+
 
 def paced(
     read: Callable[[int], bytes], *, what: str, clock: Callable[[], float] = time.monotonic
@@ -34,14 +37,15 @@ def paced(
 
     def reader(size: int) -> bytes:
         nonlocal since, came
-        found = bytearray()
-        while len(found) < size and (piece := read(size - len(found))):
-            found += piece
+        found, left = list[bytes](), size
+        while left and (piece := read(min(left, _MOST))):
+            found.append(piece)
+            left -= len(piece)
             came += len(piece)
             if (now := clock()) - since >= _WINDOW:
                 if came < _LEAST * _WINDOW:
                     raise TransientError(f"{what} sent {came} bytes in {now - since:.0f} s")
                 since, came = now, 0
-        return bytes(found)
+        return b"".join(found)
 
     return reader
