@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
     from envgen.adopt.adopted import Adopted, Read
 
-COMPANIONS = {"pyproject.toml": ("uv.lock", "pylock.toml"), "pixi.toml": ("pixi.lock",)}
-"""File -> locks beside it that have its versions, the first that is there counts."""
+_COMPANIONS = {
+    "pyproject.toml": ("uv.lock", "pylock.toml", "pixi.lock"),
+    "pixi.toml": ("pixi.lock",),
+    "environment.yml": ("conda-lock.yml",),
+    "environment.yaml": ("conda-lock.yml",),
+}
+"""File -> locks beside it that have its versions; the first that is there counts."""
+
+UNREAD = {"pyproject.toml": ("poetry.lock", "pdm.lock", "Pipfile.lock")}
+"""File -> locks beside it for which there is no reader."""
 
 _READERS: dict[str, Callable[[str, str, Read, Collection[str]], Adopted]] = {
     "pyproject.toml": lambda text, name, _, groups: read_pyproject(text, name, groups),
@@ -38,6 +46,12 @@ _READERS: dict[str, Callable[[str, str, Read, Collection[str]], Adopted]] = {
 
 _KNOWN = "requirements.txt, requirements.in, pyproject.toml, environment.yml, conda-lock.yml, uv.lock, pylock.toml, "
 _KNOWN += "pixi.toml and pixi.lock"
+
+
+def companions(name: str) -> tuple[str, ...]:
+    """Return the locks that may be beside a file and have its versions; pip-compile writes `x.txt` from `x.in`."""
+    stem, dot, suffix = name.rpartition(".")
+    return (f"{stem}.txt",) if dot and suffix == "in" else _COMPANIONS.get(name, ())
 
 
 def is_file_name(text: str) -> bool:

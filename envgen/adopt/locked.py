@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from envgen.adopt.adopted import Adopted
 
+_EXACT = re.compile(r"(?P<name>[\w.-]+)\s*(?:\[[^]]*\])?\s*===?\s*(?P<version>[^\s;,*]+)\s*(?:;|$)")
 _EVERYWHERE = frozenset({"python", "pip", "setuptools", "wheel"})
 """What no package requires although nobody asked for it."""
 
@@ -59,6 +61,18 @@ def take_packages(found: Adopted, packages: Sequence[LockedPackage]) -> None:
             found.wheel(
                 one.where, pinned.name, written=text, why="nothing else requires it; `--keep` keeps the version"
             )
+
+
+def required_exactly(found: Adopted) -> list[PinnedPackage]:
+    """Return the versions of a file whose requirements are a lock, such as the one that pip-compile writes.
+
+    A project that it has several versions of, for several machines, is left out.
+    """
+    pins: dict[str, set[str]] = {}
+    for text in found.sections.get("pypi", ()):
+        if pin := _EXACT.match(text):
+            pins.setdefault(_key(pin["name"]), set()).add(pin["version"])
+    return [PinnedPackage(name=name, version=next(iter(them))) for name, them in pins.items() if len(them) == 1]
 
 
 def archive_package(where: str, url: str, requires: Collection[str], platform: Platform | None) -> LockedPackage | None:

@@ -28,6 +28,10 @@ def tell_adopted(console: Console, result: AdoptResult, *, as_json: bool) -> Non
             console.say(
                 f"{counted(result.kept, 'locked version')} of the file {'is' if result.kept == 1 else 'are'} kept"
             )
+    if result.free:
+        console.say(
+            "no lock with versions to keep is in the file or beside it: the newest versions that it allows were chosen"
+        )
     if result.unkept:
         console.say(f"the file locks {counted(result.unkept, 'version')}; `--keep` keeps them in the first lock")
     if result.schema:

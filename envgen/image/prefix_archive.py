@@ -13,6 +13,8 @@ from envgen.export.nar import NarFile, NarFolder, NarLink, write_nar
 from envgen.image.content import linked
 from envgen.image.entries import EXECUTABLE, Directory, File, InWheel, Link, Literal, file
 from envgen.image.inputs import HISTORY, open_environment, refuse_missing_inputs
+from envgen.manifest.variables import env_at
+from envgen.prefix.variables import STATE_FILE, state_text
 from envgen.system.fs import atomic_path
 from envgen.system.os_faults import explained
 
@@ -44,8 +46,16 @@ def write_prefix_archive(context: Context, inputs: ImageInputs, target: Path) ->
         atomic_path(target) as temporary,
         temporary.open("wb") as out,
     ):
-        write_nar((_node(entry) for _name, entry in entries), _through(digest, out))
+        found = [entry for _name, entry in entries]
+        write_nar((_node(entry) for entry in (*found, *variable_entries(inputs))), _through(digest, out))
     return digest.sha256, digest.size
+
+
+def variable_entries(inputs: ImageInputs) -> tuple[File, ...]:
+    """Return the file with the variables of the spec, which `create` writes and an image has in its configuration."""
+    prefix = inputs.image.prefix
+    wanted = env_at(inputs.spec.env, prefix)
+    return (file(f"{prefix.strip('/')}/{STATE_FILE}", state_text(wanted)),) if wanted else ()
 
 
 @contextmanager

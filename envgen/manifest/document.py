@@ -160,10 +160,14 @@ class Value:
             )
         return self
 
-    def text(self) -> str | None:
-        """Return a scalar as it is written: numbers and dates are not converted."""
+    def text(self, *, spaces: bool = False) -> str | None:
+        """Return a scalar as it is written: numbers and dates are not converted.
+
+        Args:
+            spaces: keep those that quotes have at both ends.
+        """
         if isinstance(self.node, yaml.ScalarNode) and self._kind() == "text":
-            return str(self.node.value).strip()
+            return str(self.node.value) if spaces else str(self.node.value).strip()
         self._unexpected("text", hint=_text_hint(self.node))
         return None
 
@@ -175,9 +179,9 @@ class Value:
         self._unexpected("true or false")
         return None
 
-    def parsed(self, parse: Callable[[str], T]) -> T | None:
+    def parsed(self, parse: Callable[[str], T], *, spaces: bool = False) -> T | None:
         """Read a text and return what `parse` makes of it; a `ValueError` of `parse` becomes the fault."""
-        text = self.text()
+        text = self.text(spaces=spaces)
         return None if text is None else self.checked(text, parse)
 
     def checked(self, text: str, parse: Callable[[str], T]) -> T | None:

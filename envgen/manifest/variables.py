@@ -43,6 +43,9 @@ _OF_SHELLS = re.compile(
 LOADED = ("DYLD_INSERT_LIBRARIES", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONSTARTUP")
 """Variables that put files into every program of the environment: a spec may set them, and users are told."""
 
+_READ_BY_FISH = re.compile(r"\$|\\\\|\\$")
+"""What is not itself between double quotes: a dollar sign, two backslashes, and one at the end."""
+
 _NAMES = re.compile(r"(?=.*[A-Z])[A-Za-z_][A-Za-z0-9_]*|[a-z]+_proxy")
 """Variables with small letters alone belong to zsh and fish (`path`, `status`); old versions of conda change them."""
 
@@ -60,7 +63,7 @@ def parse_image_variables(section: Value | None, places: Mapping[str, str]) -> d
     """
     found: dict[str, str] = {}
     for name, value in section.fields().items() if section else ():
-        text = value.parsed(lambda text: _expanded(text, places))
+        text = value.parsed(lambda text: _expanded(text, places), spaces=True)
         if not _VARIABLE.fullmatch(name):
             value.fault(f"`{value.key}`: not a variable name")
         elif _OF_IMAGES.fullmatch(name):
@@ -76,7 +79,7 @@ def parse_env(section: Value | None) -> dict[str, str]:
     """Read `env:`; faults go to its document. Values are as written, for `env_at`."""
     found: dict[str, str] = {}
     for key, value in section.fields().items() if section else ():
-        name, text = value.checked(key, variable_name), value.parsed(variable_value)
+        name, text = value.checked(key, variable_name), value.parsed(variable_value, spaces=True)
         if name is not None and text is not None:
             found[name] = text
     return found
@@ -121,6 +124,17 @@ def loading(env: Mapping[str, str]) -> Iterator[str]:
     for name in LOADED:
         if name in env:
             yield f"`env` sets `{name}` to `{env[name]}`, which affects every program that runs in the environment"
+
+
+def unlike_in_fish(env: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each variable that `conda activate` sets to another text in fish.
+
+    There it writes values between double quotes (`conda.activate`, `FishActivator`).
+    """
+    for name, text in env.items():
+        if _READ_BY_FISH.search(_expanded(text, {_PREFIX: ""})):
+            what = f"`env` sets `{name}` to `{text}`, of which `conda activate` expands `$` and backslashes in fish"
+            yield f"{what}; `envgen run` and `envgen shell-hook` do not"
 
 
 def has_login(value: Value, text: str) -> bool:

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from envgen.adopt.formats import COMPANIONS, is_file_name, read_adopted
+from envgen.adopt.formats import UNREAD, companions, is_file_name, read_adopted
+from envgen.adopt.locked import required_exactly
 from envgen.errors import Fault, SpecError, UserError
 from envgen.manifest import values
 from envgen.manifest.document import BadValueError
@@ -94,6 +95,7 @@ class AdoptResult:
         outcomes: of the locks; empty without `keep`.
         kept: versions that the locks have from the file.
         moved: versions that they have not.
+        free: versions were to be kept, and neither the file nor a lock beside it has any.
         unkept: versions that the file locks and nobody asked to keep.
         schema: path of the schema that was written, from the root of the project, or None.
     """
@@ -103,6 +105,7 @@ class AdoptResult:
     outcomes: tuple[LockOutcome, ...] = ()
     kept: int = 0
     moved: tuple[MovedPackage, ...] = ()
+    free: bool = False
     unkept: int = 0
     schema: str | None = None
 
@@ -127,7 +130,7 @@ def adopt(context: Context, options: AdoptOptions, directory: Path) -> AdoptResu
     """
     context = replace(context, root=directory)
     found = _read(options)
-    if options.keep and not found.pinned:
+    if not found.pinned:
         _read_companion(options, found)
     _from_root(found, options.file, directory)
     name = _name(found, options, directory)
@@ -169,6 +172,7 @@ def _kept(context: Context, found: Adopted, spec: EnvSpec, text: str) -> AdoptRe
         outcomes=outcomes,
         kept=len(compared) - len(moved),
         moved=moved,
+        free=not found.pinned,
     )
 
 
@@ -177,13 +181,20 @@ def _read(options: AdoptOptions) -> Adopted:
 
 
 def _read_companion(options: AdoptOptions, found: Adopted) -> None:
-    """Return the versions of the lock that belongs to a file."""
-    for name in COMPANIONS.get(options.file.name, ()):
-        if (options.file.parent / name).is_file():
-            beside = read_adopted(name, lambda path: _text(options.file.parent, path))
-            found.pinned += beside.pinned
-            found.took(name, f"{len(beside.pinned)} versions", "the first lock", "the lock beside the file")
-            return
+    """Take the versions of the lock that belongs to a file, or write down that they are not taken."""
+    folder, name = options.file.parent, options.file.name
+    there = [lock for lock in companions(name) if (folder / lock).is_file()]
+    for lock in there[:1] if options.keep else ():
+        beside = read_adopted(lock, lambda path: _text(folder, path))
+        found.pinned += beside.pinned or required_exactly(beside)
+        found.took(lock, f"{len(found.pinned)} versions", "the first lock", "the lock beside the file")
+    for lock in there[1:] if options.keep else ():
+        found.left(lock, "versions", f"those of `{there[0]}` count")
+    for lock in there if not options.keep else ():
+        found.left(lock, "versions", "`--keep` keeps them in the first lock")
+    for lock in UNREAD.get(name, ()) if not found.pinned else ():
+        if (folder / lock).is_file():
+            found.left(lock, "versions", "there is no reader: export it as `requirements.txt`, and take that over")
 
 
 def _text(folder: Path, path: str) -> str:

@@ -17,7 +17,7 @@ from envgen.errors import ArtifactError, HostError, UsageError, UserError
 from envgen.lock.request import active
 from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
-from envgen.manifest.variables import env_at, loading
+from envgen.manifest.variables import env_at, loading, unlike_in_fish
 from envgen.names import project_name
 from envgen.prefix.kernel import changed_kernel, write_kernel
 from envgen.prefix.link import link
@@ -220,7 +220,7 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
             hint=remedy(pair.lock, pair.debian, host),
         )
     prefix = destination(context, env=spec.name, place=options.place)
-    for text in (*told_links(pair.lock, linked, prefix), *loading(spec.env)):
+    for text in (*told_links(pair.lock, linked, prefix), *loading(spec.env), *unlike_in_fish(spec.env)):
         context.reporter.note(text)
     found = examine(context, prefix, verify=options.verify)
     installed, spoilt = found.installed, found.damaged

@@ -11,6 +11,7 @@ Tools change `env_vars` and keep the rest of the document (`conda.core.prefix_da
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from envgen.documents import read_json
@@ -61,14 +62,22 @@ def write_variables(prefix: Path, wanted: Mapping[str, str]) -> None:
         IntegrityError: the file cannot be read.
     """
     document = _read(prefix)
+    if changed_variables(prefix, wanted) or _ours(document) != wanted.keys():
+        atomic_write(prefix / STATE_FILE, state_text(wanted, document))
+
+
+def state_text(wanted: Mapping[str, str], document: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Return the text of the file with the variables of a spec.
+
+    Args:
+        wanted: name -> value.
+        document: what the file has now; variables of the user are kept.
+    """
     ours = _ours(document)
-    if not changed_variables(prefix, wanted) and ours == wanted.keys():
-        return
     kept = {name: value for name, value in document.get(_VARIABLES, {}).items() if name not in ours}
     others = {key: value for key, value in document.items() if key not in (_VARIABLES, _OURS)}
     told = {_OURS: {_VARIABLES: sorted(wanted)}} if wanted else {}
-    text = json.dumps({"version": 1, **others, _VARIABLES: {**kept, **wanted}, **told}, indent=2)
-    atomic_write(prefix / STATE_FILE, f"{text}\n")
+    return json.dumps({"version": 1, **others, _VARIABLES: {**kept, **wanted}, **told}, indent=2) + "\n"
 
 
 def _ours(document: Mapping[str, Any]) -> set[str]:

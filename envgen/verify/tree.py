@@ -17,7 +17,8 @@ from envgen.errors import UserError
 from envgen.image.entries import EXECUTABLE, PLAIN
 from envgen.image.expected import ExpectedLayer, FileFacts
 from envgen.image.inputs import open_images
-from envgen.image.prefix_archive import prefix_entries
+from envgen.image.prefix_archive import prefix_entries, variable_entries
+from envgen.prefix.variables import STATE_FILE
 from envgen.verify.findings import LockComparison, ordered
 from envgen.verify.layout import compare_files
 
@@ -52,7 +53,8 @@ def compare_tree(context: Context, prefix: Path, spec: EnvSpec, platform: Platfo
             hint=f"`envgen image {spec.name}` fetches them",
         )
     with prefix_entries(context, inputs) as entries:
-        expected = _expected(entries)
+        added = variable_entries(inputs) if (prefix / STATE_FILE).exists() else ()
+        expected = _expected([*entries, *(("", entry) for entry in added)])
     start = inputs.image.prefix.strip("/")
     with context.reporter.progress(f"reading {prefix.name}", total=len(expected.files), unit="files") as bar:
         actual = dict(_facts(prefix, f"{start}/", bar))

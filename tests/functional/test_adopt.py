@@ -91,6 +91,39 @@ def test_the_lock_beside_a_project(bare: Project, cli: Command) -> None:
     assert "2 locked versions of the file are kept" in outcome.err
 
 
+def test_the_lock_of_pip_compile(bare: Project, cli: Command) -> None:
+    bare.write("dev.in", "spam\nham\n")
+    bare.write(
+        "dev.txt",
+        "eggs==1.1  # via spam\nspam == 1.0 ; os_name != 'x'\nham==2.0 ; os_name == 'x'\nham==3 ; os_name == 'y'\n",
+    )
+    answer = cli("init", "web", "--from", "dev.in", "--keep", "--json", *TO_LINUX).succeeded().json()
+    assert (answer["kept"], answer["moved"]) == (2, [])
+    locked = {one["name"]: one["version"] for one in cli("list", "web", "--json").succeeded().json()["linux-64"]}
+    assert (locked["spam"], locked["eggs"]) == ("1.0", "1.1")
+
+
+def test_the_lock_of_pixi_beside_a_project(bare: Project, cli: Command) -> None:
+    bare.write("pyproject.toml", '[project]\nname = "app"\ndependencies = ["spam"]\n[tool.pixi.workspace]\n')
+    wheel = "https://files.example.org/spam-1.0-py3-none-any.whl"
+    packages = f"environments: {{default: {{channels: [], packages: {{linux-64: [pypi: {wheel}]}}}}}}\n"
+    bare.write("pixi.lock", f"version: 6\n{packages}packages: [{{pypi: {wheel}, name: spam, version: '1.0'}}]\n")
+    outcome = cli("init", "--from", "pyproject.toml", "--keep", *TO_LINUX).succeeded()
+    assert "1 locked version of the file is kept" in outcome.err
+
+
+def test_a_lock_beside_that_is_not_taken_is_named(bare: Project, cli: Command) -> None:
+    bare.write("pyproject.toml", '[project]\nname = "app"\ndependencies = ["spam"]\n')
+    bare.write("poetry.lock", "")
+    outcome = cli("init", "--from", "pyproject.toml", "--keep", *TO_LINUX).succeeded()
+    assert "poetry.lock" in outcome.out
+    assert "there is no reader: export it as `requirements.txt`" in " ".join(outcome.out.split())
+    assert "no lock with versions to keep is in the file or beside it" in outcome.err
+    bare.write("uv.lock", UV_LOCK)
+    outcome = cli("init", "other", "--from", "pyproject.toml", *TO_LINUX).succeeded()
+    assert "`--keep` keeps them in the first lock" in " ".join(outcome.out.split())
+
+
 @pytest.mark.parametrize("case", sorted(path.name for path in FILES.iterdir()))
 def test_every_file_becomes_a_spec(case: str, bare: Project, cli: Command) -> None:
     shutil.copytree(FILES / case, bare.root / "old")

@@ -289,3 +289,28 @@ def test_options_of_nix_are_for_nix(locked: Project, cli: Command, tmp_path: Pat
     assert cli("export", "explicit", "--nars", str(tmp_path)).code == 2
     assert cli("export", "nix", "--image").code == 2
     assert "has no `image`" in cli("export", "nix", "--nars", str(tmp_path)).err
+
+
+VARIABLES = IMAGED + 'env: {MODE: "fast", DATA: "${prefix}/data"}\n'
+
+
+def test_an_archive_has_the_variables_that_create_writes(imaged: Project, cli: Command, tmp_path: Path) -> None:
+    imaged.spec("demo", VARIABLES)
+    cli("create", "--prefix", str(tmp_path / "made")).succeeded()
+    state = (tmp_path / "made/conda-meta/state").read_text().replace(str(tmp_path / "made"), "/opt/env")
+    cli("export", "nix", "--nars", str(tmp_path / "nars"), "-o", str(tmp_path / "env.nix")).succeeded()
+    assert state.encode() in (tmp_path / "nars/demo.linux-64.nar").read_bytes()
+
+
+def test_what_nix_built_with_variables_is_verified(imaged: Project, cli: Command, nix: Nix, tmp_path: Path) -> None:
+    imaged.spec("demo", VARIABLES)
+    expression, store = tmp_path / "env.nix", nix.variables["NIX_STORE_DIR"]
+    cli("export", "nix", "--nars", str(tmp_path / "nars"), "-o", str(expression), NIX_STORE_DIR=store).succeeded()
+    built = build_env(nix, Archived(expression=expression, nar=tmp_path / "nars/demo.linux-64.nar", told=""))
+    assert built.returncode == 0, built.stderr
+    prefix = f"{built.stdout.strip()}/opt/env"
+    cli("verify", prefix, "--env", "demo").succeeded()
+    imaged.spec("demo", VARIABLES.replace("fast", "slow"))
+    outcome = cli("verify", prefix, "--env", "demo")
+    assert outcome.code == 5
+    assert "/opt/env/conda-meta/state" in outcome.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,10 +67,38 @@ def test_run_and_shells_have_them(created: Path, cli: Command) -> None:
     assert done.stdout.decode().splitlines() == ["8", f"{created}/data $HOME `id`", "2"]
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_have_them(created: Path, cli: Command, shell: str) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"needs {shell}")
+    cli("create").succeeded()
+    hook = cli("shell-hook", "--shell", shell, OMP_NUM_THREADS="2").succeeded().out
+    script = f"{hook}\nprintenv OMP_NUM_THREADS DATA; deactivate; printenv OMP_NUM_THREADS DATA; true"
+    given = {**cli.variables, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run([program, "-c", script], env=given, capture_output=True, check=True)
+    assert done.stdout.decode().splitlines() == ["8", f"{created}/data $HOME `id`", "2"]
+
+
 def test_what_affects_every_program_is_said(locked: Project, cli: Command) -> None:
     locked.spec("demo", SPEC + 'env: {LD_PRELOAD: "${prefix}/lib/libjemalloc.so.2"}\n')
     said = cli("create", "--dry-run").succeeded().err
     assert "`env` sets `LD_PRELOAD` to `${prefix}/lib/libjemalloc.so.2`, which affects every program" in said
+
+
+def test_what_conda_changes_in_fish_is_named(locked: Project, cli: Command) -> None:
+    values = "{DOLLAR: a$$b, PAIR: 'a\\\\b', END: 'a\\', SLASH: 'c:\\new', PLAIN: '${prefix}/x'}"
+    locked.spec("demo", f"{SPEC}env: {values}\n")
+    said = cli("create", "--dry-run").succeeded().err
+    named = [name for name in ("DOLLAR", "PAIR", "END", "SLASH", "PLAIN") if f"`env` sets `{name}` to" in said]
+    assert named == ["DOLLAR", "PAIR", "END"]
+
+
+def test_spaces_and_nothing_are_values(locked: Project, cli: Command, registries: Registries) -> None:
+    locked.spec("demo", SPEC + "env: {SPACES: '  a  b ', EMPTY: ''}\n")
+    answer = cli("create", "--json").succeeded().json()
+    assert answer["variables"] == {"SPACES": "  a  b ", "EMPTY": ""}
+    assert cli.process("run", "--", "/usr/bin/printenv", "SPACES", "EMPTY").succeeded().out == "  a  b \n\n"
 
 
 def test_list_has_the_description(created: Path, cli: Command) -> None:
