@@ -1,6 +1,6 @@
-"""The rules by which packages fit together, and what may be said about one of them in a spec.
+"""The rules of `envgen check`, and the exceptions that a spec can have for one of them.
 
-An identifier is never used again for something else: specs accept findings by it.
+An identifier is never used again for another rule: specs accept findings by it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """What a finding means for whoever uses the environment.
+    """Meaning of a finding for users of the environment.
 
-    error: something crashes, or cannot be started. It closes `image`.
+    error: something crashes, or cannot be started. `image` and `bundle` refuse it.
     warning: something may crash or be slow, depending on what is used together.
-    note: something to know, of which nothing has to be done.
+    note: information; no action is needed.
     """
 
     ERROR = "error"
@@ -28,13 +28,13 @@ class Severity(StrEnum):
 
 _TITLES = {
     Severity.ERROR: {
-        "ABI001": "symbols of torch that this torch does not have",
+        "ABI001": "extensions use symbols that the locked torch does not have",
         "ABI002": "no interpreter of the environment can import the package's extensions",
         "CUDA001": "one CUDA library twice, under one name",
-        "GLIBC001": "glibc newer than the spec's or the image's",
-        "GLIBC002": "C++ runtime newer than that of systems with the spec's glibc",
-        "ISA001": "processor newer than the spec's `archspec`",
-        "LIB001": "a library that all of a package needs is found nowhere",
+        "GLIBC001": "a file needs a newer glibc than that of the spec or the image",
+        "GLIBC002": "a file needs a newer C++ runtime than systems with the spec's glibc have",
+        "ISA001": "a file needs a newer processor than the spec's `archspec`",
+        "LIB001": "a package cannot work: a library that it needs is missing",
         "LIB005": "a library lacks symbol versions that another one needs",
         "LIB006": "a needed library is not in the image",
         "OMP001": "two OpenMP runtimes of LLVM's kind",
@@ -46,11 +46,11 @@ _TITLES = {
         "CUDA002": "one CUDA library twice, one of them a private copy",
         "CUDA003": "two major versions of one CUDA library",
         "CUDA004": "minor versions of CUDA differ",
-        "CUDA006": "no part of a package works with the CUDA that is there",
-        "CUDA005": "built against another version than is there",
+        "CUDA006": "no part of a package works with the locked CUDA",
+        "CUDA005": "built against another CUDA version than the locked one",
         "ELF001": "a file contradicts itself",
-        "LIB004": "which of two libraries is loaded depends on the order of imports",
-        "LIB008": "a library that some extensions or programs of a package need is found nowhere",
+        "LIB004": "the order of imports decides which of two libraries is loaded",
+        "LIB008": "some extensions or programs of a package need a missing library",
         "LINK001": "link scripts that are not run",
         "OMP002": "OpenMP runtimes of GNU and of LLVM's kind",
         "ONE002": "MKL, SYCL runtime or MPI in several versions",
@@ -58,11 +58,11 @@ _TITLES = {
     Severity.NOTE: {
         "ABI003": "extensions for other interpreters",
         "LDP001": "`LD_LIBRARY_PATH` can replace libraries",
-        "LIB002": "a part of a package lacks a library and cannot be loaded",
-        "LIB003": "libraries that are off the search path",
+        "LIB002": "a part of a package needs a missing library and cannot be loaded",
+        "LIB003": "libraries outside the search path",
         "LIB007": "libraries that the system must have",
         "OMP003": "several copies of GNU's OpenMP runtime",
-        "OPEN001": "libraries that are opened at run time, and are not there",
+        "OPEN001": "libraries that are opened at run time are missing",
         "PATH002": "packages contain different files at one path; one of them is kept",
     },
 }
