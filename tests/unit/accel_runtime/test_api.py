@@ -137,7 +137,7 @@ def test_nonsense_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.L
         api.device.cache_clear()
         assert str(api.device()) == "cpu"
     assert [record.message for record in caplog.records] == [
-        "ACCEL_DEVICE='nonsense' is ignored: it is none of auto, cuda, cpu, off"
+        "ACCEL_DEVICE='nonsense' is ignored: expected one of auto, cuda, cpu, off"
     ]
 
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from accel_runtime import bench, tuning
-from accel_runtime.bench import Line, Way
+from accel_runtime import bench, bench_host, bench_ways, tuning
+from accel_runtime.bench import Line
+from accel_runtime.bench_host import BenchError
+from accel_runtime.bench_pace import Pace
+from accel_runtime.bench_ways import Way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,13 +71,6 @@ INT8 = Line(
 )
 
 
-@pytest.mark.parametrize(
-    ("done", "seconds", "said"), [(0, 1.0, ""), (1, 20.0, ", about 7 min left"), (20, 400.0, ", about 40 s left")]
-)
-def test_what_is_left(done: int, seconds: float, said: str) -> None:
-    assert bench.remaining(done, 22, seconds=seconds) == said
-
-
 def test_the_best_are_among_those_that_agree() -> None:
     best = {
         "best_throughput_ratio": 4.0,
@@ -104,7 +100,7 @@ def test_int8_that_was_not_measured_is_not_told() -> None:
 
 
 def test_int8_says_so_in_its_name() -> None:
-    assert [way.name for way in bench.CPU_WAYS if way.dtype == "int8"] == ["ipex int8, calibrated on these inputs"]
+    assert [way.name for way in bench_ways.CPU_WAYS if way.dtype == "int8"] == ["ipex int8, calibrated on these inputs"]
 
 
 def test_nothing_measured() -> None:
@@ -123,22 +119,31 @@ def test_plain_torch_is_measured_without_anything_of_ours(monkeypatch: pytest.Mo
     for name, value in (tuning.ACTIVATED | tuning.STARTED | {"ACCEL_AUTO": "bf16"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "77")
-    plain = bench._variables(bench.PLAIN)
+    plain = bench_host.variables(bench_ways.PLAIN)
     assert not {"ACCEL_AUTO", "THP_MEM_ALLOC_ENABLE", "MALLOC_MMAP_THRESHOLD_"} & plain.keys()
     assert plain["MALLOC_TRIM_THRESHOLD_"] == "77"  # the user's own stays
-    ours = bench._variables(Way(name="accel", way="accel", variables=(("ACCEL_ENGINE", "ipex"),)))
-    assert (ours["ACCEL_ENGINE"], ours["MALLOC_MMAP_THRESHOLD_"]) == ("ipex", str(4 << 30))
+    ours = bench_host.variables(Way(name="accel", way="accel"))
+    assert ours["MALLOC_MMAP_THRESHOLD_"] == str(4 << 30)
 
 
 FAKE = """
 import json, sys
-job = json.loads(sys.argv[-1])
-if job["way"] == "ipex" or job["device"] == "cuda":
-    print(json.dumps({"error": "IPEX is not installed"}))
-else:
-    print(json.dumps({"difference": 0.0, "top1_agreement": 1.0}), flush=True)
-    for line in sys.stdin:
-        print(json.dumps([0.4 if job["way"] == "eager" else 0.1] * int(line)), flush=True)
+print("{}", flush=True)
+way = None
+for line in sys.stdin:
+    match json.loads(line):
+        case dict(job):
+            broken = job["way"] == "ipex" or job["device"] == "cuda"
+            way = job["way"]
+            open(job["reference"], "w").close()
+            answer = {"error": "IPEX is not installed"} if broken else {"difference": 0.0, "top1_agreement": 1.0}
+        case 0:
+            continue
+        case int(calls) if way == "compile":
+            answer = {"error": "the process was ended by signal 11"}
+        case int(calls):
+            answer = [0.4 if way == "eager" else 0.1] * calls
+    print(json.dumps(answer), flush=True)
 """
 
 
@@ -155,18 +160,58 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("fake")
 def test_measuring() -> None:
     told: list[str] = []
-    ways = (Way(name="accel", way="accel"), Way(name="ipex", way="ipex"))
-    lines = bench.measure("lstm", ways, device="cpu", batches=(16,), rounds=2, tell=told.append)
-    assert [(line.name, line.ratio, line.error) for line in lines] == [
-        ("eager fp32 (plain torch)", 1.0, None),
-        ("accel", 4.0, None),
-        ("ipex", None, "IPEX is not installed"),
+    ways = (
+        Way(name="ipex", way="ipex"),
+        Way(name="crash", way="compile"),
+        Way(name="accel", way="accel", variables=(("ACCEL_ENGINE", "ipex"),)),
+    )
+    pace = Pace((1, 16), 3, most=2, clock=lambda: 0.0)
+    lines = bench.measure("lstm", ways, device="cpu", batches=(1, 16), pace=pace, tell=told.append)
+    expected = [
+        ("eager fp32 (plain torch)", 1.0, 0, None),
+        ("ipex", None, 0, "IPEX is not installed"),
+        ("crash", None, 0, "the process was ended by signal 11"),
+        ("accel", 4.0, 2, None),
     ]
-    assert told == ["accel, batch 16 (1 of 2)", "ipex, batch 16 (2 of 2, about 0 s left)"]
-    assert json.loads(json.dumps(bench.as_json(lines)))[1]["throughput"] == 160
+    assert [(line.name, line.ratio, line.rounds, line.error) for line in lines] == expected * 2
+    assert told == [
+        "accel, batch 1 (1 of 6)",
+        "accel, batch 16 (2 of 6, about 0 s left)",
+        "ipex, batch 1 (3 of 6, about 0 s left)",
+        "crash, batch 1 (4 of 6, about 0 s left)",
+        "ipex, batch 16 (5 of 6, about 0 s left)",
+        "crash, batch 16 (6 of 6, about 0 s left)",
+    ]
+    assert json.loads(json.dumps(bench.as_json(lines)))[-1]["throughput"] == 160
+
+
+@pytest.mark.usefixtures("fake")
+def test_without_time_the_first_path_is_measured_and_the_others_are_named() -> None:
+    now = iter(range(0, 100_000, 20))
+    ways = (Way(name="slow", way="eager"), Way(name="accel", way="accel"))
+    pace = Pace((1,), 2, most=8, limit=60, clock=lambda: float(next(now)))
+    lines = bench.measure("lstm", ways, device="cpu", batches=(1,), pace=pace, tell=lambda _: None)
+    assert [(line.rounds, bool(line.error)) for line in lines] == [(0, False), (0, True), (2, False)]
+    assert "--quick has no time left for it" in (lines[1].error or "")
+    (said,) = bench.precision(lines, limit=60)
+    assert said.startswith(
+        "quick (60 s at most, up to 8 rounds without --quick): 2 rounds for each path; ratios vary by ±0%"
+    )
+
+
+def test_spread_is_half_the_range_of_the_ratios() -> None:
+    assert bench.spread([[1.0], [1.0]], [[0.5], [0.4]]) == pytest.approx(0.25 / 2.25)
+    assert list(bench.precision(LINES, limit=None)) == []
 
 
 @pytest.mark.usefixtures("fake")
 def test_a_gpu_that_fails_is_an_error() -> None:
-    with pytest.raises(bench.BenchError, match="plain torch fails on cuda: IPEX"):
-        bench.measure("lstm", bench.GPU_WAYS, device="cuda", batches=(1,), rounds=1, tell=lambda _: None)
+    pace = Pace((1,), 3, most=1)
+    with pytest.raises(BenchError, match="plain torch fails on cuda: IPEX"):
+        bench.measure("lstm", bench_ways.GPU_WAYS, device="cuda", batches=(1,), pace=pace, tell=lambda _: None)
+
+
+def test_a_host_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(BenchError, match="the process that loads torch died"):
+        bench.measure("lstm", (), device="cpu", batches=(1,), pace=Pace((1,), 0, most=1), tell=lambda _: None)

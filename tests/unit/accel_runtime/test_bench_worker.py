@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -59,20 +60,19 @@ def test_an_input_is_the_same_in_every_batch() -> None:
     assert models.examples("resnet50", 1).shape == (1, 3, 224, 224)
 
 
-def served(monkeypatch: pytest.MonkeyPatch, job: dict[str, Any], calls: str = "2\n") -> list[Any]:
+def served(job: dict[str, Any], calls: str = "2\n") -> list[Any]:
     """Do a job in this process; what it answered."""
     answers: list[Any] = []
-    monkeypatch.setattr(sys, "stdin", io.StringIO(calls))
-    bench_worker._serve(job, answers.append)
+    bench_worker._serve({"variables": {}, **job}, io.BytesIO(calls.encode()), answers.append)
     return answers
 
 
-def test_the_second_worker_has_the_last_layer_of_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_second_worker_has_the_last_layer_of_the_first(tmp_path: Path) -> None:
     job = {"model": "lstm", "batch": 2, "device": "cpu", "reference": str(tmp_path / "reference.pt")}
-    first, times = served(monkeypatch, {**job, "way": "eager", "dtype": "fp32", "first": True})
+    first, times = served({**job, "way": "eager", "dtype": "fp32", "first": True})
     assert first == {"difference": 0.0, "top1_agreement": 1.0}
     assert len(times) == 2
-    second, _ = served(monkeypatch, {**job, "way": "accel", "dtype": "bf16", "first": False})
+    second, _ = served({**job, "way": "accel", "dtype": "bf16", "first": False})
     assert second["top1_agreement"] == 1.0
     assert second["difference"] < 2e-2
     assert json.dumps(second)
@@ -88,5 +88,25 @@ def test_nothing_is_measured_in_inference_mode(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(bench_worker, "_timed", timed)
     job = {"model": "lstm", "batch": 1, "device": "cpu", "reference": str(tmp_path / "reference.pt")}
-    served(monkeypatch, {**job, "way": "eager", "dtype": "fp32", "first": True}, "1\n")
+    served({**job, "way": "eager", "dtype": "fp32", "first": True}, "1\n")
     assert seen == [(False, False)]
+
+
+def test_a_host_forks_a_process_for_each_job(tmp_path: Path) -> None:
+    job = {"model": "lstm", "batch": 2, "device": "cpu", "reference": str(tmp_path / "reference.pt"), "variables": {}}
+    plain = {**job, "way": "eager", "dtype": "fp32", "first": True, "quick": True}
+    told = [plain, 2, 0, {**plain, "way": "unknown"}, 1, 0, {**plain, "first": False, "variables": {"ACCEL_X": "1"}}, 1]
+    done = subprocess.run(
+        [sys.executable, "-m", "accel_runtime.bench_worker", json.dumps({"model": "lstm", "ipex": False})],
+        input="".join(f"{json.dumps(line)}\n" for line in told),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    ready, first, times, unknown, ended, second, more = map(json.loads, done.stdout.splitlines())
+    assert ready == {}
+    assert first == second == {"difference": 0.0, "top1_agreement": 1.0}
+    assert (len(times), len(more)) == (2, 1)
+    assert unknown == {"error": "KeyError: 'unknown'"}
+    assert ended == {"error": "the process has ended"}

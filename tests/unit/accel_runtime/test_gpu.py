@@ -54,8 +54,8 @@ def test_intel() -> None:
 @pytest.mark.parametrize(
     ("name", "build", "words"),
     [
-        ("no-driver", TORCH, "the driver offers no GPU"),
-        ("card-without-driver", TORCH, "an NVIDIA GPU is there, but no driver: libcuda.so.1: cannot open"),
+        ("no-driver", TORCH, "the driver lists no GPU"),
+        ("card-without-driver", TORCH, "an NVIDIA GPU was found, but no driver: libcuda.so.1: cannot open"),
         (
             "broken-driver",
             TORCH,

@@ -70,7 +70,7 @@ def test_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
     found = collected(monkeypatch, "no-driver")
     assert found["path"]["device"] == "cpu"
     assert found["path"]["warnings"] == [
-        "ACCEL_DEVICE='nonsense' is ignored: it is none of auto, cuda, cpu, off",
+        "ACCEL_DEVICE='nonsense' is ignored: expected one of auto, cuda, cpu, off",
     ]
 
 

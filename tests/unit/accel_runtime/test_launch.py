@@ -58,7 +58,9 @@ def test_threads_that_the_user_chose_stay() -> None:
     assert "OMP_NUM_THREADS" not in planned({"OMP_NUM_THREADS": "5"}, processes=2).variables
 
 
-@pytest.mark.parametrize(("gpus", "processes", "words"), [(2, 3, "there are 2 GPUs"), (0, 5, "there are 4 cores")])
+@pytest.mark.parametrize(
+    ("gpus", "processes", "words"), [(2, 3, "but 2 GPUs can be used"), (0, 5, "but 4 cores can be used")]
+)
 def test_more_processes_than_places(gpus: int, processes: int, words: str) -> None:
     with pytest.raises(LaunchError, match=words):
         planned(gpus=gpus, processes=processes)
@@ -95,7 +97,7 @@ def test_a_slurm_job_outside_a_step_is_one_machine() -> None:
 
 
 def test_a_broken_gpu_stops_a_job_of_several_machines_and_no_other() -> None:
-    with pytest.raises(LaunchError, match=r"the other machines count on this one's GPU.*fell off the bus"):
+    with pytest.raises(LaunchError, match=r"the other machines of the job need this one's GPU.*fell off the bus"):
         planned(SLURM, broken="it fell off the bus")
     alone = planned(broken="it fell off the bus")
     assert (alone.backend, alone.variables["ACCEL_DEVICE"]) == ("gloo", "cpu")

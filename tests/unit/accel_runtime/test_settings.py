@@ -24,6 +24,6 @@ def test_nonsense_is_ignored_and_told() -> None:
     found = read({"ACCEL_DEVICE": "nonsense", "ACCEL_AUTO": "fp8"})
     assert (found.device, found.auto) == (Device.AUTO, None)
     assert found.faults == {
-        "ACCEL_DEVICE": "ACCEL_DEVICE='nonsense' is ignored: it is none of auto, cuda, cpu, off",
-        "ACCEL_AUTO": "ACCEL_AUTO='fp8' is ignored: it is none of fp32, bf16",
+        "ACCEL_DEVICE": "ACCEL_DEVICE='nonsense' is ignored: expected one of auto, cuda, cpu, off",
+        "ACCEL_AUTO": "ACCEL_AUTO='fp8' is ignored: expected one of fp32, bf16",
     }

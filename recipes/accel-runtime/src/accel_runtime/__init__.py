@@ -21,9 +21,9 @@ __all__ = ["AccelError", "__version__", "backend", "device", "optimize"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public functions when they are first asked for: torch's start must not pay for them."""
+    """Return a public function, imported at its first use: importing torch must not become slower."""
     if name in __all__:
-        from accel_runtime import api  # noqa: PLC0415 - that is the point
+        from accel_runtime import api  # noqa: PLC0415 - see the docstring
 
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,18 +23,18 @@ _O = TypeVar("_O", bound=torch.optim.Optimizer)
 
 
 class AccelError(RuntimeError):
-    """What was demanded cannot be had, and going on with something else would not be safe."""
+    """The device that was asked for cannot be used, and another one would not be safe."""
 
 
 @functools.cache
 def device() -> torch.device:
-    """Choose the device: the GPU if it was tried and works, else the CPU. Chosen once in a process.
+    """Return the device: the GPU if it was tried and works, else the CPU. Decided once in a process.
 
-    In a process that `accel launch` or torchrun started it is the GPU of that rank. A GPU that is there and cannot be
-    used gives one warning in the log of `accel_runtime`, with the reason.
+    In a process that `accel launch` or torchrun started it is the GPU of that rank. A GPU that exists and cannot be
+    used causes one warning in the log of `accel_runtime`, with the reason.
 
     Raises:
-        AccelError: the GPU cannot be used, and `ACCEL_DEVICE=cuda` demands it, or other ranks would wait for this one.
+        AccelError: the GPU cannot be used, and `ACCEL_DEVICE=cuda` requires it, or other ranks would wait for this one.
     """
     wanted = settings.read()
     for fault in wanted.faults.values():
@@ -56,7 +56,7 @@ def device() -> torch.device:
 
 
 def backend() -> str:
-    """Name the backend of `torch.distributed.init_process_group` for `device()`: `nccl` or `gloo`.
+    """Return the backend of `torch.distributed.init_process_group` for `device()`: `nccl` or `gloo`.
 
     Never oneCCL's `ccl`: its bindings for torch are not in the Python package index.
 
@@ -75,19 +75,19 @@ def optimize(model: _M, optimizer: _O, dtype: torch.dtype | None = None) -> tupl
 
 
 def optimize(model: _M, optimizer: _O | None = None, dtype: torch.dtype | None = None) -> _M | tuple[_M, _O]:
-    """Make a model fast on the path that this machine takes.
+    """Return a model optimised for the path that this machine uses.
 
     On the CPU, a model in eval mode: calls under `torch.no_grad()` or `torch.inference_mode()` are served by programs
-    with frozen weights, one for each set of input shapes, made at the first call (seconds); every other call runs as
-    ever, as do models that cannot be captured. A model in training mode, or with an optimiser: its forward pass runs
-    in autocast, with its weights, gradients and optimiser state in fp32.
+    with frozen weights, one for each set of input shapes, made at the first call (seconds); every other call runs
+    unchanged, as do models that cannot be captured. A model in training mode, or with an optimiser: its forward pass
+    runs in autocast, with its weights, gradients and optimiser state in fp32.
 
-    On a GPU: convolutions get the `channels_last` layout; nothing else is touched.
+    On a GPU: convolutions get the `channels_last` layout; nothing else is changed.
 
     Args:
         model: with fp32 weights; inputs of any shape. Changed in place: the attribute `_compiled_call_impl` that
             `Module.compile` uses too, and, for a GPU and for training, the layout of 4-d weights. Its
-            `state_dict`, copies and pickles are what they were.
+            `state_dict`, copies and pickles do not change.
         optimizer: of the model, where it is trained; given back as it is.
         dtype: `torch.bfloat16`, or `torch.float32`; by default bf16 where the CPU multiplies it. Results have the
             dtype that they would have without this function. bf16 keeps 8 bits of mantissa: ResNet-50's outputs
@@ -111,7 +111,7 @@ def optimize(model: _M, optimizer: _O | None = None, dtype: torch.dtype | None =
 
 
 class Problem:
-    """Why no GPU can be used: in words, and whether there is one at all."""
+    """Why a GPU cannot be used: in words, and whether the machine has one."""
 
     def __init__(self, words: str, *, seen: bool) -> None:
         self.words = words
@@ -119,7 +119,7 @@ class Problem:
 
 
 def gpu_problem(chosen: torch.device, *, tried: bool = True) -> Problem | None:
-    """Find out why a GPU cannot be used; None where it can.
+    """Return why a GPU cannot be used; None where it can.
 
     Args:
         chosen: the GPU.
@@ -135,7 +135,7 @@ def gpu_problem(chosen: torch.device, *, tried: bool = True) -> Problem | None:
 
 
 def missing_gpu() -> Problem:
-    """Find out why torch sees no GPU; one that the user hid counts as none."""
+    """Return why torch sees no GPU; one that the user hid counts as missing."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if hidden is not None and hidden.strip() in ("", "-1"):
         return Problem(f"CUDA_VISIBLE_DEVICES={hidden!r} hides it", seen=False)
@@ -144,12 +144,12 @@ def missing_gpu() -> Problem:
         return Problem(drivers.problem or "there is no NVIDIA GPU", seen=False)
     found = gpu.obstacle(drivers, torch_build())
     if found is None and hidden is not None:
-        found = f"CUDA_VISIBLE_DEVICES={hidden!r} names none that torch sees"
+        found = f"CUDA_VISIBLE_DEVICES={hidden!r} names no GPU that torch sees"
     return Problem(found or "torch does not see it, though its driver answers", seen=True)
 
 
 def try_gpu(chosen: torch.device) -> str | None:
-    """Compute something on a GPU; say what went wrong, if anything did."""
+    """Return what goes wrong when a GPU computes something; None where it works."""
     try:
         total = float((torch.ones(1024, device=chosen) + 1).sum())
     except (RuntimeError, AssertionError) as error:
@@ -158,7 +158,7 @@ def try_gpu(chosen: torch.device) -> str | None:
 
 
 def torch_build() -> Build:
-    """Say what the torch of this process was built for."""
+    """Return what the torch of this process was built for."""
     major, _, minor = (torch.version.cuda or "").partition(".")
     architectures = tuple(torch._C._cuda_getArchFlags().split()) if major else ()
     return Build(cuda=(int(major), int(minor)) if major else None, architectures=architectures)
@@ -182,7 +182,7 @@ def _on_gpu(model: torch.nn.Module) -> bool:
 
 
 class _Call:
-    """Stands where `Module.compile` puts its own, so that copies and pickles of the model leave it behind."""
+    """Used where `Module.compile` sets its own, so that copies and pickles of the model do not contain it."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         self._model = weakref.ref(model)

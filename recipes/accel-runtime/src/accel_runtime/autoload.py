@@ -1,8 +1,7 @@
-"""What torch calls at the end of `import torch`, through the entry point group `torch.backends`.
+"""The function that torch calls at the end of `import torch`, through the entry point group `torch.backends`.
 
-Plain `python` gets nothing: without `ACCEL_AUTO`, which `accel run` sets, nothing is changed. The one exception is a
-`LD_LIBRARY_PATH` with another cuDNN: the environment's own is kept. The function never raises, for torch would then
-fail to import.
+Without `ACCEL_AUTO`, which `accel run` sets, nothing is changed, with one exception: where `LD_LIBRARY_PATH` has
+another cuDNN, the environment's own is kept. The function never raises, since torch would then fail to import.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ def autoload() -> None:
     if not os.environ.get("ACCEL_AUTO"):
         return
     try:
-        from accel_runtime import hook  # noqa: PLC0415 - plain python must not pay for it
+        from accel_runtime import hook  # noqa: PLC0415 - plain python must not become slower
 
         hook.install_from_environment()
     except Exception:

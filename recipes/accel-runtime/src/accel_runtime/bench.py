@@ -1,69 +1,45 @@
 """`accel bench`: what each path gains over plain torch on this machine.
 
-Every path runs in a process of its own and is measured against a second process with plain torch (eager, fp32,
-nothing of this package loaded or set), in turns, so that a machine that is busy for a while is busy for both.
+Every path runs in a process of its own, in turns with a second process that has plain torch (eager, fp32, without the
+variables of this package), so that a machine that is busy for a while is busy for both.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from accel_runtime import tuning
+from accel_runtime.bench_host import BenchError, DiedError, Hosts
+from accel_runtime.bench_ways import INT8, PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from accel_runtime.bench_host import Worker
+    from accel_runtime.bench_pace import Pace
+    from accel_runtime.bench_ways import Way
+
 _BURST = {1: 5}
-"""Calls in a row before it is the other's turn, by batch; one where the batch is not named."""
+"""Calls in a row in one round, by batch; one where the batch is not named."""
 
 ROUNDS = 8
+
+QUICK = 110.0
+"""Seconds of `--quick`: what is left of two minutes is for the start of Python and the end of the processes."""
+
+_NO_TIME = "left out: --quick has no time left for it (measure it with --path, or without --quick)"
 
 LATENCY, THROUGHPUT = 1, 16
 """The batches: latency is measured with one example, throughput with sixteen."""
 
 
-class BenchError(Exception):
-    """Plain torch itself cannot be measured, so that there is nothing to hold a path against."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """A path to measure.
-
-    Attributes:
-        name: for people.
-        way: what `accel_runtime.bench_worker` does.
-        dtype: in which it computes: `fp32`, `bf16`, `fp16` or `int8`.
-        variables: set in its process.
-        tuned: whether its process has the variables of an activated environment.
-    """
-
-    name: str
-    way: str
-    dtype: str = "fp32"
-    variables: tuple[tuple[str, str], ...] = ()
-    tuned: bool = True
-
-    @property
-    def needs_ipex(self) -> bool:
-        """Whether it is a path of IPEX."""
-        return "ipex" in self.name
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What one path gave with one batch.
+    """The measurement of one path with one batch.
 
     Attributes:
         name: of the path.
@@ -75,6 +51,8 @@ class Line:
         latency_reduction: 1 - seconds over those of plain torch.
         difference: norm of the difference from plain torch's results over their norm.
         top1_agreement: share of the examples that get the same class.
+        rounds: how often plain torch and the path were measured in turns; 0 for plain torch.
+        spread: half the range of `ratio` over the rounds, divided by its mean.
         error: why there are no numbers.
     """
 
@@ -87,102 +65,77 @@ class Line:
     latency_reduction: float | None = None
     difference: float | None = None
     top1_agreement: float | None = None
+    rounds: int = 0
+    spread: float | None = None
     error: str | None = None
 
 
-PLAIN = Way(name="eager fp32 (plain torch)", way="eager", tuned=False)
-
-_IPEX = (("ACCEL_ENGINE", "ipex"),)
-
-_INT8 = "int8"
-
-CPU_WAYS = (
-    Way(name="eager fp32, activated", way="eager"),
-    Way(name="autocast bf16", way="eager", dtype="bf16"),
-    Way(name="ipex.optimize fp32", way="ipex"),
-    Way(name="ipex.optimize fp32, traced", way="ipex traced"),
-    Way(name="ipex.optimize bf16", way="ipex", dtype="bf16"),
-    Way(name="ipex.optimize bf16, traced", way="ipex traced", dtype="bf16"),
-    Way(name="ipex int8, calibrated on these inputs", way="ipex int8", dtype=_INT8),
-    Way(name="accel fp32", way="accel"),
-    Way(name="accel bf16", way="accel", dtype="bf16"),
-    Way(name="accel fp32, ipex", way="accel", variables=_IPEX),
-    Way(name="accel bf16, ipex", way="accel", dtype="bf16", variables=_IPEX),
-)
-
-GPU_WAYS = (
-    Way(name="accel fp32", way="accel"),
-    Way(name="autocast bf16", way="eager", dtype="bf16"),
-    Way(name="autocast fp16", way="eager", dtype="fp16"),
-)
-
-COMPILE_WAYS = (
-    Way(name="torch.compile fp32", way="compile"),
-    Way(name="torch.compile bf16", way="compile", dtype="bf16"),
-)
-
-
 def measure(
-    model: str, ways: Sequence[Way], *, device: str, batches: Sequence[int], rounds: int, tell: Callable[[str], None]
+    model: str, ways: Sequence[Way], *, device: str, batches: Sequence[int], pace: Pace, tell: Callable[[str], None]
 ) -> tuple[Line, ...]:
-    """Measure paths.
+    """Return the measurements of paths.
 
     Args:
         model: of `accel_runtime.models`.
         ways: besides plain torch.
         device: `cpu` or `cuda`.
         batches: examples in a call.
-        rounds: turns of each process; each turn is one to five calls.
+        pace: how many rounds each path gets; a round is one to five calls of it and as many of plain torch.
         tell: receives a line before each measurement.
+
+    Returns:
+        For each batch plain torch and the paths, in their order.
 
     Raises:
         BenchError: plain torch fails, as on a GPU that fails at first use.
     """
-    found: list[Line] = []
-    turn, turns, started = itertools.count(), len(batches) * len(ways), time.monotonic()
-    for batch in batches:
-        with tempfile.TemporaryDirectory() as folder:
-            job = {"model": model, "batch": batch, "device": device, "reference": str(Path(folder, "reference.pt"))}
-            with _Worker(PLAIN, job, first=True) as plain:
-                if problem := plain.prepared.get("error"):
-                    raise BenchError(f"plain torch fails on {device}: {problem}")
-                every: list[float] = []
-                for way in ways:
-                    done = next(turn)
-                    left = remaining(done, turns, seconds=time.monotonic() - started)
-                    tell(f"{way.name}, batch {batch} ({done + 1} of {turns}{left})")
-                    line, seconds = _against(plain, way, job, rounds)
-                    found.append(line)
-                    every += seconds
-                own = statistics.median(every or plain.times(_BURST.get(batch, 1)))
-                found.insert(-len(ways) or len(found), _plain_line(batch, own))
-    return tuple(found)
-
-
-def remaining(done: int, every: int, *, seconds: float) -> str:
-    """Say how long the rest will take, as long as what is done took; nothing before the first is done."""
-    if not done:
-        return ""
-    left = seconds / done * (every - done)
-    return f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"  # noqa: PLR2004
+    first = [way for way in ways if way.way == "accel"]  # they matter most where time runs out
+    groups = [group for group in (first, [way for way in ways if way not in first]) if group] or [[]]
+    with Hosts(model, (PLAIN, *ways)) as hosts, tempfile.TemporaryDirectory() as folder:
+        bench = _Bench(hosts=hosts, model=model, device=device, pace=pace, tell=tell, turns=len(batches) * len(ways))
+        for group in groups:
+            for batch in batches:
+                bench.measure(group, batch, Path(folder, f"reference-{batch}.pt"))
+        return tuple(line for batch in batches for line in bench.lines(ways, batch))
 
 
 def summary(lines: Sequence[Line]) -> dict[str, Any]:
-    """Pick the best paths: throughput at batch 16, latency at batch 1; among those that agree on every input's class.
+    """Return the best paths: throughput at batch 16, latency at batch 1; among those that agree on every input's class.
 
     Returns:
         `best_throughput_ratio` and `best_latency_reduction` with their paths, of all paths; the same again ending in
         `_without_int8`. A value is None where nothing was measured.
     """
-    floats = [line for line in lines if line.dtype != _INT8]
+    floats = [line for line in lines if line.dtype != INT8]
     return {**_best(lines), **{f"{name}_without_int8": value for name, value in _best(floats).items()}}
 
 
+def precision(lines: Sequence[Line], *, limit: float | None) -> Iterator[str]:
+    """Yield on how many rounds the table rests, and how far they are apart.
+
+    Args:
+        lines: of the table.
+        limit: seconds of a quick run; None for a whole one.
+    """
+    measured = [line for line in lines if line.spread is not None]
+    if not measured:
+        return
+    fewest, most = min(line.rounds for line in measured), max(line.rounds for line in measured)
+    rounds = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    worst = max(measured, key=lambda line: line.spread or 0)
+    usual = statistics.median(line.spread or 0 for line in measured)
+    kind = f"quick ({limit:.0f} s at most, up to {ROUNDS} rounds without --quick)" if limit else "whole"
+    yield (
+        f"{kind}: {rounds} rounds for each path; ratios vary by ±{usual:.0%} between rounds (median of the paths), "
+        f"by ±{worst.spread:.0%} at most ({worst.name}, batch {worst.batch})"
+    )
+
+
 def verdict(lines: Sequence[Line]) -> Iterator[str]:
-    """Write the summary for people: int8 apart, since it takes more than another command."""
+    """Yield the summary for people: int8 apart, since it needs calibration data."""
     best = summary(lines)
     yield f"best of fp32, bf16 and fp16: {_told(best, '_without_int8')}"
-    if any(line.dtype == _INT8 and not line.error for line in lines):
+    if any(line.dtype == INT8 and not line.error for line in lines):
         yield (
             f"best with int8: {_told(best)}; int8 needs calibration data, and a check of your own model's accuracy: "
             "here it was calibrated on the inputs that were measured"
@@ -212,12 +165,12 @@ def _told(best: dict[str, Any], end: str = "") -> str:
 
 
 def as_json(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """Write lines as JSON values."""
+    """Return lines as JSON values."""
     return [asdict(line) for line in lines]
 
 
 def table(lines: Sequence[Line]) -> Iterator[str]:
-    """Write lines as a table."""
+    """Yield the table for people."""
     width = max(len(line.name) for line in lines)
     yield f"{'path':<{width}}  batch  ms/call  examples/s  ratio  latency  difference  top-1"
     for line in lines:
@@ -231,66 +184,94 @@ def table(lines: Sequence[Line]) -> Iterator[str]:
         )
 
 
-class _Worker:
-    """A process that measures one path."""
+class _Bench:
+    """One run: its processes, its pace, and how far it is."""
 
-    def __init__(self, way: Way, job: dict[str, Any], *, first: bool = False) -> None:
-        self._job = json.dumps({**job, "way": way.way, "dtype": way.dtype, "first": first})
-        self._variables = _variables(way)
+    def __init__(
+        self, *, hosts: Hosts, model: str, device: str, pace: Pace, tell: Callable[[str], None], turns: int
+    ) -> None:
+        self._hosts = hosts
+        self._model = model
+        self._device = device
+        self._pace = pace
+        self._tell = tell
+        self._turns = turns
+        self._turn = itertools.count(1)
+        self._found: dict[tuple[str, int], Line] = {}
+        self._plain: dict[int, list[float]] = {}
 
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "accel_runtime.bench_worker", self._job],
-            env=self._variables,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.prepared: dict[str, Any] = self._answer() or {"error": "the process died"}
-        return self
+    def measure(self, ways: Sequence[Way], batch: int, reference: Path) -> None:
+        """Measure paths with one batch; plain torch leaves its results in `reference`, when it is called first."""
+        job = {
+            "model": self._model,
+            "batch": batch,
+            "device": self._device,
+            "reference": str(reference),
+            "quick": self._pace.limit is not None,
+            "first": not reference.exists(),
+        }
+        with self._hosts.worker(PLAIN, job) as plain:
+            if problem := plain.prepared.get("error"):
+                raise BenchError(f"plain torch fails on {self._device}: {problem}")
+            seconds = self._plain.setdefault(batch, [])
+            for way in ways:
+                self._found[way.name, batch], theirs = self._path(plain, way, {**job, "first": False})
+                seconds += theirs
+            if not seconds:
+                seconds += plain.times(_BURST.get(batch, 1))
 
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._process.communicate(timeout=30)
-        self._process.kill()
-        self._process.wait()
+    def lines(self, ways: Sequence[Way], batch: int) -> Iterator[Line]:
+        """Yield plain torch and the paths with one batch."""
+        yield _plain_line(batch, statistics.median(self._plain[batch]))
+        yield from (self._found[way.name, batch] for way in ways)
 
-    def times(self, calls: int) -> list[float]:
-        """Call the model; seconds of each call."""
-        if self._process.stdin is not None:
-            self._process.stdin.write(f"{calls}\n")
-            self._process.stdin.flush()
-        return list(self._answer() or [])
+    def _path(self, plain: Worker, way: Way, job: dict[str, Any]) -> tuple[Line, list[float]]:
+        batch = job["batch"]
+        self._tell(f"{way.name}, batch {batch} ({next(self._turn)} of {self._turns}{self._pace.remaining()})")
+        if self._pace.late(batch):
+            self._pace.skip(batch)
+            return self._left_out(way, batch), []
+        with self._pace.timed(batch), self._hosts.worker(way, job) as worker:
+            return _against(plain, worker, way, batch, self._pace)
 
-    def _answer(self) -> Any:
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        return json.loads(line) if line else None
+    @staticmethod
+    def _left_out(way: Way, batch: int) -> Line:
+        return Line(name=way.name, batch=batch, dtype=way.dtype, error=_NO_TIME)
 
 
-def _against(plain: _Worker, way: Way, job: dict[str, Any], rounds: int) -> tuple[Line, list[float]]:
-    """Measure a path and plain torch in turns."""
-    with _Worker(way, job) as worker:
-        if error := worker.prepared.get("error"):
-            return Line(name=way.name, batch=job["batch"], dtype=way.dtype, error=error), []
-        theirs: list[float] = []
-        ours: list[float] = []
-        for _ in range(rounds):
-            theirs += plain.times(_BURST.get(job["batch"], 1))
-            ours += worker.times(_BURST.get(job["batch"], 1))
-    seconds, base = statistics.median(ours), statistics.median(theirs)
-    line = Line(
-        name=way.name,
-        batch=job["batch"],
-        dtype=way.dtype,
+def _against(plain: Worker, worker: Worker, way: Way, batch: int, pace: Pace) -> tuple[Line, list[float]]:
+    """Return the measurement of a path in turns with plain torch, and plain torch's seconds."""
+    failed = Line(name=way.name, batch=batch, dtype=way.dtype, error=worker.prepared.get("error"))
+    if failed.error:
+        return failed, []
+    calls = _BURST.get(batch, 1)
+    theirs: list[list[float]] = []
+    ours: list[list[float]] = []
+    try:
+        for _ in pace.rounds(batch):
+            theirs.append(plain.times(calls))
+            ours.append(worker.times(calls))
+    except DiedError as error:
+        return replace(failed, error=str(error)), []
+    seconds, base = (statistics.median(itertools.chain(*rounds)) for rounds in (ours, theirs))
+    line = replace(
+        failed,
         seconds=seconds,
-        throughput=job["batch"] / seconds,
+        throughput=batch / seconds,
         ratio=base / seconds,
         latency_reduction=1 - seconds / base,
         difference=worker.prepared["difference"],
         top1_agreement=worker.prepared["top1_agreement"],
+        rounds=len(ours),
+        spread=spread(theirs, ours),
     )
-    return line, theirs
+    return line, list(itertools.chain(*theirs))
+
+
+def spread(theirs: Sequence[Sequence[float]], ours: Sequence[Sequence[float]]) -> float:
+    """Return half the range of a ratio over its rounds, divided by their mean: 0.05 stands for ±5 %."""
+    ratios = [statistics.median(base) / statistics.median(own) for base, own in zip(theirs, ours, strict=True)]
+    return (max(ratios) - min(ratios)) / 2 / statistics.mean(ratios)
 
 
 def _plain_line(batch: int, seconds: float) -> Line:
@@ -304,12 +285,3 @@ def _plain_line(batch: int, seconds: float) -> Line:
         difference=0.0,
         top1_agreement=1.0,
     )
-
-
-def _variables(way: Way) -> dict[str, str]:
-    """Build a worker's environment: ours without anything of this package, then what the path sets."""
-    base = {name: value for name, value in os.environ.items() if not name.startswith("ACCEL_")}
-    ours = tuning.ACTIVATED | tuning.STARTED
-    plain = {name: value for name, value in base.items() if ours.get(name) != value}
-    chosen = {} if way.way == "eager" and not way.tuned else tuning.ACTIVATED if way.way == "eager" else ours
-    return {**plain, **chosen, **dict(way.variables)}

@@ -1,4 +1,4 @@
-"""Which path is taken, and why: a pure decision over what the machine, torch and the user say."""
+"""Which path is used, and why: a pure function of the machine, torch and the settings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Choice:
         engine: what compiles models on the CPU; None on the CUDA path and where nothing is optimised.
         bf16: whether the device multiplies bfloat16 in hardware.
         why: the reason, one sentence.
-        warnings: what the user should know: settings that were ignored, a GPU that cannot be used, a broken IPEX.
-        refused: why what the user demanded cannot be had; None where it can.
+        warnings: for the user: settings that were ignored, a GPU that cannot be used, a broken IPEX.
+        refused: why the device that was asked for cannot be used; None where it can.
     """
 
     device: str
@@ -37,10 +37,10 @@ class Choice:
 
 
 def choose(settings: Settings, *, drivers: Drivers, build: Build, cpu: Cpu, extension: Extension) -> Choice:
-    """Choose the path.
+    """Return the path to use.
 
-    A GPU that is there and cannot be used is never passed over in silence: the reason is among the warnings, and with
-    `ACCEL_DEVICE=cuda` it is a refusal.
+    Where a GPU exists and cannot be used, the reason is among the warnings; with `ACCEL_DEVICE=cuda` the path is
+    refused.
     """
     against = obstacle(drivers, build)
     warnings = list(settings.faults.values())
@@ -56,7 +56,7 @@ def choose(settings: Settings, *, drivers: Drivers, build: Build, cpu: Cpu, exte
             warnings=tuple(warnings),
         )
     refused = None
-    known = drivers.seen or drivers.problem  # a GPU that the user hid is a reason, and nothing to warn of
+    known = drivers.seen or drivers.problem  # a GPU that the user hid is a reason, without a warning
     if settings.device is Device.CUDA:
         refused = f"ACCEL_DEVICE=cuda, but {against if known else 'there is no NVIDIA GPU'}"
     elif drivers.seen:
@@ -68,11 +68,11 @@ def choose(settings: Settings, *, drivers: Drivers, build: Build, cpu: Cpu, exte
 def pick_engine(
     wanted: Engine | None, extension: Extension, *, cpu: Cpu, precision: Precision
 ) -> tuple[Engine, str | None]:
-    """Pick the engine of the CPU path: torch's own oneDNN Graph, or IPEX where it works and is wanted or faster.
+    """Return the engine of the CPU path: torch's own oneDNN Graph, or IPEX where it works and is wanted or faster.
 
-    Faster it was in bf16 on a processor with AMX (`README.md` of this recipe): 9.6x against 3.2x with 16 cores at batch
-    16, 11.1x against 10.3x with 4. In fp32 there, and in both on a processor with AVX512-BF16 alone, it was not; and it
-    changes torch for the whole process once it is loaded.
+    IPEX was faster in bf16 on a processor with AMX (`README.md` of this recipe): 9.6x compared with 3.2x for 16 cores
+    at batch 16, 11.1x compared with 10.3x for 4. It was not faster in fp32 there, nor on a processor with AVX512-BF16
+    alone, and it changes torch for the whole process once it is loaded.
 
     Args:
         wanted: by the user, or None.
@@ -81,7 +81,7 @@ def pick_engine(
         precision: in which models compute.
 
     Returns:
-        The engine, and a warning where the wanted one cannot be had.
+        The engine, and a warning where the wanted one cannot be used.
     """
     faster = precision is Precision.BF16 and "AMX-BF16" in cpu.features
     if wanted is Engine.ONEDNN or (wanted is None and not (faster and extension.works)):

@@ -19,7 +19,7 @@ _FAILED, _USAGE = 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 1 where it cannot be done, 2 where the command line is wrong."""
+    """Return the exit code of a command: 1 where it fails, 2 where the command line is wrong."""
     parser = _parser()
     options = parser.parse_args(argv)
     if not options.command:
@@ -30,23 +30,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="accel", description="The same PyTorch code on whatever accelerates it.")
+    parser = argparse.ArgumentParser(prog="accel", description="Run the same PyTorch code on NVIDIA GPUs and on CPUs.")
     parser.add_argument("--version", action="version", version=f"accel {__version__}")
     parser.set_defaults(command=None)
     verbs = parser.add_subparsers(metavar="COMMAND")
 
-    run = verbs.add_parser("run", help="run an unmodified script, its models optimised where they are called")
+    run = verbs.add_parser("run", help="run an unmodified script and optimise its models when they are called")
     run.add_argument("--dtype", choices=[p.value for p in Precision], default=Precision.FP32.value)
-    run.add_argument("--report", action="store_true", help="say at the end what was optimised, what was not and why")
+    run.add_argument("--report", action="store_true", help="print at the end what was optimised, what was not and why")
     _script(run)
     run.set_defaults(command=_run)
 
-    info = verbs.add_parser("info", help="show the hardware, the path that is taken and why, and versions")
+    info = verbs.add_parser("info", help="show the hardware, the path that is used and why, and versions")
     info.add_argument("--json", action="store_true")
     info.set_defaults(command=_info)
 
     bench = verbs.add_parser("bench", help="measure what each path gains over plain torch")
     bench.add_argument("--json", action="store_true")
+    bench.add_argument("--quick", action="store_true", help="the same table with fewer rounds, in two minutes at most")
     bench.add_argument("--model", choices=("resnet50", "transformer", "lstm"), default="resnet50")
     bench.add_argument("--batch", type=_positive, action="append", help="examples in a call (1 and 16)")
     bench.add_argument("--rounds", type=_positive, help="turns of each path (8)")
@@ -88,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     if found.choice.refused:
         return _error(found.choice.refused)
     if found.torch is None:
-        _say("warning: there is no torch in this environment; the script runs as it is")
+        _say("warning: torch is not installed in this environment; the script runs unchanged")
     precision = Precision(options.dtype)
     variables, said = run.environment(os.environ, found, precision=precision, report=options.report)
     if options.report:
@@ -105,39 +106,39 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from accel_runtime import bench, machine  # noqa: PLC0415 - see _run
+    from accel_runtime import bench, bench_ways, machine  # noqa: PLC0415 - see _run
+    from accel_runtime.bench_host import BenchError  # noqa: PLC0415 - see _run
+    from accel_runtime.bench_pace import Pace  # noqa: PLC0415 - see _run
 
     if importlib.util.find_spec("torch") is None:
-        return _error("there is no torch in this environment")
+        return _error("torch is not installed in this environment")
     if options.model == "resnet50" and importlib.util.find_spec("torchvision") is None:
-        return _error("resnet50 needs torchvision; `--model transformer` and `--model lstm` do without")
+        return _error("resnet50 needs torchvision; `--model transformer` and `--model lstm` do not")
     found = machine.look()
     if found.choice.refused:
         return _error(found.choice.refused)
-    ways = list(bench.GPU_WAYS if found.choice.device == "cuda" else bench.CPU_WAYS)
-    ways += bench.COMPILE_WAYS if options.compile else ()
+    ways = list(bench_ways.GPU_WAYS if found.choice.device == "cuda" else bench_ways.CPU_WAYS)
+    ways += bench_ways.COMPILE_WAYS if options.compile else ()
     if found.choice.device == "cpu" and not found.extension.works:
         ways = [way for way in ways if not way.needs_ipex]
         _say(f"without the paths of IPEX: {found.extension.problem or 'it is not installed'}")
     chosen = [way for way in ways if not options.path or any(part in way.name for part in options.path)]
+    batches = tuple(dict.fromkeys(options.batch or (bench.LATENCY, bench.THROUGHPUT)))
+    limit = bench.QUICK if options.quick else None
+    pace = Pace(batches, len(chosen), most=options.rounds or bench.ROUNDS, limit=limit)
     try:
-        lines = bench.measure(
-            options.model,
-            chosen,
-            device=found.choice.device,
-            batches=options.batch or (bench.LATENCY, bench.THROUGHPUT),
-            rounds=options.rounds or bench.ROUNDS,
-            tell=_say,
-        )
-    except bench.BenchError as error:
+        lines = bench.measure(options.model, chosen, device=found.choice.device, batches=batches, pace=pace, tell=_say)
+    except BenchError as error:
         return _error(str(error))
     where = found.choice.why if found.choice.device == "cuda" else found.cpu.name
     if options.json:
-        about = {**bench.summary(lines), "machine": where, "model": options.model, "torch": found.torch}
-        sys.stdout.write(json.dumps({**about, "paths": bench.as_json(lines)}, indent=2) + "\n")
+        about = {"machine": where, "model": options.model, "torch": found.torch, "quick": options.quick}
+        document = {**bench.summary(lines), **about, "paths": bench.as_json(lines)}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         head = f"{options.model} on {where}, torch {found.torch}"
-        sys.stdout.write("\n".join((head, *bench.table(lines), "", *bench.verdict(lines))) + "\n")
+        end = (*bench.precision(lines, limit=limit), *bench.verdict(lines))
+        sys.stdout.write("\n".join((head, *bench.table(lines), "", *end)) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The processor: its name, what it can do for torch, and which of its cores this process may use."""
+"""The processor: its name, the features that torch uses, and the cores that this process may use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Cpu:
     """A processor.
 
     Attributes:
-        name: as it calls itself.
-        features: of those that matter to torch, in a fixed order.
+        name: as in `/proc/cpuinfo`.
+        features: those that torch uses, in a fixed order.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Core:
 
 
 def read(root: Path = Path("/")) -> Cpu:
-    """Look at the machine's processor."""
+    """Read the machine's processor from `/proc/cpuinfo`."""
     try:
         text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -62,7 +62,7 @@ def parse_cpuinfo(text: str, *, otherwise: str) -> Cpu:
 
 
 def cores(root: Path = Path("/sys/devices/system"), allowed: frozenset[int] | None = None) -> tuple[Core, ...]:
-    """List the physical cores that this process may use, by NUMA node.
+    """Return the physical cores that this process may use, by NUMA node.
 
     Args:
         root: of sysfs' `devices/system`.

@@ -1,4 +1,4 @@
-"""What the accelerators' drivers say, raw, through their own C libraries and without torch.
+"""Raw answers of the accelerators' drivers, through their own C libraries and without torch.
 
 Run as a program it prints one JSON document; `accel info` and `envgen doctor` run it as a child process, because a
 broken driver may hang or crash the process that loads it, and because a process that called `cuInit` can no longer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Loader = Callable[[str], Any]
 
 _FOLDERS = ("", "/usr/lib/wsl/lib/", "/usr/local/nvidia/lib64/", "/run/opengl-driver/lib/")
-"""Where drivers are: the linker's own places, WSL, Google's Kubernetes, NixOS."""
+"""Folders of drivers: the loader's own, WSL, Google's Kubernetes, NixOS."""
 
 _DISPLAY, _PROCESSING = "0x03", "0x12"
 """PCI base classes of display controllers and of processing accelerators (PCI Code and ID Assignment, 1.3)."""
@@ -69,7 +69,7 @@ class _ZeDeviceProperties(ctypes.Structure):
 
 
 def cuda(load: Loader | None = None) -> dict[str, Any]:
-    """Ask libcuda for its version and its devices.
+    """Return libcuda's version and devices.
 
     Args:
         load: opens a shared library by name, raises `OSError` where there is none.
@@ -88,7 +88,7 @@ def cuda(load: Loader | None = None) -> dict[str, Any]:
 
 
 def nvml(load: Loader | None = None) -> dict[str, Any]:
-    """Ask NVML for the version of the kernel driver, which libcuda does not tell."""
+    """Return the version of the kernel driver from NVML; libcuda does not have it."""
     library, name, error = _open("libnvidia-ml.so.1", load)
     if library is None:
         return {"error": error}
@@ -101,7 +101,7 @@ def nvml(load: Loader | None = None) -> dict[str, Any]:
 
 
 def level_zero(load: Loader | None = None) -> dict[str, Any]:
-    """Ask the Level Zero loader for its devices: Intel GPUs and NPUs."""
+    """Return the devices of the Level Zero loader: Intel GPUs and NPUs."""
     library, name, error = _open("libze_loader.so.1", load)
     if library is None:
         return {"error": error}
@@ -112,7 +112,7 @@ def level_zero(load: Loader | None = None) -> dict[str, Any]:
 
 
 def pci(root: Path = Path("/sys/bus/pci/devices")) -> list[dict[str, str]]:
-    """List display controllers and accelerators on the PCI bus, which are there with or without a driver."""
+    """Return display controllers and accelerators on the PCI bus, with or without a driver."""
     found = []
     for folder in sorted(root.glob("*")):
         with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ def pci(root: Path = Path("/sys/bus/pci/devices")) -> list[dict[str, str]]:
 
 
 def _open(name: str, load: Loader | None) -> tuple[Any, str, str]:
-    """Open a library from the first place that has it; else return the linker's words on the first place."""
+    """Return a library from the first folder that has it; else the loader's error for the first folder."""
     errors: list[str] = []
     for folder in _FOLDERS:
         try:
@@ -154,7 +154,7 @@ def _cuda_device(library: Any, index: int) -> dict[str, Any]:
 
 
 def _ze_list(get: Any, *owner: Any) -> list[ctypes.c_void_p]:
-    """Call a `zeXGet` twice, as Level Zero wants it: for the count, then for the handles."""
+    """Return the handles of a `zeXGet`, which Level Zero has called twice: for the count, then for the handles."""
     count = ctypes.c_uint32()
     if get(*owner, ctypes.byref(count), None) != 0 or not count.value:
         return []
@@ -174,7 +174,7 @@ def _ze_device(library: Any, device: ctypes.c_void_p) -> dict[str, Any]:
 
 
 def report() -> dict[str, Any]:
-    """Ask everything that there is."""
+    """Return all answers."""
     return {"cuda": cuda(), "nvml": nvml(), "level_zero": level_zero(), "pci": pci()}
 
 

@@ -1,4 +1,4 @@
-"""Intel Extension for PyTorch: loaded only where it is used, and quietly."""
+"""Intel Extension for PyTorch: loaded only where it is used; its output goes to the log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Extension:
 
     Attributes:
         version: that is installed; None where none is.
-        problem: why it cannot be used, in words; None where it can, or where it is not installed.
+        problem: why it cannot be used; None where it can, or where it is not installed.
     """
 
     version: str | None = None
@@ -37,12 +37,12 @@ class Extension:
 
     @property
     def works(self) -> bool:
-        """Whether it is installed and nothing is known against it."""
+        """Whether it is installed and has no known problem."""
         return self.version is not None and self.problem is None
 
 
 def find(torch_version: str) -> Extension:
-    """Look whether an IPEX is installed that fits a torch; it is not imported.
+    """Return whether an IPEX is installed that fits a torch; it is not imported.
 
     Importing one that does not fit ends in an error of its own, or in a crash: it is bound to one minor version.
     """
@@ -59,7 +59,7 @@ def find(torch_version: str) -> Extension:
 
 @functools.cache
 def load(torch_version: str) -> Extension:
-    """Import IPEX; what it says at start goes to the log at level debug.
+    """Return whether IPEX can be used, after importing it; its output goes to the log at level debug.
 
     Side effects of IPEX itself, once in a process: it registers passes over TorchScript and replaces torch's list of
     operations that CPU autocast treats. Neither changes what a model computes in fp32.
@@ -70,7 +70,7 @@ def load(torch_version: str) -> Extension:
     with held_output() as said:
         try:
             importlib.import_module(MODULE)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is broken in there, torch itself works
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - torch works without it
             found = Extension(version=found.version, problem=f"it cannot be imported: {type(error).__name__}: {error}")
     for line in said:
         _log.debug("IPEX: %s", line)
@@ -79,7 +79,7 @@ def load(torch_version: str) -> Extension:
 
 @contextlib.contextmanager
 def held_output() -> Iterator[list[str]]:
-    """Hold back what Python and C++ write to standard output and error; the lines are in the list afterwards."""
+    """Yield a list that has, afterwards, the lines that Python and C++ wrote to standard output and error."""
     lines: list[str] = []
     stream = io.StringIO()
     with contextlib.ExitStack() as stack:

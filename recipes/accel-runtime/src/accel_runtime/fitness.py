@@ -1,4 +1,4 @@
-"""What stands against a program for a model or for one call of it, in the words of the report."""
+"""Why a program cannot be used for a model or for one call of it, in the words of the report."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALLEST = 100_000
-"""Weights below which a model is left alone: the checks on every call would cost more than there is to gain."""
+"""Weights below which a model is not optimised: the checks on every call would cost more than is gained."""
 
 _DTYPES = frozenset({torch.float32, torch.bfloat16, torch.bool, torch.int64, torch.int32, torch.int16, torch.uint8})
 
 
 def unfit(model: torch.nn.Module) -> str | None:
-    """Say what stands against a model; None where nothing does."""
+    """Return why a model cannot be optimised; None where it can."""
     return next(_faults(model), None)
 
 
 def not_now(model: torch.nn.Module, args: Any, kwargs: Any) -> str | None:
-    """Say what stands against this call of a model; None where nothing does."""
+    """Return why this call of a model cannot be optimised; None where it can."""
     return next(_obstacles(model, args, kwargs), None)
 
 
 def watched() -> bool:
-    """Tell whether a tracer, a mode (flop counters, `torch.device` as a context, fake tensors) or functorch is on."""
+    """Return whether a tracer, a mode (flop counters, `torch.device` as a context, fake tensors) or functorch is on."""
     return bool(
         torch._C._get_tracing_state()
         or torch._C._len_torch_dispatch_stack()
@@ -37,13 +37,13 @@ def watched() -> bool:
 
 
 def count(model: torch.nn.Module) -> int:
-    """Count the weights of a model; those not initialised yet count as none."""
+    """Return the number of weights of a model, without those that are not initialised yet."""
     lazy = torch.nn.parameter.is_lazy
     return sum(parameter.numel() for parameter in model.parameters() if not lazy(parameter))
 
 
 def _faults(model: torch.nn.Module) -> Iterator[str]:
-    """Yield what stands against a model; a later check may fail where an earlier one found something."""
+    """Yield why a model cannot be optimised; a later check may raise where an earlier one found something."""
     if isinstance(model, torch.jit.ScriptModule) or "_orig_mod" in model._modules:
         yield "it is compiled already"
     if type(model).__module__.startswith("torch.") and "parallel" in type(model).__module__:
@@ -85,7 +85,7 @@ def _obstacles(model: torch.nn.Module, args: Any, kwargs: Any) -> Iterator[str]:
 
 def _unfit_input(tensor: torch.Tensor) -> Iterator[str]:
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.layout is not torch.strided:
-        yield "an input is no ordinary tensor"
+        yield "an input is a special kind of tensor"
     if tensor.device.type != "cpu":
         yield f"an input is on {tensor.device.type}"
     if tensor.dtype not in _DTYPES:

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: what the driver says of them, and whether this torch can use them."""
+"""NVIDIA GPUs: what the driver reports, and whether this torch can use them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from accel_runtime.hardware import CUDA_ERRORS, INTEL, NVIDIA, ZE_GPU
 
 _PATIENCE = 30.0
-"""Seconds for the drivers to answer: a cold machine with eight GPUs takes five, a hung driver for ever."""
+"""Seconds for the drivers to answer: a cold machine with eight GPUs takes five."""
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -39,14 +39,14 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drivers:
-    """What the drivers say.
+    """What the drivers report.
 
     Attributes:
         gpus: NVIDIA's, in the driver's order.
         cuda: newest CUDA version that the driver supports; None without a driver.
-        driver: version of NVIDIA's kernel driver, where NVML tells it.
-        problem: why NVIDIA's driver cannot be used, in words; None where it can.
-        seen: whether NVIDIA hardware or a driver library is there at all, and not hidden by `CUDA_VISIBLE_DEVICES`.
+        driver: version of NVIDIA's kernel driver, where NVML has it.
+        problem: why NVIDIA's driver cannot be used; None where it can.
+        seen: whether NVIDIA hardware or a driver library exists and is not hidden by `CUDA_VISIBLE_DEVICES`.
         intel_gpus: names of Intel's GPUs that Level Zero offers.
         intel_seen: whether Intel display hardware is on the PCI bus.
         level_zero: why Level Zero cannot be used; None where it can.
@@ -71,11 +71,11 @@ class Build:
 
 
 def read() -> Drivers:
-    """Ask the drivers, in a child process."""
+    """Return what the drivers report, from a child process."""
     program = Path(__file__).with_name("drivers.py")
     try:
         done = subprocess.run(
-            # -I ignores PYTHONDONTWRITEBYTECODE, and the prefix is not ours to write to
+            # -I ignores PYTHONDONTWRITEBYTECODE, and this command must not write to the prefix
             [sys.executable, "-I", "-B", program],
             capture_output=True,
             text=True,
@@ -94,8 +94,8 @@ def parse(text: str, *, visible: str | None = None) -> Drivers:
 
     Args:
         text: a JSON document.
-        visible: `CUDA_VISIBLE_DEVICES` of the process that asked. Where it names no GPU, the driver finds none: that is
-            what somebody wished, and not a GPU that cannot be used.
+        visible: `CUDA_VISIBLE_DEVICES` of the process that asked. Where it names no GPU, the driver finds none:
+            that was asked for, and is not a GPU that cannot be used.
     """
     document = json.loads(text)
     cuda, nvml, zero = document["cuda"], document["nvml"], document["level_zero"]
@@ -115,7 +115,7 @@ def parse(text: str, *, visible: str | None = None) -> Drivers:
 
 
 def obstacle(drivers: Drivers, build: Build) -> str | None:
-    """Say why torch cannot use the GPUs; None where nothing stands against it.
+    """Return why torch cannot use the GPUs; None where it can.
 
     Within one major version of CUDA an older driver runs what a newer toolkit built, on GPUs that the binary has code
     for (https://docs.nvidia.com/deploy/cuda-compatibility/#minor-version-compatibility).
@@ -123,7 +123,7 @@ def obstacle(drivers: Drivers, build: Build) -> str | None:
     if drivers.problem:
         return drivers.problem
     if not drivers.gpus:
-        return "the driver offers no GPU"
+        return "the driver lists no GPU"
     if build.cuda is None:
         return "this torch was built without CUDA"
     if drivers.cuda and drivers.cuda[0] < build.cuda[0]:
@@ -140,13 +140,13 @@ def dotted(version: tuple[int, int]) -> str:
 
 
 def _too_old(driver: str | None, has: tuple[int, int], built: tuple[int, int]) -> str:
-    """Name both sides, and the way out."""
+    """Return both versions, and the driver to install."""
     oldest = OLDEST_DRIVERS.get(built[0])
     remedy = f"install driver {oldest} or newer" if oldest else "install a newer driver"
-    said = (
+    versions = (
         f"it supports CUDA {dotted(has)}, and this torch, built for CUDA {dotted(built)}, needs {built[0]}.0 or newer"
     )
-    return f"the driver {f'({driver}) ' if driver else ''}is too old: {said}; {remedy}"
+    return f"the driver {f'({driver}) ' if driver else ''}is too old: {versions}; {remedy}"
 
 
 def _gpu(device: dict[str, Any]) -> Gpu:
@@ -156,7 +156,7 @@ def _gpu(device: dict[str, Any]) -> Gpu:
 
 def _cuda_problem(cuda: dict[str, Any], *, on_bus: bool) -> str | None:
     if "error" in cuda:
-        return f"an NVIDIA GPU is there, but no driver: {cuda['error']}" if on_bus else None
+        return f"an NVIDIA GPU was found, but no driver: {cuda['error']}" if on_bus else None
     status = cuda["init"]
     return f"the driver cannot be started: {CUDA_ERRORS.get(status, 'error')} ({status})" if status else None
 
@@ -168,7 +168,10 @@ def _zero_problem(zero: dict[str, Any]) -> str | None:
 
 
 def _has_code(gpu: Gpu, build: Build) -> bool:
-    """Machine code runs on its major architecture, from its minor one on; `compute_NN` is compiled for newer ones."""
+    """Return whether a build has code for a GPU.
+
+    Machine code runs on its major architecture, from its minor one on; `compute_NN` is compiled for newer ones.
+    """
     for text in build.architectures:
         kind, _, number = text.partition("_")
         number = number.rstrip("af")

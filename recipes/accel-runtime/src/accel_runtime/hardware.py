@@ -1,6 +1,6 @@
 """Words and numbers of hardware vendors, and the form of `/proc/cpuinfo`.
 
-This file stands twice, with the same bytes: in `envgen.system` and in the recipe `accel-runtime`. Neither package may
+`envgen.system` and the recipe `accel-runtime` have a copy each, with the same bytes: neither package may
 import the other, and a test compares the two files.
 """
 

@@ -1,7 +1,7 @@
-"""The global module hook: an unmodified script's models are optimised where they are called.
+"""The global module hook: an unmodified script's models are optimised when they are called.
 
-`torch.nn.Module.__call__` is replaced by a function that looks at outermost calls only: a model's call, not those of
-its layers. Nothing is written into a model, so that copies, pickles and checkpoints are what they would be.
+`torch.nn.Module.__call__` is replaced by a function that treats outermost calls only: a model's call, not those of its
+layers. Models are not changed, so that copies, pickles and checkpoints do not differ.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Hook:
         DataTrap.set()
 
     def remove(self) -> None:
-        """Put torch's own `Module.__call__` back."""
+        """Restore torch's own `Module.__call__`."""
         torch.nn.Module.__call__ = _original
         DataTrap.release()
 
@@ -82,7 +82,7 @@ class Hook:
 
 
 def install_from_environment() -> Hook | None:
-    """Install the hook as `ACCEL_AUTO` says, unless the path is another; None where nothing was installed.
+    """Return the hook that `ACCEL_AUTO` asks for, installed; None where another path is used.
 
     CUDA is not initialised for the decision: a process that did so could not fork workers that use it.
     """
@@ -112,7 +112,7 @@ def install_from_environment() -> Hook | None:
 
 
 def gpu_is_there() -> bool:
-    """Tell whether torch sees an NVIDIA GPU, by the driver's management library where it can be."""
+    """Return whether torch sees an NVIDIA GPU, by the driver's management library where possible."""
     name = "PYTORCH_NVML_BASED_CUDA_CHECK"  # https://docs.pytorch.org/docs/stable/cuda_environment_variables.html
     before = os.environ.get(name)
     os.environ[name] = "1"

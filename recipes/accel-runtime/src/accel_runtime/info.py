@@ -1,4 +1,4 @@
-"""`accel info`: the hardware, the path that is taken and why, and the versions of everything that takes part."""
+"""`accel info`: the hardware, the path that is used and why, and the versions of what it uses."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from accel_runtime.machine import Machine
 
 _CALM = (
-    "IPEX 2.8 is its last release, and its vendor never tried it in one process with a CUDA build: it is loaded on the "
-    "CPU path, where ACCEL_ENGINE=ipex asks for it, and never else"
+    "IPEX 2.8 is its last release, and its vendor did not test it in one process with a CUDA build: it is loaded on "
+    "the CPU path alone"
 )
 
 
 def collect() -> dict[str, Any]:
-    """Look at everything, the GPU's first use included; imports torch where there is one."""
+    """Return all that is shown, after a first use of the GPU; imports torch where it is installed."""
     machine = machines.look()
     versions = _versions()
     if machine.torch is not None:
@@ -66,7 +66,7 @@ def collect() -> dict[str, Any]:
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
-    """Write it for people."""
+    """Yield the lines for people."""
     path, driver = found["path"], found["driver"]
     engine = f", models compiled by {path['engine']}" if path["engine"] else ""
     name = "none" if path["refused"] else f"{path['device']}{engine}{', bf16' if path['bf16'] else ''}"
@@ -75,26 +75,26 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     if found["replaced"]:
         listed = ", ".join(found["replaced"])
         yield f"warning   LD_LIBRARY_PATH replaces libraries of the environment by {listed}"
-    yield f"cpu       {found['cpu']['name']}: {' '.join(found['cpu']['features']) or 'no vector extensions known'}"
+    yield f"cpu       {found['cpu']['name']}: {' '.join(found['cpu']['features']) or 'no known vector extensions'}"
     for gpu in found["gpus"]:
         size = f"{gpu['memory'] / 2**30:.0f} GiB"
         yield f"gpu       {gpu['name']}, compute capability {gpu['capability']}, {size}, {gpu['pci']}"
     if driver["version"] or driver["cuda"]:
         yield f"driver    {driver['version'] or 'version unknown'}, supports CUDA {driver['cuda'] or 'unknown'}"
     for name in found["intel_gpus"]["names"]:
-        yield f"gpu       {name}: torch's CUDA build cannot use it; it takes an XPU build in an environment of its own"
+        yield f"gpu       {name}: torch's CUDA build cannot use it; it needs an XPU build in another environment"
     if found["intel_gpus"]["on_bus"] and not found["intel_gpus"]["names"]:
-        yield f"gpu       an Intel GPU is there, but Level Zero is not: {found['intel_gpus']['problem']}"
+        yield f"gpu       an Intel GPU was found, but not Level Zero: {found['intel_gpus']['problem']}"
     for name, version in found["versions"].items():
-        yield f"{name:<9} {version or 'not there'}"
+        yield f"{name:<9} {version or 'not installed'}"
     if found["ipex"]["note"]:
         yield f"note      {found['ipex']['note']}"
 
 
 def _replaced(machine: Machine) -> Iterator[Path]:
-    """Ask which files the loader took for libraries of NVIDIA's wheels, by now that torch has asked cuDNN."""
+    """Yield the files that the loader used in place of libraries of NVIDIA's wheels; cuDNN is loaded by now."""
     torch = sys.modules.get("torch")
-    with contextlib.suppress(OSError):  # no procfs: nothing can be said
+    with contextlib.suppress(OSError):  # without procfs nothing is known
         if machine.torch is not None and torch is not None and torch.__file__:
             yield from loaded.strangers(Path("/proc/self/maps").read_text(), Path(torch.__file__).parents[1])
 
@@ -111,14 +111,14 @@ def _versions() -> dict[str, str | None]:
 
 
 def _with_torch(machine: Machine) -> tuple[Machine, dict[str, str | None]]:
-    """Ask torch itself: its build, and whether the GPU works."""
+    """Return the machine as torch itself sees it, and its versions: its build, and whether the GPU works."""
     try:
-        import torch  # noqa: PLC0415 - there may be none
+        import torch  # noqa: PLC0415 - it may not be installed
 
         from accel_runtime import api  # noqa: PLC0415 - imports torch
-    except Exception as error:  # noqa: BLE001 - a broken torch is what this command must be able to tell of
-        said = f"torch cannot be imported: {error}"
-        choice = replace(machine.choice, device="cpu", engine=None, warnings=(*machine.choice.warnings, said))
+    except Exception as error:  # noqa: BLE001 - a broken torch must be shown
+        unusable = f"torch cannot be imported: {error}"
+        choice = replace(machine.choice, device="cpu", engine=None, warnings=(*machine.choice.warnings, unusable))
         return replace(machine, choice=choice), {}
     machine = _chosen(replace(machine, build=api.torch_build()))
     if machine.choice.device == "cuda" and (problem := api.gpu_problem(torch.device("cuda", 0))):
@@ -129,7 +129,7 @@ def _with_torch(machine: Machine) -> tuple[Machine, dict[str, str | None]]:
 
 
 def _chosen(machine: Machine) -> Machine:
-    """Choose the path anew, by what was found out since."""
+    """Return the machine with the path chosen again, by what is known since."""
     settings, drivers, build = machine.settings, machine.drivers, machine.build
     choice = choose(settings, drivers=drivers, build=build, cpu=machine.cpu, extension=machine.extension)
     return replace(machine, choice=choice)
@@ -148,10 +148,10 @@ def _torch_versions(torch: Any) -> dict[str, str | None]:
 
 
 def _cudnn(torch: Any) -> str | None:
-    """Write 91002 as 9.10.2, and 8907, as it was before 9, as 8.9.7."""
+    """Return cuDNN's version: 9.10.2 for 91002, and 8.9.7 for 8907, as it was written before 9."""
     try:
         number = torch.backends.cudnn.version()
-    except RuntimeError:  # it asks the GPU for its capability first, and the GPU may be why somebody looks here
+    except RuntimeError:  # it asks the GPU for its capability first, and the GPU may be what is broken
         return None
     if number is None:
         return None

@@ -2,10 +2,10 @@
 
 The plan is a pure function of the machine, its cores and the variables of the process: on a machine with GPUs one
 process and nccl for each, else one process for each NUMA node, gloo, and the cores shared out. Several machines only
-where the job's own variables say so: those of a Slurm step, or those that Kubernetes' operators set.
+where the job's own variables name them: those of a Slurm step, or those that Kubernetes' operators set.
 
-On CPUs it is gloo, which is in torch itself: oneCCL's bindings for torch (`oneccl_bindings_for_pytorch`) are not in the
-Python package index, and the library alone, which is, is no backend of torch.
+On CPUs the backend is gloo, which is part of torch: oneCCL's bindings for torch (`oneccl_bindings_for_pytorch`) are not
+in the Python package index, and torch cannot use the library without them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PIN, THREADS = "ACCEL_PIN", "ACCEL_THREADS"
 """What `accel_runtime.rank` does: pin its process; set `OMP_NUM_THREADS`, unless the user had set it."""
 
 _PORT = 29400
-"""torchrun's own; with a job's number added, so that two jobs on one machine do not meet."""
+"""torchrun's own, plus a job's number, so that two jobs on one machine do not share a port."""
 
 _PORTS = 2000
 
@@ -42,7 +42,7 @@ class Rendezvous:
     """Where the machines of a job meet.
 
     Attributes:
-        source: what says so: `slurm`, `kubernetes`, or `torchrun` where torchrun reads its own variables.
+        source: what names them: `slurm`, `kubernetes`, or `torchrun` where torchrun reads its own variables.
         nodes: how many machines.
         rank: of this one.
         address: of the first one.
@@ -88,7 +88,7 @@ def plan(
     processes: int | None = None,
     broken: str | None = None,
 ) -> Plan:
-    """Plan a job.
+    """Return the plan of a job.
 
     Args:
         script: the script and its arguments, or `-m` and a module.
@@ -100,15 +100,15 @@ def plan(
 
     Raises:
         LaunchError: more processes than GPUs or cores, a Slurm step with several tasks on one machine, or a broken
-            GPU in a job of several machines, the others of which would wait for it.
+            GPU in a job of several machines, which would wait for it.
     """
     count = processes or gpus or len({core.node for core in cores})
     limit, what = (gpus, "GPUs") if gpus else (len(cores), "cores")
     if count > limit:
-        raise LaunchError(f"{count} processes were asked for, and there are {limit} {what} for them")
+        raise LaunchError(f"{count} processes were asked for, but {limit} {what} can be used")
     rendezvous = find_rendezvous(environment)
     if rendezvous and broken:
-        raise LaunchError(f"the other machines count on this one's GPU, which cannot be used: {broken}")
+        raise LaunchError(f"the other machines of the job need this one's GPU, which cannot be used: {broken}")
     pinned = () if gpus or count == 1 else tuple(_cpus(share(cores, rank=rank, size=count)) for rank in range(count))
     variables = {} if gpus else _on_cpus(environment)
     if pinned:
@@ -127,7 +127,7 @@ def plan(
 
 
 def visible(gpus: int, environment: Mapping[str, str]) -> int:
-    """Count the GPUs that `CUDA_VISIBLE_DEVICES` leaves: a list that ends at the first entry that is none."""
+    """Return the number of GPUs that `CUDA_VISIBLE_DEVICES` leaves: its list ends at the first empty entry or -1."""
     stated = environment.get("CUDA_VISIBLE_DEVICES")
     if stated is None:
         return gpus
@@ -137,19 +137,19 @@ def visible(gpus: int, environment: Mapping[str, str]) -> int:
 
 
 def as_json(planned: Plan) -> dict[str, Any]:
-    """Write a plan as JSON values."""
+    """Return a plan as JSON values."""
     return asdict(planned)
 
 
 def share(cores: Sequence[Core], *, rank: int, size: int) -> tuple[Core, ...]:
-    """Share cores out among the processes of one machine: whole cores, neighbours together, the first get the rest."""
+    """Return the cores of one process of a machine: whole cores, neighbours together; the first get the rest."""
     each, rest = divmod(len(cores), size)
     start = rank * each + min(rank, rest)
     return tuple(islice(cores, start, start + each + (rank < rest)))
 
 
 def find_rendezvous(environment: Mapping[str, str]) -> Rendezvous | None:
-    """Read from the job's variables where its machines meet; None for one machine.
+    """Read the rendezvous from the job's variables; None for one machine.
 
     Raises:
         LaunchError: the Slurm step has several tasks on a machine: torchrun starts the processes itself.
@@ -171,7 +171,7 @@ def find_rendezvous(environment: Mapping[str, str]) -> Rendezvous | None:
 
 
 def first_host(nodelist: str) -> str:
-    """Find the first host of Slurm's list: `gpu[01-03,07],login` begins with `gpu01`."""
+    """Return the first host of Slurm's list: `gpu01` for `gpu[01-03,07],login`."""
     match = re.match(r"([^\[,]+)(?:\[([^\]]+)\])?([^,]*)", nodelist)
     if not match:
         raise LaunchError(f"not a list of hosts: {nodelist!r}")
@@ -199,7 +199,7 @@ def _slurm(environment: Mapping[str, str]) -> Rendezvous:
 
 
 def _on_cpus(environment: Mapping[str, str]) -> dict[str, str]:
-    """List what processes on CPUs need: malloc's settings, and the choice that was made here for all of them."""
+    """Return the variables of processes on CPUs: malloc's settings, and the device that was chosen for all of them."""
     variables = {name: value for name, value in tuning.STARTED.items() if name not in environment}
     if environment.get("ACCEL_DEVICE", "").strip().lower() != Device.OFF.value:
         variables["ACCEL_DEVICE"] = Device.CPU.value

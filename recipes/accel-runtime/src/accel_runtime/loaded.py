@@ -1,8 +1,8 @@
-"""cuDNN of the environment against another one that `LD_LIBRARY_PATH` would put in its place.
+"""Keep cuDNN of the environment where `LD_LIBRARY_PATH` would replace it by another one.
 
 `libcudnn.so.9` opens its parts by name when it is first used, and has `DT_RUNPATH`, before which the loader looks into
-the folders of that variable. A part that is loaded already answers to its name, so that opening the environment's own
-parts first settles it: for this process alone, in 0.14 s, without a change of files or variables.
+the folders of that variable. A part that is loaded already is used for its name, so the environment's own parts are
+opened first: for this process alone, in 0.14 s, without a change of files or variables.
 
 Standard library only.
 """
@@ -27,10 +27,10 @@ _FOLDER = "nvidia/cudnn/lib"
 
 
 def keep_own(site: Path, environment: Mapping[str, str] | None = None) -> tuple[Path, ...]:
-    """Load the parts of cuDNN below a site-packages, if another installation's would be taken; return them."""
+    """Return the parts of cuDNN below a site-packages that were loaded, since another installation's would be used."""
     chosen = endangered(site, os.environ if environment is None else environment)
     for part in chosen:
-        with contextlib.suppress(OSError):  # torch will say what is wrong with it
+        with contextlib.suppress(OSError):  # torch will raise its own error
             ctypes.CDLL(str(part), mode=os.RTLD_LAZY)
     return chosen
 
@@ -43,7 +43,7 @@ def endangered(site: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def strangers(maps: str, site: Path) -> Iterator[Path]:
-    """Yield the loaded files that bear the name of a library of NVIDIA's wheels and are not theirs.
+    """Yield the loaded files that have the name of a library of NVIDIA's wheels and are others.
 
     Args:
         maps: `/proc/self/maps`: `7f1c000-7f1d000 r-xp 00000000 fe:00 1234   /opt/cuda/lib64/libcudnn_ops.so.9`.
@@ -57,7 +57,7 @@ def strangers(maps: str, site: Path) -> Iterator[Path]:
 
 
 def _is_replaced(part: Path, folders: list[Path]) -> bool:
-    """Tell whether a folder has another file of a part's name, before the part's own folder comes."""
+    """Return whether a folder has another file of a part's name, before the part's own folder."""
     for folder in folders:
         other = folder / part.name
         if other.is_file():

@@ -1,4 +1,4 @@
-"""Everything that the choice of a path rests on, looked up on this machine."""
+"""What the choice of a path depends on, read from this machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Machine:
 
 
 def look() -> Machine:
-    """Look at this machine; torch is not imported. Without torch the choice is what it would be with a CPU build."""
+    """Return this machine; torch is not imported. Without torch the choice is that of a CPU build."""
     wanted, drivers, processor = settings.read(), gpu.read(), cpu.read()
     version = torch_version()
     build = parse_build(_version_file()) if version else Build(cuda=None)
@@ -53,7 +53,7 @@ def look() -> Machine:
 
 
 def torch_version() -> str | None:
-    """Say which torch is installed; None where none is."""
+    """Return the version of torch that is installed; None without one."""
     try:
         return importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
@@ -63,7 +63,7 @@ def torch_version() -> str | None:
 def parse_build(text: str) -> Build:
     """Read `torch/version.py`, which says for what torch was built: `cuda: Optional[str] = '12.8'`.
 
-    The architectures stand in the binary only; here none are known, which stands against no GPU.
+    The architectures are in the binary only; none are known here, and every GPU is accepted.
     """
     match = re.search(r"^cuda\b[^=\n]*=\s*['\"](\d+)\.(\d+)", text, flags=re.MULTILINE)
     return Build(cuda=(int(match[1]), int(match[2])) if match else None)

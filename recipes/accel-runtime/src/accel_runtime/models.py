@@ -1,8 +1,8 @@
 """Models to measure with, and inputs that they tell apart. Everything is seeded, nothing is downloaded.
 
-With random weights a classifier gives every input the same class, whatever a path gets wrong. So inputs differ as
-images do, in what they show and not in noise that averages out, and the first rows of the last layer know them: top-1
-classes then change when a path computes something else. The other rows stay random: they say how far results are off.
+With random weights a classifier gives every input the same class, also where a path is wrong. So inputs differ as
+images do, in their content and not in noise that averages out, and the first rows of the last layer are fitted to them:
+top-1 classes then change when a path computes something else. The other rows stay random, and show the difference.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Series(torch.nn.Module):
         self.head = torch.nn.Linear(_WIDTH, 1000)
 
     def forward(self, series: torch.Tensor) -> torch.Tensor:
-        """Classify (batch, steps, width) into (batch, 1000)."""
+        """Return scores (batch, 1000) of (batch, steps, width)."""
         states, _ = self.lstm(series)
         logits: torch.Tensor = self.head(states[:, -1])
         return logits
@@ -54,13 +54,13 @@ class _Text(torch.nn.Module):
         self.head = torch.nn.Linear(_WIDTH, 1000)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Classify (batch, tokens, width) into (batch, 1000)."""
+        """Return scores (batch, 1000) of (batch, tokens, width)."""
         logits: torch.Tensor = self.head(self.encoder(tokens).mean(dim=1))
         return logits
 
 
 def build(name: str, seed: int = _SEED) -> torch.nn.Module:
-    """Make a model in eval mode, fp32 on the CPU.
+    """Build a model in eval mode, fp32 on the CPU.
 
     Args:
         name: of `NAMES`.
@@ -75,10 +75,10 @@ def build(name: str, seed: int = _SEED) -> torch.nn.Module:
 
 
 def examples(name: str, count: int) -> torch.Tensor:
-    """Make inputs for a model: (count, 3, 224, 224) for ResNet-50, else (count, steps, width); fp32 on the CPU.
+    """Build inputs for a model: (count, 3, 224, 224) for ResNet-50, else (count, steps, width); fp32 on the CPU.
 
-    Each has patches of its own size and contrast, and a mean of its own in every channel: what ResNet-50's last layer
-    sees differs by 46 % of its norm from example to example, and by 1 % for white noise.
+    Each has patches of its own size and contrast, and a mean of its own in every channel: the inputs of ResNet-50's
+    last layer differ by 46 % of its norm from example to example, and by 1 % for white noise.
     """
     if name == "resnet50":
         return torch.stack([_pattern(index, _COLOURS, (_IMAGE, _IMAGE)) for index in range(count)])
@@ -87,7 +87,7 @@ def examples(name: str, count: int) -> torch.Tensor:
 
 
 def tell_apart(model: torch.nn.Module, inputs: torch.Tensor) -> None:
-    """Set the first rows of the last layer so that input k has class k: by ridge regression on what the layer sees.
+    """Write the first rows of the last layer so that input k has class k: by ridge regression on the layer's inputs.
 
     Nearest centroids would do the same with margins too small for bf16 scores: some inputs are 100 times closer to
     each other than others.
@@ -112,12 +112,12 @@ def tell_apart(model: torch.nn.Module, inputs: torch.Tensor) -> None:
 
 
 def last_layer(model: torch.nn.Module) -> torch.nn.Linear:
-    """Find the layer that gives the classes: in these models the last linear one."""
+    """Return the layer that gives the classes: in these models the last linear one."""
     return [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
 
 
 def _pattern(index: int, channels: int, size: tuple[int, ...]) -> torch.Tensor:
-    """Make one input, (channels, *size): the same for an index whatever its batch."""
+    """Build one input, (channels, *size), which depends on its index alone."""
     random = torch.Generator().manual_seed(_SEED + index)
     patches, contrast = 2 + index % 13 * 3, 0.5 + index % 3
     noise = torch.randn(1, channels, *(patches for _ in size), generator=random)
@@ -126,7 +126,7 @@ def _pattern(index: int, channels: int, size: tuple[int, ...]) -> torch.Tensor:
 
 
 def _resnet50() -> torch.nn.Module:
-    import torchvision  # noqa: PLC0415 - the other models do without
+    import torchvision  # noqa: PLC0415 - the other models do not need it
 
     model: torch.nn.Module = torchvision.models.resnet50()
     return model

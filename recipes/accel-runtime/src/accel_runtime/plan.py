@@ -1,4 +1,4 @@
-"""How one model is called: by a program where that is certain to be right, as ever where it is not."""
+"""How one model is called: by a program where that is proven to be right, unchanged elsewhere."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _SURPRISES = 4
 """Programs for shapes that had one: something that the model reads, an attribute or a global, has another value."""
 
 _CHURN = 3
-"""Programs in a row that served fewer calls than that, after which a model is left alone."""
+"""Programs in a row that served fewer calls than that, after which a model is not optimised any more."""
 
 _preparing = threading.Lock()
-"""Held by the one thread that prepares a model; others call theirs as ever meanwhile."""
+"""Held by the one thread that prepares a model; others call theirs unchanged meanwhile."""
 
 
 class _Thread(threading.local):
@@ -71,18 +71,18 @@ class Plan:
         self._precision = precision if whole else None
         self._engine = engine
         self._entry = entry
-        self._problem: str | None = None  # what a program's maker said; torch wraps its errors
+        self._problem: str | None = None  # why no program could be made; torch wraps the error
         self._short_lived = 0
         self._forget()
 
     def call(self, model: torch.nn.Module, args: Any, kwargs: Any, otherwise: Callable[[], Any]) -> Any:
-        """Call the model.
+        """Return the result of a call of the model.
 
         Args:
             model: the plan's own, of which the plan itself keeps a weak reference only.
             args: of the call.
             kwargs: of the call.
-            otherwise: makes the call as it would be without us.
+            otherwise: makes the call without this package.
         """
         reason = self._given_up or not_now(model, args, kwargs)
         if reason:
@@ -94,12 +94,12 @@ class Plan:
         if served:
             self._entry.served()
             return result
-        result = otherwise()  # not in a handler: an error of the script's own comes as it would without us
+        result = otherwise()  # not in a handler: the script's own error must not be chained to ours
         self._entry.left(refusal or self._refusal(key))
         return result
 
     def _run(self, model: torch.nn.Module, args: Any, kwargs: Any, key: Hashable) -> tuple[bool, Any]:
-        """Call the program, and make it first where there is none; tell whether that went well."""
+        """Return whether a program, made first where there is none, served a call, and its result."""
         _thread.expected = key not in self._ready
         if _thread.expected and (reason := unfit(model)):
             self._refused[key] = reason
@@ -112,7 +112,7 @@ class Plan:
         except StaleError:
             self._renew()
             return False, None
-        except Exception as error:  # noqa: BLE001 - whatever torch's capture cannot do, the model itself may
+        except Exception as error:  # noqa: BLE001 - the model itself may run where torch's capture fails
             self._ready.discard(key)
             self._refused[key] = self._problem or f"torch cannot capture it: {_first_line(error)}"
             _log.debug("%s is left alone", self._entry.name, exc_info=error)
@@ -123,7 +123,7 @@ class Plan:
 
     @contextlib.contextmanager
     def _computing(self) -> Iterator[None]:
-        """Have autocast on for bf16, unless the script has it on; models go other ways in it."""
+        """Switch autocast on for bf16, unless the script has it on; models may take other branches in it."""
         _thread.precision = None if torch.is_autocast_enabled("cpu") else self._precision
         if _thread.precision is Precision.BF16:
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -132,16 +132,16 @@ class Plan:
             yield
 
     def _refusal(self, key: Hashable) -> str:
-        """Say why a call that was let through was not served; what failed at once is not tried again."""
+        """Return why a permitted call was not served; a model whose first program failed is not tried again."""
         if key not in self._refused:
-            return "its weights changed; the next call prepares it anew"
+            return "its weights changed; the next call prepares it again"
         if not self._ready:
             self._given_up = self._refused[key]
         return self._refused[key]
 
     @contextlib.contextmanager
     def _permission(self, key: Hashable) -> Iterator[str | None]:
-        """Allow to prepare a set of shapes, or yield why not: the first at once, others when they come again."""
+        """Yield why a set of shapes must not be prepared, or None: the first at once, others at their second call."""
         first = not self._sightings
         self._sightings[key] = self._sightings.get(key, 0) + 1
         if key in self._refused:
@@ -159,12 +159,12 @@ class Plan:
                 _preparing.release()
 
     def _for_good(self, reason: str) -> str:
-        """Say in the log, once, that calls run uncompiled from now on; those that have a program keep it."""
+        """Return a reason, logged once, why calls without a program run uncompiled from now on; others keep theirs."""
         warn(f"calls of {self._entry.name} without a program run uncompiled from now on: {reason}")
         return reason
 
     def _forget(self) -> None:
-        """Begin anew, as for a model that was never called."""
+        """Reset to the state of a model that was never called."""
         self._ready: set[Hashable] = set()
         self._refused: dict[Hashable, str] = {}
         self._sightings: dict[Hashable, int] = {}
@@ -174,7 +174,7 @@ class Plan:
 
     @property
     def _compiled(self) -> Callable[..., Any]:
-        """The model's forward pass as torch captures it: made when first needed, since capturing takes a big import.
+        """The model's forward pass as torch captures it: made when first needed, since capturing needs a large import.
 
         It has a code object of its own: torch keeps what it compiled by that, and weights differ from model to model.
         """
@@ -191,7 +191,7 @@ class Plan:
         self._forget()
 
     def _make(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
-        """Make a program: the backend that torch's capture calls."""
+        """Build a program: the backend that torch's capture calls."""
         started = time.perf_counter()
         if not _thread.expected:
             self._surprises += 1
@@ -210,18 +210,18 @@ class Plan:
         raise program.UnfitError(self._problem)
 
     def _weights(self) -> frozenset[int]:
-        """Name the tensors that may be frozen, by `id`: those of this moment, for an id may come again.
+        """Return the `id`s of the tensors that may be frozen: those of this moment, since an id may be used again.
 
         A model may have become unfit since its first program: moved, shared with other processes, quantised.
         """
         model = self._model()
-        self._problem = "it is gone" if model is None else unfit(model)
+        self._problem = "it was deleted" if model is None else unfit(model)
         if model is None or self._problem:
             raise program.UnfitError(self._problem)
         return frozenset(map(id, (*model.parameters(), *model.buffers())))
 
     def _engines(self) -> tuple[Engine, ...]:
-        """List the engines to try: IPEX fails for models that torch's own oneDNN Graph compiles."""
+        """Return the engines to try: IPEX fails for models that torch's own oneDNN Graph compiles."""
         if self._engine is not Engine.IPEX:
             return (Engine.ONEDNN,)
         loaded = extension.load(torch.__version__)
@@ -232,12 +232,12 @@ class Plan:
 
 
 def _forward(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
-    """Be the function that is captured; hooks, which `__call__` would run, are excluded before."""
+    """Return the model's forward pass; hooks, which `__call__` would run, are excluded before."""
     return module.forward(*args, **kwargs)
 
 
 def _signature(args: Any, kwargs: Any) -> Hashable:
-    """Tell calls apart that need programs of their own. Torch guards more; this only limits how many are made."""
+    """Return what distinguishes calls that need different programs; torch guards more, this limits their number."""
     leaves, structure = pytree.tree_flatten((args, kwargs))
     mode = (torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu"), torch.get_num_threads())
     return (mode, str(structure), tuple(map(_kind, leaves)))
@@ -252,7 +252,7 @@ def _kind(leaf: Any) -> Hashable:
 
 
 def _recurrent_too(preparing: bool) -> contextlib.AbstractContextManager[Any]:
-    """Let torch's capture take LSTM, GRU and RNN, which it leaves out since its own compiler is slow to unroll them."""
+    """Return a context in which torch captures LSTM, GRU and RNN, which its own compiler is slow to unroll."""
     if not preparing:
         return contextlib.nullcontext()
     patched: contextlib.AbstractContextManager[Any] = torch._dynamo.config.patch(allow_rnn=True)

@@ -2,7 +2,7 @@
 
 The graph comes from torch's own capture (`torch.compile` with a backend of ours), so that Python's control flow,
 attributes, globals and shapes are guarded by torch. What capture does not promise is checked here, on copies, before
-a program is ever used: that the graph changes neither its inputs nor its weights, draws no random numbers, returns
+a program is used: that the graph changes neither its inputs nor its weights, draws no random numbers, returns
 fresh tensors, and gives the results of the original. A graph that fails one of these stays as it is.
 """
 
@@ -33,8 +33,8 @@ _RUNS = 3
 _IMAGE_RANK = 4
 
 _NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool)
-"""What stands in a graph for `tensor.item()`, where torch captures that (2.11 does by default, 2.8 when told); tracing
-would make it a constant."""
+"""Types in a graph that represent `tensor.item()`, where torch captures that (2.11 does by default, 2.8 when told);
+tracing would make it a constant."""
 
 
 class UnfitError(Exception):
@@ -43,7 +43,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a result of the original looks like; a program's results are made to look the same."""
+    """Type and layout of a result of the original, which a program's results get as well."""
 
     dtype: torch.dtype
     size: torch.Size
@@ -51,11 +51,11 @@ class Result:
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> Result:
-        """Describe a tensor."""
+        """Return the description of a tensor."""
         return cls(dtype=tensor.dtype, size=tensor.size(), stride=tensor.stride())
 
     def restore(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Give a tensor the dtype and the memory layout of the original."""
+        """Return a tensor with the dtype and the memory layout of the original."""
         converted = tensor.to(self.dtype)
         pairs = zip(self.size, converted.stride(), self.stride, strict=True)
         if all(got == want for size, got, want in pairs if size > 1):
@@ -66,7 +66,7 @@ class Result:
 class Program:
     """Runs instead of a graph, in the autocast that it was made in.
 
-    Some operations (LSTM, attention with a mask) are traced whole, and go to bf16 only where autocast is on.
+    Some operations (LSTM, attention with a mask) are traced whole, and compute in bf16 only where autocast is on.
     """
 
     def __init__(self, run: Run, *, weights: Weights, live: Sequence[int], results: Sequence[Result]) -> None:
@@ -76,7 +76,7 @@ class Program:
         self._results = tuple(results)
 
     def __call__(self, *inputs: Any) -> tuple[torch.Tensor, ...]:
-        """Take the graph's inputs and give its results.
+        """Return the graph's results for its inputs.
 
         Raises:
             StaleError: the weights changed since.
@@ -94,13 +94,13 @@ def make(
     precision: Precision | None,
     engine: Engine,
 ) -> Program:
-    """Make a program of a graph.
+    """Build a program of a graph.
 
     Args:
         graph: captured under `no_grad`, and in autocast where `precision` is bf16; it returns a tuple of tensors.
         inputs: what it was captured with: the model's own tensors among them, and those of the call.
         weights: `id` of each tensor of the model that may be frozen.
-        precision: in what to compute; None for what the script's own autocast or the model's dtype say.
+        precision: in what to compute; None for the script's own autocast or the model's dtype.
         engine: what compiles.
 
     Raises:
@@ -109,7 +109,7 @@ def make(
     if not all(isinstance(value, torch.Tensor) for value in inputs):
         raise UnfitError("it takes numbers that change from call to call")
     if any(isinstance(node.meta.get("example_value"), _NUMBERS) for node in graph.graph.nodes):
-        raise UnfitError("it computes with numbers that it takes out of tensors")
+        raise UnfitError("it computes with numbers that it reads from tensors")
     frozen = {index: tensor for index, tensor in enumerate(inputs) if id(tensor) in weights}
     live = [index for index in range(len(inputs)) if index not in frozen]
     if not (live and frozen):
@@ -125,7 +125,7 @@ def make(
 
 
 class _Bound(torch.nn.Module):
-    """A graph with its weights bound; its inputs are the live ones. Images come in the layout that oneDNN likes."""
+    """A graph with its weights bound; its inputs are the live ones. Images get the fastest layout for oneDNN."""
 
     def __init__(self, graph: torch.fx.GraphModule, frozen: dict[int, torch.Tensor], count: int) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class _Bound(torch.nn.Module):
         self._images = any("conv" in str(node.target) for node in graph.graph.nodes if node.op == "call_function")
 
     def forward(self, *live: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Call the graph."""
+        """Return the graph's results."""
         given = iter(self._laid_out(tensor) for tensor in live)
         return tuple(self._graph(*(getattr(self, name) if name else next(given) for _, name in self._places)))
 
@@ -149,7 +149,7 @@ class _Bound(torch.nn.Module):
 def _original(
     graph: torch.fx.GraphModule, inputs: Sequence[torch.Tensor], precision: Precision | None
 ) -> tuple[torch.Tensor, ...]:
-    """Run the graph on copies, and see what it does besides computing."""
+    """Return the graph's results on copies, after a check that it does nothing else."""
     copies = [_copy(tensor) for tensor in inputs]
     versions = [tensor._version for tensor in copies]
     before = torch.get_rng_state()
@@ -170,7 +170,7 @@ def _original(
 
 
 def _compile(bound: _Bound, given: list[torch.Tensor], precision: Precision | None, engine: Engine) -> Run:
-    """Trace, freeze and warm up."""
+    """Return the traced and frozen graph, warmed up."""
     with _compiling(engine), _reduced(precision):
         run = torch.jit.freeze(torch.jit.trace(bound, tuple(given), check_trace=False, strict=False))
     with _compiling(engine), _reduced(precision):
@@ -194,7 +194,7 @@ def _compare(
 
 
 def _difference(got: torch.Tensor, want: torch.Tensor) -> float:
-    """Compare by norms; infinities and NaN must stand where they stood, and whole numbers must be the same ones."""
+    """Return the difference by norms; infinities and NaN must have the same places, and integers must be equal."""
     if got.shape != want.shape:
         return float("inf")
     if not want.is_floating_point():
@@ -216,7 +216,7 @@ def _share_memory(tensors: Sequence[torch.Tensor]) -> bool:
 
 
 def _plain(precision: Precision | None) -> contextlib.AbstractContextManager[Any]:
-    """Switch autocast off, unless the script's own is what counts."""
+    """Return a context without autocast, unless the script's own decides."""
     return torch.autocast("cpu", enabled=False) if precision else contextlib.nullcontext()
 
 
@@ -228,7 +228,7 @@ def _reduced(precision: Precision | None) -> contextlib.AbstractContextManager[A
 
 @contextlib.contextmanager
 def _compiling(engine: Engine) -> Iterator[None]:
-    """Switch the engine on, and warnings that speak to authors of TorchScript off."""
+    """Switch the engine on, and warnings for authors of TorchScript off."""
     before = torch.jit.onednn_fusion_enabled()
     torch.jit.enable_onednn_fusion(engine is Engine.ONEDNN)
     try:

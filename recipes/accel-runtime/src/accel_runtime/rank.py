@@ -1,6 +1,6 @@
-"""One process of `accel launch`: takes its share of the cores, then becomes the script.
+"""One process of `accel launch`: it uses its share of the cores, then runs the script.
 
-torchrun starts this module with `LOCAL_RANK` and `LOCAL_WORLD_SIZE`; what it sets must stand before torch is imported.
+torchrun starts this module with `LOCAL_RANK` and `LOCAL_WORLD_SIZE`; what it sets must be set before torch is imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was optimised, what was not, and why: counted while a script runs, told at its end."""
+"""What was optimised, what was not, and why: counted while a script runs, printed at its end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Entry:
         programs: how many were made for it, one for each set of shapes and once more when its weights changed.
         seconds: spent on making them.
         optimised: calls that a program served.
-        untouched: reason -> calls that ran as they would have without us.
+        untouched: reason -> calls that ran without this package.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Entry:
             self.optimised += 1
 
     def left(self, reason: str) -> None:
-        """Count a call that was left alone."""
+        """Count a call that was not optimised."""
         with self._lock:
             self.untouched[reason] += 1
 
@@ -54,18 +54,18 @@ class Entry:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """Everything that happened in this process, in the order in which models were first called."""
+    """The models of this process, in the order in which they were first called."""
 
     title: str = ""
     entries: list[Entry] = field(default_factory=list)
 
     def entry(self, name: str, weights: int) -> Entry:
-        """Begin a model."""
+        """Return a new entry for a model."""
         self.entries.append(Entry(name=name, weights=weights))
         return self.entries[-1]
 
     def lines(self) -> Iterator[str]:
-        """Write the report for people."""
+        """Yield the report for people."""
         yield f"accel: {self.title}"
         told = [entry for entry in self.entries if entry.weights]
         if not told:

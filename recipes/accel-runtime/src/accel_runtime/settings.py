@@ -1,9 +1,9 @@
-"""What the user said in `ACCEL_*` variables, parsed once.
+"""The user's `ACCEL_*` variables, parsed once.
 
-ACCEL_DEVICE   cuda  the GPU or an error      cpu  never the GPU      off  as if this package were not there
+ACCEL_DEVICE   cuda  the GPU or an error      cpu  never the GPU      off  without this package
 ACCEL_AUTO     fp32  or  bf16: optimise every model that an unmodified script calls (`accel run` sets it)
 ACCEL_ENGINE   onednn  or  ipex: what compiles models on the CPU path; by the processor where it is not set
-ACCEL_REPORT   1     say at the end what was optimised, what was not and why
+ACCEL_REPORT   1     print at the end what was optimised, what was not and why
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _E = TypeVar("_E", bound=Enum)
 
 
 class Device(Enum):
-    """What `ACCEL_DEVICE` may say."""
+    """Values of `ACCEL_DEVICE`."""
 
     AUTO = "auto"
     CUDA = "cuda"
@@ -50,10 +50,10 @@ class Settings:
 
     Attributes:
         device: which path is wanted.
-        auto: the precision of the hook; None where nobody asked for the hook.
+        auto: the precision of the hook; None where the hook was not asked for.
         engine: the engine that is wanted; None for the one that measured best.
-        report: whether to say at the end what was done.
-        faults: variable -> why it was ignored, in words.
+        report: whether to print at the end what was done.
+        faults: variable -> why it was ignored.
     """
 
     device: Device = Device.AUTO
@@ -64,7 +64,7 @@ class Settings:
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
-    """Parse the variables; one that makes no sense is ignored and told in `faults`.
+    """Parse the variables; one with an unknown value is ignored and is in `faults`.
 
     Args:
         environment: of the process by default.
@@ -82,7 +82,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
 
 @functools.cache
 def warn(text: str) -> None:
-    """Say something in the log that the user should know; once in a process."""
+    """Write a warning to the log of `accel_runtime`, once in a process."""
     logging.getLogger("accel_runtime").warning(text)
 
 
@@ -98,5 +98,5 @@ def _choice(
         return kind(text)
     except ValueError:
         words = ", ".join(str(member.value) for member in kind)
-        faults[name] = f"{name}={source[name]!r} is ignored: it is none of {words}"
+        faults[name] = f"{name}={source[name]!r} is ignored: expected one of {words}"
         return None

@@ -1,11 +1,11 @@
 """Whether the weights that went into a program are still the model's weights.
 
-A program holds a model's weights converted and frozen, so it must not run once they changed. Three things tell: the
-tensor is another one or its memory is elsewhere; its version counter moved, as every in-place operation moves it
+A program has a model's weights converted and frozen, so it must not run once they changed. Three signs are checked: the
+tensor is another one or its memory is elsewhere; its version counter changed, as it does with every in-place operation
 (`load_state_dict`, an optimiser's step, `weight.mul_(2)`); a sample of its values changed, for writes that torch does
 not count (`weight.data.mul_(0.9)` of a moving average, writes through numpy). Small writes through `Parameter.data`
-are caught by `DataTrap` where it is set. What remains unseen: a write to a few single elements through numpy or
-`data_ptr`, which torch cannot know of either.
+are found by `DataTrap` where it is set. Not found: a write to a few single elements through numpy or
+`data_ptr`, which torch does not notice either.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SAMPLE = 8
-"""Elements of each tensor that are looked at on every call: 0.1 ms for the 267 tensors of ResNet-50."""
+"""Elements of each tensor that are compared on every call: 0.1 ms for the 267 tensors of ResNet-50."""
 
 
 class StaleError(Exception):
-    """The model's weights are not those of the program any more."""
+    """The model's weights are no longer those of the program."""
 
 
 class Weights:
@@ -42,7 +42,7 @@ class Weights:
         self._touches = self._count()
 
     def check(self, inputs: Sequence[Any]) -> None:
-        """Compare with what a call was given.
+        """Raise if the weights that a call was given are others.
 
         Raises:
             StaleError: something changed.
@@ -81,7 +81,7 @@ class DataTrap:
 
     @classmethod
     def set(cls) -> None:
-        """Put the property in place."""
+        """Install the property."""
         own: Any = torch.Tensor.data
 
         def read(parameter: torch.nn.Parameter) -> Any:
@@ -101,13 +101,13 @@ class DataTrap:
 
     @classmethod
     def release(cls) -> None:
-        """Take the property away again."""
+        """Remove the property."""
         if "data" in vars(torch.nn.Parameter):
             del torch.nn.Parameter.data
 
 
 def _sample(tensor: torch.Tensor) -> torch.Tensor:
-    """View some elements of a tensor's memory, evenly spread; later writes show in the view."""
+    """Return a view of some elements of a tensor's memory, evenly spread; it shows later writes."""
     plain = tensor.detach()
     if plain.is_contiguous() or plain.is_contiguous(memory_format=_layout(plain)):
         count = min(_SAMPLE, plain.numel())
@@ -116,7 +116,7 @@ def _sample(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _layout(tensor: torch.Tensor) -> torch.memory_format:
-    """Name the layout besides the usual one that a tensor of its rank may have."""
+    """Return the layout besides the usual one that a tensor of its rank may have."""
     planes, volumes = 4, 5
     if tensor.dim() == planes:
         return torch.channels_last
