@@ -14,31 +14,27 @@ import shutil
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
 from envgen.errors import HostError
 from envgen.paths import folders_of
-from envgen.prefix.conda_meta import HISTORY, META, assemble, join_entries, record_path, tell
+from envgen.prefix.conda_meta import META
 from envgen.prefix.facts import as_recorded
-from envgen.prefix.installed import InstalledPackage
-from envgen.prefix.installer import repodata_record
-from envgen.system.fs import TEMPORARY, atomic_write
+from envgen.system.fs import TEMPORARY
 from envgen.system.os_faults import os_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envgen.platforms import Platform
     from envgen.prefix.brought import Brought
     from envgen.prefix.contents import LinkPackage
     from envgen.prefix.facts import PackageFacts
-    from envgen.prefix.provenance import Provenance
 
 _FICLONE = 0x40049409
 """Request of `ioctl` that makes one file share the blocks of another (`linux/fs.h`)."""
@@ -144,8 +140,12 @@ def direct_packages(
     return found
 
 
-def link_directly(prefix: Path, packages: Sequence[DirectPackage], advance: Callable[[int], object]) -> None:
-    """Make the files of packages in a prefix; files that are in the way are replaced.
+@contextmanager
+def link_directly(prefix: Path, packages: Sequence[DirectPackage], advance: Callable[[int], object]) -> Iterator[None]:
+    """Make the files of packages in a prefix while the block lasts; files that are in the way are replaced.
+
+    The block can use the time: the threads are in the system nearly always. Each package makes its own folders, for
+    two threads that make some in one folder wait for each other.
 
     Args:
         prefix: the environment.
@@ -156,46 +156,18 @@ def link_directly(prefix: Path, packages: Sequence[DirectPackage], advance: Call
         HostError: a file cannot be linked.
         UserError: the disk is full, or the prefix may not be written to.
     """
-    try:
-        for folder in sorted(folders_of(chain.from_iterable(one.owned for one in packages))):
-            with suppress(FileExistsError):
-                os.mkdir(f"{prefix}/{folder}")  # noqa: PTH102  thousands of them, Path is slow
+    make = partial(_make_files, f"{prefix}/", set[str](), advance)
+    with ThreadPoolExecutor(_HANDS) as pool:
         ordered = sorted(packages, key=lambda one: len(one.owned), reverse=True)
-        with ThreadPoolExecutor(_HANDS) as pool:
-            list(pool.map(partial(_make_files, f"{prefix}/", advance), ordered))
-    except OSError as error:
-        raise os_fault(error, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
-
-
-def write_records(
-    prefix: Path,
-    packages: Iterable[DirectPackage],
-    *,
-    provenance: Mapping[str, Provenance],
-    requested: Mapping[str, str],
-    link_digests: Mapping[str, str],
-) -> list[InstalledPackage]:
-    """Write the records of packages that were linked, as `conda_meta.normalise` leaves those of rattler.
-
-    Args:
-        prefix: the environment.
-        packages: from `direct_packages`.
-        provenance: name -> where the package came from.
-        requested: name -> what the spec asked for, in its words.
-        link_digests: from `conda_meta.link_digests`.
-    """
-    if not (prefix / HISTORY).exists():
-        (prefix / HISTORY).touch()
-    found = []
-    for one in packages:
-        name = one.package.record.name
-        head = json.loads(repodata_record(one.package).to_json())
-        tell(head, provenance[name], requested.get(name, ""))
-        files = sorted(one.owned)
-        text = assemble(head, files, join_entries(one.entries(link_digests)))
-        atomic_write(record_path(prefix, one.package.record.dist), text, sync=False)
-        found.append(InstalledPackage.of_record({**head, "files": files}))
-    return found
+        running = [pool.submit(make, one) for one in ordered]
+        try:
+            yield
+            for one in running:
+                one.result()
+        except OSError as error:
+            raise os_fault(error, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def relocated(data: bytes, placeholder: str, prefix: str) -> bytes | None:
@@ -255,9 +227,20 @@ def _clones(source: Path, target: Path) -> bool:
     return True
 
 
-def _make_files(start: str, advance: Callable[[int], object], one: DirectPackage) -> None:
-    """Make the files of a package; tens of thousands of paths: text is five times as fast as `Path` here."""
+def _make_files(start: str, made: set[str], advance: Callable[[int], object], one: DirectPackage) -> None:
+    """Make the files of a package; tens of thousands of paths: text is five times as fast as `Path` here.
+
+    Args:
+        start: path of the prefix, with a slash.
+        made: folders that are there; threads share it.
+        advance: told when all are made.
+        one: the package.
+    """
     below = f"{one.package.directory}/"
+    for folder in sorted(folders_of(one.owned).keys() - made):
+        with suppress(FileExistsError):
+            os.mkdir(start + folder)  # noqa: PTH102
+        made.add(folder)
     for path in one.plain:
         _hard_link(below + path, start + path)
     for path, target in one.links.items():

@@ -19,7 +19,8 @@ from envgen.prefix import inventory
 from envgen.prefix.clobber import unused_conflict
 from envgen.prefix.conda_meta import link_digests, links_of, normalise, record_path, tell_request
 from envgen.prefix.detours import refuse_detours
-from envgen.prefix.direct import direct_packages, link_directly, write_records
+from envgen.prefix.direct import direct_packages, link_directly
+from envgen.prefix.direct_records import render_records, write_records
 from envgen.prefix.installed import InstalledPackage
 from envgen.prefix.installer import install
 from envgen.prefix.link_plan import plan_links
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     from envgen.prefix.clobber import Kept, Ownership
     from envgen.prefix.contents import LinkPackage
     from envgen.prefix.direct import DirectPackage
+    from envgen.prefix.direct_records import RenderedRecord
     from envgen.prefix.link_plan import LinkPlan
+    from envgen.prefix.provenance import Provenance
     from envgen.prefix.state import Statuses
     from envgen.system.store import Store
 
@@ -258,14 +261,16 @@ def _unlink(prefix: Path, changes: PrefixChanges, paths: Iterable[str]) -> None:
 def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> _Linked:
     """Link packages, here where that is possible and by rattler otherwise, and write their records."""
     label = f"linking {len(coming)} packages"
-    stands_at = job.alternative_prefix or str(job.prefix)
+    stands_at, origins = job.alternative_prefix or str(job.prefix), _origins(job, coming)
     with job.store.view() as view, job.reporter.progress(label, total=len(coming), unit="packages") as bar:
         direct = direct_packages(
             coming, job.prefix, owned=plan.paths, platform=job.platform, stands_at=stands_at, view=view
         )
         here = {one.package.record.name for one in direct}
         left = [one for one in coming if one.package.record.name not in here]
-        link_directly(job.prefix, direct, bar.advance)
+        with link_directly(job.prefix, direct, bar.advance):
+            without_links = [one for one in direct if not one.links]
+            records = render_records(without_links, provenance=origins, requested=job.requested, link_digests={})
         if left:
             build_view(view, [one.read() for one in left], plan.ownership.clobbered)
             install(
@@ -280,20 +285,40 @@ def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> _Linked:
     if not any(_CACHE_TAG in one.paths for one in coming):
         (job.prefix / _CACHE_TAG).unlink(missing_ok=True)
     shared = {str(one.package.record.name): one.shared(job.store.packages.statuses(one.package.key)) for one in direct}
-    return _tell(job, direct, left), shared
+    return _tell(job, direct, left, origins, records), shared
 
 
-def _tell(job: _LinkJob, direct: Sequence[DirectPackage], left: Sequence[Brought]) -> tuple[InstalledPackage, ...]:
-    """Write the records of packages that were linked here, and make those of rattler say the truth."""
+def _origins(job: _LinkJob, coming: Iterable[Brought]) -> dict[str, Provenance]:
     portable = job.alternative_prefix is not None
-    packages = [*(one.package for one in direct), *(one.package for one in left)]
-    origins = {str(p.record.name): provenance(p, portable=portable, archives=job.archives) for p in packages}
+    return {one.name: provenance(one.package, portable=portable, archives=job.archives) for one in coming}
+
+
+def _tell(
+    job: _LinkJob,
+    direct: Sequence[DirectPackage],
+    left: Sequence[Brought],
+    origins: Mapping[str, Provenance],
+    records: Mapping[str, RenderedRecord],
+) -> tuple[InstalledPackage, ...]:
+    """Write the records of packages that were linked here, and make those of rattler say the truth.
+
+    Args:
+        job: the change.
+        direct: packages that were linked here.
+        left: those that rattler linked.
+        origins: name -> where the package came from.
+        records: those of `direct` that have no links; others need to know where these lead.
+    """
     dists = [one.package.record.dist for one in left]
     links = [*links_of(job.prefix, dists), *(path for one in direct for path in one.links)]
     digests = link_digests(job.prefix, links, lambda paths: _digests(direct, paths))
-    records = normalise(job.prefix, provenance=origins, requested=job.requested, only=dists, digests=digests)
-    written = write_records(job.prefix, direct, provenance=origins, requested=job.requested, link_digests=digests)
-    return (*map(InstalledPackage.of_record, records), *written)
+    normal = normalise(job.prefix, provenance=origins, requested=job.requested, only=dists, digests=digests)
+    with_links = [one for one in direct if one.links]
+    rest = render_records(with_links, provenance=origins, requested=job.requested, link_digests=digests)
+    every = {**records, **rest}
+    written = [every[str(one.package.record.name)] for one in direct]
+    write_records(job.prefix, written)
+    return (*map(InstalledPackage.of_record, normal), *(record.installed for record in written))
 
 
 def _digests(packages: Iterable[DirectPackage], paths: Collection[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError
+from envgen.errors import ArtifactError, HostError
 from envgen.platforms import Platform
 from envgen.prefix.facts import facts_of
 from envgen.prefix.link import link
@@ -119,6 +119,37 @@ def test_a_file_with_too_many_links_is_copied(store: Store, place: Path, monkeyp
     monkeypatch.setattr(os, "link", link_or_refuse)
     link([package], place, store=store, platform=Platform.LINUX_64)
     assert not (place / "lib/liba.so.1").samefile(package.directory / "lib/liba.so.1")
+    assert verify_prefix(place) == ()
+
+
+def test_a_fault_of_one_package_ends_the_change_and_the_next_run_finishes_it(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records are rendered while files are linked; none is written before all files are there."""
+    packages = [make(store, draft) for draft in (PYTHON, ALPHA, BETA, LINKS)]
+    plain = os.link
+
+    def link_or_refuse(source: str | Path, target: str | Path) -> None:
+        if str(source).endswith("liba.so.1"):
+            raise OSError(errno.EIO, "input/output error")
+        plain(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", link_or_refuse)
+        with pytest.raises(HostError, match="input/output error"):
+            linked(store, place, *packages)
+    assert not list((place / "conda-meta").glob("*.json"))
+    linked(store, place, *packages)
+    assert verify_prefix(place) == ()
+
+
+def test_packages_share_folders_however_deep(store: Store, place: Path) -> None:
+    """Each makes its own, in two threads; 600 levels are more than recursion could go down."""
+    deep = "/".join("d" * 600)
+    names = [f"p{number}" for number in range(8)]
+    drafts = [Draft(name=name, files={f"{deep}/{name}/{one}": one for one in "ab"}) for name in names]
+    linked(store, place, *(make(store, draft) for draft in drafts))
+    assert all((place / deep / name / "a").read_text() == "a" for name in names)
     assert verify_prefix(place) == ()
 
 

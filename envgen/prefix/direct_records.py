@@ -1,0 +1,69 @@
+"""Records of packages that were linked without rattler, as `conda_meta.normalise` leaves those that it writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envgen.prefix.conda_meta import HISTORY, assemble, join_entries, record_path, tell
+from envgen.prefix.installed import InstalledPackage
+from envgen.prefix.installer import repodata_record
+from envgen.system.fs import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from envgen.prefix.direct import DirectPackage
+    from envgen.prefix.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedRecord:
+    """A record that is ready to be written.
+
+    Attributes:
+        installed: what it says.
+        text: all of it.
+    """
+
+    installed: InstalledPackage
+    text: str
+
+
+def render_records(
+    packages: Iterable[DirectPackage],
+    *,
+    provenance: Mapping[str, Provenance],
+    requested: Mapping[str, str],
+    link_digests: Mapping[str, str],
+) -> dict[str, RenderedRecord]:
+    """Render the records of packages.
+
+    Args:
+        packages: from `direct_packages`.
+        provenance: name -> where the package came from.
+        requested: name -> what the spec asked for, in its words.
+        link_digests: from `conda_meta.link_digests`.
+
+    Returns:
+        Name -> record.
+    """
+    found = {}
+    for one in packages:
+        name = str(one.package.record.name)
+        head = json.loads(repodata_record(one.package).to_json())
+        tell(head, provenance[name], requested.get(name, ""))
+        files = sorted(one.owned)
+        text = assemble(head, files, join_entries(one.entries(link_digests)))
+        found[name] = RenderedRecord(installed=InstalledPackage.of_record({**head, "files": files}), text=text)
+    return found
+
+
+def write_records(prefix: Path, records: Iterable[RenderedRecord]) -> None:
+    """Write records into an environment, and the file by which conda tells one."""
+    if not (prefix / HISTORY).exists():
+        (prefix / HISTORY).touch()
+    for record in records:
+        atomic_write(record_path(prefix, record.installed.dist), record.text, sync=False)
