@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 _SHOWN = 5
 """Packages that a plan lists by name; the rest are counted."""
 
-_WORDS = {Work.EXTRACT: "to extract", Work.CONVERT: "to convert", Work.BUILD: "to build"}
+_WORDS = {
+    Work.EXTRACT: "to extract",
+    Work.CONVERT: "to convert",
+    Work.BUILD: "to build",
+    Work.COPY: "to copy from `shared-cache`",
+}
 
 
 @click.command(

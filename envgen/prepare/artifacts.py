@@ -8,7 +8,7 @@ from envgen.errors import OfflineError
 from envgen.lock.debian_lock import IMAGE
 from envgen.packages import BuiltPackage
 from envgen.prepare.packages import artifact_of, recipe_inputs
-from envgen.prepare.plan import items_of
+from envgen.prepare.plan import Work, items_of
 from envgen.system.file_url import is_file_url
 from envgen.system.mirrors import CHANNEL
 
@@ -58,10 +58,13 @@ def is_at_hand(context: Context, sha: Sha256) -> bool:
 def needed(context: Context, items: Iterable[PlannedPackage]) -> Iterator[Artifact]:
     """Yield the artifacts that preparing packages takes.
 
-    None of a recipe's where its package is at hand, or where a channel on this machine may have it.
+    None where the package is copied, none of a recipe's where its package is at hand, or where a channel on this
+    machine may have it.
     """
     for item in items:
         package = item.package
+        if item.work is Work.COPY:
+            continue
         if not (isinstance(package, BuiltPackage) and (is_at_hand(context, package.sha256) or _channel_here(context))):
             yield from item.artifacts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -14,6 +15,7 @@ from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link_scripts import described
 from envgen.prepare.plan import Artifact, Plan, make_plan
+from envgen.prepare.shared_packages import is_shared
 from envgen.system.mirrors import CHANNEL
 from envgen.urls import without_secrets
 
@@ -67,6 +69,7 @@ def plan(
         items,
         has_artifact=lambda sha: store.artifact(sha) is not None or context.supply.has(sha),
         has_package=has_package,
+        is_shared=partial(is_shared, context),
         installed=installed,
         unfinished=unfinished,
         unsettled=unsettled,

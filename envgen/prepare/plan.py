@@ -28,6 +28,7 @@ class Work(StrEnum):
     EXTRACT = "extract"
     CONVERT = "convert"
     BUILD = "build"
+    COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ def make_plan(
     *,
     has_artifact: Callable[[Sha256], bool],
     has_package: Callable[[str], bool],
+    is_shared: Callable[[PlannedPackage], bool] = lambda _item: False,
     installed: Iterable[InstalledPackage],
     unfinished: bool = False,
     unsettled: bool = False,
@@ -139,6 +141,7 @@ def make_plan(
         items: from `items_of`.
         has_artifact: whether the store has a file.
         has_package: whether the store has an extracted package.
+        is_shared: whether it can be copied from somebody else's store.
         installed: what the prefix holds.
         unfinished: whether the last change of the prefix was interrupted.
         unsettled: whether the prefix was linked by other `conflicts`.
@@ -147,8 +150,10 @@ def make_plan(
     every = tuple(items)
     changes = compare((item.wanted for item in every), installed, reinstall=reinstall)
     moves = bool(changes) or unfinished or unsettled
-    prepare = tuple(item for item in every if moves and not has_package(item.wanted.key))
-    needed = {artifact.sha256: artifact for item in prepare for artifact in item.artifacts}
+    missing = (item for item in every if moves and not has_package(item.wanted.key))
+    prepare = tuple(replace(item, work=Work.COPY) if is_shared(item) else item for item in missing)
+    made = [item for item in prepare if item.work is not Work.COPY]
+    needed = {artifact.sha256: artifact for item in made for artifact in item.artifacts}
     fetch = tuple(artifact for artifact in needed.values() if not has_artifact(artifact.sha256))
     return Plan(
         items=every,

@@ -21,7 +21,8 @@ from envgen.prepare.disk import refuse_full
 from envgen.prepare.fetch import DOWNLOADS, fetch_package
 from envgen.prepare.packages import plan as planned
 from envgen.prepare.packages import recipe_inputs
-from envgen.prepare.plan import items_of
+from envgen.prepare.plan import Work, items_of
+from envgen.prepare.shared_packages import copy_shared
 from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
 from envgen.prepare.wheel_index import locked_indexes
 from envgen.sources.metadata_cache import keep_read
@@ -170,6 +171,8 @@ def _makers() -> ThreadPoolExecutor:
 def _fetch(job: _Job, item: PlannedPackage) -> None:
     """Fetch what a package is made from into the store; what a recipe takes is fetched when it is built."""
     package = item.package
+    if item.work is Work.COPY and copy_shared(job.context, item):
+        return
     if isinstance(package, BuiltPackage) or (isinstance(package, Wheel) and _stream(job, item.wanted.key, package)):
         return
     fetch_package(job.context, package, job.pair, index=job.index, advance=job.fetched.advance)
@@ -201,16 +204,18 @@ def _convert_stream(job: _Job, wheel: Wheel, url: str, dest: Path) -> None:
 
 
 def _make(job: _Job, item: PlannedPackage) -> None:
-    package = item.package
+    package, store = item.package, job.context.store
+    if item.work is Work.COPY and store.package(item.wanted.key) and not store.altered(item.wanted.key):
+        job.made.advance(_size(item))
+        return
     match package:
         case BuiltPackage():
             recipe_packages.prepare_built(job.context, package, job.pair, prepared)
             job.made.advance(_size(item))
         case Wheel():
-            job.context.store.ensure_package(item.wanted.key, partial(_convert, job, package))
+            store.ensure_package(item.wanted.key, partial(_convert, job, package))
         case ChannelPackage():
-            extract = partial(extract_artifact, job.context.store, _have(job, package), package)
-            job.context.store.ensure_package(item.wanted.key, extract)
+            store.ensure_package(item.wanted.key, partial(extract_artifact, store, _have(job, package), package))
 
 
 def _have(job: _Job, package: Wheel | ChannelPackage) -> Path:

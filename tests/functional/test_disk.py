@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.prepare import disk
+from envgen.system.boots import BootTime
+from envgen.system.seal import write_seal
 from tests.builders.system import base_debs
 
 if TYPE_CHECKING:
@@ -84,14 +86,46 @@ def test_wrong_settings_are_told(locked: Project, cli: Command, text: str, said:
     assert said in outcome.err
 
 
-def test_artifacts_come_from_the_shared_cache(locked: Project, cli: Command, tmp_path: Path) -> None:
+@pytest.fixture
+def shared(locked: Project, cli: Command, tmp_path: Path) -> Path:
+    """Make a shared cache, and use it offline with an empty cache."""
     cli("create", ENVGEN_KEEP_WHEELS="1").succeeded()
     theirs = tmp_path / "theirs"
-    shutil.copytree(cli.variables["ENVGEN_CACHE"], theirs)
+    shutil.copytree(cli.variables["ENVGEN_CACHE"], theirs, symlinks=True)
     me = pwd.getpwuid(os.geteuid()).pw_name
     configure(cli, f'shared-cache = "{theirs}"\nshared-cache-owner = "{me}"\n')
-    fresh = {"ENVGEN_CACHE": str(tmp_path / "fresh"), "ENVGEN_OFFLINE": "1"}
-    cli.variables |= fresh
+    cli.variables |= {"ENVGEN_CACHE": str(tmp_path / "fresh"), "ENVGEN_OFFLINE": "1"}
+    return theirs
+
+
+def test_packages_come_from_the_shared_cache(shared: Path, cli: Command, tmp_path: Path) -> None:
+    shutil.rmtree(shared / "artifacts")
+    said = cli("create", "--prefix", str(tmp_path / "other")).succeeded().err
+    assert "\n  4 to copy from `shared-cache`\n" in said
+    assert "download" not in said
+    assert {path.stat().st_nlink for path in (shared / "packages").rglob("*.py")} == {1}
+    cli("verify", str(tmp_path / "other")).succeeded()
+    cli.variables["ENVGEN_CACHE"] = str(tmp_path / "planned")
+    plan = cli("create", "--prefix", str(tmp_path / "third"), "--dry-run", "--json").succeeded().json()
+    assert {one["work"] for one in plan["prepare"]} == {"copy"}
+    assert not (tmp_path / "planned/packages").exists()
+
+
+def test_what_is_wrong_in_the_shared_cache_is_made_here(shared: Path, cli: Command, tmp_path: Path) -> None:
+    (eggs,), (python,) = ((shared / "packages").glob(f"{name}-*") for name in ("eggs", "python"))
+    next(eggs.rglob("eggs.py")).write_text("version = 'evil'\n")
+    (python / "bin/extra").write_text("not what the lock says\n")
+    write_seal(python, BootTime(boot="", at=0), replace_seal=True)  # its owner vouches for it
+    prefix = tmp_path / "other"
+    said = cli("create", "--prefix", str(prefix)).succeeded().err
+    assert f"package `{eggs.name}` of `shared-cache` is not used: it was changed or damaged" in said
+    assert f"package `{python.name}` of `shared-cache` is not used: its content is not what the lock says" in said
+    cli("verify", str(prefix)).succeeded()
+    assert not (prefix / "bin/extra").exists()
+
+
+def test_artifacts_come_from_the_shared_cache(shared: Path, cli: Command, tmp_path: Path) -> None:
+    shutil.rmtree(shared / "packages")
     cli("create", "--prefix", str(tmp_path / "other")).succeeded()
     assert any((tmp_path / "fresh/artifacts").rglob("*"))
     configure(cli, f'shared-cache = "{tmp_path / "nowhere"}"\n')
