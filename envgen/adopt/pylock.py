@@ -32,6 +32,8 @@ def read_pylock(text: str, source: str) -> Adopted:
             requires = tuple(str(one.get("name")) for _, one in fields.tables(package.get("dependencies"), where))
             pinned = PinnedPackage(name=name, version=str(package["version"]))
             packages.append(LockedPackage(where=where, pinned=pinned, requires=requires))
+        else:
+            found.left(where, name, "it has neither a version nor a source")
     take_packages(found, packages)
     return found
 

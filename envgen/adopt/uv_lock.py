@@ -12,6 +12,9 @@ from envgen.adopt.uv_tables import direct
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+_FORMAT = 1
+"""Version of the format; its revisions may be read by every reader of it."""
+
 _OWN = ("editable", "virtual", "directory")
 
 
@@ -23,12 +26,14 @@ def read_uv_lock(text: str, source: str, groups: Collection[str]) -> Adopted:
     """
     document = fields.toml_document(text, source)
     found = Adopted(source=source)
+    if document.get("version", _FORMAT) != _FORMAT:
+        found.fail(f"{source}: version", f"expected {_FORMAT}, got {document.get('version')!r}")
     if requires := document.get("requires-python"):
         found.requires_python(f"{source}: requires-python", str(requires), str(requires))
     packages = list(fields.tables(document.get("package"), f"{source}: package"))
     for where, package in packages:
         if _is_project(where, package):
-            found.name = found.name or str(package.get("name"))
+            found.name = found.name or fields.text(package.get("name"), f"{where}.name")
             _requirements(found, where, package, groups)
     take_versions(found, document)
     return found
@@ -39,7 +44,7 @@ def take_versions(found: Adopted, document: dict[str, Any]) -> None:
     packages = list(fields.tables(document.get("package"), f"{found.source}: package"))
     counts = Counter(str(package.get("name")) for _, package in packages)
     for where, package in packages:
-        name = str(package.get("name"))
+        name = fields.text(package.get("name"), f"{where}.name")
         if counts[name] > 1:
             found.left(where, f"{name} {package.get('version')}", "one of several versions for different machines")
         elif "version" in package and not _is_project(where, package):

@@ -30,7 +30,7 @@ def tell_adopted(console: Console, result: AdoptResult, *, as_json: bool) -> Non
             )
     if result.free:
         console.say(
-            "no lock with versions to keep is in the file or beside it: the newest versions that it allows were chosen"
+            "there is no lock in the file or beside it: what it requires exactly is kept, the rest is the newest"
         )
     if result.unkept:
         console.say(f"the file locks {counted(result.unkept, 'version')}; `--keep` keeps them in the first lock")

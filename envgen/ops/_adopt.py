@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 _SECTIONS = ("constraints", "overrides", "build-constraints")
 _CHANNEL = "conda-forge"
+_SHOWN = 3
+"""Lines that an error names."""
+
 _FOLDER = re.compile(r"^(?P<head>[^;]*?@ )?(?P<path>\.\.?/[^\s;\[]*)(?P<rest>.*)$")
 
 
@@ -132,6 +135,7 @@ def adopt(context: Context, options: AdoptOptions, directory: Path) -> AdoptResu
     found = _read(options)
     if not found.pinned:
         _read_companion(options, found)
+    _refuse_nothing(found)
     _from_root(found, options.file, directory)
     name = _name(found, options, directory)
     source = f"{FOLDER}/{name}.yaml"
@@ -195,6 +199,18 @@ def _read_companion(options: AdoptOptions, found: Adopted) -> None:
     for lock in UNREAD.get(name, ()) if not found.pinned else ():
         if (folder / lock).is_file():
             found.left(lock, "versions", "there is no reader: export it as `requirements.txt`, and take that over")
+
+
+def _refuse_nothing(found: Adopted) -> None:
+    """Raise where a file asks for nothing that a spec can have, since it is then not what it was taken for.
+
+    Raises:
+        SpecError: it does; the first lines that were left out are named.
+    """
+    if found.python or found.channels or found.pinned or any(found.sections.values()):
+        return
+    left = "".join(f"; `{line.text}` was left out: {line.why}" for line in found.lines[:_SHOWN])
+    found.fail(found.source, f"it asks for no Python, no channel and no package{left}")
 
 
 def _text(folder: Path, path: str) -> str:

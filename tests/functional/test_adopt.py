@@ -118,13 +118,13 @@ def test_a_lock_beside_that_is_not_taken_is_named(bare: Project, cli: Command) -
     outcome = cli("init", "--from", "pyproject.toml", "--keep", *TO_LINUX).succeeded()
     assert "poetry.lock" in outcome.out
     assert "there is no reader: export it as `requirements.txt`" in " ".join(outcome.out.split())
-    assert "no lock with versions to keep is in the file or beside it" in outcome.err
+    assert "there is no lock in the file or beside it" in outcome.err
     bare.write("uv.lock", UV_LOCK)
     outcome = cli("init", "other", "--from", "pyproject.toml", *TO_LINUX).succeeded()
     assert "`--keep` keeps them in the first lock" in " ".join(outcome.out.split())
 
 
-@pytest.mark.parametrize("case", sorted(path.name for path in FILES.iterdir()))
+@pytest.mark.parametrize("case", sorted(path.name for path in FILES.iterdir() if path.name != "poetry"))
 def test_every_file_becomes_a_spec(case: str, bare: Project, cli: Command) -> None:
     shutil.copytree(FILES / case, bare.root / "old")
     listed = sorted(path for path in (FILES / case).iterdir() if path.is_file())
@@ -154,6 +154,26 @@ def test_what_is_bad_writes_nothing(
     assert (outcome.code, says in outcome.err) == (code, True), outcome.err
     assert len(list(bare.root.glob("environments/*"))) == (not code)
     assert bare.locks() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("pyproject.toml", (FILES / "poetry/pyproject.toml").read_text(), "was left out: a table of Poetry alone"),
+        ("requirements.txt", "", "requirements.txt: it asks for no Python, no channel and no package"),
+        ("notes.txt", "hello, world\n", "`hello, world` was left out: "),
+        ("uv.lock", "version = 1\n", "it asks for no Python, no channel and no package"),
+        ("uv.lock", "version = 2\n[[package]]\nname = 'a'\n", "uv.lock: version: expected 1, got 2"),
+        ("uv.lock", "version = 1\n[[package]]\nname = []\n", "uv.lock: package[0].name: expected text, got list"),
+        ("pylock.toml", "lock-version = '1.0'\n[[packages]]\nname = 'a'\n", "it has neither a version nor a source"),
+    ],
+)
+def test_a_file_that_asks_for_nothing(bare: Project, cli: Command, name: str, text: str, says: str) -> None:
+    bare.write(name, text)
+    outcome = cli("init", "e", "--from", name, *TO_LINUX)
+    assert outcome.code == 1
+    assert says in outcome.err
+    assert not (bare.root / "environments/e.yaml").exists()
 
 
 def test_a_file_that_is_not_there(bare: Project, cli: Command) -> None:
