@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NewType
 
 from packaging.utils import canonicalize_name, is_normalized_name
@@ -49,6 +50,7 @@ CUDA_RUNTIME_PACKAGES = (CondaName("cuda-cudart"), CondaName("cudatoolkit"))
 """The same in conda; the second one is what CUDA 11 and before came as, in one piece."""
 
 
+@lru_cache(maxsize=1 << 14)  # a solve asks for the names of a few hundred projects, again and again
 def project_name(text: str) -> ProjectName:
     """Normalise a project name (PEP 503): `Intel_OpenMP` is `intel-openmp`."""
     return ProjectName(str(canonicalize_name(text)))

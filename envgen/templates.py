@@ -6,6 +6,7 @@ function or a loop, so it cannot run code, and its output is bounded.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
@@ -77,6 +78,7 @@ _OPENINGS = (_RECIPES.variable_start_string, _RECIPES.comment_start_string, _REC
 """What begins everything in a template that is not text."""
 
 
+@lru_cache(maxsize=1 << 10)  # every platform reads the recipes
 def undeclared(text: str) -> frozenset[str]:
     """Return the names that a template of a recipe uses.
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,11 @@ from envgen.solve.closure import ClosureContext, WheelCandidate, WheelClosure
 from envgen.solve.encode import Offer, decode_wheel, encode_extra, encode_record, encode_virtual, encode_wheel, key_of
 from envgen.solve.listing import Rules
 from envgen.solve.order import is_uneven, spec_among
-from envgen.versions import InexpressibleError, conda_version, is_exact
+from envgen.versions import InexpressibleError, conda_version, has_inner_zero, is_exact
 from envgen.wheels import NEVER, extra_name, match_specs, without_extras
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
@@ -76,6 +76,8 @@ class Catalogue:
         self._failure: EnvgenError | None = None
         self._decoded: dict[tuple[ProjectName, Version], Record] = {}
         self._prepared = False
+        self._uneven: set[ProjectName] = set()
+        self._encoded: dict[ProjectName, _Encoded] = {}
         names = task.names
         rules = Rules.of(task.target, python=python, exclude_newer=task.exclude_newer)
         context = ClosureContext(
@@ -120,8 +122,9 @@ class Catalogue:
         self._prepared = True
         self.offers = _by_name(encode_virtual(self._task.target))
         wheels = {p: self._wheels(p) for p, known in sorted(self.closure.projects.items()) if known.candidates}
+        self._uneven = {p for p, bases in wheels.items() if any(has_inner_zero(base[0].version) for base in bases)}
         for project, bases in wheels.items():
-            self._offer_wheels(project, bases, wheels)
+            self.offers |= self._offers_of(project, bases, wheels)
 
     def exact(self, lines: Iterable[Line]) -> tuple[Line, ...]:
         """Write lines of the spec such that each holds for those of the offered wheels that meet it."""
@@ -192,7 +195,38 @@ class Catalogue:
             self._decoded[key] = found
         return self._decoded[key]
 
-    def _offer_wheels(self, project: ProjectName, bases: _Bases, wheels: _Wheels) -> None:
+    def _offers_of(self, project: ProjectName, bases: _Bases, wheels: _Wheels) -> _Offers:
+        """Return what the wheels of a project are offered as, encoded again where they depend on what has grown."""
+        before = self._encoded.get(project)
+        if before is None or before.state != self._state(project, before.watched):
+            watched = self._watched(project, bases)
+            offers = self._offer_wheels(project, bases, wheels)
+            before = _Encoded(offers=offers, watched=watched, state=self._state(project, watched))
+            self._encoded[project] = before
+        return before.offers
+
+    def _watched(self, project: ProjectName, bases: _Bases) -> frozenset[ProjectName]:
+        """Name the projects whose offered versions decide how some requirement is written."""
+        extras = ("", *self.closure.projects[project].extras)
+        refused = self.closure.projects[project].refused
+        return frozenset(
+            project_name(requirement.name)
+            for candidate, _ in bases
+            for extra in extras
+            if (candidate.version, extra) not in refused
+            for requirement in self.closure.requirements(candidate, extra)
+            if not is_exact(requirement.specifier) or is_uneven(requirement.specifier, ())
+        )
+
+    def _state(self, project: ProjectName, watched: Collection[ProjectName]) -> Hashable:
+        """Count what the offers of a project are made of: nothing of it is ever taken back."""
+        projects = self.closure.projects
+        known = projects[project]
+        others = sorted(other for other in {*watched, *self._uneven} if other in projects)
+        counts = (len(known.candidates), len(known.extras), len(known.refused))
+        return counts, tuple((other, len(projects[other].candidates)) for other in others)
+
+    def _offer_wheels(self, project: ProjectName, bases: _Bases, wheels: _Wheels) -> _Offers:
         name = self._task.names.conda_name(project)
         offers: list[Offer] = []
         for _, group in groupby(bases, key=lambda base: conda_version(base[0].version)):
@@ -206,15 +240,18 @@ class Catalogue:
                         candidate, record, asks, rank, target=given.target, names=given.names, replaced=replaced
                     )
                 )
-        self.offers[name] = tuple(offers)
         known = self.closure.projects[project]
-        for extra in sorted(known.extras):
-            self.offers[extra_name(name, extra)] = tuple(
+        found: _Offers = {name: tuple(offers)}
+        found |= {
+            extra_name(name, extra): tuple(
                 encode_extra(offer, extra, self._asks_of_extra(offer.origin, extra, wheels))
                 for offer in offers
                 if isinstance(offer.origin, WheelCandidate)
                 and (self._lifted or (offer.origin.version, extra) not in known.refused)
             )
+            for extra in sorted(known.extras)
+        }
+        return found
 
     def _asks_of_extra(self, candidate: WheelCandidate, extra: str, wheels: _Wheels) -> dict[str, Requirement]:
         if (candidate.version, extra) in self.closure.projects[candidate.project].refused:
@@ -231,7 +268,7 @@ class Catalogue:
 
     def _exact(self, line: Line) -> Line:
         requirement = line.requirement
-        if requirement is None or not is_uneven(requirement.specifier, self._among(requirement)):
+        if requirement is None or not self._is_uneven(requirement):
             return line
         try:
             return replace(line, specs=self._match_specs(requirement))
@@ -240,13 +277,17 @@ class Catalogue:
 
     def _match_specs(self, requirement: Requirement) -> tuple[str, ...]:
         """Write a requirement such that it holds for those of the offered wheels that meet it."""
+        if not self._is_uneven(requirement):
+            return match_specs([requirement], self._task.names)
         among = self._among(requirement)
         return match_specs([requirement], self._task.names, lambda r: spec_among(r.specifier, among))
 
     def _inexact(self, requirements: Sequence[Requirement]) -> set[str]:
         """List the MatchSpecs of requirements that do not hold for exactly the offered wheels that meet them."""
-        uneven = [r for r in requirements if is_uneven(r.specifier, self._among(r))]
-        return set(match_specs(uneven, self._task.names))
+        return set(match_specs(filter(self._is_uneven, requirements), self._task.names))
+
+    def _is_uneven(self, requirement: Requirement) -> bool:
+        return project_name(requirement.name) in self._uneven or is_uneven(requirement.specifier, ())
 
     def _among(self, requirement: Requirement) -> Collection[Version]:
         known = self.closure.projects.get(project_name(requirement.name))
@@ -282,6 +323,22 @@ class Catalogue:
 
 _Bases = list[tuple[WheelCandidate, "Record"]]
 _Wheels = dict["ProjectName", _Bases]
+_Offers = dict[str, tuple[Offer, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoded:
+    """What the wheels of a project were offered as.
+
+    Attributes:
+        offers: of the project and its extras, by name.
+        watched: projects whose offered versions were looked at.
+        state: of the closure then, see `Catalogue._state`.
+    """
+
+    offers: _Offers
+    watched: frozenset[ProjectName]
+    state: Hashable
 
 
 def _by_name(offers: Iterable[Offer]) -> dict[str, tuple[Offer, ...]]:

@@ -27,7 +27,7 @@ from envgen.solve.catalogue import Catalogue
 from envgen.solve.closure import Depth, WheelCandidate
 from envgen.solve.conflicts import Propagation, RequirementGraph, suspects
 from envgen.solve.effects import effects_of
-from envgen.solve.encode import Offer, decode_channel, decode_wheel, virtual_packages
+from envgen.solve.encode import Offer, decode_channel, decode_wheel, gateway, virtual_packages
 from envgen.solve.explain import explain, in_short
 from envgen.solve.extras import refuse_missing_extras, unknown_extras
 from envgen.solve.newest import Ideal, idle_acceptances, passed_over
@@ -238,6 +238,7 @@ class _Search:
                 [catalogue],
                 [rattler.MatchSpec(spec) for line in lines for spec in line.specs],
                 platforms=subdirs,
+                gateway=gateway(),
                 locked_packages=await catalogue.kept(),
                 virtual_packages=virtual_packages(self._task.target),
                 constraints=[rattler.MatchSpec(spec) for line in self._request.limits for spec in line.specs],

@@ -121,12 +121,12 @@ class ProjectPage:
             filename = entry.get("filename")
             if not isinstance(filename, str) or not filename.isprintable():
                 continue
-            stem, _, ending = filename.rpartition(".")
-            if ending == "whl":
-                if not is_own(stem.partition("-")[0]):
+            if filename.endswith(".whl"):
+                first, version, *_ = *filename[:-4].split("-", 2), ""
+                if not is_own(first):
                     self.strangers.append(filename)
                     continue
-                self._wheels.setdefault(_second_part(stem), []).append(entry)
+                self._wheels.setdefault(version, []).append(entry)
             elif filename.endswith(SDIST_ENDINGS) and is_own(filename.rpartition("-")[0]):
                 self._archives.setdefault(_sdist_version(filename), []).append(entry)
         self.versions: Sequence[str] = tuple(self._wheels)
@@ -197,10 +197,12 @@ def _json_page(body: bytes) -> tuple[list[Mapping[str, Any]], str | None]:
     if str(version).partition(".")[0] != "1":  # PEP 629: a client must refuse an unknown major version
         raise _UnexpectedError(f"`meta.api-version` is {version!r}, expected '1.x'")
     files = _expect(document.get("files"), list, "`files`")
-    entries: list[Mapping[str, Any]] = [_expect(entry, dict, f"`files[{at}]`") for at, entry in enumerate(files)]
+    odd = next((at for at, entry in enumerate(files) if not isinstance(entry, dict)), None)
+    if odd is not None:
+        _expect(files[odd], dict, f"`files[{odd}]`")
     marked = document.get("project-status")
     status = marked.get("status") if isinstance(marked, dict) else None
-    return entries, status if isinstance(status, str) else None
+    return files, status if isinstance(status, str) else None
 
 
 def _html_entries(body: bytes, url: str) -> list[Mapping[str, Any]]:
@@ -232,11 +234,6 @@ def _filename(text: str, url: str) -> str:
     last = unquote(urlsplit(url).path.rpartition("/")[2])
     names = (name for name in (text, last) if name.endswith(endings) and "/" not in name)
     return next(names, text)
-
-
-def _second_part(stem: str) -> str:
-    parts = stem.split("-", 2)
-    return parts[1] if len(parts) > 1 else ""
 
 
 def _sdist_version(filename: str) -> str:

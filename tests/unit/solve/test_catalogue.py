@@ -87,3 +87,34 @@ def test_what_a_lock_holds_of_a_channel() -> None:
     }
     found = asyncio.run(catalogue(channel=records, preferred=kept).kept())
     assert [str(record.build) for record in found] == ["a"]
+
+
+def _records(found: Catalogue) -> dict[str, list[tuple[str, int, list[str]]]]:
+    asyncio.run(found.prepare())
+    return {
+        name: [(str(o.record.version), o.record.build_number, list(o.record.depends)) for o in offers]
+        for name, offers in found.offers.items()
+    }
+
+
+def test_offers_that_grew_in_steps_are_those_of_one_step() -> None:
+    index = FakeIndex()
+    for version in ("13.3.4", "13.3.5", "13.3.5.0.6", "14"):
+        index.add("lib", version)
+    for version in ("2.0", "2.0+cpu", "2.0+cu128", "2.1"):
+        index.add("local", version)
+    for version in ("1", "2"):
+        index.add("app", version, "lib >13.3.5", "local ==2.0+cu128", "far ; extra == 'more'", extras=["more"])
+    index.add("far", "1", "lib <13.3.5")
+    steps = [("app", ""), ("app", "<2"), ("lib", "<14"), ("local", "<2.1"), ("lib", "<13.3.5")]
+
+    def fresh() -> Catalogue:
+        return Catalogue(task(index), required={project_name("app"): (SpecifierSet(),)}, python=None)
+
+    grown, one = fresh(), fresh()
+    for project, specifiers in steps:
+        grown.closure.ask(project_name(project), SpecifierSet(specifiers), [project_name("more")])
+        one.closure.ask(project_name(project), SpecifierSet(specifiers), [project_name("more")])
+        asyncio.run(grown.prepare())
+    assert _records(grown) == _records(one)
+    assert "==13.3.5.0.6" in str(_records(one)["app"])
