@@ -46,8 +46,6 @@ FORMAT = 2
 _RECORD_LINE = 400
 """Bytes that a path takes in `conda-meta`, about."""
 
-_LINK = "link to "
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -109,7 +107,13 @@ def parts(environment: Environment) -> tuple[LayerPart, ...]:
 
 @contextmanager
 def linked(
-    environment: Environment, names: Collection[str], *, store: Store, splice: bool, reporter: Reporter
+    environment: Environment,
+    names: Collection[str],
+    *,
+    store: Store,
+    splice: bool,
+    reporter: Reporter,
+    skeleton: bool = False,
 ) -> Iterator[Linked]:
     """Link packages into a folder that goes away with the block; their entries are files there.
 
@@ -119,6 +123,7 @@ def linked(
         store: has the packages, and the wheels that they were made from.
         splice: whether to take from wheels what is in them.
         reporter: gets a bar of packages.
+        skeleton: leave files in the store that are the same there; see `link`.
     """
     with store.view() as folder:
         prefix = folder / "prefix"
@@ -130,6 +135,7 @@ def linked(
             conflicts=environment.conflicts,
             alternative_prefix=f"/{environment.prefix}",
             only=with_targets(environment, names),
+            skeleton=skeleton,
             reporter=reporter,
         )
         yield Linked(environment=environment, root=prefix, store=store, splice=splice)
@@ -143,10 +149,10 @@ def with_targets(environment: Environment, names: Collection[str]) -> frozenset[
     owners = {path: str(c.package.record.name) for c in environment.contents for path in environment.owned(c)}
     folders = folders_of(owners)
     links = {
-        item.claim.path: str(item.claim.content).removeprefix(_LINK)
+        item.claim.path: target
         for content in environment.contents
         for item in content.items
-        if str(item.claim.content).startswith(_LINK)
+        if (target := item.claim.link)
     }
     found: set[str] = set()
     pending = set(names)
@@ -181,14 +187,20 @@ class Linked:
         content = next(c for c in self.environment.contents if c.package.record.name == name)
         record = load(record_path(self.root, content.package.record.dist))
         members = self._members(content.package)
-        found = {entry.path: entry for entry in (self._entry(path, members) for path in paths_of(record))}
+        entries = (self._entry(path, members, content.package) for path in paths_of(record))
+        found = {entry.path: entry for entry in entries}
         # files that a package compiled itself are valid for sources of a certain time, which no image has
-        found |= {file.path: file for file in self._compiled(found.values())}
+        found |= {file.path: file for file in self._compiled(found.values(), content.package)}
         return [*found.values(), self._record(content.package)]
 
-    def _entry(self, path: Mapping[str, Any], members: Mapping[str, InWheel]) -> Entry:
+    def _file(self, path: str, package: LinkPackage) -> Path:
+        """Return a file of a package: where it is linked, or in the store where it was left there."""
+        linked = self.root / path
+        return linked if os.path.lexists(linked) else package.directory / path
+
+    def _entry(self, path: Mapping[str, Any], members: Mapping[str, InWheel], package: LinkPackage) -> Entry:
         name = path["_path"]
-        here, there = self.root / name, f"{self.environment.prefix}/{name}"
+        here, there = self._file(name, package), f"{self.environment.prefix}/{name}"
         if path["path_type"] == "softlink":
             return Link(path=there, target=os.readlink(here))  # noqa: PTH115  thousands of them, Path is slow
         if path["path_type"] == "directory":
@@ -241,11 +253,11 @@ class Linked:
         path = f"{self.environment.prefix}/{file.relative_to(self.root).as_posix()}"
         return File(path=path, source=Literal(data=file.read_bytes()))
 
-    def _compiled(self, entries: Iterable[Entry]) -> list[File]:
+    def _compiled(self, entries: Iterable[Entry], package: LinkPackage) -> list[File]:
         compiler = self.environment.compiler
         start = len(self.environment.prefix) + 1
         sources = [
-            Code(path=file.path, file=self.root / file.path[start:], sha256=file.source.sha256)
+            Code(path=file.path, file=self._file(file.path[start:], package), sha256=file.source.sha256)
             for file in entries
             if isinstance(file, File) and compiler.compiles(file.path)
         ]

@@ -44,6 +44,10 @@ _SHOWN = 20
 """Faults that are told one by one: packages that hold a library each clash in hundreds of files."""
 
 
+LINK = "link to "
+"""How the content of a symbolic link begins."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One path that a package brings.
@@ -56,6 +60,11 @@ class Claim:
 
     path: str
     content: str | None
+
+    @property
+    def link(self) -> str | None:
+        """Where a symbolic link leads; None of anything else."""
+        return self.content.removeprefix(LINK) if self.content and self.content.startswith(LINK) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

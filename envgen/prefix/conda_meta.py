@@ -122,7 +122,11 @@ def links_of(prefix: Path, dists: Iterable[str]) -> list[str]:
 
 
 def link_digests(
-    prefix: Path, links: Iterable[str], known: Callable[[Collection[str]], Mapping[str, str]]
+    prefix: Path,
+    links: Iterable[str],
+    known: Callable[[Collection[str]], Mapping[str, str]],
+    *,
+    stored: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the sha256 of the file that each of some links of a prefix leads to; links to anything else are left out.
 
@@ -130,11 +134,12 @@ def link_digests(
         prefix: the environment, linked.
         links: their paths.
         known: returns the digests of those of some paths of files that it knows; records tell the others.
+        stored: paths of files that were left in the store, see `link`.
 
     Raises:
         IntegrityError: a record cannot be read.
     """
-    resolve = _link_resolver(prefix)
+    resolve = _link_resolver(prefix, stored)
     targets = {link: target for link in links if (target := resolve(link))}
     wanted = frozenset(targets.values())
     digests = dict(known(wanted))
@@ -235,14 +240,15 @@ def _tell_digests(record: Mapping[str, Any], digests: Mapping[str, str]) -> None
             entry["sha256_in_prefix"] = digest
 
 
-def _link_resolver(prefix: Path) -> Callable[[str], str | None]:
+def _link_resolver(prefix: Path, stored: Collection[str]) -> Callable[[str], str | None]:
     """Make a function from a link to the file it leads to, both relative to the prefix; None for anything else."""
     root = os.path.realpath(prefix)
 
     def resolve(path: str) -> str | None:
         found = os.path.realpath(f"{root}/{path}")
-        if not os.path.isfile(found) or not found.startswith(f"{root}/"):  # noqa: PTH113  realpath gave text
+        if not found.startswith(f"{root}/"):
             return None
-        return found.removeprefix(f"{root}/")
+        inside = found.removeprefix(f"{root}/")
+        return inside if inside in stored or os.path.isfile(found) else None  # noqa: PTH113  realpath gave text
 
     return resolve

@@ -11,7 +11,7 @@ from envgen.errors import ArtifactError
 from envgen.packages import ChannelArchive, Wheel
 from envgen.paths import check_prefix_paths, parse_file_name, parse_prefix_path
 from envgen.platforms import Platform
-from envgen.prefix.clobber import Claim, Claims
+from envgen.prefix.clobber import LINK, Claim, Claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -181,7 +181,7 @@ def _paths(package: LinkPackage) -> Iterator[Content]:
 def _content(package: LinkPackage, path: str, entry: dict[str, Any]) -> str:
     if entry["path_type"] == "softlink":
         try:
-            return f"link to {os.readlink(package.directory / path)}"  # noqa: PTH115  thousands of them, Path is slow
+            return f"{LINK}{os.readlink(package.directory / path)}"  # noqa: PTH115  thousands of them, Path is slow
         except OSError as error:
             raise ArtifactError(f"package `{package.key}`: `{path}`: expected a link, {error.strerror}") from error
     if placeholder := entry.get("prefix_placeholder"):

@@ -141,7 +141,9 @@ def direct_packages(
 
 
 @contextmanager
-def link_directly(prefix: Path, packages: Sequence[DirectPackage], advance: Callable[[int], object]) -> Iterator[None]:
+def link_directly(
+    prefix: Path, packages: Sequence[DirectPackage], advance: Callable[[int], object], *, skeleton: bool = False
+) -> Iterator[None]:
     """Make the files of packages in a prefix while the block lasts; files that are in the way are replaced.
 
     The block can use the time: the threads are in the system nearly always. Each package makes its own folders, for
@@ -151,12 +153,13 @@ def link_directly(prefix: Path, packages: Sequence[DirectPackage], advance: Call
         prefix: the environment.
         packages: from `direct_packages`.
         advance: told after each package.
+        skeleton: leave out what would be hard links.
 
     Raises:
         HostError: a file cannot be linked.
         UserError: the disk is full, or the prefix may not be written to.
     """
-    make = partial(_make_files, f"{prefix}/", set[str](), advance)
+    make = partial(_make_files, f"{prefix}/", set[str](), advance, skeleton=skeleton)
     with ThreadPoolExecutor(_HANDS) as pool:
         ordered = sorted(packages, key=lambda one: len(one.owned), reverse=True)
         running = [pool.submit(make, one) for one in ordered]
@@ -227,7 +230,9 @@ def _clones(source: Path, target: Path) -> bool:
     return True
 
 
-def _make_files(start: str, made: set[str], advance: Callable[[int], object], one: DirectPackage) -> None:
+def _make_files(
+    start: str, made: set[str], advance: Callable[[int], object], one: DirectPackage, *, skeleton: bool
+) -> None:
     """Make the files of a package; tens of thousands of paths: text is five times as fast as `Path` here.
 
     Args:
@@ -235,13 +240,15 @@ def _make_files(start: str, made: set[str], advance: Callable[[int], object], on
         made: folders that are there; threads share it.
         advance: told when all are made.
         one: the package.
+        skeleton: make no hard links.
     """
     below = f"{one.package.directory}/"
-    for folder in sorted(folders_of(one.owned).keys() - made):
+    paths = (*one.links, *one.texts) if skeleton else one.owned
+    for folder in sorted(folders_of(paths).keys() - made):
         with suppress(FileExistsError):
             os.mkdir(start + folder)  # noqa: PTH102
         made.add(folder)
-    for path in one.plain:
+    for path in () if skeleton else one.plain:
         _hard_link(below + path, start + path)
     for path, target in one.links.items():
         with suppress(FileNotFoundError):

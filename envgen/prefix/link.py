@@ -68,6 +68,7 @@ def link(
     alternative_prefix: str | None = None,
     archives: str | None = None,
     only: Collection[str] | None = None,
+    skeleton: bool = False,
     reinstall: Collection[str] = frozenset(),
     remove: Collection[str] = frozenset(),
     plan: LinkPlan | None = None,
@@ -90,6 +91,8 @@ def link(
         archives: address of the channel that records name for what is made here, see `provenance`.
         only: names of packages to link into an empty prefix; the others just take part in who owns what. None
             links them all.
+        skeleton: leave in the store what would be hard links, unless rattler has symbolic links to lay out: for
+            those who ask what files must be, and read records, links and texts alone.
         reinstall: names of packages to link again though they are installed, for their files are damaged.
         remove: paths that no package owns and that go with this change.
         plan: made for these packages before, by `plan_links`; another one is made where the prefix holds something
@@ -115,6 +118,7 @@ def link(
         alternative_prefix=alternative_prefix,
         archives=archives,
         only=frozenset(package.record.name for package in packages) if only is None else frozenset(only),
+        skeleton=skeleton,
         reinstall=frozenset(reinstall),
         remove=frozenset(remove),
         plan=plan,
@@ -139,6 +143,7 @@ class _LinkJob:
     alternative_prefix: str | None
     archives: str | None
     only: frozenset[str]
+    skeleton: bool
     reinstall: frozenset[str]
     remove: frozenset[str]
     plan: LinkPlan | None
@@ -268,11 +273,13 @@ def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> _Linked:
         )
         here = {one.package.record.name for one in direct}
         left = [one for one in coming if one.package.record.name not in here]
-        with link_directly(job.prefix, direct, bar.advance):
+        contents = [one.read() for one in left]
+        skeleton = job.skeleton and not any(item.claim.link for content in contents for item in content.items)
+        with link_directly(job.prefix, direct, bar.advance, skeleton=skeleton):
             without_links = [one for one in direct if not one.links]
             records = render_records(without_links, provenance=origins, requested=job.requested, link_digests={})
         if left:
-            build_view(view, [one.read() for one in left], plan.ownership.clobbered)
+            build_view(view, contents, plan.ownership.clobbered)
             install(
                 job.packages,
                 job.prefix,
@@ -311,7 +318,8 @@ def _tell(
     """
     dists = [one.package.record.dist for one in left]
     links = [*links_of(job.prefix, dists), *(path for one in direct for path in one.links)]
-    digests = link_digests(job.prefix, links, lambda paths: _digests(direct, paths))
+    stored = frozenset(path for one in direct for path in one.plain) if job.skeleton else frozenset()
+    digests = link_digests(job.prefix, links, lambda paths: _digests(direct, paths), stored=stored)
     normal = normalise(job.prefix, provenance=origins, requested=job.requested, only=dists, digests=digests)
     with_links = [one for one in direct if one.links]
     rest = render_records(with_links, provenance=origins, requested=job.requested, link_digests=digests)

@@ -133,6 +133,7 @@ def _linked(context: Context, items: Iterable[PlannedPackage], pair: LockPair, p
             platform=pair.lock.platform,
             conflicts=pair.lock.adjustments.conflicts,
             alternative_prefix=str(prefix),
+            skeleton=True,
             reporter=NullReporter(),
         )
         yield _by_records(there)

@@ -38,7 +38,11 @@ LINKS = Draft(
         "share/notes.txt": f"of {PLACEHOLDER}\nand {PLACEHOLDER}/lib\n",
     },
 )
-DRAFTS = (
+CIRCLE = Draft(
+    name="circle",
+    files={"share/circle": Link(to="round", listed=True), "share/round": Link(to="circle", listed=True)},
+)
+DRAFTS: tuple[Draft, ...] = (
     PYTHON,
     replace(samples.ALPHA, name="other", files={"lib/libo.so": Link(to="liba.so.1")}),
     replace(ALPHA, origin=CHANNEL),
@@ -73,6 +77,22 @@ def test_files_and_records_are_those_of_rattler(
 ) -> None:
     direct = made(store, place, monkeypatch, direct=True, **more)
     assert direct == made(store, place, monkeypatch, direct=False, **more)
+
+
+@pytest.mark.parametrize("by_rattler", [False, True])
+def test_a_skeleton_has_the_records_links_and_texts_of_all(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, by_rattler: bool
+) -> None:
+    """With a link that rattler lays out, which may lead to any file, nothing is left in the store."""
+    drafts = [draft for draft in (*DRAFTS, CIRCLE) if by_rattler or draft.name != "other"]
+    monkeypatch.setattr(f"{__name__}.DRAFTS", drafts)
+    whole = made(store, place, monkeypatch, direct=True, alternative_prefix="/opt/env")
+    skeleton = made(store, place, monkeypatch, direct=True, alternative_prefix="/opt/env", skeleton=True)
+    assert skeleton.items() <= whole.items()
+    kept = {"lib/libb.so", "lib/away.so", "lib/liba.so", "share/docs", "share/notes.txt", "share/circle"}
+    assert kept | {name for name in whole if name.startswith("conda-meta/")} <= skeleton.keys()
+    assert (skeleton == whole) is by_rattler
+    assert by_rattler or "lib/liba.so.1" not in skeleton
 
 
 @pytest.mark.parametrize("length", range(123, 131))
