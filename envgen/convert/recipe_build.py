@@ -15,6 +15,7 @@ from envgen.convert.dist_info import settle_dist_info
 from envgen.convert.package import PLACEHOLDER, FileMode, read_index, seal
 from envgen.convert.recipe_needs import RECIPE, render_config, variants
 from envgen.errors import ArtifactError, UserError
+from envgen.system.rattler_certificates import settle_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,6 +129,7 @@ def _build(
     folder: Path, platform: Platform, work: Path, log_file: Path, surroundings: BuildSurroundings | None
 ) -> list[Path]:
     """Build, and return the archives."""
+    settle_certificates()
     with log_file.open("w", encoding="utf-8") as file:
         log = _Log(file)
         try:

@@ -12,6 +12,7 @@ from envgen.errors import HostError
 from envgen.packages import Wheel
 from envgen.prefix.provenance import provenance
 from envgen.system.os_faults import os_fault, told_by_rust
+from envgen.system.rattler_certificates import settle_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -47,6 +48,7 @@ def install(
         HostError: a file cannot be linked.
         UserError: the disk is full, or the prefix may not be written to.
     """
+    settle_certificates()
     job = rattler.install(
         [repodata_record(package) for package in packages],
         prefix,

@@ -18,6 +18,7 @@ from envgen.errors import UserError
 from envgen.publish.channel import SIDECAR, OtherBytesError, bundles_of, with_bundle
 from envgen.system.fs import TEMPORARY, atomic_write, file_lock
 from envgen.system.os_faults import explained
+from envgen.system.rattler_certificates import settle_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -119,6 +120,7 @@ class FolderChannel:
             for subdir in ("noarch", *subdirs):
                 (self.root / subdir).mkdir(parents=True, exist_ok=True)
             with file_lock(self.root / _LOCK, timeout=_PATIENCE):
+                settle_certificates()
                 asyncio.run(index_fs(self.root, write_zst=True, write_shards=True))
 
 

@@ -23,6 +23,7 @@ from rattler.index import S3Credentials, index_s3
 from envgen.digest import Digest, Sha256
 from envgen.errors import NetworkError, UserError
 from envgen.publish.channel import SIDECAR, OtherBytesError, bundles_of, with_bundle
+from envgen.system.rattler_certificates import settle_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -149,6 +150,7 @@ class S3Channel:
             NetworkError: it fails, also where it is tried again.
         """
         del subdirs  # rattler finds them
+        settle_certificates()
         for number in range(_TRIES):
             try:
                 asyncio.run(index_s3(self.address, self.credentials, write_zst=True, write_shards=True))

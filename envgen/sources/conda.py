@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 from rattler import Channel, ChannelConfig, Gateway, SourceConfig, Subdir
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidChannelError, InvalidUrlError, IoError
 
-from envgen.errors import NetworkError, OfflineError, UserError
+from envgen.errors import HostError, NetworkError, OfflineError, UserError
 from envgen.sources.repodata_cache import forget_foreign
 from envgen.system.credentials import display
 from envgen.system.file_url import is_file_url
+from envgen.system.rattler_certificates import settle_certificates
 from envgen.urls import has_token, without_secrets
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class ChannelSource:
         self._offline = offline
         self._channels = [_channel(text, root) for text in channels]
         self._subdirs = [Subdir(platform.value), Subdir("noarch")]
+        self._is_certified = settle_certificates()
         self._gateway = Gateway(cache_dir=cache_dir)
         self._past_cache = Gateway(cache_dir=cache_dir, default_config=SourceConfig(cache_action="no-cache"))
         self._cache_dir = cache_dir
@@ -69,6 +71,7 @@ class ChannelSource:
         """Return all records of a name in the strongest channel that has it; empty where none has.
 
         Raises:
+            HostError: this machine has no CA certificates to verify it.
             NetworkError: a channel cannot be read.
         """
         if name not in self._asked:
@@ -84,6 +87,11 @@ class ChannelSource:
     async def _query(self, channel: Channel, name: CondaName) -> tuple[RepoDataRecord, ...]:
         if self._offline and not is_file_url(channel.base_url):
             raise OfflineError(f"the conda channel at {shown(channel.base_url)} would have to be read")
+        if not self._is_certified and channel.base_url.startswith("https:"):
+            raise HostError(
+                f"no CA certificates were found to verify the conda channel at {shown(channel.base_url)}",
+                hint="install the package `ca-certificates`, or set SSL_CERT_FILE to a file of CA certificates",
+            )
 
         def ask(gateway: Gateway) -> Awaitable[list[list[RepoDataRecord]]]:
             return gateway.query([channel], self._subdirs, [name], recursive=False, channel_relations="disabled")

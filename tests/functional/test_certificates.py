@@ -1,0 +1,62 @@
+"""A machine without CA certificates: local work needs none, and what needs them ends in a message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.builders.channel import CondaPackage
+from tests.builders.tree import File
+from tests.functional.test_channels import spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builders.registries import Registries
+    from tests.command import Command, Project
+
+PLACEHOLDER = "/opt/placeholder_placehold_placehold"
+
+
+@pytest.fixture(params=["missing", "empty", "garbage"])
+def none(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Return variables that name no certificates."""
+    file = tmp_path / "ca.pem"
+    if request.param != "missing":
+        file.write_bytes(b"" if request.param == "empty" else bytes(range(256)) * 9)
+    return {"SSL_CERT_FILE": str(file), "SSL_CERT_DIR": str(tmp_path / "nowhere")}
+
+
+@pytest.fixture
+def prefixed(project: Project, registries: Registries, cli: Command) -> Project:
+    """Lock a package with a prefix in a file, which rattler links, beside a recipe that is built."""
+    files = {"etc/where": File(f"prefix={PLACEHOLDER}\n".encode())}
+    registries.channel.add(CondaPackage(name="settings", files=files, placeholders={"etc/where": PLACEHOLDER}))
+    registries.publish()
+    project.spec("demo", spec(registries, dependencies="python, settings"))
+    cli("lock").succeeded()
+    cli("create", "-p", str(project.root / "first")).succeeded()
+    return project
+
+
+def test_local_work_needs_none(prefixed: Project, cli: Command, none: dict[str, str], tmp_path: Path) -> None:
+    prefix, channel = tmp_path / "env", tmp_path / "channel"
+    made = cli.process("create", "--offline", "-p", str(prefix), **none).succeeded()
+    assert (prefix / "etc/where").read_text() == f"prefix={prefix}\n"
+    assert "panic" not in made.err
+    cli.process("verify", str(prefix), **none).succeeded()
+    published = cli.process("publish", "--to", str(channel), ENVGEN_OFFLINE="1", **none).succeeded()
+    assert (channel / "noarch/repodata.json").is_file()
+    assert "panic" not in published.err
+
+
+@pytest.mark.parametrize("channel", ["https://127.0.0.1:9/team"])
+def test_a_channel_that_needs_them_says_so(
+    channel: str, prefixed: Project, registries: Registries, cli: Command, none: dict[str, str]
+) -> None:
+    text = spec(registries, dependencies="python, settings").replace(registries.channel_url, channel)
+    prefixed.spec("demo", text)
+    outcome = cli.process("lock", **none)
+    assert (outcome.code, "CA certificates" in outcome.err) == (1, True), outcome.err
+    assert "panic" not in outcome.err
