@@ -93,6 +93,9 @@ SOURCE_FILES = 500_000
 BUILD_SECONDS = 3 * 3600
 """Seconds that one step of a build may take; the sources of large CUDA extensions compile for hours."""
 
+BUILD_LOG = 512 << 20
+"""Bytes that a build may write to its log; the largest seen, of a CUDA extension with `-v`, has 40 MB."""
+
 BUILD_LOG_LINES = 40
 """Lines of the end of a failed build's log that are shown."""
 

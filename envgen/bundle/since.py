@@ -37,6 +37,10 @@ def files_since(context: Context, text: str) -> Mapping[tuple[str, Platform], fr
                 hint="for example: `envgen bundle --since HEAD~1`",
             )
         lock = read_lock(state.lock, source=state.where)
+        if lock.debian and state.debian is None:
+            context.reporter.warn(
+                f"{state.where}: its Debian lock is not beside it, hence all Debian packages are bundled"
+            )
         debian = read_debian_lock(state.debian, source=state.where) if state.debian else None
         debs = debian.packages if debian else ()
         packages = (*lock.packages, *for_local_builds(lock))

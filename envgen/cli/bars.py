@@ -43,8 +43,7 @@ class _Amount(bars.ProgressColumn):
     def render(self, task: bars.Task) -> rich.console.RenderableType:
         unit = task.fields["unit"]
         if unit == "bytes":
-            done, total = human_size(int(task.completed)), "?" if task.total is None else human_size(int(task.total))
-            return f"{done} of {total}"
+            return f"{human_size(int(task.completed))} of {human_size(int(task.total)) if task.total else '?'}"
         return f"{int(task.completed)} of {'?' if task.total is None else int(task.total)} {unit}"
 
 

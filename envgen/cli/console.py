@@ -182,7 +182,7 @@ class TerminalReporter:
                 yield bar
             return
         shown = self._start()
-        task = shown.add_task(one_line(label), total=total, unit=unit)
+        task = shown.add_task(one_line(label), total=total, unit=unit, visible=total != 0)
         try:
             yield _TerminalBar(shown, task)
         finally:
@@ -242,7 +242,7 @@ class _TerminalBar:
         self._task = task
 
     def advance(self, amount: int) -> None:
-        self._shown.advance(self._task, amount)
+        self._shown.update(self._task, advance=amount, visible=True)  # also where nothing was expected
 
     def describe(self, label: str) -> None:
         self._shown.update(self._task, description=one_line(label))

@@ -8,7 +8,7 @@ import click
 
 from envgen import ops
 from envgen.cli.every_verb import examples
-from envgen.cli.options import environments_argument, json_option, no_build_option, platform_option
+from envgen.cli.options import environments_argument, json_option, no_build_option, offline_option, platform_option
 from envgen.cli.published import show_published
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _EXAMPLE = examples(
 )
 @click.option("--sign", metavar="KEY", help="attest every package by this key (CEP 27); see `envgen sign`")
 @no_build_option
+@offline_option
 @json_option
 @click.pass_obj
 def command(
@@ -41,6 +42,7 @@ def command(
     to: str | None,
     sign: str | None,
     no_build: bool,
+    offline: bool,
     as_json: bool,
 ) -> None:
     """Publish every wheel and recipe of the locks to a conda channel, as .conda archives with an index.
@@ -48,5 +50,5 @@ def command(
     A package that the channel has already is not sent again, and never overwritten by other bytes.
     """
     options = ops.PublishOptions(envs=envs, platforms=platforms, to=to, sign=sign)
-    done = ops.publish(console.context(no_build=no_build), options)
+    done = ops.publish(console.context(no_build=no_build, offline=offline), options)
     show_published(console, done, as_json=as_json)

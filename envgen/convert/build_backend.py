@@ -44,6 +44,13 @@ _VERSIONS = {
 
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
 
+_NO_MEMORY = re.compile(
+    r"^MemoryError\b|std::bad_alloc|Cannot allocate memory|Killed signal terminated program"
+    r"|terminated by signal 9|Signals\.SIGKILL|\bout of memory\b|Killed\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""What backends, compilers and linkers say where the kernel gave them no memory, or ended them for it."""
+
 _DAMAGED = (BuildException, BuildBackendException, OSError, ValueError, TypeError, KeyError)
 """What `build` and `pyproject_hooks` raise for what a source says and for what its backend answers."""
 
@@ -214,6 +221,11 @@ class Backend:
     def _hint(self, log: str, how: str) -> str | None:
         if how.startswith("did not finish"):
             return f"set {TIMEOUT} to more seconds for each step"
+        if how.endswith(("SIGKILL", "status 137")) or _NO_MEMORY.search(log):
+            entry = (
+                f'builds: {{{self.name.project}: {{variables: {{MAX_JOBS: "1", CMAKE_BUILD_PARALLEL_LEVEL: "1"}}}}}}'
+            )
+            return f"memory may have run out: free some, or compile one file at a time, as in `{entry}`"
         return self._version_hint(log) or self._module_hint(log)
 
     def _version_hint(self, log: str) -> str | None:

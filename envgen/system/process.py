@@ -26,6 +26,9 @@ _TAIL = 4000
 _LOOK = 5.0
 """Seconds between two looks at what a program has moved."""
 
+_GLANCE = 0.5
+"""Seconds between two looks at the size of its output."""
+
 _RUNNING: set[subprocess.Popen[bytes]] = set()
 """Programs that were started and have not ended; module state, as the process has one set of children."""
 
@@ -42,6 +45,10 @@ class ProcessError(EnvgenError):
         super().__init__(f"{message}:\n{tail}" if tail else message, hint=hint)
         self.status = status
         self.tail = tail
+
+
+class OutputError(ProcessError):
+    """A program wrote more than it may, and was ended."""
 
 
 class StuckError(ProcessError):
@@ -65,6 +72,7 @@ def run(
     timeout: float | None = None,
     patience: float | None = None,
     output: BinaryIO | None = None,
+    most: int | None = None,
 ) -> Completed:
     """Run a program to its end, without a shell and without a terminal.
 
@@ -78,15 +86,17 @@ def run(
         timeout: seconds.
         patience: seconds in which it has to read or write something; not watched where there is no `/proc`.
         output: a file that gets what it writes, in place of the result.
+        most: bytes that `output` may have, as far as a look every half second can tell.
 
     Raises:
+        OutputError: it wrote more than `most`.
         StuckError: it read and wrote nothing for longer than `patience`.
         ProcessError: it cannot be started, ends with a status other than 0, or takes longer than `timeout`.
     """
     with _started(argv, cwd=cwd, env=env, output=output) as process:
         _RUNNING.add(process)
         try:
-            with _watched(process, patience) as watch:
+            with _watched(process, patience) as watch, _bounded(process, output, most) as bound:
                 stdout, stderr = process.communicate(stdin or b"", timeout=timeout)
         except subprocess.TimeoutExpired as error:
             _end(process)
@@ -98,6 +108,8 @@ def run(
             raise
         finally:
             _RUNNING.discard(process)
+    if bound.exceeded:
+        raise OutputError(f"`{shown(argv)}` wrote more than {(most or 0) >> 20} MB of output, and was ended")
     if watch.stuck:
         raise StuckError(f"`{shown(argv)}` read and wrote nothing for {patience:.0f} s")
     if process.returncode:
@@ -169,6 +181,40 @@ def _watched(process: subprocess.Popen[bytes], patience: float | None) -> Iterat
     finally:
         watch.ended.set()
         thread.join()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bound:
+    """Ends a program that fills the disk with its output, from a thread of its own."""
+
+    process: subprocess.Popen[bytes]
+    ended: threading.Event = field(default_factory=threading.Event)
+    exceeded: bool = False
+
+    def run(self, output: BinaryIO, most: int) -> None:
+        while not self.ended.wait(_GLANCE):
+            if os.fstat(output.fileno()).st_size > most:
+                self.exceeded = True
+                with suppress(OSError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                return
+
+
+@contextmanager
+def _bounded(process: subprocess.Popen[bytes], output: BinaryIO | None, most: int | None) -> Iterator[_Bound]:
+    bound = _Bound(process=process)
+    if output is None or most is None:
+        yield bound
+        return
+    thread = threading.Thread(target=bound.run, args=(output, most), daemon=True)
+    thread.start()
+    try:
+        yield bound
+    finally:
+        bound.ended.set()
+        thread.join()
+    if bound.exceeded:
+        os.truncate(output.fileno(), most)
 
 
 def _moved(pid: int) -> tuple[bytes, ...] | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envgen import limits
 from envgen.system.process import Completed, ProcessError, run
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Sandbox:
         loopback = "" if self.refused or self.network else python
         arguments = (str(self.work), self.inside, str(_memory() >> 10), folder, loopback)
         enter = ("/bin/sh", "-c", _ENTER, "build", *arguments, *argv)
-        return run([*outside, *enter], env=env, output=output, timeout=timeout)
+        return run([*outside, *enter], env=env, output=output, timeout=timeout, most=limits.BUILD_LOG)
 
 
 @functools.cache

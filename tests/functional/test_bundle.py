@@ -154,6 +154,10 @@ def test_a_delta_holds_what_the_older_lock_lacks(
     assert titles(delta)[-1] == "wheels/spam-1.1-py3-none-any.whl"
     assert [title for title in titles(delta) if title.startswith(("wheels", "debs"))] == titles(delta)[-1:]
     assert told["bytes"] < bundle.stat().st_size
+    alone = old.parent / "demo.linux-64.conda-lock.yml"
+    alone.write_bytes((old / alone.name).read_bytes())
+    large = cli("bundle", "--since", str(alone), "--output", str(tmp_path / "large.tar")).succeeded()
+    assert "its Debian lock is not beside it, hence all Debian packages are bundled" in large.err
     registries.server.content = {}
     both = ("--offline", "--bundle", str(bundle), "--bundle", str(delta))
     away("create", "-p", str(tmp_path / "env"), *both).succeeded()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +21,13 @@ PLACEHOLDER = "/opt/placeholder_placehold_placehold"
 
 
 @pytest.fixture(params=["missing", "empty", "garbage"])
-def none(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Return variables that name no certificates."""
+def bare(request: pytest.FixtureRequest, cli: Command, tmp_path: Path) -> Command:
+    """Return a machine whose variables name no certificates."""
     file = tmp_path / "ca.pem"
     if request.param != "missing":
         file.write_bytes(b"" if request.param == "empty" else bytes(range(256)) * 9)
-    return {"SSL_CERT_FILE": str(file), "SSL_CERT_DIR": str(tmp_path / "nowhere")}
+    named = {"SSL_CERT_FILE": str(file), "SSL_CERT_DIR": str(tmp_path / "nowhere")}
+    return replace(cli, variables={**cli.variables, **named})
 
 
 @pytest.fixture
@@ -40,23 +42,21 @@ def prefixed(project: Project, registries: Registries, cli: Command) -> Project:
     return project
 
 
-def test_local_work_needs_none(prefixed: Project, cli: Command, none: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("prefixed")
+def test_local_work_needs_none(bare: Command, tmp_path: Path) -> None:
     prefix, channel = tmp_path / "env", tmp_path / "channel"
-    made = cli.process("create", "--offline", "-p", str(prefix), **none).succeeded()
+    made = bare.process("create", "--offline", "-p", str(prefix)).succeeded()
     assert (prefix / "etc/where").read_text() == f"prefix={prefix}\n"
     assert "panic" not in made.err
-    cli.process("verify", str(prefix), **none).succeeded()
-    published = cli.process("publish", "--to", str(channel), ENVGEN_OFFLINE="1", **none).succeeded()
+    bare.process("verify", str(prefix)).succeeded()
+    published = bare.process("publish", "--offline", "--to", str(channel)).succeeded()
     assert (channel / "noarch/repodata.json").is_file()
     assert "panic" not in published.err
 
 
-@pytest.mark.parametrize("channel", ["https://127.0.0.1:9/team"])
-def test_a_channel_that_needs_them_says_so(
-    channel: str, prefixed: Project, registries: Registries, cli: Command, none: dict[str, str]
-) -> None:
-    text = spec(registries, dependencies="python, settings").replace(registries.channel_url, channel)
+def test_a_channel_that_needs_them_says_so(prefixed: Project, registries: Registries, bare: Command) -> None:
+    text = spec(registries, dependencies="python, settings").replace(registries.channel_url, "https://127.0.0.1:9/team")
     prefixed.spec("demo", text)
-    outcome = cli.process("lock", **none)
+    outcome = bare.process("lock")
     assert (outcome.code, "CA certificates" in outcome.err) == (1, True), outcome.err
     assert "panic" not in outcome.err

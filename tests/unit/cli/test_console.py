@@ -87,3 +87,20 @@ def test_a_label_of_a_bar_is_filtered(console: Console, monkeypatch: pytest.Monk
     with console.context(anywhere=True).reporter.progress(f"a {EVIL}", total=None) as bar:
         bar.describe(f"b {EVIL}\n")
     assert labels == [f"a {SHOWN}", f"b {SHOWN}\\n"]
+
+
+@pytest.mark.parametrize(
+    ("total", "amounts", "visible"), [(0, (), False), (0, (5,), True), (None, (), True), (5, (), True)]
+)
+def test_a_bar_of_nothing_is_not_shown(
+    total: int | None, amounts: tuple[int, ...], visible: bool, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(
+        "rich.progress.Progress.remove_task", lambda self, task: seen.append(self.tasks[int(task)].visible)
+    )
+    with console.context(anywhere=True).reporter.progress("downloading", total=total) as bar:
+        for amount in amounts:
+            bar.advance(amount)
+    assert seen == [visible]
