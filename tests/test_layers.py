@@ -123,7 +123,7 @@ CONFINED = {
     "http.client": (),
     "requests": (),
     "httpx": (),
-    "os.environ": ("cli.group", "__main__"),
+    "os.environ": ("cli.group", "__main__", "system.rattler_certificates"),  # rattler reads nothing else
     "os.environb": (),
     "os.getenv": (),
     "hashlib": ("digest",),
