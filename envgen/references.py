@@ -99,7 +99,7 @@ def _local(path: str, fields: Mapping[str, str]) -> Reference:
     if clean.endswith((".whl", *_ARCHIVES)):
         return _file(clean, fields)
     if fields:
-        raise ValueError("a folder of the project has no fragment (`#…`)")
+        raise ValueError("a folder of the project cannot have a fragment (`#…`)")
     return FolderReference(path=clean)
 
 
@@ -138,5 +138,5 @@ def _fragment(text: str) -> dict[str, str]:
     fields = dict(part.partition("=")[::2] for part in text.split("&") if part)
     fields.pop("egg", None)  # pip's old way to give a name
     if unknown := fields.keys() - {"sha256", "subdirectory"}:
-        raise ValueError(f"`#{min(unknown)}=` is not known: `#sha256=` and `#subdirectory=` are")
+        raise ValueError(f"`#{min(unknown)}=` is not known, expected `#sha256=` or `#subdirectory=`")
     return fields

@@ -168,9 +168,11 @@ class Adopted:
         if name == "python":
             self.requires_python(where, text, values.match_version(text))
         elif text in entries:
-            self.left(where, shown, "stands there twice")
+            self.left(where, shown, "is listed twice")
         elif name in map(values.match_name, entries):
-            self.fail(where, f"`{name}` is required twice, by different MatchSpecs", "join both, for example `>=1,<2`")
+            self.fail(
+                where, f"`{name}` is required twice, by different MatchSpecs", "combine both, for example `>=1,<2`"
+            )
         else:
             entries.append(text)
             self.took(where, shown, "dependencies", why, changed=text != shown)
@@ -183,7 +185,7 @@ class Adopted:
         """
         fitting = _fitting(specifier)
         if not fitting:
-            self.fail(where, f"no version of Python that is served fits `{text}`", "pass `--python VERSION`")
+            self.fail(where, f"no available version of Python satisfies `{text}`", "pass `--python VERSION`")
         self.python = next((served for served in SERVED if served in fitting), fitting[0])
         others = len(fitting) > 1
         why = f"one minor version: {self.python} is chosen, `--python` chooses another" if others else ""
@@ -246,7 +248,7 @@ class Adopted:
         old, new = pair
         written = self.sections[section][at]
         if str(old) == str(new):
-            self.left(where, str(new), "stands there twice")
+            self.left(where, str(new), "is listed twice")
             return
         if old.url or new.url or old.marker or new.marker or _contradict(old, new):
             self.fail(where, f"`{new}` contradicts `{written}`", "keep one of them")

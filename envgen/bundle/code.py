@@ -39,7 +39,7 @@ def code_parts(context: Context, lock: Lock) -> Iterator[BundledFile]:
         if file.is_symlink() or any(part.startswith(".") for part in path.split("/")):
             if pins_local(lock):
                 raise UserError(
-                    f"`{path}` is pinned, and a bundle holds no hidden files and symbolic links",
+                    f"`{path}` is pinned, and a bundle cannot contain hidden files and symbolic links",
                     hint="run `envgen lock --no-pin-local`",
                 )
             continue

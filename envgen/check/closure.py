@@ -111,7 +111,8 @@ def check_order(subject: Subject) -> Iterator[Misfit]:
                 rule="LIB004",
                 packages=tuple(dict.fromkeys(packages)),
                 files=tuple(binary.path for binary in first),
-                what=f"{several(packages)} find different files as `{name}`: what is imported first gives both its own",
+                what=f"{several(packages)} find different files as `{name}`: the package imported first "
+                "decides which one both get",
             )
 
 

@@ -54,7 +54,7 @@ def check_built_against(subject: Subject) -> Iterator[Misfit]:
                 rule="CUDA005",
                 packages=(part.name, runtime.name),
                 what=f"`{part.name}` was built with CUDA {stated}, and `{runtime.name}` "
-                f"{runtime.package.version} is there",
+                f"{runtime.package.version} is locked",
             )
         yield from _other_pins(subject, part)
 
@@ -69,7 +69,7 @@ def _other_pins(subject: Subject, part: Part) -> Iterator[Misfit]:
             yield Misfit(
                 rule="CUDA005",
                 packages=(part.name, found.name),
-                what=f"`{part.name}` asks for `{text}`, and {found.package.version} is there",
+                what=f"`{part.name}` requires `{text}`, and {found.package.version} is locked",
                 remedy=f"remove `{requirement.name}` from `overrides` in the spec",
             )
 

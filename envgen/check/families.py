@@ -54,8 +54,8 @@ def check_openmp(subject: Subject) -> Iterator[Misfit]:
             rule="OMP001",
             packages=_names(llvm),
             files=_paths(llvm),
-            what=f"{_each(llvm)} each bring an OpenMP runtime of LLVM's kind; the second that a process loads ends it "
-            "(`OMP: Error #15`) or makes it hang",
+            what=f"{_each(llvm)} each contain an OpenMP runtime of LLVM's kind; a process that loads two of them ends "
+            "(`OMP: Error #15`) or hangs",
             remedy="remove or pin packages so that one of them stays",
         )
     if llvm and gnu:
@@ -71,7 +71,7 @@ def check_openmp(subject: Subject) -> Iterator[Misfit]:
             rule="OMP003",
             packages=_names(gnu),
             files=_paths(gnu),
-            what=f"{_each(gnu)} each bring a copy of libgomp: each copy has threads of its own, as many as cores",
+            what=f"{_each(gnu)} each contain a copy of libgomp: each copy starts as many threads as there are cores",
         )
 
 
@@ -130,7 +130,7 @@ def _twice(subject: Subject, stem: str, copies: tuple[Binary, ...]) -> Misfit:
             rule=f"{_ONE_OF[stem]}001",
             packages=_names(parts),
             files=_paths(parts),
-            what=f"{which}: what is imported first decides which one all of them get",
+            what=f"{which}: the package imported first decides which one all of them get",
             remedy="remove or pin packages so that one of them stays",
         )
     return Misfit(

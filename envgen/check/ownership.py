@@ -46,5 +46,5 @@ def check_scripts(subject: Subject) -> Iterator[Misfit]:
             rule="LINK001",
             packages=(package,),
             files=scripts,
-            what=f"{several(scripts)} of `{package}` is not run: what it sets up is not there",
+            what=f"{several(scripts)} of `{package}` is not run: what it sets up is missing",
         )

@@ -34,7 +34,7 @@ def check_opened(subject: Subject) -> Iterator[Misfit]:
                 rule="OPEN001",
                 packages=(subject.owner(binary).name,),
                 files=(binary.path,),
-                what=f"`{binary.called}` opens {several(absent)}, which the machine must bring: {effect}",
+                what=f"`{binary.called}` opens {several(absent)}, which the machine must have: {effect}",
             )
         if binary.called == _CUDNN and (lost := _lost_parts(subject, binary.folder)):
             yield Misfit(
@@ -67,8 +67,8 @@ def check_replaceable(subject: Subject) -> Iterator[Misfit]:
             rule="LDP001",
             packages=tuple(sorted(found)),
             files=tuple(sorted(path for paths in found.values() for path in paths)),
-            what=f"libraries of {several(sorted(found))} are found by DT_RUNPATH, and LD_LIBRARY_PATH goes "
-            "before that: a folder in it with files of the same names replaces them",
+            what=f"libraries of {several(sorted(found))} are found by DT_RUNPATH, and LD_LIBRARY_PATH is "
+            "searched before that: a folder in it with files of the same names replaces them",
             remedy="`envgen doctor` compares this machine's variable with the environment",
         )
 

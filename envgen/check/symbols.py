@@ -60,7 +60,7 @@ def check_symbols(subject: Subject) -> Iterator[Misfit]:
                 rule="ABI001",
                 packages=(package, torch.name if torch else "torch"),
                 files=(path,),
-                what=f"`{path.rpartition('/')[2]}` of `{package}` wants symbols that "
+                what=f"`{path.rpartition('/')[2]}` of `{package}` needs symbols that "
                 f"`{torch.shown if torch else 'torch'}` does not define: {listed}",
                 remedy=f"pin versions of `{package}` and `torch` that were built together",
             )

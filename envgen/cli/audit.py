@@ -36,7 +36,7 @@ _SHOWN = 8
 @env_argument
 @platform_option("this platform only; may be repeated")
 @database_option
-@click.option("--offline", is_flag=True, help="ask no index: use what the indexes said when they were asked last")
+@click.option("--offline", is_flag=True, help="ask no index; use the last answers of the indexes")
 @json_option
 @click.option("--sarif", "as_sarif", is_flag=True, help="write the vulnerabilities as SARIF 2.1.0")
 @click.pass_obj

@@ -132,9 +132,9 @@ def _render_changes(console: Console, prepared: PlannedCreate) -> None:
     if changes.relink:
         names = ", ".join(changes.relink[:_SHOWN])
         more = f" and {len(changes.relink) - _SHOWN} more" if len(changes.relink) > _SHOWN else ""
-        console.say(f"  linked again, because files of them change owner or place: {names}{more}")
+        console.say(f"  linked again, because the owner or path of their files changes: {names}{more}")
     if not prepared.plan.relinks_known:
-        console.say("  re-links are known after download")
+        console.say("  packages to link again are known after download")
 
 
 def _render_plan(console: Console, prepared: PlannedCreate) -> None:

@@ -48,7 +48,7 @@ def list_command(console: Console, as_json: bool) -> None:
     if gone := listing.forgotten:
         more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
         named = ", ".join(f"`{prefix}`" for prefix in gone[:_SHOWN])
-        console.say(f"removed from `environments.txt`, as there is no environment: {named}{more}")
+        console.say(f"removed from `environments.txt`, since these environments do not exist: {named}{more}")
 
 
 @command.command("remove", epilog=examples("envgen env remove --name old --yes"))
@@ -95,12 +95,10 @@ def rename_command(console: Console, new: str, name: str | None, prefix: Path | 
 
 def _ask(console: Console, removal: EnvironmentRemoval) -> bool:
     if not sys.stdin.isatty():
-        raise UsageError(
-            f"removing `{removal.prefix}` has to be confirmed, and there is no terminal", hint="add `--yes`"
-        )
+        raise UsageError(f"removing `{removal.prefix}` must be confirmed, and there is no terminal", hint="add `--yes`")
     console.say(f"{removal.prefix}: {human_size(removal.size)}, {human_size(removal.freed)} of them freed")
     if removal.strangers:
-        console.say(f"{counted(len(removal.strangers), 'file')} in it from no package, removed as well:")
+        console.say(f"{counted(len(removal.strangers), 'file')} in it that no package owns, also removed:")
         for path in removal.strangers[:_SHOWN]:
             console.say(f"  {path}")
         if len(removal.strangers) > _SHOWN:

@@ -62,7 +62,7 @@ _SHOWN = 60
 @dry_run_option("show the layers and what a push would send; write no image")
 @click.option("--frozen", is_flag=True, help="use locks as they are, even if they are out of date")
 @no_build_option
-@click.option("--dirty", is_flag=True, help="take projects of the repository with changes that are not committed")
+@click.option("--dirty", is_flag=True, help="accept local projects with uncommitted changes")
 @no_check_option
 @offline_option
 @bundle_option

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     "--group", "groups", multiple=True, help="with --from FILE: take over this extra or dependency group, too"
 )
 @click.option(
-    "--schema", is_flag=True, help="also write environments/schema.json, by which editors complete and check the spec"
+    "--schema", is_flag=True, help="also write environments/schema.json, with which editors complete and check the spec"
 )
 @json_option
 @click.pass_context

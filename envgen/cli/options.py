@@ -108,7 +108,7 @@ bundle_option = click.option(
     "bundles",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="take files from what `envgen bundle` wrote, before anything is downloaded; may be repeated (ENVGEN_BUNDLE)",
+    help="use files of this bundle, from `envgen bundle`, before any download; may be repeated (ENVGEN_BUNDLE)",
 )
 database_option = click.option(
     "--database",

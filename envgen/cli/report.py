@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     shell_complete=complete_revisions,
     help="show what differs from a git revision, a lock file or a folder of locks",
 )
-@click.option("--budget", metavar="SIZE", help="exit with 1 where all packages take more than this, such as 5GB")
+@click.option("--budget", metavar="SIZE", help="exit with 1 if all packages together are larger than this, such as 5GB")
 @database_option
 @json_option
 @click.pass_obj
@@ -55,7 +55,7 @@ def command(
     are not there; nothing is fetched or built.
     """
     if not (output or as_json or budget):
-        raise UsageError("nowhere to write the report to", hint="add `--output FILE.html`, `--json` or `--budget SIZE`")
+        raise UsageError("no output for the report", hint="add `--output FILE.html`, `--json` or `--budget SIZE`")
     options = ops.ReportOptions(
         env=env, platform=platform, output=output, against=against, budget=budget, database=database
     )

@@ -54,11 +54,12 @@ def command(
     if key:
         if subject is None:
             raise UsageError(
-                "`--key` needs what is signed", hint="for example `envgen verify /srv/channel --key key.pub`"
+                "`--key` needs an argument: what to verify",
+                hint="for example `envgen verify /srv/channel --key key.pub`",
             )
         if ops.is_in_registry(console.context(anywhere=True), subject):
             if env or quick:
-                raise UsageError("`--key` of an image goes neither with `--env` nor with `--quick`")
+                raise UsageError("`--key` of an image cannot be combined with `--env` or `--quick`")
             _signatures(console, subject, key, attestations=attestations, as_json=as_json)
             return
     if attestations:

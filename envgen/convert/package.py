@@ -93,7 +93,7 @@ def seal(
     try:
         check_prefix_paths([entry.path for entry in entries])
     except ValueError as e:
-        raise ArtifactError(f"`{index['name']}` brings a path that no package may have: {e}") from e
+        raise ArtifactError(f"`{index['name']}` contains a path that no package may have: {e}") from e
     _write_json(info / "index.json", index)
     _write_json(info / "about.json", about or {})
     (info / "paths.json").write_text(_render_paths(entries, placeholders), encoding="utf-8")

@@ -78,7 +78,7 @@ def build_python_archive(
     version = _checked_version(package, plan, what)
     _link_names(package, plan.python)
     if left_out := _leave_out(package):
-        warn(f"`{what}`: without {', '.join(left_out)}, which need libraries that are not in it")
+        warn(f"`{what}`: left out {', '.join(left_out)}, which need libraries that the archive lacks")
     glibc = elf.relocate(package, libraries="lib", keep=True)
     modes = dict(_relocated(package, plan, what))
     about = {"summary": recipe.summary, "license": recipe.license, "home": recipe.home}

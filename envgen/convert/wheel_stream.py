@@ -94,7 +94,7 @@ class StreamedWheel(OpenWheel):
         while self.waiting and self.waiting[-1].filename != member.name:
             self._pass_over(self.waiting[-1])
         if not self.waiting:
-            raise ArtifactError(f"`{member.name}` in `{self.what}` was passed already")
+            raise ArtifactError(f"`{member.name}` in `{self.what}`was already read")
         self._begin()
         content = inflate_pieces(self._data(member.packed, advance), member, what=self.what)
         return self._compared(member.name, content)
@@ -110,7 +110,9 @@ class StreamedWheel(OpenWheel):
         expected = self.end(self.body.position)
         # one byte more than there should be shows a body that is too long
         if self.body.take(len(expected) + 1) != expected:
-            raise ArtifactError(f"the zip directory of `{self.what}` is not the one that was read by ranges")
+            raise ArtifactError(
+                f"the zip directory of `{self.what}` differs from the one that was read by range requests"
+            )
 
     def _begin(self) -> None:
         """Read up to the data of the next member."""
@@ -147,7 +149,7 @@ class StreamedWheel(OpenWheel):
             return
         whole = b"".join(content)
         if whole != expected:
-            raise ArtifactError(f"`{name}` in `{self.what}` is not what was read by ranges")
+            raise ArtifactError(f"`{name}` in `{self.what}` differs from what was read by range requests")
         yield whole
 
 

@@ -195,8 +195,8 @@ def unpack(
     except FileExistsError as error:  # all paths are different ones
         raise HostError(
             f"`{wheel.what}` has two files or folders whose names differ by case only, one of them "
-            f"`{posixpath.basename(error.filename)}`, and the file system of `{dest.parent}` takes both for one",
-            hint="move the cache to a file system that tells them apart: `ENVGEN_CACHE`",
+            f"`{posixpath.basename(error.filename)}`, and the file system of `{dest.parent}` treats both as one",
+            hint="move the cache to a file system that distinguishes them: `ENVGEN_CACHE`",
         ) from error
 
 

@@ -34,9 +34,9 @@ def projects_to_link(lock: Lock, names: Iterable[str]) -> frozenset[ProjectName]
             raise UserError(f"`--editable {project}`: expected a local project of the environment; {known}")
         if not local[project].filename.endswith(_PURE):
             raise UserError(
-                f"`--editable {project}`: its wheel `{local[project].filename}` has compiled code, which a link to "
-                "its source does not give",
-                hint="remove the option: `envgen create` builds it again where its files changed",
+                f"`--editable {project}`: its wheel `{local[project].filename}` has compiled code, which "
+                "cannot be linked",
+                hint="remove the option: `envgen create` builds it again if its files changed",
             )
     return chosen
 

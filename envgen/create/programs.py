@@ -89,7 +89,7 @@ def _check_python(prefix: Path) -> None:
     is_installed = any(_PYTHON_RECORD.match(path.name) for path in record_files(prefix))
     if is_installed and not os.access(prefix / "bin/python", os.X_OK):
         raise NoProgramError(
-            f"the environment `{prefix}` is damaged: `bin/python` is missing, or leads nowhere",
+            f"the environment `{prefix}` is damaged: `bin/python` is missing or a broken link",
             hint=f"restore it with `envgen create --verify --prefix {quote(str(prefix))}`",
         )
 

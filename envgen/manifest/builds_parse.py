@@ -57,7 +57,7 @@ def _variables(section: Value | None) -> dict[str, str]:
 
 def _variable(text: str) -> str:
     if text in _FIXED:
-        raise BadValueError(f"`{text}` is fixed, so that builds give the same everywhere")
+        raise BadValueError(f"`{text}` is fixed, so that builds give the same result everywhere")
     if not _VARIABLE.fullmatch(text):
         raise BadValueError(f"not a variable: {text!r}", hint="use capital letters, digits and `_`")
     return text

@@ -29,6 +29,6 @@ def _entry(text: str) -> str:
     """Check a rule, or a rule and the name of a package."""
     rule, _space, package = text.partition(" ")
     if rule not in RULES:
-        hint = nearest(rule, RULES) or "run `envgen check` for the identifiers of what it finds"
+        hint = nearest(rule, RULES) or "run `envgen check` for the identifiers of its findings"
         raise BadValueError(f"unknown rule `{rule}`", hint=hint)
     return f"{rule} {values.conda_name(package.strip().lower())}" if package else rule

@@ -175,7 +175,7 @@ def _rendered(recipe: DebianRecipe, variables: Mapping[str, str]) -> DebianRecip
         rendered: dict[str, str] = {}
         for template in sorted(found):
             if (key := path(template)) in rendered:
-                raise BadValueError(f"{key!r} is there twice, once as {template!r}")
+                raise BadValueError(f"{key!r} is listed twice, once as {template!r}")
             rendered[key] = value(found[template])
         return rendered
 

@@ -56,7 +56,7 @@ def below(text: str) -> str:
     except ValueError as error:
         raise BadValueError(str(error), hint="write a relative path without `..`") from error
     if path.partition("/")[0].lower() == _METADATA:
-        raise BadValueError(f"{text!r} is below `{_METADATA}`, where conda keeps what a package says about itself")
+        raise BadValueError(f"{text!r} is below `{_METADATA}`, where conda keeps the metadata of a package")
     return path
 
 

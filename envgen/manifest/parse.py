@@ -68,7 +68,7 @@ SECTIONS = (
     "default",
 )
 _REQUIRED = ("name", "python", "platforms")
-_JOIN = "join both, for example `>=1,<2`"
+_JOIN = "combine both, for example `>=1,<2`"
 _FACTS = ("glibc", "macos", "cuda", "archspec")
 _STAND_IN = PythonMinor(3, 11)
 """Lets the sections below `python:` be checked when it is wrong; `Document.check` raises before anybody sees it."""

@@ -214,7 +214,7 @@ def channel(text: str) -> str:
             hint="remove them and store them with `rattler auth`, `conda token` or in `~/.netrc`",
         )
     if "://" in text and (url.query or url.fragment):
-        raise BadValueError("the channel's URL holds a query or a fragment, which may be a secret", hint="take it out")
+        raise BadValueError("the channel's URL holds a query or a fragment, which may be a secret", hint="remove it")
     if not text or any(c.isspace() for c in text):
         raise BadValueError(f"not a channel: {display(text)!r}")
     if "://" in text and url.scheme not in {"http", "https", "file", "oci", "s3"}:

@@ -143,7 +143,7 @@ def chosen_environments(context: Context, envs: Sequence[str], *, everything: bo
         context.reporter.note(f"`{spec.name}` is left out: it is not for {here}, only for {', '.join(spec.targets)}")
     found = tuple(spec.name for spec in specs if here in spec.targets)
     if not found:
-        raise UserError(f"no environment is for {here}", hint=f"add {here} under `platforms` in a spec")
+        raise UserError(f"no environment supports {here}", hint=f"add {here} under `platforms` in a spec")
     return found
 
 

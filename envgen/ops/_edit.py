@@ -131,7 +131,7 @@ def _refuse_present(spec: SpecText, below: Sequence[SpecEntry], section: str, te
             remove = f"run `envgen remove {_name(entry)}` first"
             both = f"write a line into `{spec.source}` by hand: both hold"
             raise UserError(
-                f"`{name}` is required already in `{entry.source}`, line {entry.line}: `{entry.text}`",
+                f"`{name}` is already required in `{entry.source}`, line {entry.line}: `{entry.text}`",
                 hint=f"change the version there, or {remove if entry.source == spec.source else both}",
             )
 

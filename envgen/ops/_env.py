@@ -188,7 +188,7 @@ def _target(context: Context, prefix: Path, new: str) -> Path:
         locate.check_name(new)
         target = prefix.parent / new
     if os.path.lexists(target):
-        raise UserError(f"`{target}` exists already", hint="choose another name")
+        raise UserError(f"`{target}` already exists", hint="choose another name")
     return target
 
 

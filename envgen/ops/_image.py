@@ -47,7 +47,7 @@ class ImageOptions:
         verify: read the layout again and recompute every digest.
         dry_run: plan the layers, ask the registry what it has, and write nothing.
         check: refuse packages that do not fit together, as `check` does.
-        dirty: take projects of the repository with changes that are not committed.
+        dirty: accept local projects with uncommitted changes.
     """
 
     env: str | None = None

@@ -47,7 +47,7 @@ def refuse_other_schema(directory: Path) -> None:
         found = None
     if not isinstance(found, dict) or found.get("title") != schema()["title"]:
         raise UserError(
-            f"`{FOLDER}/{_FILE}` is another file than the schema of specs",
+            f"`{FOLDER}/{_FILE}` is not the schema of specs",
             hint="move it, or run without `--schema`: `envgen schema` prints the schema for another place",
         )
 

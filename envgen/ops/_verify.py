@@ -121,7 +121,7 @@ def verify(
     if options.key and subject.kind not in _SIGNED:
         raise UsageError(
             f"a {subject.kind} has no signature of its own",
-            hint="`--key` goes with a channel, a bundle, a lock or REGISTRY/NAME:TAG",
+            hint="use `--key` with a channel, a bundle, a lock or REGISTRY/NAME:TAG",
         )
     tell = on_subject or (lambda _subject, _where: None)
     match subject.kind:
@@ -189,7 +189,9 @@ def _verify_lock(context: Context, options: VerifyOptions, subject: VerifySubjec
     """Verify the signature of a lock, and of the spec with it."""
     path = subject.path or context.root
     if options.key is None:
-        raise UsageError(f"`{path}` is what other things are compared with", hint="`--key PUB` verifies its signature")
+        raise UsageError(
+            f"`{path}` is a lock, which other things are compared with", hint="`--key PUB` verifies its signature"
+        )
     spec, pair = locked(context, path)
     tell(subject, str(path))
     key, where = read_public_key(context.directory / options.key), context.relative(pair.path)

@@ -2,7 +2,7 @@
 
 The paths of a package, and what records say of its files, follow from its bytes, and its key stands for these. So they
 are found when it is linked for the first time and kept as a fact of the store behind its own digest; where there is
-none, or it is of another format or of another `info/paths.json`, it is made again.
+none, or it is of another format or of another `info/paths.json`, rebuilding it.
 """
 
 from __future__ import annotations

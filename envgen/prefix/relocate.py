@@ -39,13 +39,13 @@ def check_relocation(prefix: Path, new: Path) -> None:
     state = read_state(prefix)
     if state and state.prefix != str(prefix):
         raise UserError(
-            f"the environment `{prefix}` was moved from `{state.prefix}`, and its files still hold that path",
+            f"the environment `{prefix}` was moved from `{state.prefix}`, and its files still contain that path",
             hint="run `envgen create` with its name or prefix first",
         )
     is_short = len(f"#!{new}/bin/python3.99") <= _LONGEST_SHEBANG and " " not in str(new)
     if not is_short:
         raise UserError(
-            f"`{new}` cannot stand in the first line of a script: expected no space and at most "
+            f"`{new}` cannot be in the first line of a script: expected no space and at most "
             f"{_LONGEST_SHEBANG - len('#!/bin/python3.99')} characters",
             hint="choose a shorter path, or make the environment there with `envgen create --prefix`",
         )
@@ -96,7 +96,7 @@ def replaced(data: bytes, old: str, new: str, *, what: str) -> bytes:
     def fitted(match: re.Match[bytes]) -> bytes:
         text = match[1].replace(before, after)
         if len(text) >= len(match[0]):
-            raise UserError(f"`{new}` is longer than the place for a path in `{what}`", hint="choose a shorter path")
+            raise UserError(f"`{new}` is too long for the placeholder in `{what}`", hint="choose a shorter path")
         return text + bytes(len(match[0]) - len(text))
 
     return re.sub(re.escape(before).join((b"(", b"[^\\0]*)\\0+")), fitted, data)

@@ -148,7 +148,7 @@ def _build(context: Context, pair: LockPair, wheel: Wheel, made: WheelBuild) -> 
     if pair.lock.platform != host:
         raise HostError(
             f"`{wheel.project}` {wheel.version} must be built for {pair.lock.platform}, this machine is {host}",
-            hint=f"run `envgen lock` here where it is pure Python, else `envgen build` on {pair.lock.platform}",
+            hint=f"if it is pure Python, run `envgen lock` here; otherwise run `envgen build` on {pair.lock.platform}",
         )
     order = _order(context, pair, wheel, made)
     if not built_before(context, order):  # what it is built with may have to be built as well

@@ -69,10 +69,10 @@ class RecipeTools:
         if runs and other not in (None, self.machine):
             raise UserError(
                 f"recipe `{recipe.name}` is built with packages for {other}, which do not run on {self.machine}",
-                hint=f"run this on {other}, and `envgen build` there; ENVGEN_CHANNEL then says where its packages are",
+                hint=f"run this on {other}, and `envgen build` there; then set ENVGEN_CHANNEL to its channel",
             )
         if needs.specs and self.pair is None:
-            raise LockError(f"nothing is locked to build recipe `{recipe.name}` with", hint="run `envgen lock`")
+            raise LockError(f"the lock has no packages to build recipe `{recipe.name}` with", hint="run `envgen lock`")
 
     def open_channel(self, context: Context, recipe: Recipe, folder: Path) -> str | None:
         """Write everything that the recipe requires into a channel, and return its URL; None where it is nothing.

@@ -179,8 +179,8 @@ def refuse_uncommitted(context: Context, locks: Iterable[Lock]) -> None:
         if changed:
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             raise UserError(
-                f"`{path}` has changes that are not committed: `{changed[0]}`{more}",
-                hint="commit them, or take them with `--dirty`",
+                f"`{path}` has uncommitted changes: `{changed[0]}`{more}",
+                hint="commit them, or accept them with `--dirty`",
             )
 
 

@@ -83,7 +83,7 @@ def require_signature(context: Context, spec: EnvSpec, pair: LockPair) -> None:
         refused.append(f"`{path}`: {why}")
     listed = "".join(f"\n  - {reason}" for reason in refused)
     raise SignatureError(
-        f"`{context.relative(pair.path)}` is not signed as is required here:{listed}",
+        f"`{context.relative(pair.path)}` does not have a required signature:{listed}",
         hint=f"have it reviewed and signed by the holder of the key: `envgen sign {spec.name} KEY`",
     )
 
@@ -135,5 +135,6 @@ def _refuse_other_recipes(context: Context, pair: LockPair) -> None:
     if changed:
         names = ", ".join(f"`{name}`" for name in sorted(changed))
         raise SignatureError(
-            f"the recipes {names} are not those of the signed lock", hint="run `envgen lock`, and have it signed again"
+            f"the recipes {names} differ from those of the signed lock",
+            hint="run `envgen lock`, and have it signed again",
         )

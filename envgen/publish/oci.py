@@ -120,7 +120,7 @@ class OciChannel:
         reference = self._place(package)
         subject = self._subject(reference)
         if subject is None:
-            raise NetworkError(f"`{reference}` is gone: another publisher removed it")
+            raise NetworkError(f"`{reference}` was removed by another publisher")
         one = referrer(bundle, kind=PUBLISHED, subject=subject, name=f"{package.filename}.attestation")
         registry = self.registry
         retry = replace(registry.retry, note=self._tell_once)
@@ -137,7 +137,7 @@ class OciChannel:
     def _tell_once(self, note: str) -> None:
         """Report once what holds for every package alike, at the first one."""
         if not self.notes:
-            self.registry.retry.note(f"{note}; further packages are not named")
+            self.registry.retry.note(f"{note}; further packages are not listed")
         self.notes.append(note)
 
     def _subject(self, reference: Reference) -> dict[str, Any] | None:

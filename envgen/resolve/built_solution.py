@@ -100,7 +100,7 @@ def refuse_circle(project: ProjectName, building: Sequence[ProjectName]) -> None
     """
     if project in building:
         chain = " -> ".join(f"`{name}`" for name in (*building[building.index(project) :], project))
-        raise ArtifactError(f"its source is required to build itself: {chain}")
+        raise ArtifactError(f"its build requires itself: {chain}")
 
 
 def explained(error: UnsatisfiableError, failures: Sequence[BuildError]) -> BuildError | None:
@@ -124,8 +124,8 @@ def check_fits(built: BuiltWheel, name: SourceName, target: Target, host: Target
     if target.platform == host.platform:
         raise ArtifactError(f"the build of {name} gave `{built.filename}`, which does not run on the target")
     raise HostError(
-        f"`{name.project}` {name.version} has no wheel for {target.platform}, and its source holds "
-        f"code that is compiled: built here it gives `{built.filename}`",
+        f"`{name.project}` {name.version} has no wheel for {target.platform}, and its source has "
+        f"compiled code: a build on this machine gives `{built.filename}`",
         hint=f"run `envgen lock` on a {target.platform} machine, or in an emulator of one",
     )
 

@@ -159,7 +159,7 @@ def _requirement(text: str, recipe: Recipe, names: NameTable) -> Requirement:
     except (InvalidRequirement, ValueError):
         pass
     raise UserError(
-        f"recipe `{recipe.name}`: no channel or recipe offers `{text}`, and no wheel can be asked for it",
+        f"recipe `{recipe.name}`: no channel or recipe offers `{text}`, and a wheel cannot satisfy it",
         hint=f"write a range of versions, such as `{match_name(text)} >=1,<2`",
     )
 

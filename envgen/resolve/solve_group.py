@@ -232,7 +232,7 @@ def _cannot(context: Context, specs: Sequence[EnvSpec], why: str) -> Unsatisfiab
     first = f"`{blamed[0].name}` cannot be solved:" if len(blamed) == 1 else f"{_listed(blamed)} exclude each other:"
     return UnsatisfiableError(
         "\n".join([first, why, "", *lines]).rstrip(),
-        hint=f"relax one of the requirements, or take one of the specs out of the solve group `{specs[0].solve_group}`"
+        hint=f"relax one of the requirements, or remove one of the specs from the solve group `{specs[0].solve_group}`"
         if len(blamed) > 1
         else None,
     )

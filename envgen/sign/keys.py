@@ -163,7 +163,7 @@ class _Program:
     def sign(self, data: bytes) -> bytes:
         signature = _ask(self.command, "sign", data, self.environment)
         if not self.public.verifies(data, signature):
-            raise UserError(f"the signature of `{self.command[0]} sign` does not fit its public key")
+            raise UserError(f"the signature of `{self.command[0]} sign` does not match its public key")
         return signature
 
 
@@ -212,7 +212,7 @@ def _public(key: Any, name: str) -> PublicKey:
 
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise UserError(
-            f"`{name}` is not a key of ECDSA P-256, which every verifier of images reads",
+            f"`{name}` is not a key of ECDSA P-256, which all verifiers of images support",
             hint="`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem` makes one",
         )
     form = serialization.PublicFormat.SubjectPublicKeyInfo

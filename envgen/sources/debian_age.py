@@ -58,7 +58,7 @@ def refuse_rollback(late: Sequence[Release], locked: LockedDebs, debs: Iterable[
     lowered = locked.lowered(debs)
     if late and lowered:
         raise SignatureError(
-            f"{_of(late[0], locked)}, and would lower {_listed(lowered)}",
+            f"{_of(late[0], locked)}, and would downgrade {_listed(lowered)}",
             hint="use another mirror of Debian; to accept the older packages, remove the lock and run `envgen lock`",
         )
 

@@ -71,8 +71,8 @@ def verify_release(signed: bytes, *, suite: str, keys: Sequence[bytes], now: dt.
     what = f"`InRelease` of {suite}"
     if not _OPENPGP_TIMES[0] <= now <= _OPENPGP_TIMES[1]:
         raise HostError(
-            f"the signature of {what} cannot be judged: this machine's clock says {now:%Y-%m-%d}, and OpenPGP has times"
-            f" until {_OPENPGP_TIMES[1]:%Y-%m-%d}",
+            f"the signature of {what} cannot be verified: the clock of this machine is at {now:%Y-%m-%d}, and "
+            f"OpenPGP has times until {_OPENPGP_TIMES[1]:%Y-%m-%d}",
             hint="set the clock of this machine",
         )
     release = parse_release(verified_content(signed, keys=keys, what=what), suite=suite)
@@ -97,8 +97,8 @@ def verified_content(signed: bytes, *, keys: Sequence[bytes], what: str) -> byte
         reason = str(e).partition("\n")[0]
         raise SignatureError(
             f"{what} has no signature by a trusted key: {reason}",
-            hint="check the clock of this machine; else the mirror modifies what it serves, or envgen does not ship the"
-            " keys of this archive",
+            hint="check the clock of this machine; if it is right, the mirror modifies files, or envgen does not "
+            "ship the keys of this archive",
         ) from e
     if not content:
         raise SignatureError(f"{what} is signed but empty")

@@ -240,6 +240,6 @@ def _verified(data: bytes, index: Index, *, where: str) -> bytes:
             where=display(where),
             expected=index.sha256,
             got=got,
-            hint="the mirror is being updated, or modifies what it serves",
+            hint="the mirror is being updated, or modifies files",
         )
     return data

@@ -111,7 +111,7 @@ def _check_identity(raw: bytes, project: ProjectName, version: str | None) -> No
     name, said = fields.get("name", ""), fields.get("version", "")
     if project_name(name or "?") != project or not (version is None or _is_same(said, version)):
         expected = f"`{project}` {version or ''}".rstrip()
-        raise ArtifactError(f"the source of {expected} says that it is `{name}` {said}")
+        raise ArtifactError(f"the source of {expected} has the metadata of `{name}` {said}")
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -121,7 +121,7 @@ class Http:
             with self._open(url, headers, optional=optional) as answer:
                 status = HTTPStatus.NOT_FOUND if answer.status in ABSENT else answer.status
                 if status == HTTPStatus.NOT_MODIFIED and not etag:
-                    raise TransientError(f"{display(url)} answers 304, not modified, and no version was asked about")
+                    raise TransientError(f"{display(url)} returned 304 (not modified) to an unconditional request")
                 return Response(status=status, headers=answer.headers, body=answer.body(limit), url=answer.url)
 
         return self._retry.call(once, hint=hint or _REACH_HINT)

@@ -149,7 +149,7 @@ def _limit(error: OSError, path: Path | None) -> HostError | None:
     if error.errno == errno.EFBIG:
         what = f"a file below `{path}`" if path else "a file"
         return HostError(
-            f"failed to write {what}: this process may not write files of its size",
+            f"failed to write {what}: it is larger than the file size limit of this process",
             hint="`ulimit -f unlimited`, then run the command again; the limit may also be that of the file system",
         )
     return None

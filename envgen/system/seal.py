@@ -70,7 +70,7 @@ def write_seal(package: Path, moment: BootTime, *, replace_seal: bool = False) -
     info = (package / SEAL).parent
     for path in (info, package / SEAL):
         if path.is_symlink() or (path != info and path.exists() and not replace_seal):
-            raise ArtifactError(f"the package holds `{path.relative_to(package)}`, where envgen puts its seal")
+            raise ArtifactError(f"the package contains `{path.relative_to(package)}`, where envgen puts its seal")
     if not info.is_dir():
         info.mkdir()
         info.chmod(0o755)

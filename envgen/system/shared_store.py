@@ -75,7 +75,7 @@ class SharedStore:
         try:
             with self._path(sha).open("rb") as source:
                 if not self._is_trusted(os.fstat(source.fileno())):
-                    self.reporter.warn(f"`{self._path(sha)}` is not used: it is not of a trusted owner")
+                    self.reporter.warn(f"`{self._path(sha)}` is not used: its owner is not trusted")
                     return False
                 if _copied(source, out, advance or (lambda _amount: None)) == sha:
                     return True

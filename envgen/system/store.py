@@ -176,7 +176,7 @@ class Store:
         if (fault := self.packages.fault(self._package_path(key), read=read)) is None:
             return False
         self._condemned.add(key)
-        self._reporter.warn(f"cached package `{key}` {fault}, it is made again")
+        self._reporter.warn(f"cached package `{key}` {fault}, rebuilding it")
         return True
 
     def sync(self) -> None:
@@ -355,7 +355,7 @@ class Store:
             if not _touch(path) or self._proven.has(path, sha):
                 return path if path.exists() else None
             path.unlink(missing_ok=True)
-        self._reporter.warn(f"cached file `{path.relative_to(self.root)}` was damaged and is removed")
+        self._reporter.warn(f"cached file `{path.relative_to(self.root)}` was damaged and was removed")
         return None
 
     def _make_folder(self, folder: Path) -> None:

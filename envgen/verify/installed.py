@@ -189,7 +189,9 @@ def _read(context: Context, prefix: Path, expected: _Expected) -> Iterator[Devia
             what = f"leads to {got!r}, expected {target!r}"
             yield Deviation(kind=Kind.LINK, where=path, package=owners[path], what=what)
     for path, mode in unsafe_modes(prefix, chain.from_iterable(each.items() for each in expected.entries.values())):
-        yield Deviation(kind=Kind.MODE, where=path, package=owners[path], what=f"mode {mode:o}: others may change it")
+        yield Deviation(
+            kind=Kind.MODE, where=path, package=owners[path], what=f"mode {mode:o}: other users can write to it"
+        )
 
 
 def _mode(prefix: Path, path: str, expected: int) -> Deviation:

@@ -63,8 +63,8 @@ def find_subject(context: Context, text: str | None) -> VerifySubject:
     kind = _kind(path)
     if kind and is_name:
         raise UserError(
-            f"`{text}` is both an environment of the project and here a {kind}",
-            hint=f"write `./{text}` for what is here, or `--env {text}` for the environment",
+            f"`{text}` is both an environment of the project and the path of a {kind}",
+            hint=f"write `./{text}` for the path, or `--env {text}` for the environment",
         )
     if kind:
         return VerifySubject(kind=kind, text=text, path=path)
@@ -84,7 +84,7 @@ def _elsewhere(context: Context, text: str) -> VerifySubject:
         return VerifySubject(kind=SubjectKind.REGISTRY, text=str(Reference.parse(text)))
     names = ", ".join(f"`{path.stem}`" for path in sorted((context.root / FOLDER).glob("*.yaml")))
     raise UserError(
-        f"`{text}` is neither here nor an environment of the project",
+        f"`{text}` is neither a path nor an environment of the project",
         hint=f"environments: {names}; an image is written REGISTRY/NAME:TAG",
     )
 

@@ -49,7 +49,7 @@ def compare_tree(context: Context, prefix: Path, spec: EnvSpec, platform: Platfo
     (inputs,) = open_images(context, env=spec.name, platforms=(platform,), frozen=True)
     if lost := [str(item.wanted.name) for item in inputs.plan.prepare]:
         raise UserError(
-            f"{len(lost)} packages are not in the cache, such as `{lost[0]}`: what their files must be is not known",
+            f"{len(lost)} packages are not in the cache, such as `{lost[0]}`: their expected files are not known",
             hint=f"`envgen image {spec.name}` fetches them",
         )
     with prefix_entries(context, inputs) as entries:

@@ -139,4 +139,6 @@ def test_pinned_code_that_a_bundle_cannot_hold(built: Project, cli: Command) -> 
     cli("lock", "--pin-local").succeeded()
     outcome = cli("bundle", "--no-tools")
     assert outcome.code == 1
-    assert "`libs/mylib/.hidden` is pinned, and a bundle holds no hidden files and symbolic links" in said(outcome)
+    assert "`libs/mylib/.hidden` is pinned, and a bundle cannot contain hidden files and symbolic links" in said(
+        outcome
+    )

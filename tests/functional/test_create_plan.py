@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
-UNKNOWN = "re-links are known after download"
-RELINKED = "linked again, because files of them change owner or place: beta"
+UNKNOWN = "packages to link again are known after download"
+RELINKED = "linked again, because the owner or path of their files changes: beta"
 BOTH = SPEC.replace("[spam ==1.0, eggs <2]", "[alpha, beta]")
 BETA = SPEC.replace("[spam ==1.0, eggs <2]", "[beta]")
 SHARED = "shared/__init__.py"

@@ -308,7 +308,7 @@ def test_an_image_refuses_what_is_not_committed(project: Project, registries: Re
     local(project, "x = 2\n")
     outcome = cli("image", "--no-check")
     assert outcome.code == 1
-    assert "`./libs/mylib` has changes that are not committed: `libs/mylib/mylib.py`" in outcome.err
+    assert "`./libs/mylib` has uncommitted changes: `libs/mylib/mylib.py`" in outcome.err
     cli("image", "--no-check", "--dirty").succeeded()
     layout = project.root / "dist/demo.oci"
     index = json.loads((layout / "index.json").read_text())

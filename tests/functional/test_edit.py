@@ -82,7 +82,7 @@ def test_dry_run_writes_nothing(spec: Path, cli: Command, project: Project) -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["add", "Spam"], "`spam` is required already in `environments/demo.yaml`, line 9: `spam ==1.0`"),
+        (["add", "Spam"], "`spam` is already required in `environments/demo.yaml`, line 9: `spam ==1.0`"),
         (["add", "ham", "ham >=1"], "`ham` is required already"),
         (["add", "spam = 2"], "write `spam ==2`"),
         (["add", "nowhere-to-be-found"], "nowhere-to-be-found"),

@@ -92,7 +92,7 @@ def test_list_drops_dead_entries_and_leaves_those_of_others(locked: Project, cli
     prefix, other, dead = make(cli), foreign(tmp_path / "other"), tmp_path / "dead"
     listing(cli).write_text(f"{dead}\n{prefix}\n{other}\n")
     outcome = cli("env", "list").succeeded()
-    assert f"removed from `environments.txt`, as there is no environment: `{dead}`" in outcome.err
+    assert f"removed from `environments.txt`, since these environments do not exist: `{dead}`" in outcome.err
     assert "1 environment of other tools" in outcome.err
     assert listing(cli).read_text() == f"{prefix}\n{other}\n"
 

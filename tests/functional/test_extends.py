@@ -73,7 +73,7 @@ def test_add_and_remove_edit_the_spec_and_name_the_base(train: Project, cli: Com
     assert spec.read_text() == text
     outcome = cli("add", "spam")
     assert outcome.code == 1
-    assert "`spam` is required already in `environments/base.yaml`, line 4: `spam ==1.0`" in outcome.err
+    assert "`spam` is already required in `environments/base.yaml`, line 4: `spam ==1.0`" in outcome.err
     assert "write a line into `environments/train.yaml` by hand: both hold" in outcome.err
     outcome = cli("remove", "spam")
     assert outcome.code == 1

@@ -237,6 +237,6 @@ def test_another_file_in_the_place_of_the_schema_stays(empty: Path, cli: Command
         (empty / "environments/schema.json").write_text(text)
         outcome = cli("init", "train", "--schema", cwd=empty)
         assert outcome.code == 1
-        assert "`environments/schema.json` is another file than the schema of specs" in outcome.err
+        assert "`environments/schema.json` is not the schema of specs" in outcome.err
         assert [path.name for path in (empty / "environments").iterdir()] == ["schema.json"]
         assert (empty / "environments/schema.json").read_text() == text

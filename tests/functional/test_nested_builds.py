@@ -85,7 +85,7 @@ def test_a_circle_is_named(
     project.spec("demo", SPEC.format(pypi="outer"))
     outcome = cli("lock")
     assert outcome.code == 3
-    assert f"its source is required to build itself: {chain_}" in said(outcome)
+    assert f"its build requires itself: {chain_}" in said(outcome)
     assert project.locks() == {}
 
 

@@ -131,7 +131,7 @@ def test_an_image_refuses_uncommitted_code(greeted: Project, registries: Registr
     greeted.write("libs/hello/hello.txt", "hello again")
     outcome = cli("image", "--no-check")
     assert outcome.code == 1
-    assert "`./libs/hello` has changes that are not committed: `libs/hello/hello.txt`" in said(outcome)
+    assert "`./libs/hello` has uncommitted changes: `libs/hello/hello.txt`" in said(outcome)
     cli("image", "--no-check", "--dirty").succeeded()
     blobs = (greeted.root / "dist/demo.oci/blobs/sha256").iterdir()
     texts = [path.read_bytes() for path in blobs if path.stat().st_size < 20_000]

@@ -76,7 +76,7 @@ def test_the_budget_names_what_grew(locked: Project, cli: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ((), 2, "nowhere to write the report to"),
+        ((), 2, "no output for the report"),
         (("--budget", "much"), 2, "not a size: 'much'"),
         (("--json", "--against", "nothing"), 1, "is not in a git repository"),
         (("--json", "--platform", "win-64"), 1, "does not support win-64"),

@@ -104,7 +104,7 @@ def test_what_excludes_each_other_is_told_with_both_lines(group: Project, cli: C
     assert "environments/serve.yaml:6: old-eggs-only" in outcome.err
     assert "environments/train.yaml:8: new-eggs-only" in outcome.err
     assert "train.yaml:7" not in outcome.err
-    assert "take one of the specs out of the solve group `all`" in outcome.err
+    assert "remove one of the specs from the solve group `all`" in outcome.err
     assert not group.locks()
 
 

@@ -89,7 +89,7 @@ def test_groups_and_extras() -> None:
         ("pyproject.toml", "project = 1\n", "pyproject.toml: project: expected a table, got int"),
         ("pyproject.toml", "[project]\ndependencies = 'a'\n", "project.dependencies: expected a list, got str"),
         ("pyproject.toml", "[project]\ndependencies = [1, []]\n", "project.dependencies[1]: expected text, got list"),
-        ("pyproject.toml", "[project]\nrequires-python = '<3'\n", "no version of Python that is served fits `<3`"),
+        ("pyproject.toml", "[project]\nrequires-python = '<3'\n", "no available version of Python satisfies `<3`"),
         ("environment.yml", "a: [", "environment.yml: not YAML"),
         ("environment.yml", "- a\n", "expected a table, got list"),
         ("environment.yml", "dependencies: [numpy=1, numpy=2]\n", "`numpy` is required twice"),

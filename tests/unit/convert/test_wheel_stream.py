@@ -50,7 +50,7 @@ def test_a_body_that_ends_early(cut: int, tmp_path: Path) -> None:
 
 
 def test_a_body_that_goes_on(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="is not the one that was read by ranges"):
+    with pytest.raises(ArtifactError, match="differs from the one that was read by range requests"):
         convert(RAW + b"more", tmp_path, told=RAW)
 
 

@@ -139,7 +139,7 @@ def test_empty_sections_and_empty_bases_change_nothing() -> None:
             [
                 (
                     "train.yaml:3 `numpy` is required already for linux-64, in line 6 of `environments/base.yaml` "
-                    "(join both, for example `>=1,<2`)"
+                    "(combine both, for example `>=1,<2`)"
                 )
             ],
         ),

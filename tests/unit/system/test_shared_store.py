@@ -93,7 +93,7 @@ def test_files_that_others_own_or_may_write_are_not_taken(theirs: Store, tmp_pat
     path.chmod(0o666)
     source, told = shared(theirs)
     assert not taken(Store(tmp_path / "other"), source)
-    assert told.said == [f"`{path}` is not used: it is not of a trusted owner"]
+    assert told.said == [f"`{path}` is not used: its owner is not trusted"]
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
