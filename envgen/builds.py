@@ -63,7 +63,7 @@ class GitSource:
 
     @property
     def address(self) -> str:
-        """What pip takes for it."""
+        """Return the requirement that pip accepts for it."""
         folder = f"#subdirectory={self.subdirectory}" if self.subdirectory else ""
         return f"git+{self.url}@{self.commit}{folder}"
 
@@ -155,7 +155,7 @@ class BuildTerms:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Key of the spec -> reason, of what is allowed."""
+        """Return key of the spec -> reason, for each exception."""
         return {key: reason for key in REASONS if (reason := getattr(self, key))}
 
 

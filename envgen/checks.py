@@ -98,12 +98,12 @@ class Misfit:
 
     @property
     def title(self) -> str:
-        """What its rule says."""
+        """Return the title of its rule."""
         return RULES[self.rule][1]
 
     @property
     def is_open(self) -> bool:
-        """Whether it is an error that nobody accepted."""
+        """Return whether it is an error that nobody accepted."""
         return self.severity is Severity.ERROR and self.accepted is None
 
 

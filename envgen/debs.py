@@ -26,7 +26,7 @@ class DebianArea(StrEnum):
 
     @property
     def placeholder(self) -> str:
-        """What stands for the archive's address in locks."""
+        """Return the placeholder of the archive's address in locks."""
         return "${ENVGEN_DEBIAN_SECURITY}" if self is DebianArea.SECURITY else "${ENVGEN_DEBIAN}"
 
 
@@ -72,5 +72,5 @@ class Deb:
 
     @property
     def revision(self) -> str:
-        """What Debian added to the upstream version (`6+deb12u9`); empty for a native package."""
+        """Return Debian's part of the version (`6+deb12u9`); empty for a native package."""
         return self.version.rpartition("-")[2] if "-" in self.version else ""

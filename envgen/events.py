@@ -62,7 +62,7 @@ class NullReporter:
         """Do nothing."""
 
     def running(self, text: str) -> None:
-        """Treat it as a note."""
+        """Handle it as a note."""
         self.note(text)
 
     def detail(self, text: str) -> None:
@@ -82,9 +82,9 @@ class MutedReporter(NullReporter):
             yield bar
 
     def running(self, text: str) -> None:
-        """Pass it on."""
+        """Forward it."""
         self._reporter.running(text)
 
     def detail(self, text: str) -> None:
-        """Pass it on."""
+        """Forward it."""
         self._reporter.detail(text)

@@ -73,7 +73,7 @@ class NamedIndex:
 
     @property
     def is_simple(self) -> bool:
-        """Whether it has a page for each project, as far as its address tells: neither a page of links nor a folder."""
+        """Return whether it has a page for each project, by its address: neither a page of links nor a folder."""
         is_folder = self.url.startswith((".", "/", "file:"))
         return not (is_folder or self.url.endswith((".html", ".htm")))
 

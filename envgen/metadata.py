@@ -237,7 +237,7 @@ class _FieldReader:
 
 
 def _is_own(requirement: Requirement, meta: WheelMetadata) -> bool:
-    """Whether a requirement only asks for extras of the wheel itself; one that excludes it is kept, to fail."""
+    """Return whether a requirement only asks for extras of the wheel itself; one that excludes it is kept, to fail."""
     own = project_name(requirement.name) == meta.name
     return own and requirement.specifier.contains(meta.version, prereleases=True)
 

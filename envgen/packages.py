@@ -82,7 +82,7 @@ class Wheel:
 
     @property
     def listed(self) -> Wheel | Source:
-        """What is fetched: the wheel, or the source that it is built from."""
+        """Return the file to fetch: the wheel, or the source that it is built from."""
         return self.made.source if self.made else self
 
     @property
@@ -102,7 +102,7 @@ class Wheel:
 
     @property
     def url(self) -> str:
-        """Where an index has the file, to be looked up there by name and accepted by digest; or its own address."""
+        """Return the page of the index that has the file, by name and digest; or the file's own address."""
         if direct := self.direct:
             return direct
         return f"{placeholder(self.index)}/{self.project}/{self.listed.filename}"
@@ -119,7 +119,7 @@ class Wheel:
 
     @property
     def origin(self) -> Wheel:
-        """Where the bytes of the package's `Record` come from."""
+        """Return the origin of the package's `Record`."""
         return self
 
     def conda_name(self, names: NameTable) -> CondaName:
@@ -249,7 +249,7 @@ class ChannelPackage(_CondaPackage):
 
     @property
     def origin(self) -> ChannelArchive:
-        """Where the bytes of the package's `Record` come from."""
+        """Return the origin of the package's `Record`."""
         return self.archive
 
     @property
@@ -294,7 +294,7 @@ class BuiltPackage(_CondaPackage):
 
     @property
     def origin(self) -> BuiltArchive:
-        """Where the bytes of the package's `Record` come from."""
+        """Return the origin of the package's `Record`."""
         return self.archive
 
     @property
@@ -304,7 +304,7 @@ class BuiltPackage(_CondaPackage):
 
     @property
     def url(self) -> str:
-        """Where the archive is, once published."""
+        """Return the address of the archive after it is published."""
         return f"{LOCAL_CHANNEL}/{self.subdir}/{self.filename}"
 
     @property
@@ -319,7 +319,7 @@ class BuiltPackage(_CondaPackage):
 
     @property
     def download_size(self) -> int:
-        """No bytes: what a recipe takes is counted with its Debian packages."""
+        """Return 0: the size of a recipe is counted with its Debian packages."""
         return 0
 
 

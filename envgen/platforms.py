@@ -48,7 +48,7 @@ class Platform(StrEnum):
 
     @property
     def is_linux(self) -> bool:
-        """Whether the platform runs Linux."""
+        """Return whether the platform runs Linux."""
         return self.startswith("linux")
 
     @property

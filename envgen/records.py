@@ -73,7 +73,7 @@ class Older:
 
     @property
     def is_refused(self) -> bool:
-        """Whether a lock must not have it, unless the spec accepts it by name."""
+        """Return whether a lock must not have it, unless the spec accepts it by name."""
         return self.limit and (self.line is not None or (self.days or 0) > _TWO_YEARS)
 
 

@@ -40,7 +40,7 @@ class FileReference:
 
     @property
     def is_wheel(self) -> bool:
-        """Whether it is a wheel, by its name."""
+        """Return whether it is a wheel, by its name."""
         return self.filename.endswith(".whl")
 
 

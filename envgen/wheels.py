@@ -117,7 +117,7 @@ def _fitting(target: Target, wheel_tags: frozenset[Tag]) -> tuple[Tag, ...]:
 def match_specs(
     requirements: Iterable[Requirement], names: NameTable, version_spec: Callable[[Requirement], str] | None = None
 ) -> tuple[str, ...]:
-    """Turn requirements into MatchSpecs under conda's names, sorted; each extra of one becomes an `extra_name`.
+    """Return requirements as MatchSpecs under conda's names, sorted; each extra becomes an `extra_name`.
 
     A requirement on a project that another one stands for is one on that.
 
@@ -158,7 +158,7 @@ def extra_name(name: CondaName, extra: str) -> CondaName:
 
 
 def without_extras(depends: Iterable[str]) -> tuple[str, ...]:
-    """Leave out the MatchSpecs that only a solve understands."""
+    """Remove the MatchSpecs that only a solve understands."""
     return tuple(spec for spec in depends if _EXTRA not in spec.partition(" ")[0])
 
 
@@ -268,7 +268,7 @@ def _python_depend(requires_python: SpecifierSet, python: PythonMinor) -> str:
 
 
 def _holds_throughout(specifier: Specifier, python: PythonMinor) -> bool:
-    """Whether a specifier holds for every patch release; all but `!=` hold for a stretch of versions."""
+    """Return whether a specifier holds for every patch release; all but `!=` hold for a stretch of versions."""
     if specifier.operator == "!=" and specifier.version.startswith(f"{python}."):
         return False
     return all(specifier.contains(f"{python}.{patch}", prereleases=True) for patch in ANY_PATCH)

@@ -91,7 +91,7 @@ def _refuse_outside(host: str) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the machine's settings of envgen and its neighbours from the code under test."""
+    """Remove the machine's settings of envgen and related tools from the environment of a test."""
     if _uses_the_machine(request):
         return
     for name in list(os.environ):
@@ -101,7 +101,7 @@ def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 @pytest.fixture(autouse=True)
 def home_of_its_own(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a test that uses the machine a home that knows its registries, and is thrown away."""
+    """Set a temporary home with the machine's registries for a test that uses the machine."""
     if not _uses_the_machine(request):
         return
     home = request.getfixturevalue("tmp_path_factory").mktemp("home")

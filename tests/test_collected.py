@@ -42,7 +42,7 @@ def collected(tmp_path: Path, *words: str) -> set[Path]:
 
 
 def holds_tests(path: Path) -> bool:
-    """Tell whether a file is one of tests: by its name, or by functions and classes that pytest would run in it."""
+    """Return whether a file has tests: by its name, or by functions and classes that pytest would run in it."""
     if path.name.startswith("test_"):
         return True
     body = ast.parse(path.read_bytes()).body

@@ -93,6 +93,6 @@ def _typed(value: Any, kind: type | tuple[type, ...], name: str, where: str) -> 
 
 
 def each(value: Any, where: str, take: Callable[[str, str], None]) -> None:
-    """Hand each text of a list to `take`, with its place."""
+    """Call `take` with each text of a list and its place."""
     for place, found in texts(value, where):
         take(place, found)

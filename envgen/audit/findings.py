@@ -49,12 +49,12 @@ class Vulnerability:
 
     @property
     def names(self) -> frozenset[str]:
-        """All of its identifiers."""
+        """Return all identifiers of the vulnerability."""
         return frozenset({self.id, *self.aliases})
 
     @property
     def counts(self) -> bool:
-        """Whether it fails an audit."""
+        """Return whether it fails an audit."""
         return not self.is_minor and self.ignored is None
 
 

@@ -92,7 +92,7 @@ class BundleArtifact:
 
     @property
     def blobs(self) -> dict[Sha256, BundledFile]:
-        """Everything that is stored: digest -> file; manifest and empty configuration included."""
+        """Return all stored files by digest; manifest and empty configuration included."""
         own = (text_part("", data) for data in (self.manifest, _NOTHING))
         return {part.sha256: part for part in (*self.parts, *own)}
 

@@ -88,12 +88,12 @@ class ElfFile:
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether the loader has anything to do with it; object files and static programs have no dynamic table."""
+        """Return whether the loader reads it; object files and static programs have no dynamic table."""
         return self.kind in (_ET_EXEC, _ET_DYN) and any(s.kind == _PT_DYNAMIC for s in self._segments)
 
     @property
     def is_program(self) -> bool:
-        """Whether it is started: libraries may name an interpreter too (libc.so.6), which makes none of them one."""
+        """Return whether it is a program; an interpreter alone does not make it one, since libc.so.6 names one too."""
         pie = any(tag == _FLAGS_1 and value & _PIE for tag, value in self._tags)
         return self.kind == _ET_EXEC or pie or (self._has(_PT_INTERP) and self._first(_SONAME) is None)
 

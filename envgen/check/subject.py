@@ -96,7 +96,7 @@ class Subject:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the files of every package are known."""
+        """Return whether the files of every package are known."""
         return all(part.files is not None for part in self.parts.values())
 
     @functools.cached_property

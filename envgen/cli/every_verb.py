@@ -47,7 +47,7 @@ def add_options(command: click.Command) -> click.Command:
 
 
 def _choose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    """Remember an option for this run; click shares `meta` between the contexts of `envgen` and of the verb."""
+    """Store an option for this run; click shares `meta` between the contexts of `envgen` and of the verb."""
     if not value:
         return
     found = Verbosity[str(param.name).upper()]

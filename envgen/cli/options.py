@@ -72,7 +72,7 @@ class _FirstName(click.Option):
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ARG001  click's
-    """Let messages name the environment in their commands: see `commands`."""
+    """Store the environment that messages name in their commands: see `commands`."""
     one = value[0] if isinstance(value, tuple) and len(value) == 1 else value
     if isinstance(one, str) and ctx.obj is not None and not ctx.resilient_parsing:
         ctx.obj.environment_name = one

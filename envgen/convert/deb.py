@@ -115,7 +115,7 @@ def _write_links(recipe: DebianRecipe, dest: Path) -> None:
 
 
 def _rebind(recipe: DebianRecipe, root: Path) -> None:
-    """Let older C libraries do what the recipe says they can, in every file that asks for it."""
+    """Bind the symbols of the recipe to versions of older C libraries, in every file that uses them."""
     files = (file for file in sorted(root.rglob("*")) if recipe.rebind and file.is_file() and not file.is_symlink())
     found = frozenset[str]().union(*(rebind(file, recipe.rebind) for file in files))
     if idle := sorted(recipe.rebind.keys() - found):

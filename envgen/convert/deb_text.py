@@ -21,7 +21,7 @@ _ABSOLUTE = re.compile(r"(?<![\w./+~$}-])/(?:bin|etc|lib|opt|sbin|usr|var)(?:/[\
 
 
 def point_inside(root: Path, patterns: Iterable[str], *, paths: Collection[str], home: str) -> None:
-    """Point absolute paths in text files to the tree, as far as the tree has them; others stay the host's.
+    """Replace absolute paths in text files by paths of the tree, if the tree has them; others stay the host's.
 
     Args:
         root: of the tree.

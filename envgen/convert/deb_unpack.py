@@ -201,7 +201,7 @@ class Unpacking:
         self._taken[path] = _Taken(owner=deb.name, content=self._taken[target].content)
 
     def _refuse_detour(self, deb: Deb, path: str) -> None:
-        """Refuse a path through a link or a file, for links may lead anywhere; and one that is a folder already."""
+        """Refuse a path below a link or a file, since links may lead anywhere, and one that is already a folder."""
         if (self.root / path).is_dir():
             owners = (taken.owner for below, taken in self._taken.items() if below.startswith(f"{path}/"))
             owner = next(owners, deb.name)
@@ -249,7 +249,7 @@ def control_fields(control: bytes) -> dict[str, str]:
 
 
 def check_control(deb: Deb, control: Mapping[str, bytes]) -> None:
-    """Refuse a `.deb` that calls itself something else than the lock does.
+    """Refuse a `.deb` with another name or version than the locked one.
 
     Args:
         deb: what the lock says of it.

@@ -96,7 +96,7 @@ class _Tables:
         struct.pack_into("<I", self.raw, self.symbols[0] + number * _SYMBOL.size, self._placed(name, over=old))
 
     def restamp(self, aux: _Aux, version: str) -> None:
-        """Let an entry stand for another version."""
+        """Replace the version of an entry."""
         name = self._placed(version, over=aux.name)
         struct.pack_into("<I", self.raw, aux.at, _hash_of(version))
         struct.pack_into("<I", self.raw, aux.at + 8, name)

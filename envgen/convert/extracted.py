@@ -55,7 +55,7 @@ class Identity:
 
 
 def check_identity(got: Identity, expected: Identity, *, what: str) -> None:
-    """Refuse a package that calls itself something else than the lock does.
+    """Refuse a package with another name, version or build than the locked one.
 
     Args:
         got: what its `info/index.json` says.
@@ -144,7 +144,7 @@ def _check_info_links(package_dir: Path, tree: Mapping[str, str], what: str) -> 
 
 
 def _check_places(package_dir: Path, index: Mapping[str, Any], what: str) -> None:
-    """Refuse what decides where files of `noarch: python` packages go, where that is no path inside a prefix."""
+    """Refuse a path for files of `noarch: python` packages that is not inside a prefix."""
     try:
         if (place := index.get("python_site_packages_path")) is not None:
             parse_prefix_path(place)
@@ -155,7 +155,7 @@ def _check_places(package_dir: Path, index: Mapping[str, Any], what: str) -> Non
 
 
 def check_entry_points(document: Mapping[str, Any], *, what: str) -> None:
-    """Refuse commands of a `link.json` that are no file names.
+    """Refuse commands of a `link.json` that are not file names.
 
     Raises:
         ArtifactError: names the command.

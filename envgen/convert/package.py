@@ -70,7 +70,7 @@ def seal(
     digests: Mapping[str, tuple[Sha256, int]] | None = None,
     licenses: Mapping[str, Path] | None = None,
 ) -> None:
-    """Turn a directory of files into an extracted conda package, by writing its `info/`.
+    """Write `info/` into a directory of files, which makes it an extracted conda package.
 
     Modes become 0644 or 0755. Deterministic: the same tree and arguments give the same bytes.
 

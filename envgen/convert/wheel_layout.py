@@ -105,7 +105,7 @@ class WheelLayout:
         return None if _LINK_SCRIPT.fullmatch(path) else path
 
     def is_script(self, member: str) -> bool:
-        """Whether a member is a script, whose first line may ask for the environment's Python."""
+        """Return whether a member is a script, whose first line may ask for the environment's Python."""
         return member.startswith(f"{self.data_folder}/scripts/")
 
     def license_names(self, members: Iterable[str]) -> dict[str, str]:

@@ -248,7 +248,7 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
 
 
 def _check_unique(names: Iterable[str], *, fold_case: bool) -> None:
-    """Refuse two members that are one file where the wheel goes: case and Unicode form may not tell them apart."""
+    """Refuse two members with the same path on file systems that ignore case or Unicode form."""
     files: dict[str, str] = {}
     folders: dict[str, str] = {}
     for name in names:

@@ -203,7 +203,7 @@ def _level(environment: Mapping[str, str]) -> int:
 
 
 def _name(prefix: Path) -> str:
-    """Conda's rule: the folder's name where it lies in a folder `envs`, else the whole path."""
+    """Return the name that conda shows: that of the folder if it is in a folder `envs`, else the whole path."""
     return prefix.name if prefix.parent.name == "envs" else str(prefix)
 
 

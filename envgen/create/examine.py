@@ -41,7 +41,7 @@ class Examined:
 
     @property
     def beside(self) -> tuple[ForeignPackage, ...]:
-        """What was installed beside the packages, over none of them."""
+        """Return distributions that were installed beside the packages and replace none of them."""
         return tuple(one for one in self.foreign if not one.replaces)
 
     def strangers(self, prefix: Path, *, prune: bool) -> frozenset[str]:
@@ -84,7 +84,7 @@ def _installed_over(one: ForeignPackage) -> str:
 
 
 def _joined(sources: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Chain reasons; a path of which something was told already is passed over."""
+    """Yield all reasons; a path that was already reported is skipped."""
     found: dict[str, str] = {}
     for reasons in sources:
         for reason in reasons:

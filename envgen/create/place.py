@@ -40,7 +40,7 @@ class Place:
 
     @property
     def is_given(self) -> bool:
-        """Whether the place is known without a project."""
+        """Return whether the place is known without a project."""
         return bool(self.name or self.prefix)
 
 

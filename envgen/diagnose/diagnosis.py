@@ -42,7 +42,7 @@ class Diagnosis:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """Those that keep the lock from working here."""
+        """Return the findings that keep the lock from working on this machine."""
         return tuple(finding for finding in self.findings if finding.level is Level.PROBLEM)
 
 

@@ -134,7 +134,7 @@ def _remedy(nvidia: Nvidia) -> str:
 
 
 def _driver(machine: Machine) -> str | None:
-    """Version of NVIDIA's driver: NVML's word, or the kernel module's."""
+    """Return the version of NVIDIA's driver, from NVML or from the kernel module."""
     return machine.accelerators.nvidia.driver or machine.files.nvidia_module
 
 
@@ -197,7 +197,7 @@ def _without_level_zero(machine: Machine) -> Finding:
 
 
 def _torch(lock: Lock | None) -> str:
-    """Version of torch in a lock; empty where there is none."""
+    """Return the version of torch in a lock; empty without torch."""
     packages = lock.packages if lock else ()
     return next((package.version for package in packages if package.name in ("torch", "pytorch")), "")
 

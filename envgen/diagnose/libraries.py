@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def probe_replaced(context: Context, spec: EnvSpec, pair: LockPair) -> dict[str, Path]:
-    """Ask the loader which files it takes, and return those of other installations: library -> file.
+    """Return the files of other installations that the loader would use: library -> file.
 
     Nothing where the variable is not set, or where there is no environment of the lock on this machine.
     """

@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def key(self) -> tuple[bool, str]:
-        """What it is called: conda and wheels share one world of names, Debian has its own."""
+        """Return the key for comparison: conda and wheels share one set of names, Debian has another."""
         return self.kind is PackageKind.DEBIAN, self.name
 
 
@@ -166,7 +166,7 @@ def diff_states(before: State | None, after: State | None, *, exact: bool = Fals
 
 
 def only(delta: Delta, kinds: Collection[PackageKind]) -> Delta:
-    """Leave out packages of other kinds, such as Debian's where an environment on disk says nothing of them."""
+    """Remove packages of other kinds, such as Debian's, which an environment on disk does not have."""
 
     def keep(entries: Iterable[Entry]) -> tuple[Entry, ...]:
         return tuple(entry for entry in entries if entry.kind in kinds)

@@ -47,7 +47,7 @@ class LockText:
 
     @property
     def made(self) -> str:
-        """By what name the image made from them is remembered."""
+        """Return the name under which their image is recorded."""
         return made_from(self.lock, None if self.debian is None else Sha256.of(self.debian.encode()))
 
     def is_same(self, other: LockText) -> bool:

@@ -202,7 +202,7 @@ def _plan(context: Context, inputs: ImageInputs, folder: Path, compression: Comp
 
 
 def _refuse_paths(every: Mapping[str, Collection[str]]) -> None:
-    """Refuse a path that two parts bring, and one that no image can hold."""
+    """Refuse a path that two parts contain, and one that an image cannot hold."""
     owners: dict[str, str] = {}
     for name, paths in every.items():
         refuse_whiteouts(name, paths)

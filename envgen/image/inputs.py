@@ -226,7 +226,7 @@ class ImageBase:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """Its files, links and folders."""
+        """Yield its files, links and folders."""
         with self._unpacking:
             if self._entries is None:
                 self._folder.mkdir()

@@ -114,7 +114,7 @@ def _verify(code: Code) -> None:
 
 
 def _split(raw: bytes) -> list[bytes]:
-    """Cut what the worker wrote: for each source 8 bytes of length, then the compiled file."""
+    """Split the output of the worker: for each source 8 bytes of length, then the compiled file."""
     found, position = [], 0
     while position < len(raw):
         start = position + 8

@@ -60,7 +60,7 @@ def entry(package: Package, platform: str) -> dict[str, Any]:
 
 
 def build_entry(package: Package, platform: str) -> dict[str, Any]:
-    """Lay out one package that a build runs in: as in a lock, and how it is built itself."""
+    """Return the entry of a package that a build runs in: as in a lock, and how it is built itself."""
     made = package.made if isinstance(package, Wheel) else None
     if not isinstance(package, Wheel) or made is None:
         return entry(package, platform)

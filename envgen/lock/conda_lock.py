@@ -136,7 +136,7 @@ def _md5(record: Record, origin: ChannelArchive) -> str:
 
 
 def dependencies_of(depends: Iterable[str]) -> dict[str, str]:
-    """Turn MatchSpecs into CEP 37's mapping, which has room for one constraint a name.
+    """Return MatchSpecs as CEP 37's mapping, which has one constraint for each name.
 
     Several version constraints on one name are joined, for a comma means both. A MatchSpec has no way to ask for two
     builds at once: the first one given is kept. The check for stale locks is then a little less strict on that name.

@@ -37,7 +37,7 @@ def _imported() -> type[Lockfile]:
 
 @contextmanager
 def _hollow(names: tuple[str, ...]) -> Iterator[None]:
-    """Let packages be there without running them, unless they were imported before."""
+    """Register packages without running them, unless they were imported before."""
     added = [name for name in names if name not in sys.modules]
     try:
         for name in added:

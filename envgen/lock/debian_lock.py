@@ -319,7 +319,7 @@ def _sort_key(deb: Deb) -> tuple[str, ...]:
 
 
 def _plain(deb: Deb) -> Deb:
-    """Drop what a locked package says beyond the file: it would differ from the same package fresh from an archive."""
+    """Remove fields that the same package has not when it is read from an archive."""
     return Deb(**_fields(deb))
 
 

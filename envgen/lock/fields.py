@@ -55,7 +55,7 @@ def build_string(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Refuse a version or build string that no file's name can hold."""
+    """Refuse a version or build string that is too long for a file name."""
     if len(text) > limits.VERSION:
         raise ValueError(f"expected at most {limits.VERSION} characters, got {len(text)}")
     return text

@@ -65,7 +65,7 @@ class Root:
 
     @property
     def is_image(self) -> bool:
-        """Whether the base of the image needs it, rather than the environment."""
+        """Return whether the base of the image needs it, rather than the environment."""
         return self.section == IMAGE
 
 

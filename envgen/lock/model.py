@@ -101,7 +101,7 @@ class Lock:
 
     @property
     def marker_python(self) -> str | None:
-        """Full version of Python that markers were judged by; None where the minor version had to do.
+        """Return the full version of Python that markers were evaluated with; None if only the minor version was known.
 
         Only a Python from a recipe has a version that is known before the solve.
         """
@@ -114,7 +114,7 @@ class Lock:
 
     @property
     def stand_ins(self) -> dict[ProjectName, ProjectName]:
-        """Project that others require -> the one that stands for it here."""
+        """Return project that others require -> project that substitutes it in this lock."""
         return {project: wheel.project for wheel in self.wheels for project in wheel.stands_for}
 
     @property
@@ -133,7 +133,7 @@ class Lock:
 
     @property
     def has_kernel(self) -> bool:
-        """Whether Jupyter can run the environment's Python as a kernel."""
+        """Return whether Jupyter can run the environment's Python as a kernel."""
         return any(package.name == "ipykernel" for package in self.packages)
 
 

@@ -271,7 +271,7 @@ def _built_in(entries: object) -> dict[str, str]:
 
 
 def _refuse_circles(root: Field, environments: Mapping[str, tuple[Package, ...]]) -> None:
-    """Refuse builds that run in what they give."""
+    """Refuse builds that run in their own result."""
     needs = {
         key: [one.made.environment for one in packages if isinstance(one, Wheel) and one.made]
         for key, packages in environments.items()

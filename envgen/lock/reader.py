@@ -135,7 +135,7 @@ class Field:
             self.fail(str(error))
 
     def _plain(self, text: str) -> str:
-        """Refuse line feeds and what a terminal acts on: no field of a lock needs them."""
+        """Refuse line feeds and control characters: no field of a lock needs them."""
         if one_line(text) != text:
             self.fail(f"holds a control character: {_short(text)}")
         return text

@@ -206,7 +206,7 @@ def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> It
 
 
 def _is_of(wheel: Wheel, requirement: Requirement) -> bool:
-    """Whether a wheel is from where a requirement says: the address it gives, or an index."""
+    """Return whether a wheel is from where a requirement says: the address it gives, or an index."""
     reference = parse_reference(requirement.url) if requirement.url else None
     source = wheel.made.source if wheel.made else None
     match reference:

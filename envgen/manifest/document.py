@@ -117,12 +117,12 @@ class Value:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing stands there, as after `channels:` with all of its entries commented out."""
+        """Return whether nothing stands there, as after `channels:` with all of its entries commented out."""
         return bool(self.node.tag == f"{_TAG}null")
 
     @property
     def is_list(self) -> bool:
-        """Whether a list stands there."""
+        """Return whether a list stands there."""
         return isinstance(self.node, yaml.SequenceNode)
 
     def fault(self, what: str, hint: str | None = None) -> None:

@@ -175,7 +175,7 @@ class SpecText:
         return self.text[: self._line_start(entry.start)] + self.text[self._line_end(entry.end) :]
 
     def _out_of_brackets(self, entry: SpecEntry) -> str:
-        """Cut an entry out with the comma behind it, or with the one before it where it is the last."""
+        """Remove an entry with the comma after it, or with the one before it if it is the last."""
         listed = self.entries(entry.section)
         at = [one.start for one in listed].index(entry.start)
         if at + 1 < len(listed):

@@ -181,7 +181,7 @@ def _pass(tar: Unpacked, size: int) -> None:
 
 
 def _parse(block: bytes, extended: Mapping[str, str]) -> tuple[bytes, int, partial[LayerMember]]:
-    """Take a header apart: its type, the bytes that follow, and what it says."""
+    """Parse a header: its type, the number of bytes that follow, and its fields."""
     raw = _HEADER.unpack(block)
     name, mode, uid, gid, size, mtime, checksum, kind, target, magic, user, group, above = raw
     if _octal(checksum) != sum(block) - sum(block[_CHECKSUM]) + 8 * ord(" "):

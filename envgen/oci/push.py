@@ -93,7 +93,7 @@ class Reference:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the registry is on this machine."""
+        """Return whether the registry is on this machine."""
         return _LOOPBACK.fullmatch(self.registry) is not None
 
 

@@ -104,7 +104,7 @@ def added(index: Mapping[str, Any] | None, attachment: Attachment) -> bytes:
 
 
 def without_types(index: bytes, attachment: Attachment) -> bytes | None:
-    """Leave out the type of an attachment in an index; None where others' types would be lost with it.
+    """Remove the type of an attachment in an index; None if types of others would be lost too.
 
     Programs from before OCI 1.1 write indices without types.
     """

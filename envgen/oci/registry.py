@@ -85,7 +85,7 @@ class BlobRepository:
         return found if isinstance(found, dict) else None
 
     def _with_token(self, ask: Callable[[], T]) -> T:
-        """Ask; where that is refused, get a token and ask once more, for tokens hold for minutes."""
+        """Send a request; if it is refused, get a token and send it again, since tokens expire after minutes."""
         before = self._logins
         if not before:
             self._log_in(before)

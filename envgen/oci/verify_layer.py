@@ -96,7 +96,7 @@ def read_layer(blob: Path, media_type: str, *, contents: bool, advance: Callable
 
 
 def stack(layer: ReadLayer, tree: Tree, *, name: str) -> Iterator[str]:
-    """Put a layer on those below, and yield what is wrong with its entries.
+    """Apply a layer to those below, and yield the faults of its entries.
 
     Args:
         layer: read.

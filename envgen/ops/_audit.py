@@ -111,7 +111,7 @@ class AuditReport:
 
     @property
     def fails(self) -> bool:
-        """Whether anything was found that the spec does not ignore."""
+        """Return whether anything was found that the spec does not ignore."""
         return any(one.counts for one in self.vulnerabilities) or bool(self.withdrawn or self.updates)
 
     def sarif(self) -> Mapping[str, Any]:

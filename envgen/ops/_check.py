@@ -57,7 +57,7 @@ class CheckReport:
 
     @property
     def open(self) -> tuple[Misfit, ...]:
-        """Errors that nobody accepted."""
+        """Return errors that the spec does not accept."""
         return tuple(misfit for lock in self.locks for misfit in lock.misfits if misfit.is_open)
 
 
@@ -87,7 +87,7 @@ def check_locks(context: Context, spec: EnvSpec, pairs: Sequence[LockPair]) -> C
 
 
 def refuse_misfits(context: Context, spec: EnvSpec, pairs: Sequence[LockPair]) -> None:
-    """Refuse to publish packages that do not fit together, and count what is no error.
+    """Refuse to publish packages that do not fit together, and count warnings and notes.
 
     Raises:
         UserError: errors that the spec does not accept.

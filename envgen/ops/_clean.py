@@ -34,7 +34,7 @@ class CleanOptions:
 
     @property
     def chosen(self) -> tuple[StoreKind, ...]:
-        """Kinds to remove from, none where nothing is to be removed."""
+        """Return the kinds to remove from; none if nothing is to be removed."""
         if self.kinds:
             return tuple(self.kinds)
         if self.everything:

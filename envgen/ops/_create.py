@@ -119,7 +119,7 @@ class PlannedCreate:
 
     @property
     def acts(self) -> bool:
-        """Whether anything in the environment is changed."""
+        """Return whether anything in the environment is changed."""
         return bool(self.plan or self.remove or self.variables or self.kernel_change or self.examined.drift.modes)
 
 

@@ -62,7 +62,7 @@ class LicenseReport:
 
     @property
     def rejected(self) -> tuple[LicenseVerdict, ...]:
-        """Packages that the policy does not let in; an unknown licence counts where it lists what is allowed."""
+        """Return packages that the policy refuses; an unknown licence is refused if the policy has `allow`."""
         if self.policy is None:
             return ()
         bad = {Judgement.DENIED, Judgement.NOT_ALLOWED, Judgement.UNKNOWN}

@@ -99,7 +99,7 @@ class LockOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockVerdict:
-    """Whether a lock is up to date.
+    """Return whether a lock is up to date.
 
     Attributes:
         path: of its file, from the project's root.

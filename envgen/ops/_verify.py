@@ -80,7 +80,7 @@ class Verified:
 
     @property
     def remedy(self) -> str | None:
-        """What to do about differences."""
+        """Return the hint about differences."""
         if self.kind in {SubjectKind.ENVIRONMENT, SubjectKind.PREFIX}:
             return (
                 "`envgen create --verify` repairs files of packages, `--prune` removes what pip installed beside them"
@@ -89,7 +89,7 @@ class Verified:
 
     @property
     def findings(self) -> tuple[Deviation, ...]:
-        """Every difference."""
+        """Return every difference."""
         return tuple(finding for one in self.comparisons for finding in one.findings)
 
 

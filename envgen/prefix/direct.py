@@ -72,7 +72,7 @@ class DirectPackage:
 
     @property
     def links(self) -> dict[str, str]:
-        """Paths of symbolic links, and where they lead."""
+        """Return paths of symbolic links -> targets."""
         return {path: to for path, to in self.facts.links.items() if path in self.owned}
 
     def shared(self, statuses: Mapping[str, os.stat_result]) -> dict[str, os.stat_result]:

@@ -158,7 +158,7 @@ def _refuse_twice(packages: Iterable[LinkPackage]) -> None:
 
 
 def _settle(job: _LinkJob) -> PrefixChanges:
-    """Clear what an interrupted run left, then change what differs; nobody else may be at the prefix."""
+    """Remove files of an interrupted run, then change what differs; the prefix must be locked."""
     state = read_state(job.prefix)
     left, installed = unfinished(job.prefix), inventory.read(job.prefix, state)
     if left:
@@ -196,7 +196,7 @@ def _plan(job: _LinkJob, installed: tuple[InstalledPackage, ...], *, decide_agai
 
 
 def _change(job: _LinkJob, plan: LinkPlan) -> _Linked:
-    """Carry out a plan; return what was linked."""
+    """Execute a plan; return what was linked."""
     changes = plan.changes
     _tell_ownership(job, plan.ownership)
     coming = [content for content in plan.contents if content.package.record.name in changes.link]

@@ -136,7 +136,7 @@ def _channel_url(context: Context, text: str) -> str:
 
 
 def _created(context: Context, pairs: Sequence[LockPair]) -> dt.datetime:
-    """Date a document: by SOURCE_DATE_EPOCH, else by the locks, never by the clock.
+    """Return the date of a document: from SOURCE_DATE_EPOCH, else from the locks, and not from the clock.
 
     Raises:
         UserError: the variable is no number.

@@ -125,7 +125,7 @@ def _link_package(context: Context, item: PlannedPackage, pair: LockPair) -> Lin
 
 
 def _check_dependencies(record: Record, package: BuiltPackage) -> None:
-    """Refuse a package of a recipe that needs something else than the lock says, which it was made from."""
+    """Refuse a package of a recipe whose dependencies differ from the lock."""
     got = dependencies_of(record.depends)
     names = (got.keys() | package.dependencies.keys()) if got != package.dependencies else ()
     for name in sorted(names):

@@ -93,7 +93,7 @@ class Plan:
 
     @property
     def sizes_known(self) -> bool:
-        """Whether the lock knows the size of everything there is to download."""
+        """Return whether the lock knows the size of everything there is to download."""
         return all(artifact.size is not None for artifact in self.fetch)
 
     def __bool__(self) -> bool:

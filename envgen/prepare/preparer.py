@@ -79,14 +79,14 @@ class _Job:
 
     @property
     def terms(self) -> ConversionTerms:
-        """What wheels are converted for."""
+        """Return the terms that wheels are converted with."""
         lock = self.pair.lock
         return ConversionTerms(
             target=lock.target, names=self.names, python_full=lock.marker_python, adjustments=lock.adjustments
         )
 
     def trusts(self, wheel: Wheel) -> bool:
-        """Whether the lock takes a wheel though its RECORD may not fit."""
+        """Return whether the lock takes a wheel though its RECORD may not fit."""
         return wheel.project in self.pair.lock.adjustments.trust_record
 
 
@@ -134,7 +134,7 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
 
 
 def prepared(context: Context, pair: LockPair) -> list[Path]:
-    """Bring every package of a lock into the store, and return their folders; raises as `prepare` does."""
+    """Prepare every package of a lock, and return their folders; raises as `prepare` does."""
     items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     prepare(context, planned(context, items), pair)
     return [context.store.need_package(item.wanted.key) for item in items]
@@ -164,7 +164,7 @@ def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event, *,
 
 
 def _makers() -> ThreadPoolExecutor:
-    """Inflating and hashing let go of the interpreter's lock, so one thread a core keeps the machine busy."""
+    """Return one thread for each core: inflating and hashing release the interpreter's lock."""
     return ThreadPoolExecutor(os.cpu_count() or 1)
 
 

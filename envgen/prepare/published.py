@@ -51,7 +51,7 @@ class _Place:
 
     @property
     def path(self) -> str:
-        """From the channel's address."""
+        """Return its path relative to the channel's address."""
         return f"{self.subdir}/{self.name}-{self.tail}.conda"
 
 
@@ -76,7 +76,7 @@ def fetch_published(context: Context, package: BuiltPackage) -> bool:
 
 
 def take_published(context: Context, packages: Iterable[DebianRecipePackage], platform: Platform) -> None:
-    """Bring packages of a Debian recipe that nobody has locked into the store, as far as the channel has them.
+    """Fetch packages of a Debian recipe that is not locked yet into the store, if the channel has them.
 
     Raises:
         NetworkError: the channel cannot be reached.
@@ -159,7 +159,7 @@ def repodata(context: Context, url: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _fetch(context: Context, place: _Place, sha: Sha256) -> Path:
-    """Have an archive in the store, without its locked size: one of another size is another one, not a broken transfer.
+    """Fetch an archive without its locked size: a file of another size is another file, not a broken transfer.
 
     Raises:
         GoneError: it is not there.

@@ -70,7 +70,7 @@ class BuildOrder:
 
     @property
     def key(self) -> Sha256:
-        """Names everything that determines the wheel."""
+        """Return a key of everything that determines the wheel."""
         packages = sorted((str(p.name), str(p.content)) for p in self.environment.lock.packages)
         target = self.environment.lock.target
         facts = [_BUILDER, self.source.sha256, packages, target.platform, sorted(self.allowed.variables.items())]

@@ -69,7 +69,7 @@ class Context:
 
     @property
     def store(self) -> Store:
-        """What envgen keeps on this machine.
+        """Return the store of this machine.
 
         Raises:
             UserError: it belongs to another user, or there is no place for it.
@@ -83,7 +83,7 @@ class Context:
 
     @property
     def supply(self) -> Supply:
-        """Bundles and the mirror of blobs.
+        """Return bundles and the mirror of blobs.
 
         Raises:
             UserError: a bundle cannot be read.
@@ -93,7 +93,7 @@ class Context:
 
     @property
     def cache(self) -> CacheSettings:
-        """What the user's settings say of the cache.
+        """Return the user's settings of the cache.
 
         Raises:
             UserError: they have faults.
@@ -111,12 +111,12 @@ class Context:
 
     @property
     def locks(self) -> Path:
-        """Where the project keeps its locks."""
+        """Return the folder of the project's locks."""
         return self.root / "locks"
 
     @property
     def local_channel(self) -> Path:
-        """Where `build` writes archives by default, and where `export` looks when `ENVGEN_CHANNEL` is not set."""
+        """Return the channel that `build` writes by default, and that `export` uses without `ENVGEN_CHANNEL`."""
         return self.store.root / "channel"
 
     def relative(self, path: Path) -> str:

@@ -42,7 +42,7 @@ class PackedPackage:
 
     @property
     def name(self) -> str:
-        """What conda calls it."""
+        """Return its conda name."""
         return str(self.index["name"])
 
     @property

@@ -71,11 +71,11 @@ class Channel(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it is: a path or a URL, as `--to` takes it."""
+        """Return its path or URL, as `--to` accepts it."""
 
     @property
     def label(self) -> str:
-        """Its address in a message."""
+        """Return its address for a message."""
 
     @property
     def claimed_address(self) -> str | None:

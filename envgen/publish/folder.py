@@ -39,12 +39,12 @@ class FolderChannel:
 
     @property
     def address(self) -> str:
-        """Its path."""
+        """Return its path."""
         return str(self.root)
 
     @property
     def label(self) -> str:
-        """Its path in a message."""
+        """Return its path for a message."""
         return f"`{self.root}`"
 
     def find(self, package: PackedPackage) -> Sha256 | None:
@@ -84,7 +84,7 @@ class FolderChannel:
 
     @property
     def claimed_address(self) -> str | None:
-        """None: the path of a folder means nothing to other machines."""
+        """Return None: the path of a folder is not valid on other machines."""
         return None
 
     def attestations(self, package: PackedPackage) -> Sequence[bytes]:

@@ -60,7 +60,7 @@ class OciChannel:
 
     @property
     def label(self) -> str:
-        """Its address in a message."""
+        """Return its address for a message."""
         return self.address
 
     @property
@@ -100,7 +100,7 @@ class OciChannel:
 
     @property
     def claimed_address(self) -> str | None:
-        """Its address, by which all readers know it."""
+        """Return its address, which is the same for all readers."""
         return self.address
 
     def attestations(self, package: PackedPackage) -> Sequence[bytes]:

@@ -59,7 +59,7 @@ class S3Channel:
 
     @property
     def label(self) -> str:
-        """Its address in a message."""
+        """Return its address for a message."""
         return self.address
 
     def find(self, package: PackedPackage) -> Sha256 | None:
@@ -92,7 +92,7 @@ class S3Channel:
 
     @property
     def claimed_address(self) -> str | None:
-        """None: a bucket is read by `s3://` and by the address of a server."""
+        """Return None: a bucket is read by `s3://` and by the address of a server."""
         return None
 
     def attestations(self, package: PackedPackage) -> Sequence[bytes]:

@@ -160,7 +160,7 @@ class ReportedAdvisory:
 
     @property
     def counts(self) -> bool:
-        """Whether `envgen audit` would fail because of it."""
+        """Return whether `envgen audit` would fail because of it."""
         return self.ignored is None
 
 
@@ -192,7 +192,7 @@ class ReportedAudit:
 
     @property
     def counting(self) -> int:
-        """How many advisories count."""
+        """Return the number of advisories that count."""
         return sum(1 for advisory in self.advisories if advisory.counts)
 
 
@@ -251,7 +251,7 @@ class ReportedBudget:
 
     @property
     def exceeded(self) -> bool:
-        """Whether there is more than the limit."""
+        """Return whether there is more than the limit."""
         return self.total > self.limit
 
 

@@ -19,7 +19,7 @@ class Foreseen(Protocol):
     """An index that answers once, whoever asks how often."""
 
     async def ask_ahead(self, wheel: Wheel, *, metadata: bool) -> None:
-        """Ask for what a solve will want of a wheel; see `WheelIndexes.ask_ahead`."""
+        """Request what a solve will need of a wheel; see `WheelIndexes.ask_ahead`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

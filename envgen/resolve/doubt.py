@@ -42,7 +42,7 @@ def solved(solve: Solve[T]) -> T:
 
 @contextmanager
 def doubted(index: WheelIndexes, *, offline: bool) -> Iterator[None]:
-    """Let an error leave as one that `solved` doubts, where there is a reason to, and a network to ask again."""
+    """Mark an error as doubtful for `solved`, if there is a reason and a network to ask again."""
     try:
         yield
     except EnvgenError as error:

@@ -55,7 +55,7 @@ def preferred(old: Lock, names: NameTable, upgrade: Upgrade) -> dict[CondaName, 
 
 
 def with_facts(old: Lock, names: NameTable, upgrade: Upgrade) -> Lock:
-    """Leave out what the old lock says of packages that are chosen again."""
+    """Remove facts of the old lock about packages that are chosen again."""
     covers = upgrade.covers
     kept = (older for older in old.older if not covers(older.project, names.conda_name(older.project)))
     return replace(old, older=tuple(kept))

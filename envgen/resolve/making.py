@@ -28,7 +28,7 @@ class Making:
 
     @property
     def goes_on(self) -> bool:
-        """Whether something is not made yet."""
+        """Return whether something is not made yet."""
         return any(not task.done() for task in self._tasks)
 
     async def start(self, make: Maker) -> RecipeOutput:

@@ -77,7 +77,7 @@ class OpenBuilds:
         return await asyncio.shield(self._before)
 
     def settle(self, project: ProjectName, around: LockPair) -> None:
-        """Let the build of a project see what the solve gave."""
+        """Store the solution that the build of a project runs in."""
         self._after[project] = around
 
     def ordered(self, records: Collection[Record]) -> dict[CondaName, ProjectName]:

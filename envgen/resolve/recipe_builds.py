@@ -146,7 +146,7 @@ def _refuse_cycle(recipe: Recipe, building: tuple[str, ...]) -> None:
 
 
 def _requirement(text: str, recipe: Recipe, names: NameTable) -> Requirement:
-    """Ask a wheel index for what a MatchSpec means.
+    """Return the requirement on a wheel that a MatchSpec means.
 
     Raises:
         UserError: it names a build or a range that PEP 440 has no words for.

@@ -286,7 +286,7 @@ async def _build_environment(
 async def _make_recipes(
     bench: Workbench, platform: Platform, old: LockPair | None, channels: ChannelSource | None, making: Making
 ) -> list[RecipeOutput]:
-    """Begin to build what recipes offer, for the names that no channel has."""
+    """Start building the packages of recipes, for the names that no channel has."""
     known, keep = shipped.recipes_by_package(bench.context.root), kept.debs(old, bench.upgrade)
     if platform in bench.spec.python_archive:
         known[_PYTHON] = known[RECIPE]

@@ -105,6 +105,6 @@ def _fits(clause: Specifier, version: Version) -> bool:
 
 
 def _is_final(text: str) -> bool:
-    """Whether a version is neither a pre-release nor a post-release: `<` and `>` leave gaps beside those."""
+    """Return whether a version is neither a pre-release nor a post-release: `<` and `>` leave gaps beside those."""
     version = Version(text)
     return not (version.is_prerelease or version.is_postrelease)

@@ -97,7 +97,7 @@ class Catalogue:
         self.closure = WheelClosure(context)
 
     async def index_owns(self, project: ProjectName) -> bool:
-        """Whether what is asked of a project is met by its wheels, rather than by a recipe or channel."""
+        """Return whether what is asked of a project is met by its wheels, rather than by a recipe or channel."""
         name = self._task.names.conda_name(project)
         if project in self._required or project in self._stand_ins:
             return True  # a package of a channel would not be known by the other project's name
@@ -156,7 +156,7 @@ class Catalogue:
             raise
 
     def package_names(self, platform: Subdir) -> list[str]:
-        """Answer the solver, which asks for this where it lists channels only."""
+        """Return the names of packages, for the solver."""
         return [] if str(platform) == "noarch" else sorted(self.offers)
 
     def raise_failure(self) -> None:
@@ -170,7 +170,7 @@ class Catalogue:
         return next(offer for offer in self.offers[wanted[0]] if key_of(offer.record) == wanted)
 
     def is_kept(self, candidate: WheelCandidate) -> bool:
-        """Whether an old lock holds this very wheel."""
+        """Return whether an old lock holds this very wheel."""
         kept = self._task.preferred.get(self._task.names.conda_name(candidate.project))
         if kept is None or kept.build is not None:
             return False

@@ -158,7 +158,7 @@ class WheelClosure:
 
     @property
     def is_settled(self) -> bool:
-        """Whether all that is wanted was fetched."""
+        """Return whether all that is wanted was fetched."""
         return not self._changed
 
     def ask(self, project: ProjectName, specifiers: SpecifierSet, extras: Iterable[str] = ()) -> None:
@@ -219,7 +219,7 @@ class WheelClosure:
         return self._requirements[key]
 
     async def _settle(self, project: ProjectName) -> None:
-        """Offer what the specifiers on a project want, and ask for what that requires."""
+        """Offer the versions that the specifiers on a project allow, and request what they require."""
         if not await self._context.index_owns(project):
             return
         known = self.projects[project]
@@ -298,7 +298,7 @@ class WheelClosure:
                 listing.refuse(version, str(error))
 
     def _stand_in(self, project: ProjectName, version: Version, file: IndexFile, why: str) -> WheelCandidate:
-        """Offer what envgen cannot use; nobody knows what it requires."""
+        """Offer a release that envgen cannot use, without requirements."""
         metadata = WheelMetadata(
             name=project, version=version, requires=(), requires_python=SpecifierSet(), license=None
         )
@@ -315,7 +315,7 @@ class WheelClosure:
     def _candidate(
         self, project: ProjectName, version: Version, file: IndexFile, metadata: WheelMetadata
     ) -> WheelCandidate:
-        """Refuse what cannot be said in conda's words, and METADATA of something else."""
+        """Refuse a requirement that conda cannot express, and METADATA of another release."""
         if (metadata.name, metadata.version.public) != (project, version.public):
             raise ArtifactError(f"METADATA of `{file.filename}` has {metadata.name} {metadata.version}")
         context = self._context
@@ -329,7 +329,7 @@ class WheelClosure:
         )
 
     def _expand(self, known: Project, candidate: WheelCandidate, extra: str) -> None:
-        """Ask for what a wheel requires; an extra that cannot be had is left for explanations."""
+        """Request what a wheel requires; a missing extra is kept for explanations."""
         key = (candidate.version, extra)
         if key in known.expanded:
             return

@@ -60,7 +60,7 @@ class Edge:
 
     @property
     def is_clash(self) -> bool:
-        """Whether the name table has it: a wheel keeps out what holds the same library under another name."""
+        """Return whether the name table has it: a wheel keeps out what holds the same library under another name."""
         return self.optional and self.offer is not None and isinstance(self.offer.origin, WheelCandidate)
 
 
@@ -203,7 +203,7 @@ class Propagation:
         return [edges for edges in found.values() if len({edge.offer for edge in edges}) == len(alive)]
 
     def _narrow(self, groups: Iterable[list[Edge]]) -> bool:
-        """Leave of each required name what one of the given requirements allows; return whether something went."""
+        """Keep of each required name what one of the given requirements allows; return whether one was removed."""
         before = len(self.why)
         for edges in groups:
             allowed = {offer for edge in edges for offer in self.graph.meeting(edge)}

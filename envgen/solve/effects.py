@@ -125,7 +125,7 @@ def _declared(
 
 
 def _without_url(requirement: Requirement) -> Requirement:
-    """Leave out where a file is: one that is not overridden was refused long before."""
+    """Remove the address of a file: one without an override was refused before."""
     found = copy.copy(requirement)
     found.url = None
     return found

@@ -199,7 +199,7 @@ class _Search:
         return self._pin(name, pins[project]) if project in pins else f"{name} >{conda_version(above[project])}"
 
     def is_kept(self, candidate: WheelCandidate) -> bool:
-        """Whether an old lock holds this very wheel."""
+        """Return whether an old lock holds this very wheel."""
         return self.catalogue.is_kept(candidate)
 
     def _pin(self, name: CondaName, version: Version) -> str:
@@ -297,7 +297,7 @@ class _Search:
         return False
 
     def _is_certain(self, graph: RequirementGraph, pins: Container[ProjectName]) -> bool:
-        """Whether no wheel that was not offered can help: what conflicts is pinned, or all of it is offered."""
+        """Return whether no wheel that was not offered can help: what conflicts is pinned, or all of it is offered."""
         involved = Propagation(graph).involved()
         return bool(involved) and not any(
             project not in pins and self._has_more(project, edges) for project, edges in involved.items()
@@ -364,7 +364,7 @@ def _gap(newer: Sequence[Version], offered: Container[Version]) -> Sequence[Vers
 
 
 def _solution(task: SolveTask, chosen: Sequence[Offer], python: str | None, catalogue: Catalogue) -> Solution:
-    """Turn chosen offers into records; packages that stood for extras end here."""
+    """Return the records of chosen offers, without the packages that represent extras."""
     extras: dict[ProjectName, tuple[str, ...]] = {}
     for offer in chosen:
         if isinstance(offer.origin, WheelCandidate) and offer.extra:

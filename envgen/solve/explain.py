@@ -175,7 +175,7 @@ def _on(found: Propagation, name: str) -> Iterator[Edge]:
 
 
 def _distinct(edges: Sequence[Edge]) -> list[Edge]:
-    """Leave one requirement of each package, and not too many."""
+    """Keep one requirement of each package, up to a limit."""
     return list({edge.source: edge for edge in reversed(edges)}.values())[::-1][:_CONFLICTING]
 
 

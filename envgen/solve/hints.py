@@ -87,7 +87,7 @@ def accept_line(older: Iterable[tuple[ProjectName, str]]) -> str:
 
 
 async def _helps(task: SolveTask, solve: Solve) -> bool:
-    """Whether `lock` would accept what a request leads to."""
+    """Return whether `lock` would accept what a request leads to."""
     solution = await _tried(task, solve)
     accepted = task.adjustments.allow_older
     return solution is not None and not any(
@@ -103,7 +103,7 @@ async def _tried(task: SolveTask, solve: Solve) -> Solution | None:
 
 
 def without(task: SolveTask, line: Line) -> SolveTask | None:
-    """Drop a line of the spec; None for the one of Python."""
+    """Return the spec without a line; None for the line of Python."""
     if line.requirement is None:
         kept = tuple(text for text in task.dependencies if text != line.text)
         return replace(task, dependencies=kept) if len(kept) < len(task.dependencies) else None
@@ -112,7 +112,7 @@ def without(task: SolveTask, line: Line) -> SolveTask | None:
 
 
 def asking(task: SolveTask, line: Line | None, requirement: str) -> SolveTask | None:
-    """Ask for something under `pypi:`, in place of a line if one is given."""
+    """Return the spec with an entry under `pypi:`, instead of a line if one is given."""
     if line is None:
         return replace(task, pypi=(*task.pypi, Requirement(requirement)))
     left = without(task, line)
@@ -120,13 +120,13 @@ def asking(task: SolveTask, line: Line | None, requirement: str) -> SolveTask | 
 
 
 def depending(task: SolveTask, line: Line | None, spec: str) -> SolveTask | None:
-    """Ask for something under `dependencies:`, in place of a line if one is given."""
+    """Return the spec with an entry under `dependencies:`, instead of a line if one is given."""
     left = without(task, line) if line else task
     return replace(left, dependencies=(*left.dependencies, spec)) if left else None
 
 
 def loosened(task: SolveTask, line: Line) -> SolveTask | None:
-    """Leave the versions of a line away; None where it has none."""
+    """Remove the versions of a line; None if it has none."""
     if line.requirement is None or not line.requirement.specifier:
         return None
     bare = Requirement(str(line.requirement))
@@ -188,12 +188,12 @@ def accepting(task: SolveTask, projects: Iterable[ProjectName]) -> SolveTask:
 
 
 def elsewhere(task: SolveTask, line: Line, machine: str, platform: Platform) -> SolveTask | None:
-    """Ask for a line on other machines only."""
+    """Restrict a line to other machines."""
     return None if machine == platform.machine else without(task, line)
 
 
 def renamed(task: SolveTask, line: Line | None, name: str) -> SolveTask | None:
-    """Ask for another name in a line."""
+    """Replace the name in a line."""
     if line is None:
         return None
     if line.requirement is None:

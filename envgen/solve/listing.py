@@ -155,7 +155,7 @@ class Listing:
         return Listing(self._page, rules, required=self._demands, kept=self._kept, locked=self._locked)
 
     def newest_has_source_only(self, specifiers: SpecifierSet) -> bool:
-        """Whether the newest release that is allowed has a source archive and no wheel, where none is built."""
+        """Return whether the newest release that is allowed has a source archive and no wheel, where none is built."""
         if self._rules.sources:
             return False
         every = self.with_sources()
@@ -193,7 +193,7 @@ class Listing:
         return newest if newest is not None and newest > than else None
 
     def refuse(self, version: Version, why: str) -> None:
-        """Never offer a version again, for the reason given."""
+        """Exclude a version from later offers, for the reason given."""
         self.unusable[version] = why
         self._newest.clear()
 
@@ -205,7 +205,7 @@ class Listing:
         return self._judged[key]
 
     def has_limits_above(self, version: Version) -> bool:
-        """Whether newer versions than one may be there that envgen cannot use; without, there are none."""
+        """Return whether newer versions than one may be there that envgen cannot use; without, there are none."""
         return any(other > version for other in (*self.unusable, *islice(self._archives, 1)))
 
     def blocked(self, allowed: Allowed, *, above: Version | None = None) -> dict[Version, Rejection]:
@@ -230,7 +230,7 @@ class Listing:
         return found
 
     def _leave_out_misplaced(self, locked: Version | None) -> None:
-        """Refuse what conda would put on the wrong side of a version that matters more."""
+        """Refuse versions that conda would sort on the wrong side of a more important version."""
         if not any(map(has_inner_zero, self.versions)):
             return
         found = {version: self.file(version, pinned=True) for version in self._allowed(self._required)}
@@ -340,7 +340,7 @@ def _pythons(requires_python: str | None) -> SpecifierSet | None:
 
 @lru_cache(maxsize=4096)
 def _runs_on(requires_python: str | None, pythons: tuple[str, ...]) -> bool:
-    """Whether a file's Requires-Python holds for one of some Pythons."""
+    """Return whether a file's Requires-Python holds for one of some Pythons."""
     specifiers = _pythons(requires_python)
     return specifiers is not None and any(specifiers.contains(python, prereleases=True) for python in pythons)
 

@@ -64,7 +64,7 @@ class Search(Protocol):
         """Collect what chosen wheels and extras require of each project."""
 
     def is_kept(self, candidate: WheelCandidate) -> bool:
-        """Whether an old lock holds this very wheel."""
+        """Return whether an old lock holds this very wheel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +190,7 @@ def _goal(
 
 
 def _is_near(closure: WheelClosure, project: ProjectName, chosen: Sequence[Offer], better: Sequence[Offer]) -> bool:
-    """Whether nothing that requires a project goes back by many releases for it."""
+    """Return whether nothing that requires a project goes back by many releases for it."""
     after = wheels_of(better)
     for offer in chosen:
         wheel = offer.origin

@@ -156,7 +156,7 @@ def _of_missing(edge: Edge, task: SolveTask) -> Cause:
 
 
 def _is_program(edge: Edge, task: SolveTask) -> bool:
-    """Whether a line under `dependencies` asks for a program, as with conda."""
+    """Return whether a line under `dependencies` asks for a program, as with conda."""
     return edge.line is not None and edge.line.requirement is None and edge.name in task.meant.programs
 
 

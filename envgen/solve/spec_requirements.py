@@ -63,7 +63,7 @@ class Request:
 
     @property
     def limited(self) -> Mapping[ProjectName, SpecifierSet]:
-        """What constraints leave of each project that they name."""
+        """Return the versions that constraints allow of each project that they name."""
         found: dict[ProjectName, SpecifierSet] = {}
         for line in self.limits:
             if line.requirement:
@@ -90,7 +90,7 @@ class Request:
 
 
 def _limits(task: SolveTask) -> tuple[Line, ...]:
-    """Turn constraints into lines; an override on what stands for other projects limits it, too.
+    """Return constraints as lines; an override on a substitute limits it, too.
 
     What those require of versions may not be asked of it, and the override's are to hold whoever requires it.
     """

@@ -64,11 +64,11 @@ class IndexPage(Protocol):
 
     @property
     def measurable(self) -> bool:
-        """Whether wheels without a sha256 may be hashed by download."""
+        """Return whether wheels without a sha256 may be hashed by download."""
 
     @property
     def undated(self) -> bool:
-        """Whether files without an upload time may be taken where there is `exclude_newer`."""
+        """Return whether files without an upload time may be taken where there is `exclude_newer`."""
 
     def files(self, version: str) -> Sequence[IndexFile]:
         """Wheels of one of `versions`."""

@@ -130,7 +130,7 @@ class _Walk:
         yield from self.offers.providers(name)
 
     def _strike(self, group: Alternatives, asker: DebianCandidate | None, found: DebianCandidate | None) -> None:
-        """Strike out what stands in the way.
+        """Exclude what is in the way.
 
         That is the version chosen before, where another one would do for `group`; else whoever asks for `group`, as
         long as there is another version of it.

@@ -75,7 +75,7 @@ class WheelIndexes:
 
     @property
     def took_recent(self) -> bool:
-        """Whether METADATA was taken that was read a while ago and that no digest proves."""
+        """Return whether METADATA was taken that was read a while ago and that no digest proves."""
         return any(index.took_recent for index in self._opened.values())
 
     def close(self) -> None:

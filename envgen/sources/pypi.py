@@ -147,7 +147,7 @@ class WheelIndex:
 
     @property
     def took_recent(self) -> bool:
-        """Whether METADATA was taken that was read a while ago and that no digest proves."""
+        """Return whether METADATA was taken that was read a while ago and that no digest proves."""
         return self._reader.took_recent
 
     def close(self) -> None:

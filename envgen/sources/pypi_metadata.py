@@ -240,7 +240,7 @@ class RangeFile(io.RawIOBase):
 
     @property
     def is_whole(self) -> bool:
-        """Whether every byte of the file is here."""
+        """Return whether every byte of the file is here."""
         return len(self._blocks) * _BLOCK >= self.size
 
     def readable(self) -> bool:

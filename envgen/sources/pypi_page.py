@@ -287,13 +287,13 @@ def _start(link: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1 << 10)  # the thousands of links of a page lead to one server or two
 def _is_plain(base: str, start: str) -> bool:
-    """Whether links that begin with a scheme and a server stand as they are on a page."""
+    """Return whether links that begin with a scheme and a server stand as they are on a page."""
     have, want = urlsplit(base).scheme, urlsplit(start).scheme
     return want in _SAFE_LINKS.get(have, ()) and "@" not in start and urljoin(base, start) == start
 
 
 def _is_planted(base: str, url: str) -> bool:
-    """Whether a link has a login that is not that of the page's own address."""
+    """Return whether a link has a login that is not that of the page's own address."""
     own, other = urlsplit(base).netloc, urlsplit(url).netloc
     return "@" in other and own != other
 

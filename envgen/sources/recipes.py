@@ -51,12 +51,12 @@ class Recipe:
 
     @property
     def is_debian(self) -> bool:
-        """Whether it takes programs from Debian, rather than building."""
+        """Return whether it takes programs from Debian, rather than building."""
         return (self.folder / DEBIAN).is_file()
 
     @property
     def is_archive(self) -> bool:
-        """Whether it takes Python from an archive which the spec names."""
+        """Return whether it takes Python from an archive which the spec names."""
         return (self.folder / ARCHIVE).is_file()
 
     @property

@@ -49,6 +49,6 @@ def call(function: Callable[..., Any], *arguments: object) -> Any:
 
 
 def serve() -> None:
-    """Be the child: read a function and its arguments, write what it returns."""
+    """Run the child: read a function and its arguments, write what it returns."""
     function, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301  of our own parent
     sys.stdout.buffer.write(pickle.dumps(function(*arguments)))

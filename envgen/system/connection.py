@@ -83,7 +83,7 @@ def refuse_network(url: str) -> None:
 
 
 def check_address(url: str) -> None:
-    """Refuse what is no `http:` or `https:` URL with a host.
+    """Refuse a URL that is not `http:` or `https:` with a host.
 
     Raises:
         NetworkError: it is none.

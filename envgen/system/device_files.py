@@ -40,7 +40,7 @@ class RenderNode:
 
     @property
     def is_intel(self) -> bool:
-        """Whether it is Intel's."""
+        """Return whether it is Intel's."""
         return self.vendor == _INTEL
 
 

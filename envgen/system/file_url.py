@@ -52,7 +52,7 @@ def is_file_url(url: str) -> bool:
 
 
 def file_path(url: str) -> Path:
-    """Turn a `file:` URL into a path.
+    """Return the path of a `file:` URL.
 
     Raises:
         NetworkError: it names another machine.

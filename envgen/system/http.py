@@ -265,7 +265,7 @@ class Http:
 
     @contextmanager
     def _open(self, url: str, headers: Mapping[str, str], *, optional: bool = False) -> Iterator[StreamedResponse]:
-        """Ask and yield the head of the answer: its status is 2xx, 304, 404, 410 or 416, or any if it is `optional`."""
+        """Send a request and yield the head of its answer: status 2xx, 304, 404, 410, 416, any if `optional`."""
         if is_file_url(url):
             with open_file_url(url, headers) as answer:
                 yield answer
@@ -288,7 +288,7 @@ class Http:
     def _follow(
         self, url: str, headers: Mapping[str, str], secret: Secret | None
     ) -> tuple[str, urllib3.BaseHTTPResponse]:
-        """Ask, following redirects; each server is sent its own credentials only."""
+        """Send a request, following redirects; each server is sent its own credentials only."""
         first = url
         for _ in range(_REDIRECTS):
             response = self._ask(url, headers, secret)

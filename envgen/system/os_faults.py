@@ -77,7 +77,7 @@ def os_fault(error: OSError, path: Path) -> UserError | None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what the file system or a limit refuses inside the block into a `UserError` that names `path`."""
+    """Raise a `UserError` that names `path` for what the file system or a limit refuses inside the block."""
     try:
         yield
     except OSError as error:

@@ -127,7 +127,7 @@ def _place(where: str, error: configparser.Error) -> str:
 
 
 def _in_utf8(url: str, where: str) -> str:
-    """Refuse what the file did not have in UTF-8: nobody can tell which letters were meant, of a password perhaps."""
+    """Refuse text that was not UTF-8 in the file: the letters, perhaps of a password, are not known."""
     if any("\udc80" <= letter <= "\udcff" for letter in url):
         raise SpecError((Fault(where=where, what="`index-url` is not in UTF-8", hint="save the file in UTF-8"),))
     return url

@@ -119,7 +119,7 @@ def run(
 
 
 def end_all() -> None:
-    """End every program that still runs for this process, which is about to end itself without waiting for anything."""
+    """End every program that still runs for this process, which is about to end without waiting."""
     for process in tuple(_RUNNING):
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)

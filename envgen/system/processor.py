@@ -27,7 +27,7 @@ class Processor:
 
     @property
     def has_bf16(self) -> bool:
-        """Whether it multiplies bfloat16."""
+        """Return whether it multiplies bfloat16."""
         return not BF16.isdisjoint(self.features)
 
 

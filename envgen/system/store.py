@@ -271,7 +271,7 @@ class Store:
         return self.root / "logs" / _safe(name)
 
     def forget(self, kind: str, key: str) -> None:
-        """Drop a small fact."""
+        """Remove a small fact."""
         self._cache_path(kind, key).unlink(missing_ok=True)
 
     @contextmanager

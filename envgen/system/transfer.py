@@ -43,16 +43,16 @@ class Transfer:
 
     @property
     def complete(self) -> bool:
-        """Whether all bytes are there, where their number is known."""
+        """Return whether all bytes are there, where their number is known."""
         return self.done == self._size
 
     @property
     def short(self) -> bool:
-        """Whether bytes are known to be missing."""
+        """Return whether bytes are known to be missing."""
         return self._size is not None and self.done < self._size
 
     def request_headers(self) -> dict[str, str]:
-        """Ask for what is missing, and for all of it if the file has changed meanwhile."""
+        """Return headers that request the missing bytes, and all bytes if the file has changed meanwhile."""
         if not self.done:
             return {}
         return {"Range": f"bytes={self.done}-"} | ({"If-Range": self.etag} if self.etag else {})
@@ -98,7 +98,7 @@ class Transfer:
         self._told = max(self._told, self.done)
 
     def restart(self) -> None:
-        """Throw away what is there."""
+        """Delete the bytes received so far."""
         if self.done:
             self._out.seek(0)
             self._out.truncate()

@@ -44,7 +44,7 @@ class Row:
 
     @property
     def is_reached(self) -> bool | None:
-        """Whether the goal is reached; None without one."""
+        """Return whether the goal is reached; None without one."""
         goal = self.case.goal
         if goal is None:
             return None

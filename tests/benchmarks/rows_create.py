@@ -66,7 +66,7 @@ def _prefix(bench: Bench) -> Path:
 
 
 def _sync(bench: Bench, *, cold: bool) -> Timing:
-    """Let uv install the wheels of the lock into a new virtual environment, which is made before the clock starts."""
+    """Install the wheels of the lock with uv into a new virtual environment, made before the clock starts."""
     project, lock, venv = _project(bench), _lock(bench), bench.folder / "create-venv"
     pins = [f"{w.project}=={w.version} --hash=sha256:{w.sha256}\n" for w in lock.wheels]
     (project / "requirements.txt").write_text("".join(pins), encoding="utf-8")

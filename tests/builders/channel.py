@@ -118,11 +118,11 @@ class Channel:
             self._packages[package.subdir, package.filename] = (package, make_conda(package))
 
     def remove(self, *names: str) -> None:
-        """Stop offering every version of some packages."""
+        """Remove every version of some packages."""
         self._packages = {k: made for k, made in self._packages.items() if made[0].name not in names}
 
     def site(self) -> dict[str, bytes]:
-        """Lay the channel out: path -> body."""
+        """Return the channel as path -> body."""
         subdirs = {"noarch", "linux-64", "linux-aarch64", *(subdir for subdir, _ in self._packages)}
         site = {f"{self.prefix}/{s}/repodata.json": _json(self._repodata(s)) for s in sorted(subdirs)}
         return site | {f"{self.prefix}/{s}/{name}": data for (s, name), (_, data) in self._packages.items()}

@@ -149,22 +149,22 @@ class Archive:
     _debs: dict[str, tuple[Deb, bytes]] = field(default_factory=dict, init=False)
 
     def add(self, *debs: Deb, compression: Compression = "xz") -> None:
-        """Put packages into the pool."""
+        """Add packages to the pool."""
         for deb in debs:
             self._debs[self.path(deb)] = (deb, make_deb(deb, compression=compression))
 
     def remove(self, *names: str) -> None:
-        """Drop every version of some packages, from the index and the pool."""
+        """Remove every version of some packages, from the index and the pool."""
         self._debs = {path: made for path, made in self._debs.items() if made[0].name not in names}
 
     def path(self, deb: Deb) -> str:
-        """Say where a package lies, relative to the archive: `pool/main/p/python3.11/...`."""
+        """Return the path of a package, relative to the archive: `pool/main/p/python3.11/...`."""
         source = deb.source
         letter = source[:4] if source.startswith("lib") else source[0]
         return f"{self.pool}/main/{letter}/{source}/{deb.filename}"
 
     def site(self) -> dict[str, bytes]:
-        """Lay the archive out: path -> body."""
+        """Return the archive as path -> body."""
         indices = {f"main/binary-{arch}/Packages": self._packages(arch) for arch in self.architectures}
         contents = {f"main/Contents-{arch}.gz": _PACKERS["gz"](self._contents(arch)) for arch in self.architectures}
         packed = contents | {

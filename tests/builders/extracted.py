@@ -45,7 +45,7 @@ class Draft:
 
 
 def make(store: Store, draft: Draft) -> LinkPackage:
-    """Put a package into the store, under a key that its content determines."""
+    """Write a package into the store, under a key that its content determines."""
     content = hashlib.sha256(repr(draft).encode()).hexdigest()
     key = f"{draft.name}-{draft.version}-{draft.build}-{content[:16]}"
     directory = store.ensure_package(key, lambda folder: _write(folder, draft))

@@ -33,7 +33,7 @@ def make_image(
     layers: Sequence[Sequence[Entry]] = LAYERS,
     compression: Compression = Compression.GZIP,
 ) -> Image:
-    """Put layers into the store and describe an image of them."""
+    """Write layers into the store and describe an image of them."""
     cache = LayerCache(store=store, compression=compression, special={})
     made = tuple(_layer(cache, number, entries) for number, entries in enumerate(layers))
     config = {

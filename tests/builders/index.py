@@ -76,7 +76,7 @@ class Index:
         metadata: MetadataOffer = "marked",
         facts: Mapping[str, object] | None = None,
     ) -> Offer:
-        """Offer a file; what the page says of Python comes from METADATA unless given; `facts` replace members."""
+        """Add a file; the `requires-python` of the page comes from METADATA unless given; `facts` replace members."""
         core = read_metadata(filename, data)
         self.offers[filename] = Offer(
             filename=filename,
@@ -91,16 +91,16 @@ class Index:
         return self.offers[filename]
 
     def remove(self, filename: str) -> None:
-        """Stop offering a file."""
+        """Remove a file."""
         del self.offers[filename]
 
     def path(self, filename: str) -> str:
-        """Say where a file lies on the server."""
+        """Return the path of a file on the server."""
         offer = self.offers[filename]
         return f"{self.prefix}/files/{offer.sha256[:8]}/{filename}"
 
     def site(self) -> dict[str, bytes]:
-        """Lay the index out: path -> body."""
+        """Return the index as path -> body."""
         site = {f"{self.prefix}/simple/": self._root()}
         for project in {o.project for o in self.offers.values()}:
             site[f"{self.prefix}/simple/{project}/"] = self._page(project)
@@ -164,7 +164,7 @@ class Index:
 
 
 def read_metadata(filename: str, data: bytes) -> bytes:
-    """Take METADATA out of a wheel; empty for an sdist."""
+    """Return METADATA of a wheel; empty for an sdist."""
     if not filename.endswith(".whl"):
         return b""
     with zipfile.ZipFile(io.BytesIO(data)) as wheel:

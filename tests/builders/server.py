@@ -110,7 +110,7 @@ class Server:
         return [request.path for request in self.requests]
 
     def spend(self, kind: str, path: str, budget: int) -> bool:
-        """Take one of `budget` faults of a kind on a path; False when they are used up."""
+        """Use one of `budget` faults of a kind on a path; return False when they are used up."""
         with self._lock:
             used = self._counts.get((kind, path), 0)
             self._counts[kind, path] = used + 1
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-        """Say nothing."""
+        """Print nothing."""
 
     def handle(self) -> None:
         try:
@@ -248,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
         return int(first), min(int(last), length - 1) if last else length - 1
 
     def _empty(self, status: int, headers: Mapping[str, str]) -> None:
-        """Answer without content; as real servers do, with a page that says so where the protocol lets it."""
+        """Answer without content, with a short page where the protocol allows it, as real servers do."""
         page = b"" if status == 304 or self.command == "HEAD" else b"<html>as the status says</html>"
         self._head(status, len(page), headers)
         self.wfile.write(page)

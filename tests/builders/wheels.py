@@ -155,7 +155,7 @@ def locked_wheel(
     tag: str = "py3-none-any",
     requires: Mapping[str, str] | None = None,
 ) -> Wheel:
-    """Say of a wheel what a lock would: its digest and what it requires."""
+    """Return the lock's entry of a wheel: its digest and what it requires."""
     return Wheel(
         project=project_name(name),
         version=version,

@@ -26,7 +26,7 @@ PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "py")
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Put the package, its entry point and pytest where an interpreter finds them, whatever the lock holds."""
+    """Return paths where an interpreter finds the package, its entry point and pytest."""
     site = tmp_path_factory.mktemp("site")
     for name in PYTEST:
         spec = importlib.util.find_spec(name)

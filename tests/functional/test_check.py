@@ -29,7 +29,7 @@ PATH = "lib/python3.11/site-packages/broken/_c.abi3.so"
 
 @pytest.fixture
 def broken(registries: Registries) -> Registries:
-    """Offer a wheel whose extension needs a library that nobody has, and lies about one of its files."""
+    """Add a wheel whose extension needs a missing library, and whose RECORD is wrong for one file."""
     files: dict[str, str | bytes] = {
         "broken/_c.abi3.so": make_elf(needed=["libnowhere.so.1", "libc.so.6"]),
         "broken/liar.so": make_elf(soname="liar.so")[:0x1010],
@@ -42,7 +42,7 @@ def broken(registries: Registries) -> Registries:
 
 
 def offer(registries: Registries, name: str, files: dict[str, str | bytes]) -> None:
-    """Put a wheel into the index."""
+    """Add a wheel to the index."""
     registries.index.add(wheel_filename(name, "1.0", TAG), make_wheel(name, files=files, tag=TAG))
     registries.publish()
 

@@ -63,7 +63,7 @@ def wait_for_a_request(registries: Registries, silent: Mapping[str, float]) -> N
 
 
 def is_of_the_interpreter(code: int, err: str) -> bool:
-    """Whether the signal came before the first function of envgen: Python was still starting, or read its modules."""
+    """Return whether the signal came before the first function of envgen: Python was starting or reading modules."""
     return code in (-signal.SIGINT, 1) and not re.search(r"/envgen/.*, in (?!<module>)", err)
 
 

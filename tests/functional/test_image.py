@@ -61,7 +61,7 @@ def digests(told: Any) -> list[str]:
 
 
 def plan(cli: Command) -> list[bool]:
-    """Say of each layer whether it is there already."""
+    """Return whether each layer is already there."""
     told = cli("image", "--plan", "--json", "--platform", "linux-64").succeeded().json()
     return [layer["cached"] for layer in told[0]["layers"]]
 

@@ -171,7 +171,7 @@ def closed(project: Project, registries: Registries) -> Iterator[Server]:
 
 
 def keyring(cli: Command, text: str) -> Path:
-    """Put a program `keyring` in the path, and return the file that it writes its arguments to."""
+    """Write a program `keyring` into PATH, and return the file that it writes its arguments to."""
     folder = Path(cli.variables["HOME"], "bin")
     folder.mkdir()
     (folder / "keyring").write_text(text.format(log=folder / "log"))

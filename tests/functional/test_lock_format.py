@@ -20,7 +20,7 @@ DEBIAN_LOCK = "demo.linux-64.debian-lock.yml"
 
 @pytest.fixture
 def old(locked: Project) -> Project:
-    """Turn both locks of `demo` into format 1."""
+    """Convert both locks of `demo` to format 1."""
     debian = locked.root / "locks" / DEBIAN_LOCK
     text = debian.read_text().replace("version: 2\n", "version: 1\n", 1)
     debian.write_text(text)

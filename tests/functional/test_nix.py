@@ -42,7 +42,7 @@ class Nix:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What keeps it out of the machine's store and settings."""
+        """Return variables that keep it out of the machine's store and settings."""
         places = {
             "NIX_STORE_DIR": "store", "NIX_STATE_DIR": "state", "NIX_LOG_DIR": "log", "NIX_CONF_DIR": "conf",
             "NIX_LOCALSTATE_DIR": "local", "HOME": "home", "XDG_CACHE_HOME": "home/cache",

@@ -43,7 +43,7 @@ outputs:
 
 
 def toolbox(registries: Registries, version: str, word: str) -> None:
-    """Offer a wheel whose module has a word."""
+    """Add a wheel whose module has a word."""
     registries.index.add(*wheel("toolbox", version, code=f"word = '{word}'\n"))
     registries.publish()
 

@@ -32,7 +32,7 @@ def main():
 
 
 def fill(registries: Registries) -> None:
-    """Put everything into the registries and publish it."""
+    """Add all packages to the registries and publish them."""
     for filename, wheel in _wheels().items():
         registries.index.add(filename, wheel)
     registries.index.add("unbuilt-1.0.tar.gz", b"not a wheel")

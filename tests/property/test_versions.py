@@ -25,7 +25,7 @@ def conda(version: Version) -> rattler.Version:
 
 
 def is_wrong_pair(left: Version, right: Version) -> bool:
-    """Whether one has an inner zero and the other is a post-release: the one kind that conda may sort wrongly."""
+    """Return whether one has an inner zero and the other is a post-release, the only kind that conda sorts wrongly."""
     return any(has_inner_zero(one) and other.post is not None for one, other in ((left, right), (right, left)))
 
 

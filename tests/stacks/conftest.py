@@ -29,7 +29,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 @pytest.fixture
 def note(record_property: Callable[[str, object], None]) -> Callable[[str, str, str, object], None]:
-    """Put a text into the table: set, platform, column, text."""
+    """Write a text into the table: set, platform, column, text."""
     return lambda *cell: record_property(PROPERTY, [str(part) for part in cell])
 
 

@@ -66,17 +66,17 @@ class Stack:
 
     @property
     def locked(self) -> bool:
-        """Whether the set has wheels for everything."""
+        """Return whether the set has wheels for everything."""
         return not self.needs_source
 
     @property
     def created(self) -> bool:
-        """Whether the environment is made and tried."""
+        """Return whether the environment is made and tried."""
         return self.locked and self.size is not Size.LARGE
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """What is given to both programs."""
+        """Return the requirements of both programs."""
         return (*_ALWAYS, *self.pypi)
 
     def spec(self) -> str:

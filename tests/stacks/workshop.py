@@ -85,7 +85,7 @@ class Workshop:
         return self._envgen(stack, "create", "--prefix", str(self.prefix(stack)))
 
     def pip_check(self, stack: Stack) -> Outcome:
-        """Let the environment's pip check the requirements of what is installed."""
+        """Run the environment's `pip check`."""
         return self._python(stack, "-m", "pip", "check")
 
     def imported(self, stack: Stack, module: str) -> Outcome:
@@ -93,7 +93,7 @@ class Workshop:
         return self._python(stack, "-c", f"import {module}")
 
     def uv(self, stack: Stack, platform: str, python: str) -> Versions:
-        """Let uv choose for the same requirements, platform, Python and day, from the same index."""
+        """Resolve with uv the same requirements, platform, Python and day, from the same index."""
         target = ["--python-version", python, "--python-platform", uv_platform(platform)]
         source = ["--exclude-newer", CUTOFF.isoformat(), "--default-index", pypi_simple.PYPI_SIMPLE_ENDPOINT]
         output = ["--quiet", "--no-header", "--no-annotate", "--no-config", "--cache-dir", str(self.cache / "uv")]

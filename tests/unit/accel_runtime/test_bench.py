@@ -149,7 +149,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a program that measures nothing in Python's place."""
+    """Replace Python by a program that measures nothing."""
     program = tmp_path / "python"
     (tmp_path / "fake.py").write_text(FAKE)
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/fake.py" "$@"\n')

@@ -61,7 +61,7 @@ def test_an_input_is_the_same_in_every_batch() -> None:
 
 
 def served(job: dict[str, Any], calls: str = "2\n") -> list[Any]:
-    """Do a job in this process; what it answered."""
+    """Run a job in this process; return its answer."""
     answers: list[Any] = []
     bench_worker._serve({"variables": {}, **job}, io.BytesIO(calls.encode()), answers.append)
     return answers

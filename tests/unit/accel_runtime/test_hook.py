@@ -262,7 +262,7 @@ def test_bf16_models_and_whole_number_inputs(hook: Hook) -> None:
 
 @pytest.fixture
 def plain_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no `ACCEL_*` variable set, and nothing said yet."""
+    """Remove all `ACCEL_*` variables, and reset what was said."""
     for name in ("ACCEL_DEVICE", "ACCEL_ENGINE", "ACCEL_REPORT", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ACCEL_AUTO", "fp32")

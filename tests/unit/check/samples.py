@@ -43,7 +43,7 @@ def part(name: str, files: Mapping[str, bytes] | None, *, version: str = "1.0", 
 
 
 def subject(*parts: Part, target: Target = TARGET, **more: object) -> Subject:
-    """Put packages together."""
+    """Build a subject of packages."""
     return Subject(target=target, parts={one.name: one for one in parts}, **more)  # type: ignore[arg-type]
 
 

@@ -20,7 +20,7 @@ SAMPLE = Path(getattr(importlib.util.find_spec("zstandard.backend_c"), "origin",
 
 
 def place(root: Path, path: str, *needed: str) -> Path:
-    """Put a copy of the sample somewhere, needing further libraries."""
+    """Write a copy of the sample, with further needed libraries."""
     file = root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SAMPLE, file)

@@ -23,7 +23,7 @@ class Notes(NullReporter):
         self.said: list[str] = []
 
     def note(self, text: str) -> None:
-        """Remember a note."""
+        """Record a note."""
         self.said.append(text)
 
 

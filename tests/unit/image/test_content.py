@@ -55,7 +55,7 @@ def built(store: Store, draft: Draft) -> LinkPackage:
 
 
 def spam(store: Store) -> LinkPackage:
-    """Put a wheel and the package that it becomes into the store."""
+    """Write a wheel and its package into the store."""
     raw = make_wheel("spam", files={"spam/__init__.py": "x = 1\n"}, entry_points={"spam": "spam:main"})
     wheel = locked_wheel(raw, "spam")
     with store.new_artifact(wheel.sha256) as out:
@@ -73,7 +73,7 @@ def surveyed(packages: Sequence[LinkPackage], *, prefix: str = PREFIX) -> Enviro
 
 
 def told(store: Store, packages: Sequence[LinkPackage], *, splice: bool = True, prefix: str = PREFIX) -> Told:
-    """Tell every package of an environment."""
+    """Return every package of an environment."""
     found: Told = {}
     names = [str(package.record.name) for package in packages]
     environment = surveyed(packages, prefix=prefix)

@@ -152,7 +152,7 @@ def contents(store: Store, view: Path, work: Path, *, splice: bool) -> Iterator[
 
 
 def packages(store: Store) -> list[LinkPackage]:
-    """Put packages of every kind into the store."""
+    """Write packages of every kind into the store."""
     raw = WHEEL.read_bytes()
     wheel = locked_wheel(raw, "spam")
     with store.new_artifact(wheel.sha256) as out:

@@ -186,7 +186,7 @@ def test_a_helper_that_fails_is_named_at_once(
 
 
 def help_with(folder: Path, environment: dict[str, str], address: str, script: str) -> dict[str, str]:
-    """Let docker's configuration name a helper for a registry; return the environment that finds it."""
+    """Write docker's configuration with a helper for a registry; return the environment that finds it."""
     helper = folder / "bin/docker-credential-fake"
     helper.parent.mkdir()
     helper.write_text(f"#!/bin/sh\n{script}\n")

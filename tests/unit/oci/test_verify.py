@@ -67,7 +67,7 @@ def member(name: str, **fields: Any) -> tarfile.TarInfo:
 
 
 def check_tar(layout: Path, tar: bytes) -> tuple[str, ...]:
-    """Put a layer on top."""
+    """Add a layer on top."""
 
     def change(manifest: dict[str, Any], config: dict[str, Any]) -> None:
         manifest["layers"].append({"mediaType": GZIP, **put(layout, gzip.compress(tar))})

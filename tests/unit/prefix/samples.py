@@ -107,7 +107,7 @@ def record(prefix: Path, name: str) -> dict[str, Any]:
 
 
 def tree(prefix: Path) -> dict[str, str]:
-    """Every file of a prefix with what it holds, but for envgen's own."""
+    """Return every file of a prefix with its content, except envgen's own."""
     files = (path for path in prefix.rglob("*") if path.is_symlink() or not path.is_dir())
     named = {path.relative_to(prefix).as_posix(): path for path in files}
     return {
@@ -118,7 +118,7 @@ def tree(prefix: Path) -> dict[str, str]:
 
 
 def fresh(store: Store, prefix: Path, *drafts: Draft) -> dict[str, str]:
-    """What a prefix looks like that never held anything else; `prefix` must be empty."""
+    """Return the files of a new prefix; `prefix` must be empty."""
     run(store, prefix, *drafts)
     found = tree(prefix)
     shutil.rmtree(prefix)

@@ -19,7 +19,7 @@ def decide(packages: list[Claims], *, fold_case: bool, **rules: Any) -> Ownershi
 
 
 def claims(package: str, **paths: str) -> Claims:
-    """Each keyword is a path (`__` for a slash) with what is there."""
+    """Return claims; each keyword is a path (`__` for a slash) with its content."""
     return Claims(
         package=package, claims=[Claim(path=path.replace("__", "/"), content=text) for path, text in paths.items()]
     )

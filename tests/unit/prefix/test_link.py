@@ -137,7 +137,7 @@ def test_a_path_moves_to_a_new_first_owner(store: Store, prefix: Path) -> None:
 
 
 def written(prefix: Path) -> dict[Path, tuple[int, int, int]]:
-    """Say of each path what writing would change: inode, mode and times; reading changes the time of access alone."""
+    """Return for each path what writing would change: inode, mode and times; reading changes only the access time."""
     found = ((path, path.lstat()) for path in prefix.rglob("*"))
     return {path: (status.st_ino, status.st_mode, status.st_mtime_ns) for path, status in found}
 

@@ -67,7 +67,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def extracted(store: Store, archive: Path) -> LinkPackage:
-    """Put a package of the channel into the store."""
+    """Write a package of the channel into the store."""
     raw = archive.read_bytes()
     folder = store.ensure_package(f"peer-{archive.name}", lambda dest: extract_conda(archive, dest))
     origin = ChannelArchive(url=archive.as_uri(), md5="0" * 32, sha256=Sha256.of(raw), size=len(raw))

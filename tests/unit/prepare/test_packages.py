@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def linked(store: Store, package: ChannelPackage | BuiltPackage, draft: Draft, **claims: Any) -> Any:
-    """Put a draft into the store, let its `index.json` claim something, and link it as a locked package."""
+    """Write a draft into the store with a changed `index.json`, and link it as a locked package."""
     made = make(store, draft)
     index = made.directory / "info/index.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), **claims}))

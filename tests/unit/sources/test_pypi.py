@@ -88,7 +88,7 @@ def beside(index: Index) -> str:
 
 
 def without_promise(index: Index) -> Index:
-    """Let an index say that METADATA lies beside the wheel, and not what its digest is, as PEP 658 allows."""
+    """Change an index to announce METADATA without a digest, as PEP 658 allows."""
     page = index.site()["/pypi/simple/spam/"].decode()
     bare = re.sub(r'"core-metadata": \{[^}]*\}', '"core-metadata": true', page)
     assert bare != page

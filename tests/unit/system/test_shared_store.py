@@ -29,7 +29,7 @@ class Warnings(NullReporter):
         self.said: list[str] = []
 
     def warn(self, text: str) -> None:
-        """Remember a warning."""
+        """Record a warning."""
         self.said.append(text)
 
 
@@ -48,7 +48,7 @@ def shared(theirs: Store, *, owner: int | None = None) -> tuple[SharedStore, War
 
 
 def taken(mine: Store, source: SharedStore) -> bool:
-    """Whether an artifact comes from the shared store; another one would be written by the fallback."""
+    """Return whether an artifact comes from the shared store; another one would be written by the fallback."""
     found: list[bool] = []
 
     def write(out: object) -> None:
