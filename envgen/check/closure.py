@@ -89,7 +89,7 @@ def check_versions(subject: Subject) -> Iterator[Misfit]:
                     rule="LIB005",
                     packages=(subject.owner(binary).name, owner),
                     files=(binary.path, found.path),
-                    what=f"`{binary.name}` wants {several(lacking)} of `{name}`, not defined by that of `{owner}`",
+                    what=f"`{binary.name}` needs {several(lacking)} of `{name}`, not defined by that of `{owner}`",
                     remedy=f"pin a version of `{owner}` that defines it",
                 )
 

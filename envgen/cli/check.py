@@ -59,7 +59,7 @@ def _render(console: Console, lock: CheckedLock) -> None:
     if lock.unread:
         console.say(
             f"{lock.platform}: {counted(len(lock.unread), 'package')} not in the cache, and not read; "
-            f"`envgen create` on a machine of the platform{_or_image(lock)} brings them there"
+            f"`envgen create` on a machine of the platform{_or_image(lock)} fetches them"
         )
 
 

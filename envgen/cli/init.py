@@ -90,7 +90,7 @@ def command(
         return
     if keep or groups or as_json:
         raise UsageError(
-            "`--keep`, `--group` and `--json` want a file of another tool", hint="name it: `--from requirements.txt`"
+            "`--keep`, `--group` and `--json` need a file of another tool", hint="name it: `--from requirements.txt`"
         )
     options = ops.InitOptions(
         name=name,

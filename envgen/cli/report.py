@@ -73,7 +73,7 @@ def _remarks(console: Console, report: Report) -> None:
     if report.lacking:
         console.say(
             f"{counted(len(report.lacking), 'package')} not in the cache: their downloads are counted; "
-            f"`envgen create {report.environment}` brings them there"
+            f"`envgen create {report.environment}` fetches them"
         )
     if report.unsized:
         console.warn(f"{counted(len(report.unsized), 'package')} of unknown size, counted as 0: {_few(report.unsized)}")

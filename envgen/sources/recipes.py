@@ -66,7 +66,7 @@ class Recipe:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it builds from beyond its folder, as paths from the project's root: `./libs/native`."""
+        """Return folders beyond its own that it builds from, as paths from the project's root: `./libs/native`."""
         return tuple(f"./{os.path.normpath(f'recipes/{self.name}/{path}')}" for path in self.outside)
 
     @property

@@ -251,5 +251,5 @@ def _unsigned(
 def _unproven(names: list[str]) -> str:
     return (
         f"{len(names)} wheels are not in the cache as packages, such as `{names[0]}`: the digests of their "
-        "archives are not known; `envgen create` brings them there"
+        "archives are not known; `envgen create` fetches them"
     )

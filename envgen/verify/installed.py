@@ -258,7 +258,7 @@ def _not_stored(missing: Sequence[str], every: int) -> Iterator[str]:
         some = ", ".join(f"`{name}`" for name in missing[:_SHOWN]) + (" and others" if len(missing) > _SHOWN else "")
         yield (
             f"{len(missing)} of {every} packages are not in the cache ({some}): files were compared with the "
-            "environment's own records, not with the lock; `envgen create --prefix` of another folder brings them there"
+            "environment's own records, not with the lock; `envgen create --prefix` of another folder fetches them"
         )
 
 

@@ -93,7 +93,7 @@ def test_groups_and_extras() -> None:
         ("environment.yml", "a: [", "environment.yml: not YAML"),
         ("environment.yml", "- a\n", "expected a table, got list"),
         ("environment.yml", "dependencies: [numpy=1, numpy=2]\n", "`numpy` is required twice"),
-        ("environment.yml", "dependencies: [python=2.7]\n", "no version of Python that is served fits"),
+        ("environment.yml", "dependencies: [python=2.7]\n", "no available version of Python satisfies"),
         ("conda-lock.yml", "package: {a: 1}\n", "package: expected a list, got dict"),
         ("uv.lock", "package = [1]\n", "package[0]: expected a table, got int"),
         ("pylock.toml", "lock-version = '2.0'\n", "expected 1.x, got '2.0'"),

@@ -81,7 +81,7 @@ def test_values_are_checked_after_rendering(section: str, version: str) -> None:
 
 
 def test_two_paths_that_render_to_one_are_refused() -> None:
-    with pytest.raises(SpecError, match="is there twice"):
+    with pytest.raises(SpecError, match="is listed twice"):
         render(parse(HEAD + "files: {'${{ version }}': x, '1': x}\n", {"x": ""}), {"version": "1"})
 
 

@@ -20,5 +20,5 @@ def test_a_program_keeps_its_length() -> None:
 
 
 def test_a_path_without_room_is_refused() -> None:
-    with pytest.raises(UserError, match="is longer than the place for a path in `f`"):
+    with pytest.raises(UserError, match="is too long for the placeholder in `f`"):
         replaced(b"\0/old\0x", "/old", "/newer", what="f")

@@ -144,5 +144,5 @@ def test_a_program_that_fails_is_told(tmp_path: Path, body: str, words: str) -> 
 def test_a_signature_that_does_not_fit_the_key_is_refused(tmp_path: Path) -> None:
     _, public = write_keys(tmp_path)
     key = program(tmp_path, f'case "$3" in public-key) cat {public};; sign) echo nonsense;; esac')
-    with pytest.raises(UserError, match="does not fit"):
+    with pytest.raises(UserError, match="does not match"):
         opened(key, tmp_path).sign(DATA)

@@ -263,7 +263,7 @@ def test_a_page_that_was_never_here_is_not_unchanged(tmp_path: Path) -> None:
     index = spam()
     with (
         served(index, tmp_path, unchanged=frozenset({f"{index.prefix}/simple/spam/"})) as (client, _),
-        pytest.raises(NetworkError, match="answers 304"),
+        pytest.raises(NetworkError, match="returned 304"),
     ):
         asyncio.run(client.page(project_name("spam")))
 

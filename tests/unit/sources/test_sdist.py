@@ -128,5 +128,5 @@ def test_a_dynamic_table_is_not_believed(key: str) -> None:
 
 def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: ham\nVersion: 1.0\n")
-    with pytest.raises(ArtifactError, match=r"of `spam` 1.0 says that it is `ham` 1.0"):
+    with pytest.raises(ArtifactError, match=r"of `spam` 1.0 has the metadata of `ham` 1.0"):
         static_metadata(tmp_path, project=SPAM, version="1.0")

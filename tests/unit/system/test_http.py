@@ -37,7 +37,7 @@ class TestGet:
     def test_nothing_is_unchanged_that_was_never_here(self, rig: Rig) -> None:
         with (
             serve({"/a": b"text"}, faults=Faults(unchanged=frozenset({"/a"}))) as server,
-            pytest.raises(NetworkError, match="answers 304"),
+            pytest.raises(NetworkError, match="returned 304"),
         ):
             rig.http.get(f"{server.url}/a")
 

@@ -50,7 +50,7 @@ def test_other_faults_pass(error: OSError) -> None:
         (OSError(errno.ENOSPC, "No space left on device"), "failed to read or write a file: No space left on device"),
         (OSError(errno.EMFILE, "Too many open files", "/a"), "too many open files: this process may open "),
         (OSError(errno.EMFILE, "Too many open files"), "too many open files: this process may open "),
-        (OSError(errno.EFBIG, "File too large"), "failed to write a file: this process may not write files"),
+        (OSError(errno.EFBIG, "File too large"), "failed to write a file: it is larger than the file size limit"),
         (OSError(errno.EIO, "Input/output error", b"/disk/file"), "the disk or file system of `/disk/file` failed"),
         (OSError(errno.EROFS, "Read-only file system", "/disk/file"), "no access to `/disk/file`: Read-only"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "/x"), "failed to use the path `/x`: File name too long"),
