@@ -25,9 +25,10 @@ PROPER = re.compile(r"[A-Z0-9_]{2,}|CycloneDX|Debian|Dockerfile|Level Zero|PyPI|
 """What a message may begin with: names and acronyms."""
 
 BANNED = re.compile(
-    r"\b(anew|bears|nothing of|thereof|true (for|lock)|two answers|wherever|whoever)\b"
-    r"|(?<!there )\b(is|are) no (?!longer)[a-z]\w*"
+    r"\b(anew|bears|hitherto|mend(s|ed|ing)?|nothing of|such as is|thereof|true (for|lock)|two answers|wherever|whoever"
+    r"|youngest)\b|(?<!there )\b(is|are) no (?!longer|such|other)[a-z]\w*|\bwhat (\w+ ){1,3}is (what|that of)\b"
 )
+"""Words that a reader whose first language is not English looks up, or reads twice."""
 
 
 def modules() -> list[Path]:

@@ -75,5 +75,7 @@ def test_malformed_release_is_refused(content: bytes) -> None:
 @pytest.mark.parametrize("year", [1969, 2107, 9999])
 def test_a_clock_outside_of_the_times_of_openpgp_is_told(year: int) -> None:
     now = MOMENT.replace(year=year)
-    with pytest.raises(HostError, match=f"the clock of this machine is at {year}-.*, and OpenPGP has times until 2106-02-07"):
+    with pytest.raises(
+        HostError, match=f"the clock of this machine is at {year}-.*, and OpenPGP has times until 2106-02-07"
+    ):
         verify_release(signed(), suite="bookworm", keys=[public_key(KEY)], now=now)
