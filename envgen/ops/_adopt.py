@@ -185,7 +185,7 @@ def _read(options: AdoptOptions) -> Adopted:
 
 
 def _read_companion(options: AdoptOptions, found: Adopted) -> None:
-    """Take the versions of the lock that belongs to a file, or write down that they are not taken."""
+    """Adopt the versions of the lock that belongs to a file, or note that they are left out."""
     folder, name = options.file.parent, options.file.name
     there = [lock for lock in companions(name) if (folder / lock).is_file()]
     for lock in there[:1] if options.keep else ():
