@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.command import Command, Outcome, Project
 
 TOLD = "was changed or damaged"
-REMOVED = "was damaged and is removed"
+REMOVED = "was damaged and was removed"
 
 
 def store(cli: Command) -> Path:

@@ -291,7 +291,7 @@ def test_the_folder_must_be_called_like_the_project(project: Project, cli: Comma
     project.spec("demo", SPEC.format(pypi="./libs/other"))
     outcome = cli("lock")
     assert outcome.code == 5
-    assert "says that it is `mylib` 1.0" in outcome.err
+    assert "has the metadata of `mylib` 1.0" in outcome.err
     project.spec("demo", SPEC.format(pypi="mylib @ ./libs/other"))
     cli("lock").succeeded()
 

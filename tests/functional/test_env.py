@@ -162,7 +162,7 @@ def test_rename_refuses_names_that_cannot_be(locked: Project, cli: Command, tmp_
     prefix = make(cli)
     foreign(prefix.parent / "taken")
     for new, said in (
-        ("taken", "exists already"),
+        ("taken", "already exists"),
         ("a b", "is not a valid environment name"),
         (str(tmp_path / ("x" * 120)), "choose a shorter path"),
         (str(tmp_path / "with space"), "first line of a script"),

@@ -51,8 +51,8 @@ def run(cli: Command, *arguments: str, before: Callable[[], None]) -> tuple[int,
 @pytest.mark.parametrize(
     ("verb", "before", "said"),
     [
-        ("lock", limited(resource.RLIMIT_FSIZE, 100), "this process may not write files of its size"),
-        ("create", limited(resource.RLIMIT_FSIZE, 400), "this process may not write files of its size"),
+        ("lock", limited(resource.RLIMIT_FSIZE, 100), "it is larger than the file size limit"),
+        ("create", limited(resource.RLIMIT_FSIZE, 400), "it is larger than the file size limit"),
         ("create", limited(resource.RLIMIT_NOFILE, 24), "too many open files: this process may open 24"),
     ],
 )

@@ -39,7 +39,7 @@ def signature(project: Project) -> Path:
 
 def refused(outcome: Outcome, why: str, prefix: Path) -> None:
     assert (outcome.code, why in outcome.err) == (5, True), outcome.err
-    assert "is not signed as is required here" in outcome.err
+    assert "does not have a required signature" in outcome.err
     assert "envgen sign demo KEY" in outcome.err
     assert not prefix.exists()
 

@@ -258,7 +258,7 @@ def test_a_wheel_with_code_for_this_machine_is_not_locked_for_another(
     project.spec("demo", spec.format(pypi="native"))
     outcome = cli("lock")
     assert outcome.code == 1
-    assert "`native` 1.0 has no wheel for linux-aarch64, and its source holds code" in outcome.err
+    assert "`native` 1.0 has no wheel for linux-aarch64, and its source has compiled code" in outcome.err
     project.spec("demo", SPEC.format(pypi="native"))
     cli("lock").succeeded()
 
