@@ -18,6 +18,8 @@ from envgen import limits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jinja2 import Template
+
 _PLAIN: tuple[type[nodes.Node], ...] = (
     nodes.Template,
     nodes.Output,
@@ -90,12 +92,17 @@ def undeclared(text: str) -> frozenset[str]:
     try:
         tree = _RECIPES.parse(text)
         _check(tree)
-        _RECIPES.from_string(tree)  # compiling finds unknown filters
+        _template(text)  # compiling finds unknown filters
     except TemplateSyntaxError as error:
         raise UnsafeTemplateError(f"not a template: {error.message}") from error
     except RecursionError as error:
         raise UnsafeTemplateError("not a template: nested too deeply") from error
     return frozenset(meta.find_undeclared_variables(tree))
+
+
+@lru_cache(maxsize=1 << 10)
+def _template(text: str) -> Template:
+    return _RECIPES.from_string(text)
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
@@ -106,7 +113,7 @@ def render(text: str, values: Mapping[str, str]) -> str:
     """
     undeclared(text)
     try:
-        found = _RECIPES.from_string(text).render(values)
+        found = _template(text).render(values)
     except TemplateError as error:
         raise UnsafeTemplateError(f"not a template: {error.message}") from error
     if len(found) > limits.TEMPLATE_OUTPUT:

@@ -126,6 +126,8 @@ def _declared(
 
 def _without_url(requirement: Requirement) -> Requirement:
     """Remove the address of a file: one without an override was refused before."""
+    if requirement.url is None:  # a copy parses its text again
+        return requirement
     found = copy.copy(requirement)
     found.url = None
     return found
