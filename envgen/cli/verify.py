@@ -82,7 +82,7 @@ def _contents(console: Console, options: ops.VerifyOptions, *, as_json: bool) ->
         _tell(console, one)
     if found.findings:
         count = counted(len(found.findings), "difference")
-        raise IntegrityError(f"`{found.where}` is not what the lock says: {count}", hint=found.remedy)
+        raise IntegrityError(f"`{found.where}` is not {found.expected}: {count}", hint=found.remedy)
 
 
 def _tell(console: Console, one: LockComparison) -> None:

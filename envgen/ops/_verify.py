@@ -88,6 +88,12 @@ class Verified:
         return None
 
     @property
+    def expected(self) -> str:
+        """What it is not where there are differences, in words."""
+        unsigned = all(finding.kind is Kind.SIGNATURE for finding in self.findings)
+        return "signed by the key" if unsigned else "what the lock says"
+
+    @property
     def findings(self) -> tuple[Deviation, ...]:
         """Return every difference."""
         return tuple(finding for one in self.comparisons for finding in one.findings)

@@ -130,8 +130,9 @@ class _FileKey:
                 raise _no_password(name) from error
             private = serialization.load_pem_private_key(data, None)
         except ValueError as error:
+            why = str(error).partition(" See ")[0].rstrip(".")  # what follows is an address and names of internals
             raise UserError(
-                f"`{name}` cannot be read as a private key: {error}",
+                f"`{name}` cannot be read as a private key: {why}",
                 hint=f"expected PKCS8 PEM or a key of `cosign generate-key-pair`; its password in `{PASSWORD}`",
             ) from error
         return cls(private=private, public=_public(private.public_key(), name))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 _REPODATA = "repodata.json"
+_PATHS = ("/", "./", "../", "~")
+"""How a path begins that nobody takes for an image in a registry."""
 
 
 class SubjectKind(StrEnum):
@@ -80,6 +82,8 @@ def find_subject(context: Context, text: str | None) -> VerifySubject:
 
 def _elsewhere(context: Context, text: str) -> VerifySubject:
     """Return an image where nothing on this machine is meant, else a name."""
+    if text.startswith(_PATHS):
+        raise UserError(f"there is no file or folder `{text}`")
     if "/" in text:
         return VerifySubject(kind=SubjectKind.REGISTRY, text=str(Reference.parse(text)))
     names = ", ".join(f"`{path.stem}`" for path in sorted((context.root / FOLDER).glob("*.yaml")))

@@ -55,6 +55,8 @@ def test_a_signed_lock_is_created(locked: Project, cli: Command, tmp_path: Path,
     assert "as it was before" in cli("sign", "locks/demo.linux-64.conda-lock.yml", private).succeeded().err
     assert signature(locked).read_bytes() == before
     cli("verify", "locks/demo.linux-64.conda-lock.yml", "--key", public).succeeded()
+    strange = cli("verify", "locks/demo.linux-64.conda-lock.yml", "--key", str(write_keys(tmp_path, "x", number=8)[1]))
+    assert (strange.code, "is not signed by the key: 1 difference" in strange.err) == (5, True)
     cli(*create).succeeded()
     stranger = str(write_keys(tmp_path, "stranger", number=8)[1])
     other = tmp_path / "other"

@@ -157,4 +157,7 @@ def test_what_the_argument_means(prefix: Path, locked: Project, cli: Command) ->
     nothing = cli("verify", "nothing")
     assert (nothing.code, "environments: `demo`" in nothing.err) == (1, True)
     assert cli("verify", "locks").code == 1
+    for path in ("/nowhere/env", "./nowhere", "../nowhere/env"):
+        absent = cli("verify", path)
+        assert (absent.code, f"there is no file or folder `{path}`" in absent.err) == (1, True)
     assert cli("verify", "--key", "x").code == 2

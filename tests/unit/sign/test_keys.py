@@ -88,8 +88,9 @@ def test_a_missing_or_wrong_password_is_told(tmp_path: Path, form: str, password
 )
 def test_what_is_no_private_key_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "key").write_text(text)
-    with pytest.raises(UserError, match="cannot be read as a private key"):
+    with pytest.raises(UserError, match="cannot be read as a private key") as caught:
         opened("key", tmp_path, PASSWORD)
+    assert "http" not in str(caught.value)
 
 
 def test_a_key_cannot_ask_for_all_memory(tmp_path: Path) -> None:
