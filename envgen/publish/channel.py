@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from envgen.errors import IntegrityError
 from envgen.sign.packages import appended, read_sidecar
@@ -83,6 +83,9 @@ class Channel(Protocol):
 
     def find(self, package: PackedPackage) -> Sha256 | None:
         """Return the digest of the archive of a package; None where it is not there."""
+
+    def fetch(self, package: PackedPackage, out: BinaryIO) -> None:
+        """Copy the archive of a package that is there to an empty file; its digest is not verified."""
 
     def put(self, package: PackedPackage, file: Path, archive: CondaArchive) -> None:
         """Add an archive.

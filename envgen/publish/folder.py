@@ -9,7 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from rattler.index import index_fs
 
@@ -54,6 +54,15 @@ class FolderChannel:
                 return Sha256.of_stream(stream)
         except FileNotFoundError:
             return None
+
+    def fetch(self, package: PackedPackage, out: BinaryIO) -> None:
+        """Copy an archive.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        with explained(self.root), (self.root / package.subdir / package.filename).open("rb") as stream:
+            shutil.copyfileobj(stream, out)
 
     def put(self, package: PackedPackage, file: Path, archive: CondaArchive) -> None:
         """Link an archive into place; where another publisher was faster, his has to be the same.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from envgen.bundle.parts import BundleArtifact, bytes_part, file_part
 from envgen.digest import Sha256
@@ -79,6 +79,17 @@ class OciChannel:
         sha, size = Sha256.parse(found), next(layer["size"] for layer in layers if layer["digest"] == found)
         self._note(package, {"sha256": sha, "size": size})
         return sha
+
+    def fetch(self, package: PackedPackage, out: BinaryIO) -> None:
+        """Pull the archive that the manifest of a package names.
+
+        Raises:
+            UserError, NetworkError: see `push`.
+        """
+        reference = self._place(package)
+        manifest = self.access.manifest(reference)
+        if manifest:
+            self.access.copy_layer(reference, manifest, CONDA_ARCHIVE, out)
 
     def put(self, package: PackedPackage, file: Path, archive: CondaArchive) -> None:
         """Push a package.

@@ -10,9 +10,11 @@ The manifest of an index names the parts that are in it (`org.envgen.parts`), so
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import zstandard
 
@@ -79,14 +81,25 @@ class RegistryAccess:
         Raises:
             UserError, NetworkError: see `push`.
         """
+        out = io.BytesIO()
+        return out.getvalue() if self.copy_layer(reference, manifest, media_type, out) else None
+
+    def copy_layer(self, reference: Reference, manifest: bytes, media_type: str, out: BinaryIO) -> bool:
+        """Copy the layer of a type of a manifest to an empty file; return whether it has such a layer.
+
+        Raises:
+            UserError, NetworkError: see `push`.
+        """
         layers = parse_manifest(manifest, reference).get("layers", ())
         digest = next((one["digest"] for one in layers if one.get("mediaType") == media_type), None)
         if digest is None:
-            return None
+            return False
         with self.registry.scratch() as folder:
             which = f"@sha256:{Sha256.of(manifest)}"
             self._tried(lambda: pull(reference, which, folder, self.registry.environment))
-            return (folder / Sha256.parse(digest)).read_bytes()
+            with (folder / Sha256.parse(digest)).open("rb") as stream:
+                shutil.copyfileobj(stream, out)
+        return True
 
     def push(self, artifact: BundleArtifact, reference: Reference) -> None:
         """Send an artifact.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envgen.errors import IntegrityError
 from envgen.publish.archives import PackedPackage, known_archive, packed_package, written_archive
 from envgen.publish.channel import OtherBytesError
+from envgen.publish.same_content import same_content
 from envgen.sign.packages import PackageClaim, attest, reasons_against
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ def publish(
 def _compare(
     store: Store, packages: Sequence[PackedPackage], channel: Channel, reporter: Reporter
 ) -> dict[str, CondaArchive]:
-    """Find the packages that the channel has with the same bytes: key -> archive.
+    """Find the packages that the channel has with the same content: key -> its archive.
 
     Raises:
-        IntegrityError: it has some with other bytes; all of them are told.
+        IntegrityError: it has some with other content; all of them are told.
     """
     label = f"comparing with {channel.label}"
     with reporter.progress(label, total=len(packages), unit="packages") as bar, _threads() as pool:
@@ -91,7 +92,14 @@ def _compare(
         def one(package: PackedPackage) -> tuple[Sha256, CondaArchive] | None:
             found = channel.find(package)
             bar.advance(1)
-            return (found, described_archive(store, package)) if found else None
+            if found is None:
+                return None
+            ours = described_archive(store, package)
+            same = same_content(store, package, channel, found) if found != ours.sha256 else None
+            if same:
+                what = "content matches; only the archive's compression differs, the one in the channel stays"
+                reporter.note(f"`{package.filename}`: {what}")
+            return found, same or ours
 
         compared = dict(zip((package.key for package in packages), pool.map(one, packages), strict=True))
     both = {key: pair for key, pair in compared.items() if pair}

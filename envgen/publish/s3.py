@@ -15,7 +15,7 @@ import asyncio
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from rattler.index import S3Credentials, index_s3
@@ -73,6 +73,14 @@ class S3Channel:
         except absent():
             return None
         return self._claimed(path) or self._digest(path)
+
+    def fetch(self, package: PackedPackage, out: BinaryIO) -> None:
+        """Download an archive.
+
+        Raises:
+            NetworkError: the bucket cannot be reached, or refuses.
+        """
+        out.writelines(self._pieces(f"{package.subdir}/{package.filename}"))
 
     def put(self, package: PackedPackage, file: Path, archive: CondaArchive) -> None:
         """Reserve the name of an archive, and send it.
@@ -183,13 +191,17 @@ class S3Channel:
 
     def _digest(self, path: str) -> Sha256:
         """Digest an archive that another program put there."""
+        digest = Digest()
+        for piece in self._pieces(path):
+            digest.update(piece)
+        return digest.sha256
+
+    def _pieces(self, path: str) -> Iterator[bytes]:
         import obstore  # noqa: PLC0415
 
-        digest = Digest()
         with _explained(self.address):
             for piece in obstore.get(self.objects, path).stream():
-                digest.update(bytes(piece))
-        return digest.sha256
+                yield bytes(piece)
 
 
 @contextmanager

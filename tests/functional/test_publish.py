@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,35 @@ def test_other_bytes_are_not_overwritten(locked: Project, cli: Command, tmp_path
     assert hashlib.sha256(b"other").hexdigest() in outcome.err
     assert theirs.read_bytes() == b"other"
     assert not gone.exists()
+
+
+def packed_otherwise(patch: pytest.MonkeyPatch) -> None:
+    """Let archives be written as by another release of zstd."""
+    patch.setattr("envgen.convert.conda_archive._LEVEL", 12)
+    patch.setattr("zstandard.ZSTD_VERSION", (9, 9, 9))
+
+
+@pytest.mark.parametrize(
+    "kind", ["folder", pytest.param("bucket", marks=pytest.mark.filterwarnings("ignore")), "registry"]
+)
+def test_the_same_files_in_other_bytes_stay(
+    kind: str, locked: Project, cli: Command, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The channel's archive is what the result, the index and other machines have."""
+    with ExitStack() as stack:
+        if kind == "bucket":
+            request.getfixturevalue("bucket")
+        if kind == "registry" and not (PROGRAM and SKOPEO):
+            pytest.skip("docker-registry and skopeo (Debian packages) are not installed")
+        address = stack.enter_context(registry(tmp_path / "registry")) if kind == "registry" else ""
+        to = {"folder": str(tmp_path / "channel"), "bucket": "s3://team/channel", "registry": f"oci://{address}/team/c"}
+        first = cli("publish", "--to", to[kind], "--json").succeeded().json()["packages"]
+        packed_otherwise(stack.enter_context(pytest.MonkeyPatch.context()))
+        again = cli("publish", "--to", to[kind], "--json").succeeded()
+    kept = [{**package, "sent": False} for package in first]
+    assert again.json()["packages"] == kept
+    said = "content matches; only the archive's compression differs, the one in the channel stays"
+    assert again.err.count(said) >= 1
 
 
 def test_two_publishers_lose_nothing(project: Project, cli: Command, tmp_path: Path) -> None:
