@@ -163,10 +163,11 @@ def _show_plan(console: Console, result: ImageResult, *, whole: bool = False) ->
     images, there = result.images, result.in_registry
     for one in images:
         size = sum(layer.size for layer in one.layers)
+        about = "" if one.sizes_known else "about "
         console.say(
             f"{one.inputs.spec.name} for {one.inputs.platform}: {counted(len(one.layers), 'layer')}, "
-            f"{human_size(size)} unpacked; {len(one.missing)} to write, "
-            f"{human_size(sum(layer.size for layer in one.missing))}"
+            f"{about}{human_size(size)} unpacked; {len(one.missing)} to write, "
+            f"{about}{human_size(sum(layer.size for layer in one.missing))}"
         )
         if whole:
             rows = [_row(number, layer, one, there) for number, layer in enumerate(one.layers, 1)]

@@ -87,6 +87,11 @@ class PlannedImage:
         """The layers that have to be written."""
         return tuple(layer for layer in self.layers if layer.key not in self.known)
 
+    @property
+    def sizes_known(self) -> bool:
+        """Whether the sizes of all layers are known: that of the base is a guess until it was unpacked once."""
+        return self.base.sizes(unpack=False) is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenImage:

@@ -291,6 +291,12 @@ def test_a_plan_writes_nothing(imaged: Project, cli: Command) -> None:
     assert not (imaged.root / "dist").exists()
 
 
+def test_a_guessed_size_is_told_as_one(imaged: Project, cli: Command) -> None:
+    words = ("image", "--platform", "linux-64")
+    assert " layers, about " in cli(*words).succeeded().err  # the base has not been unpacked yet
+    assert " layers, about " not in cli(*words).succeeded().err
+
+
 def test_files_of_wheels_are_wanted_again_where_they_are_gone(imaged: Project, cli: Command) -> None:
     cli("create").succeeded()
     for path in (imaged.root.parent / "home/cache/artifacts").glob("*/*"):
