@@ -11,7 +11,7 @@ from envgen.manifest.select import select
 from envgen.names import project_name
 from envgen.prepare.package_licenses import licenses_of
 from envgen.project import shipped
-from envgen.project.lock_files import platforms_of, require_lock
+from envgen.project.lock_files import platforms_of, require_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,7 +87,7 @@ def licenses(
         NetworkError: an index or channel cannot be reached.
     """
     spec = select(context.root, env)
-    locks = tuple(require_lock(context, spec, platform).lock for platform in platforms_of(spec, platforms))
+    locks = tuple(require_packages(context, spec, platform) for platform in platforms_of(spec, platforms))
     table = shipped.license_table()
     found = licenses_of(context, locks, fetch=not offline)
     where: dict[Sha256, list[Platform]] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envgen.lock.stack import Component, stack
 from envgen.manifest.select import select_several
-from envgen.project.lock_files import platforms_of, require_lock
+from envgen.project.lock_files import platforms_of, require_packages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def list_packages(
         LockError: a lock is missing or cannot be read.
     """
     return tuple(
-        _listing(require_lock(context, spec, platform).lock, spec.description)
+        _listing(require_packages(context, spec, platform), spec.description)
         for spec in select_several(context.root, envs)
         for platform in platforms_of(spec, platforms)
     )

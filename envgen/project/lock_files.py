@@ -20,6 +20,7 @@ from envgen.system.fs import atomic_write
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
+    from typing import NoReturn
 
     from envgen.manifest.env_spec import EnvSpec
     from envgen.names import ProjectName
@@ -113,17 +114,37 @@ def require_lock(context: Context, spec: EnvSpec, platform: Platform) -> LockPai
         LockError: there is none, or it cannot be read.
         UserError: the spec does not name the platform.
     """
+    _refuse_other_platform(spec, platform)
+    return find_lock(context, spec, platform) or _refuse_missing(context, spec, platform)
+
+
+def require_packages(context: Context, spec: EnvSpec, platform: Platform) -> Lock:
+    """Read the conda-lock file of an environment, and not the Debian lock beside it, which takes as long.
+
+    Raises:
+        LockError: there is none, or it cannot be read.
+        UserError: the spec does not name the platform.
+    """
+    _refuse_other_platform(spec, platform)
+    path = lock_path(context, spec, platform)
+    text = _text(path)
+    if text is None:
+        _refuse_missing(context, spec, platform)
+    return read_lock(text, source=context.relative(path))
+
+
+def _refuse_other_platform(spec: EnvSpec, platform: Platform) -> None:
     if platform not in spec.targets:
         listed = ", ".join(spec.targets)
         raise UserError(
             f"`{spec.name}` does not support {platform}, only {listed}",
             hint=f"add {platform} under `platforms` in `{spec.source}`",
         )
-    found = find_lock(context, spec, platform)
-    if found is None:
-        where = context.relative(lock_path(context, spec, platform))
-        raise LockError(f"there is no lock for {platform}: `{where}` is missing", hint="run `envgen lock`")
-    return found
+
+
+def _refuse_missing(context: Context, spec: EnvSpec, platform: Platform) -> NoReturn:
+    where = context.relative(lock_path(context, spec, platform))
+    raise LockError(f"there is no lock for {platform}: `{where}` is missing", hint="run `envgen lock`")
 
 
 def require_current_lock(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
 from envgen.system.host import probe_host
-from tests.benchmarks.measuring import Case, Goal, remove
+from tests.benchmarks.measuring import Case, Goal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,9 +44,9 @@ def _project(bench: Bench) -> Path:
 
 
 def _create(bench: Bench, *, cold: bool) -> Timing:
+    bench.put_aside(_prefix(bench))
     if cold:
         bench.empty(_STORE)
-    remove(_prefix(bench))
     return _run(bench)
 
 
@@ -70,9 +70,9 @@ def _sync(bench: Bench, *, cold: bool) -> Timing:
     project, lock, venv = _project(bench), _lock(bench), bench.folder / "create-venv"
     pins = [f"{w.project}=={w.version} --hash=sha256:{w.sha256}\n" for w in lock.wheels]
     (project / "requirements.txt").write_text("".join(pins), encoding="utf-8")
+    bench.put_aside(venv)
     if cold:
         bench.empty(_CACHE)
-    remove(venv)
     minor = lock.python.rpartition(".")[0]
     bench.uv("venv", "--python", minor, str(venv), project=project, cache=_CACHE)
     words = ("pip", "sync", "--python", str(venv / "bin/python"), "requirements.txt")

@@ -149,6 +149,15 @@ def test_a_lock_without_dates_names_what_goes_back(
     assert "`zlib1g` from 1:1.2.13.dfsg-2 to 1:1.2.13.dfsg-1" in outcome.err
 
 
+def test_listing_reads_the_packages_alone(demo: Project, cli: Command) -> None:
+    """The Debian lock beside them takes as long to read, and nothing of it is shown."""
+    cli("lock").succeeded()
+    before = cli("list").succeeded().out
+    (demo.root / "locks/demo.linux-64.debian-lock.yml").write_text("<<<<<<< ours\n")
+    assert cli("list").succeeded().out == before
+    assert cli("lock", "--check").code == 1
+
+
 def test_a_release_from_the_future_is_said_and_not_recorded(
     demo: Project, cli: Command, registries: Registries
 ) -> None:
