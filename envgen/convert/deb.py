@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from envgen.convert import deb_text, elf
+from envgen.convert.deb_c_library import unpack_c_library
 from envgen.convert.deb_plan import HOME, DebianRecipePackage, describe, variables_of
 from envgen.convert.deb_unpack import Unpacking
 from envgen.convert.elf_rebind import rebind
 from envgen.convert.package import PLACEHOLDER, FileMode, seal
 from envgen.errors import ArtifactError
-from envgen.manifest.debian_recipe import render
+from envgen.glibc import NO_GLIBC
+from envgen.manifest.debian_recipe import C_LIBRARY, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -60,9 +62,14 @@ def build_debian_recipe(
     rendered = render(recipe, variables_of(recipe, debs, platform))
     root = dest / HOME
     unpacking = Unpacking(root=root, licenses=dest / "info" / "licenses", drop=rendered.drop)
+    glibc = NO_GLIBC
     for deb in sorted(debs, key=lambda deb: deb.name):
         with debs[deb].open("rb") as stream:
-            unpacking.add(deb, stream)
+            if rendered.c_library and deb.name == C_LIBRARY:
+                folder = _outside(rendered, dest, rendered.c_library)
+                glibc = unpack_c_library(deb, stream, folder=folder, licenses=unpacking.licenses)
+            else:
+                unpacking.add(deb, stream)
     for text in unpacking.idle():
         warn(f"recipe `{recipe.recipe}`: {text}")
     dangling = unpacking.drop_dangling()
@@ -70,7 +77,7 @@ def build_debian_recipe(
     _write_links(rendered, dest)
     _rebind(rendered, root)
     links = [dest / path for path in sorted(rendered.links)]
-    glibc = elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}", links=links)
+    glibc = max(glibc, elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}", links=links))
     _check_glibc(recipe, main, glibc)
     report = _report(debs, unpacking, dangling, glibc)
     (dest / "info").mkdir(exist_ok=True)  # where no package brought a licence there is none yet
@@ -137,6 +144,16 @@ def _new(recipe: DebianRecipe, dest: Path, path: str) -> Path:
             f"recipe `{recipe.recipe}` makes `{file.relative_to(dest)}` below a link out of the package"
         )
     return file
+
+
+def _outside(recipe: DebianRecipe, dest: Path, path: str) -> Path:
+    """Return a new folder outside of Debian's tree, whose programs would load a C library that is inside."""
+    if f"{path}/".startswith(f"{HOME}/"):
+        raise ArtifactError(
+            f"recipe `{recipe.recipe}` has `c-library: {path}`, where its programs would load it",
+            hint=f"write a folder outside of `{HOME}`",
+        )
+    return _new(recipe, dest, path)
 
 
 def _check_glibc(recipe: DebianRecipe, main: DebianRecipePackage, needed: Glibc) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envgen.digest import Sha256
 
 C_LIBRARY = "libc6"
-"""Where every Debian recipe stops: the C library and what it needs is the host's, as `__glibc`."""
+"""Where every Debian recipe stops, but for a compiler: the C library and what it needs is the host's, as `__glibc`."""
 
 LISTS = ("suites", "packages", "exclude", "drop", "relocate", "depends", "constrains")
 """What an entry of `pythons` adds to."""
@@ -90,11 +90,12 @@ class DebianRecipe:
         home: web address.
         suites: of Debian, such as `bookworm-security`.
         packages: Debian packages asked for.
-        exclude: Debian packages at which the closure stops, the C library among them.
+        exclude: Debian packages at which the closure stops, the C library among them unless `c_library` is set.
         drop: patterns of files that are left out.
         relocate: patterns of text files in which absolute paths into Debian's tree are pointed to where it lies.
         edits: changes of text files.
         rebind: symbol of the C library -> `symbol@VERSION` that is bound in its place.
+        c_library: folder for the C library that programs are linked with; empty in all recipes but compilers.
         links: path -> target, both relative to the prefix.
         join: path -> pattern of the files whose content goes there, one after the other, sorted by name; they go.
         files: path -> text, unrendered.
@@ -119,6 +120,7 @@ class DebianRecipe:
     relocate: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     rebind: Mapping[str, str] = field(default_factory=dict)
+    c_library: str = ""
     links: Mapping[str, str]
     join: Mapping[str, str]
     files: Mapping[str, str]
@@ -185,6 +187,7 @@ def _rendered(recipe: DebianRecipe, variables: Mapping[str, str]) -> DebianRecip
         relocate=tuple(map(path, recipe.relocate)),
         edits=tuple(Edit(files=path(one.files), old=text(one.old), new=text(one.new)) for one in recipe.edits),
         rebind={symbol: texts.symbol(text(target)) for symbol, target in sorted(recipe.rebind.items())},
+        c_library=path(recipe.c_library) if recipe.c_library else "",
         links=pairs(recipe.links, path),
         join=pairs(recipe.join, path),
         files=pairs(recipe.files, text),

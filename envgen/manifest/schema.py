@@ -62,6 +62,7 @@ _DEBIAN_TEXTS = {
     "summary": "summary of the package",
     "license": "licence of the package",
     "home": "home page of the package",
+    "c-library": "folder for the C library that a compiler links programs with",
 }
 _DEBIAN_LISTS = {
     "suites": "Debian suites",

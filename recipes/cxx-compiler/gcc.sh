@@ -1,4 +1,4 @@
 #!/bin/sh
-# Headers, start files and libgcc are the bundle's, as are assembler and linker; the C library is this machine's.
+# Headers, start files, libraries, assembler and linker are the bundle's.
 root=${{ prefix }}/${{ debian }}
-exec "$root/usr/bin/gcc-12" --sysroot="$root" -B"$root/usr/bin/" -specs="$root/machine.specs" "$@"
+exec "$root/usr/bin/gcc-12" --sysroot="$root" -B"$root/usr/bin/" -specs="$root/link.specs" "$@"

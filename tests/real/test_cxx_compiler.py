@@ -45,6 +45,24 @@ int main() {
 """
 
 
+C_PROGRAM = """\
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+static __thread int n = 1;
+static void *work(void *p) { n += 1; *(double *)p = hypot(3, 4) + n; return arc4random() ? p : NULL; }
+int main(int argc, char **argv) {
+    double x = argc, sum = 0;
+    pthread_t thread;
+    pthread_create(&thread, NULL, work, &x);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 64; i++) sum += sin(i * x);
+    printf("%.1f %.3f\\n", x, sum);
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("cxx")
@@ -61,20 +79,41 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compiled(prefix: Path, folder: Path, *words: str) -> str:
-    """Compile with nothing on PATH, and return what the compiler said."""
+    """Compile with nothing on PATH, and return the compiler's and the linker's output."""
     done = subprocess.run(
-        [prefix / "bin/g++", *words], cwd=folder, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False
+        [prefix / "bin/g++", *words],
+        cwd=folder,
+        env={"PATH": "/nowhere", "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stderr
+    return done.stdout + done.stderr
 
 
 def test_a_program_runs_and_needs_an_old_glibc(prefix: Path, tmp_path: Path) -> None:
     (tmp_path / "a.cpp").write_text(PROGRAM)
-    compiled(prefix, tmp_path, "-O2", "-fopenmp", "a.cpp", "-o", "a")
+    said = compiled(prefix, tmp_path, "-O2", "-fopenmp", "a.cpp", "-o", "a", "-Wl,--trace", "-v")
+    linked = [line for line in said.splitlines() if re.search(r"^/.*\.(so[.0-9]*|a|o)\)?$", line)]
+    assert any("/glibc/libc.so.6" in line for line in linked)
+    outside = [line for line in linked if not line.startswith((f"{prefix}/", f"{tmp_path}/"))]
+    assert outside == []
     assert subprocess.run([tmp_path / "a"], capture_output=True, text=True, check=True).stdout == "200 3 1\n"
     needed = re.findall(rb"GLIBC_2\.(\d+)\0", (tmp_path / "a").read_bytes())
     assert max(map(int, needed)) <= 36
+
+
+def test_c_with_threads_vector_functions_and_what_the_newest_glibc_added(prefix: Path, tmp_path: Path) -> None:
+    """The C library is the environment's: `arc4random` is there whatever this machine has."""
+    (tmp_path / "b.c").write_text(C_PROGRAM)
+    words = ("-O3", "-ffast-math", "b.c", "-lm", "-lpthread", "-lresolv")
+    for static in ((), ("-static",)):
+        done = subprocess.run(
+            [prefix / "bin/gcc", *words, *static, "-o", "b"], cwd=tmp_path, env={"PATH": "/nowhere"}, check=False
+        )
+        assert done.returncode == 0
+        assert subprocess.run([tmp_path / "b"], capture_output=True, text=True, check=True).stdout == "7.0 1.284\n"
 
 
 def test_as_torch_calls_it(prefix: Path, tmp_path: Path) -> None:

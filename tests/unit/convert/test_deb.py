@@ -69,11 +69,14 @@ def recipe(text: str = RECIPE) -> DebianRecipe:
     )
 
 
-def put(folder: Path, files: Mapping[str, Mapping[str, File | Link]]) -> dict[Deb, Path]:
-    """Write `.deb`s and say where they are, the last one first."""
+def put(
+    folder: Path, files: Mapping[str, Mapping[str, File | Link]], versions: Mapping[str, str] | None = None
+) -> dict[Deb, Path]:
+    """Write `.deb`s and return where they are, the last one first."""
+    known = {"tool": "1:3.11.2-6+deb12u9", **(versions or {})}
     found: dict[Deb, Path] = {}
     for name, content in reversed(list(files.items())):
-        version = "1:3.11.2-6+deb12u9" if name == "tool" else "1.0-1"
+        version = known.get(name, "1.0-1")
         data = debian.make_deb(debian.Deb(name=name, version=version, files=content), compression="none")
         (folder / f"{name}.deb").write_bytes(data)
         deb = Deb(
@@ -124,6 +127,48 @@ def test_a_script_of_the_recipe_can_be_run(tmp_path: Path) -> None:
     package = build(tmp_path / "built", debian_recipe)
     assert (package / "bin/run").stat().st_mode & 0o777 == 0o755
     assert (package / "tool.cfg").stat().st_mode & 0o777 == 0o644
+
+
+C_LIBRARY: Mapping[str, File | Link] = {
+    "lib/x86_64-linux-gnu/libc.so.6": File(SAMPLE.read_bytes()),
+    "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2": File(b"loader"),
+    "lib64/ld-linux-x86-64.so.2": Link("/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"),
+    "usr/lib/x86_64-linux-gnu/gconv/UTF-16.so": File(b"not for linking"),
+    "usr/share/doc/libc6/copyright": File(b"LGPL\n"),
+}
+
+
+def with_c_library(folder: Path, *, place: str = "opt/glibc", version: str = "2.36-9+deb12u9") -> Path:
+    """Build the recipe with a C library of its own."""
+    files = {"tool": TOOL, "libtool": LIBRARY, "libc6": C_LIBRARY}
+    debs = put(folder, files, {"libc6": version})
+    dest = folder / "package"
+    dest.mkdir()
+    build_debian_recipe(recipe(f"{RECIPE}c-library: {place}\n"), debs, platform=Platform.LINUX_64, dest=dest)
+    return dest
+
+
+def test_a_c_library_to_link_with_is_kept_apart_and_unchanged(tmp_path: Path) -> None:
+    package = with_c_library(tmp_path)
+    kept = {path.name: path.read_bytes() for path in (package / "opt/glibc").iterdir()}
+    assert kept == {"libc.so.6": SAMPLE.read_bytes(), "ld-linux-x86-64.so.2": b"loader"}
+    assert not any("libc.so.6" in path.name for path in (package / "opt/debian").rglob("*"))
+    assert not list(package.rglob("UTF-16.so"))
+    assert (package / "info/licenses/libc6/copyright").read_bytes() == b"LGPL\n"
+    assert read(package, "debian.json")["glibc"] == "2.36"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"place": "opt/debian/glibc"}, "`c-library: opt/debian/glibc`, where its programs would load it"),
+        ({"place": "tool.cfg"}, "which already exists"),
+        ({"version": "2.41-12"}, r"need glibc 2\.41, the recipe declares an older one"),
+    ],
+)
+def test_a_c_library_that_does_not_fit_is_refused(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    with pytest.raises(ArtifactError, match=said):
+        with_c_library(tmp_path, **given)
 
 
 def test_package_is_described_before_it_is_built(tmp_path: Path) -> None:

@@ -31,6 +31,13 @@ def test_small_debian_recipe() -> None:
     assert dict(parsed.links) == {}
 
 
+def test_a_c_library_to_link_with_is_taken_and_not_excluded() -> None:
+    parsed = parse(HEAD + 'c-library: "opt/${{ machine }}"\n')
+    assert (parsed.packages, parsed.exclude) == (("tool", "libc6"), ())
+    assert render(parsed, {"machine": "x86_64"}).c_library == "opt/x86_64"
+    assert faults(HEAD + "c-library: ../glibc\n")[0].startswith("5: ")
+
+
 def test_whole_debian_recipe() -> None:
     parsed = parse(
         HEAD
