@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,10 +76,18 @@ def test_the_best_are_among_those_that_agree() -> None:
     best = {
         "best_throughput_ratio": 4.0,
         "best_throughput_path": "fast",
+        "best_throughput_batch": 16,
         "best_latency_reduction": 0.7,
         "best_latency_path": "quick",
     }
     assert bench.summary(LINES) == {**best, **{f"{name}_without_int8": value for name, value in best.items()}}
+
+
+def test_throughput_of_a_quick_run_is_at_batch_8() -> None:
+    lines = tuple(replace(line, batch=8 if line.batch == 16 else 1) for line in LINES)
+    assert bench.summary(lines)["best_throughput_batch"] == 8
+    (said,) = bench.verdict(lines)
+    assert "4.00x examples/s at batch 8 (fast)" in said
 
 
 def test_int8_is_told_apart() -> None:
