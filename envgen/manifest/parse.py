@@ -269,7 +269,7 @@ def _requirements(
         for clash in [key for key in mine if key in first][:1]:
             other, its = first[clash]
             if not joins or other.document is item.document:
-                what = f"`{name}` is required already for {clash[0]}, in {other.place_from(item)}"
+                what = f"`{name}` is already required for {clash[0]}, in {other.place_from(item)}"
                 item.fault(what, _JOIN)
             elif contradict(its, requirement):
                 what = f"`{requirement}` contradicts `{its}` in {other.place_from(item)}"

@@ -138,7 +138,7 @@ def test_empty_sections_and_empty_bases_change_nothing() -> None:
             BASE + "overrides: [numpy <2]\n",
             [
                 (
-                    "train.yaml:3 `numpy` is required already for linux-64, in line 6 of `environments/base.yaml` "
+                    "train.yaml:3 `numpy` is already required for linux-64, in line 6 of `environments/base.yaml` "
                     "(combine both, for example `>=1,<2`)"
                 )
             ],
