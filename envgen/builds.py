@@ -95,12 +95,12 @@ class LocalSource:
 
     @property
     def filename(self) -> str:
-        """The path."""
+        """Return the path."""
         return self.path
 
     @property
     def address(self) -> str:
-        """The path."""
+        """Return the path."""
         return self.path
 
     @property

@@ -54,12 +54,12 @@ class Deb:
 
     @property
     def url(self) -> str:
-        """The address with the archive's placeholder."""
+        """Return the address with the archive's placeholder."""
         return f"{self.archive.placeholder}/{self.path}"
 
     @property
     def upstream(self) -> str:
-        """The numeric part of the upstream version: `23.0.1` of `1:23.0.1+dfsg-1`.
+        """Return the numeric part of the upstream version: `23.0.1` of `1:23.0.1+dfsg-1`.
 
         Raises:
             ValueError: the upstream version is no dotted number before its first `+`.

@@ -107,7 +107,7 @@ class Digest:
 
     @property
     def sha256(self) -> Sha256:
-        """The digest; the algorithm must be sha256."""
+        """Return the digest; the algorithm must be sha256."""
         return Sha256(self._state.hexdigest())
 
     def update(self, data: Data) -> None:

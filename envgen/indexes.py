@@ -79,7 +79,7 @@ class NamedIndex:
 
     @property
     def public_url(self) -> str | None:
-        """The address, where it is the same for everybody: no variable, no folder."""
+        """Return the address, where it is the same for everybody: no variable, no folder."""
         return self.url if self.url.startswith("http") and "${" not in self.url else None
 
     @property

@@ -259,7 +259,7 @@ class ChannelPackage(_CondaPackage):
 
     @property
     def subdir(self) -> str:
-        """The platform, or `noarch`: the archive's folder."""
+        """Return the platform, or `noarch`: the archive's folder."""
         return self.url.rsplit("/", 2)[-2]
 
     @property
@@ -327,7 +327,7 @@ Package = Wheel | ChannelPackage | BuiltPackage
 
 
 def sort_key(package: Package) -> tuple[str, str]:
-    """Order packages as conda-lock does; no two of one platform are alike in it."""
+    """Return the sort key of conda-lock; no two packages of one platform share it."""
     return package.manager, str(package.name)
 
 

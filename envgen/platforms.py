@@ -103,7 +103,7 @@ class PythonMinor:
 
     @property
     def tag(self) -> str:
-        """The interpreter tag of wheels: `cp311`."""
+        """Return the interpreter tag of wheels: `cp311`."""
         return f"cp{self.major}{self.minor}"
 
     @property

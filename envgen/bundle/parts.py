@@ -73,7 +73,7 @@ class BundleArtifact:
 
     @property
     def manifest(self) -> bytes:
-        """The manifest, as it is stored."""
+        """Return the manifest, as it is stored."""
         return canonical(
             {
                 "schemaVersion": 2,
@@ -87,7 +87,7 @@ class BundleArtifact:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The descriptor of the manifest."""
+        """Return the descriptor of the manifest."""
         return {**descriptor(MANIFEST, self.manifest), "artifactType": self.kind}
 
     @property

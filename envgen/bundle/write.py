@@ -40,7 +40,7 @@ class Bundle:
 
     @property
     def index(self) -> bytes:
-        """The index, as it is stored."""
+        """Return the index, as it is stored."""
         return index_of(self.entries)
 
     @property

@@ -57,7 +57,7 @@ class Binary:
 
     @property
     def called(self) -> str:
-        """The name by which the loader knows it once it is loaded."""
+        """Return the name by which the loader knows it once it is loaded."""
         return self.soname or self.name
 
 

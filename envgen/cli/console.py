@@ -92,7 +92,7 @@ class Console:
 
     @property
     def today(self) -> dt.date:
-        """The day on which the process started, in UTC."""
+        """Return the day on which the process started, in UTC."""
         return self._now.date()
 
     def say(self, text: str) -> None:

@@ -63,7 +63,7 @@ def _folder(wheel: Wheel) -> str:
 
 
 def _is_linked(site_packages: Path, wheel: Wheel) -> bool:
-    """Return whether an environment has a link: PEP 610 records it."""
+    """Return whether an environment has a link to a project, as PEP 610 records it."""
     name, version = wheel.filename.split("-")[:2]
     try:
         found = read_json((site_packages / f"{name}-{version}.dist-info/direct_url.json").read_text(encoding="utf-8"))

@@ -72,7 +72,7 @@ class EntryChange:
 
     @property
     def other_dependencies(self) -> tuple[str, ...]:
-        """Names whose requirements differ, where both states are locks; sorted."""
+        """Return names whose requirements differ, if both states are locks; sorted."""
         return tuple(sorted({name for name, _ in _dependencies(self.before) ^ _dependencies(self.after)}))
 
 

@@ -119,7 +119,7 @@ class ExportInput:
 
     @property
     def lock(self) -> Lock:
-        """The one lock, for formats that hold one platform."""
+        """Return the one lock, for formats that hold one platform."""
         (lock,) = self.locks
         return lock
 

@@ -121,7 +121,7 @@ class _NixFile:
 
     @property
     def text(self) -> str:
-        """The derivation."""
+        """Return the derivation."""
         return f'fetch {nix_string(self.name)} "{self.sha256}"\n  {nix_string(self.url)}'
 
 

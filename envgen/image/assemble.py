@@ -84,7 +84,7 @@ class PlannedImage:
 
     @property
     def missing(self) -> tuple[PlannedLayer, ...]:
-        """The layers that have to be written."""
+        """Return the layers that have to be written."""
         return tuple(layer for layer in self.layers if layer.key not in self.known)
 
     @property

@@ -76,7 +76,7 @@ class ImageInputs:
 
     @property
     def platform(self) -> Platform:
-        """The platform of the image."""
+        """Return the platform of the image."""
         return self.pair.lock.platform
 
 
@@ -243,7 +243,7 @@ class ImageBase:
 
     @property
     def told(self) -> tuple[Entry, ...]:
-        """The same entries without their files, from the store where the base was unpacked before."""
+        """Return the same entries without their files, from the store where the base was unpacked before."""
         raw = self._context.store.cached(_ENTRIES, self.key)
         found = told_entries.parse(raw) if raw else None
         return self.entries if found is None else found

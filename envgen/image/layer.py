@@ -188,7 +188,7 @@ class _Writer:
             self._tar.update(data)
 
     def _wheel(self, source: InWheel) -> BinaryIO:
-        """Open a wheel, once, and prove it: its streams are copied unseen."""
+        """Open a wheel once and verify it, since its streams are copied without a check."""
         path = source.wheel
         if path not in self._wheels:
             stream = self._open.enter_context(path.open("rb"))

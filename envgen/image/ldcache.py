@@ -91,7 +91,7 @@ def _tokens(name: str) -> Iterator[str]:
 
 
 def _soname(file: Path) -> str | None:
-    """Read the name that a library gives itself, its file name where it gives none; None for what is not a library."""
+    """Return the SONAME of a library, else its file name; None for a file that is not a library."""
     with file.open("rb") as stream:
         if stream.read(4) != b"\x7fELF":
             return None  # a linker script, such as libc.so

@@ -37,7 +37,7 @@ def cyclonedx(context: Context, inputs: ImageInputs, image: Image) -> Attachment
 
 
 def write_sboms(layout: Layout) -> Mapping[Platform, Path]:
-    """Write what is attached to the images of a layout into files beside it; without, older files go.
+    """Write the SBOMs of the images of a layout into files beside it; without SBOMs, remove older files.
 
     Returns:
         The file of each platform, such as `dist/train.linux-64.cdx.json` for `dist/train.oci`.

@@ -96,7 +96,7 @@ class Lock:
 
     @property
     def platform(self) -> Platform:
-        """The conda subdir."""
+        """Return the conda subdir."""
         return self.target.platform
 
     @property
@@ -109,7 +109,7 @@ class Lock:
 
     @property
     def wheels(self) -> tuple[Wheel, ...]:
-        """The wheels among the packages."""
+        """Return the wheels among the packages."""
         return tuple(p for p in self.packages if isinstance(p, Wheel))
 
     @property
@@ -119,12 +119,12 @@ class Lock:
 
     @property
     def built(self) -> tuple[BuiltPackage, ...]:
-        """The packages from recipes."""
+        """Return the packages from recipes."""
         return tuple(p for p in self.packages if isinstance(p, BuiltPackage))
 
     @property
     def cuda_runtime(self) -> Package | None:
-        """The package whose version is that of CUDA, a wheel before one of conda's; None where there is none."""
+        """Return the package whose version is that of CUDA, a wheel before one of conda's; None where there is none."""
         wheels = {package.project: package for package in self.wheels}
         condas = {package.name: package for package in self.packages if not isinstance(package, Wheel)}
         found: list[Package] = [wheels[name] for name in CUDA_RUNTIME_PROJECTS if name in wheels]

@@ -185,7 +185,7 @@ class ImageUser:
 
     @property
     def home(self) -> str:
-        """The home directory, absolute."""
+        """Return the home directory, absolute."""
         return f"/home/{self.name}"
 
 

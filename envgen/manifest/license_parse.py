@@ -50,7 +50,7 @@ def _packages(section: Value) -> dict[str, str]:
 
 
 def _pattern(text: str) -> str:
-    """Check a licence or a pattern of such; one without `*` must be a licence that there is."""
+    """Check a licence or a pattern; one without `*` must be an existing licence."""
     if not _PATTERN.fullmatch(text):
         raise BadValueError(f"not a licence: {text!r}", hint="for example `MIT`, `BSD-*` or `LicenseRef-NVIDIA-*`")
     return text if "*" in text else _expression(text)

@@ -56,7 +56,7 @@ class Compression(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """The media type of such a layer."""
+        """Return the media type of such a layer."""
         suffix = "" if self is Compression.NONE else f"+{self}"
         return f"application/vnd.oci.image.layer.v1.tar{suffix}"
 

@@ -62,7 +62,7 @@ class Image:
 
     @property
     def manifest(self) -> bytes:
-        """The manifest, as it is stored."""
+        """Return the manifest, as it is stored."""
         return canonical(
             {
                 "schemaVersion": 2,

@@ -103,7 +103,7 @@ class LayoutReader:
 
     @property
     def index(self) -> bytes:
-        """The bytes of `index.json`."""
+        """Return the bytes of `index.json`."""
         return self._small(_INDEX)
 
     def has(self, sha: Sha256) -> bool:

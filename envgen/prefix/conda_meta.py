@@ -90,7 +90,7 @@ def normalise(
     only: Iterable[str],
     digests: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """Make records say the truth, and return them as they are then; a second time changes nothing.
+    """Correct records, and return the corrected ones; a second call changes nothing.
 
     `rattler.install` is given a short-lived view of the store and package URLs. What it wrote of these is replaced,
     every file gets its digest in the prefix, and other users may read the record (rattler's has mode 0600).

@@ -81,7 +81,7 @@ def _download(
     architecture: str,
     advance: Callable[[int], None],
 ) -> None:
-    """Download a Debian package from where it is locked, else from where the same bytes are offered now."""
+    """Download a Debian package from its locked address, else from one that offers the same bytes now."""
     try:
         context.http.download(archive.locate(deb), out, expected=deb.sha256, size=deb.size, advance=advance)
     except GoneError as error:

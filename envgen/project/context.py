@@ -78,7 +78,7 @@ class Context:
 
     @property
     def http(self) -> Http:
-        """The network."""
+        """Return the network."""
         return self.connect()
 
     @property

@@ -64,13 +64,13 @@ class NewSpec:
 
     @property
     def needed_glibc(self) -> str | None:
-        """The glibc that a Python of the shipped recipe needs beyond that of Debian 12."""
+        """Return the glibc that a Python of the shipped recipe needs beyond that of Debian 12."""
         needed = None if self.channels or self.added_channel else SERVED.get(self.python)
         return dotted(needed) if needed and needed > _GLIBC else None
 
     @property
     def added_channel(self) -> str | None:
-        """The channel that is added where nothing else has such a Python."""
+        """Return the channel that is added where nothing else has such a Python."""
         is_served = self.python in SERVED and all(platform.is_linux for platform in self.platforms)
         return None if self.channels or is_served else _CHANNEL
 

@@ -37,7 +37,7 @@ class PackedPackage:
 
     @property
     def subdir(self) -> str:
-        """The platform, or `noarch`."""
+        """Return the platform, or `noarch`."""
         return str(self.index.get("subdir", "noarch"))
 
     @property

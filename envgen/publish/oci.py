@@ -65,7 +65,7 @@ class OciChannel:
 
     @property
     def access(self) -> RegistryAccess:
-        """The registry as manifests and artifacts are read and sent."""
+        """Return the registry as manifests and artifacts are read and sent."""
         return RegistryAccess(registry=self.registry)
 
     def find(self, package: PackedPackage) -> Sha256 | None:

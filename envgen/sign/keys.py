@@ -43,7 +43,7 @@ class Signer(Protocol):
 
     @property
     def public(self) -> PublicKey:
-        """The key that verifies the signatures."""
+        """Return the key that verifies the signatures."""
 
     def sign(self, data: bytes) -> bytes:
         """Return an ECDSA signature over the sha256 of `data`, DER.

@@ -294,7 +294,7 @@ class Catalogue:
         return known.candidates.keys() if known else ()
 
     def _only(self, requirement: Requirement, wheels: _Wheels) -> tuple[str, ...]:
-        """Name the one package that meets a requirement which versions alone cannot express (`==2.8.0+cu128`)."""
+        """Return the only package that meets a requirement which versions alone cannot express (`==2.8.0+cu128`)."""
         if is_exact(requirement.specifier):
             return ()
         project = project_name(requirement.name)

@@ -55,7 +55,7 @@ class Edge:
 
     @property
     def project(self) -> ProjectName | None:
-        """The project of which it asks for wheels, if it comes from a wheel or a line under `pypi:`."""
+        """Return the project whose wheels it requires, if it comes from a wheel or a line under `pypi:`."""
         return project_name(self.requirement.name) if self.requirement else None
 
     @property

@@ -40,12 +40,12 @@ class Demand:
 
     @property
     def project(self) -> ProjectName:
-        """The project that is required."""
+        """Return the project that is required."""
         return project_name(self.requirement.name)
 
     @property
     def text(self) -> str:
-        """The requirement without its marker."""
+        """Return the requirement without its marker."""
         return requirement_text(self.requirement)
 
 

@@ -60,7 +60,7 @@ class Offer:
 
     @property
     def name(self) -> CondaName:
-        """The name that the solver knows it by."""
+        """Return the name that the solver knows it by."""
         return CondaName(self.record.name.normalized)
 
 

@@ -44,7 +44,7 @@ class Search(Protocol):
 
     @property
     def closure(self) -> WheelClosure:
-        """The offered wheels."""
+        """Return the offered wheels."""
 
     async def find(
         self, pins: Mapping[ProjectName, Version], *, above: Mapping[ProjectName, Version] = ..., budget: int = ...

@@ -43,7 +43,7 @@ class Line:
 
     @property
     def name(self) -> str:
-        """The project's name as written; the text of another line."""
+        """Return the project's name as written; the text of another line."""
         return self.requirement.name if self.requirement else self.text
 
 

@@ -130,7 +130,7 @@ def measure(kind: StoreKind, paths: list[Path]) -> Usage:
 
 
 def only_here(paths: list[Path]) -> int:
-    """Sum up the bytes of files all of whose names are below `paths`."""
+    """Sum the bytes of files whose hard links are all below `paths`."""
     return disk_use(paths).own
 
 

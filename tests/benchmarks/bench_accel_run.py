@@ -98,7 +98,7 @@ def _measured(case: str, chosen: tuple[Way, ...], rounds: int) -> list[Figure]:
 
 
 def _turn(way: Way, kind: str, batch: str) -> float:
-    """Run the script once; milliseconds of a call."""
+    """Run the script once; return the milliseconds of a call."""
     command = [*way.words, str(SCRIPT), kind, batch]
     done = subprocess.run(command, env=way.variables, capture_output=True, text=True, check=False)
     if done.returncode:

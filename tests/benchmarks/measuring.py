@@ -109,7 +109,7 @@ class Bench:
             path.rename(self.folder / _ASIDE / f"{path.name}-{time.monotonic_ns()}")
 
     def _variables(self) -> dict[str, str]:
-        """Return an environment in which modules are compiled once, as where envgen is installed."""
+        """Return an environment in which modules are compiled once, as in an installation of envgen."""
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         ours = {"PYTHONPATH": str(self.checkout), "PYTHONPYCACHEPREFIX": str(self.folder / "compiled")}
         return {**inherited, **ours}

@@ -54,7 +54,7 @@ class CondaPackage:
         return f"{self.dist}.conda"
 
     def index(self) -> dict[str, Any]:
-        """The package's `info/index.json`."""
+        """Return the package's `info/index.json`."""
         return {
             "name": self.name,
             "version": self.version,
@@ -69,7 +69,7 @@ class CondaPackage:
         }
 
     def paths(self) -> dict[str, Any]:
-        """The package's `info/paths.json`."""
+        """Return the package's `info/paths.json`."""
         stated = {entry["_path"] for entry in self.listed}
         own = [self._path(p, e) for p, e in sorted(self.files.items()) if p not in stated]
         return {"paths_version": 1, "paths": [*own, *self.listed]}

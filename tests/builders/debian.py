@@ -41,7 +41,7 @@ class Deb:
 
     @property
     def filename(self) -> str:
-        """The file's name, which lacks the epoch."""
+        """Return the file's name, which lacks the epoch."""
         return f"{self.name}_{self.version.partition(':')[2] or self.version}_{self.architecture}.deb"
 
     @property
@@ -49,7 +49,7 @@ class Deb:
         return self.fields.get("Source", self.name).partition(" ")[0]
 
     def control(self) -> dict[str, str]:
-        """The stanza of the package's own control file."""
+        """Return the stanza of the package's own control file."""
         return {
             "Package": self.name,
             "Version": self.version,

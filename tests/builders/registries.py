@@ -60,7 +60,7 @@ class Registries:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that make envgen use these registries and no other."""
+        """Return the variables that make envgen use these registries and no other."""
         return {
             "ENVGEN_PYPI": f"{self.server.url}{self.index.prefix}/simple",
             "ENVGEN_DEBIAN": f"{self.server.url}{self.debian.prefix}",

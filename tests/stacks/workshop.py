@@ -103,7 +103,7 @@ class Workshop:
         return parse_pins(compiled.succeeded().out)
 
     def discard(self, stack: Stack) -> None:
-        """Remove a set's environment, and from a cache of this session what would fill the disk."""
+        """Remove a set's environment, and its large files from a cache of this session."""
         remove_tree(self.prefix(stack))
         if not self.keep and stack.size is not Size.SMALL:
             self._envgen(stack, "clean", "--kind", "packages", "--kind", "artifacts")

@@ -96,7 +96,7 @@ class TestDamagedArtifacts:
 
 
 def make_listed(folder: Path) -> None:
-    """Make a package whose paths.json says what is in it."""
+    """Make a package whose paths.json lists its files."""
     (folder / "info").mkdir()
     (folder / "code.py").write_bytes(b"x = 1")
     (folder / "link").symlink_to("code.py")
