@@ -1,7 +1,7 @@
 """Wheel indexes beside the default one: which projects come from which, so that no other index can offer them.
 
 A project comes from exactly one index: the one that names it, else the default. Versions of two indexes are never
-compared: whoever may upload to one of them cannot replace a package of the other ("dependency confusion").
+compared: a person who can upload to one of them cannot replace a package of the other ("dependency confusion").
 """
 
 from __future__ import annotations

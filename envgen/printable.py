@@ -38,7 +38,7 @@ def message(text: str) -> str:
 
 
 def in_json(text: str) -> str:
-    r"""Return JSON with hidden characters as `\uXXXX`, which means the same to whoever parses it."""
+    r"""Return JSON with hidden characters as `\uXXXX`, which means the same to every parser."""
     return _SUSPECT.sub(lambda found: _json_escape(found[0]) if _is_hidden(found[0]) else found[0], text)
 
 

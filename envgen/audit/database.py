@@ -167,7 +167,7 @@ class AdvisoryArchive:
                     bar.advance(1)
         if not members or unread == len(members):
             raise IntegrityError(
-                f"`{self._path}` holds no advisory, expected one JSON file for each",
+                f"`{self._path}` contains no advisory, expected one JSON file for each",
                 hint="download `all.zip` of the ecosystem from the OSV project again",
             )
         if unread:

@@ -32,7 +32,7 @@ def signed(bundle: Bundle, signer: Signer) -> Bundle:
 def sign_bundle(reader: LayoutReader, signer: Signer, *, advance: Callable[[int], None]) -> bool:
     """Add a signature to a bundle on disk, beside those of other keys.
 
-    A tar is written anew beside the old one, which stays until the new one is whole; every blob is verified on the way.
+    A new tar is written beside the old one, which stays until the new one is complete; every blob is verified.
 
     Args:
         reader: of the bundle.

@@ -1,4 +1,4 @@
-"""A bundle as one tar or as a folder: the same files, the same bytes wherever and whenever it is written."""
+"""A bundle as one tar or as a folder: the same files and bytes on every machine and at any time."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _unraisable(fault: sys.UnraisableHookArgs) -> None:
 
 
 def _open_streams() -> None:
-    """Open the standard streams that whoever started the process has closed.
+    """Open the standard streams that the parent process has closed.
 
     Else the next file that is opened would take the number of one, and what a program prints would be written to it.
     Standard input and output are opened the wrong way round, so that using them is an error as before.

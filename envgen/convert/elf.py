@@ -1,4 +1,4 @@
-"""ELF files of a Debian recipe: let them find each other wherever the prefix is, and measure which glibc they need."""
+"""ELF files of a Debian recipe: let them find each other at any prefix, and measure which glibc they need."""
 
 from __future__ import annotations
 

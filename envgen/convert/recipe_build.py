@@ -57,7 +57,7 @@ def build_recipe(
 ) -> tuple[Path, ...]:
     """Build the packages of a recipe as extracted conda packages.
 
-    The same recipe gives the same bytes, wherever and whenever it is built, as far as its script does. The recipe
+    The same recipe gives the same bytes on every machine and at any time, if its script does. The recipe
     itself is left out of the package: rattler-build would add the kernel and the CPU of this machine to it.
 
     Args:

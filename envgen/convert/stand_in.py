@@ -1,4 +1,4 @@
-"""The dist-info of a project that a wheel stands for, so that whoever asks for it by name finds it installed."""
+"""The dist-info of a project that a wheel stands for, so that programs that look for it by name find it installed."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _driver(image: ImageSpec, text: str) -> str:
 
 
 def _profile(environment: Mapping[str, str]) -> str:
-    """Write what login shells read. `/etc/profile` sets `PATH` anew, other variables only where they are missing."""
+    """Write what login shells read. `/etc/profile` sets `PATH` again, other variables only where they are missing."""
     others = (
         f'export {name}="${{{name}:-{_inside(value)}}}"\n'
         for name, value in sorted(environment.items())

@@ -42,7 +42,7 @@ class Need:
 
     Attributes:
         node: the package at that end.
-        words: the requirement in the words of whoever has it, `sympy>=1.13.3`; of a Debian package, what it is for.
+        words: the requirement as its package states it, `sympy>=1.13.3`; of a Debian package, what it is for.
     """
 
     node: Node

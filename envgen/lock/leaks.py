@@ -1,4 +1,4 @@
-"""The last gate before a lock is written: nothing of this machine, its user or their secrets may stand in it."""
+"""The last gate before a lock is written: it must not contain data of this machine, its user or their secrets."""
 
 from __future__ import annotations
 

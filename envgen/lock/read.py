@@ -1,4 +1,4 @@
-"""Read a lock, fast and strictly: about 130 packages in 25 ms, and nothing of it on trust."""
+"""Read a lock, fast and strictly: about 130 packages in 25 ms, and without trusting it."""
 
 from __future__ import annotations
 

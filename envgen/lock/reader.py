@@ -137,7 +137,7 @@ class Field:
     def _plain(self, text: str) -> str:
         """Refuse line feeds and control characters: no field of a lock needs them."""
         if one_line(text) != text:
-            self.fail(f"holds a control character: {_short(text)}")
+            self.fail(f"contains a control character: {_short(text)}")
         return text
 
     def _mapping(self) -> dict[Any, Any]:

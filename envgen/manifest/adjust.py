@@ -33,7 +33,7 @@ class Adjustments:
             empty where the spec has some and none holds on the target, so that nothing requires the project.
         constraints: project -> specifier that its version has to meet, if it is chosen at all.
         exclude: project -> projects that it is taken not to require.
-        substitutes: project -> project that stands for it wherever it is required.
+        substitutes: project -> project that substitutes it everywhere.
         conflicts: path or pattern below the prefix -> package that may keep its file there, as written.
         trust_record: project -> why its wheel is taken although its RECORD does not fit.
         allow_older: project -> why a release older than the newest is accepted.

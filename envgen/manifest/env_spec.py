@@ -35,10 +35,10 @@ class EnvSpec:
         pypi: PEP 508 requirements with markers and extras, from the wheel indexes.
         indexes: name -> wheel index beside the default one, sorted by name.
         names: project -> conda name, on top of the shipped name table.
-        overrides: requirements that stand for every requirement on their projects, whoever has it.
+        overrides: requirements that replace every requirement on their projects, from any package.
         constraints: requirements that narrow the versions of their projects, and ask for nothing.
         exclude: project -> projects that it is taken not to require.
-        substitutes: project -> project that stands for it wherever it is required.
+        substitutes: project -> project that substitutes it everywhere.
         conflicts: path or pattern below the prefix -> package that keeps its file there, by either name, as written.
         trust_record: project -> why its wheel is taken although its RECORD does not fit.
         allow_older: project -> why a release older than the newest is accepted.

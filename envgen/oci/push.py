@@ -3,7 +3,7 @@
 `skopeo` was taken for registries: it asks which blobs are there and sends the others, knows the logins of docker and
 podman with their helpers, and leaves every byte as it is. What it does not always do is try again after a broken
 connection; that is done here, and costs little, since what has arrived does not travel again. The Python
-package `oras` was read (0.2.43) and not taken: it holds each blob in memory whole, writes manifests anew, which
+package `oras` was read (0.2.43) and not taken: it holds each blob in memory whole, rewrites manifests, which
 changes their digests, and knows one login only. A client of our own would be one more keeper of passwords.
 """
 

@@ -42,7 +42,7 @@ def diff(context: Context, options: DiffOptions) -> Comparison:
     """Compare two states of the project's environments.
 
     Raises:
-        UserError: one of them is nothing of that, or there is no repository.
+        UserError: one of them is none of these, or there is no repository.
         LockError: a lock that differs cannot be read.
     """
     env, platforms = options.env, options.platforms

@@ -141,7 +141,7 @@ def record_status(path: Path) -> RecordStatus:
 def status_of(prefix: Path, paths: Iterable[str], shared: Statuses | None = None) -> list[int]:
     """Return `FIELDS` numbers for each path, `MISSING` where there is none.
 
-    Compiled Python files count as missing wherever they are: Python writes them again as it likes.
+    Compiled Python files always count as missing: Python writes them again as it likes.
     """
     start, found, known = f"{prefix}/", list[int](), shared or {}
     # tens of thousands of paths: text is five times as fast as `Path` here

@@ -76,7 +76,7 @@ class NewSpec:
 
 
 def starter_text(spec: NewSpec, *, today: dt.date) -> str:
-    """Write a spec as YAML, with remarks for whoever edits it."""
+    """Write a spec as YAML, with remarks for the person who edits it."""
     channels = [*spec.channels, *filter(None, [spec.added_channel])]
     is_conda_pip = "pip" in {match[0] for text in spec.dependencies if (match := _NAME.match(text))}
     text = fill(

@@ -16,7 +16,7 @@ _CAUSES = 3
 
 
 def budget_of(limit: int, packages: Sequence[ReportedPackage], difference: ReportedDifference | None) -> ReportedBudget:
-    """Compare the bytes of packages with a limit; whoever exceeds it is named by what grew, else by size."""
+    """Compare the bytes of packages with a limit; name the packages that grew most, else the largest."""
     total = sum(package.size for package in packages)
     if total <= limit:
         return ReportedBudget(limit=limit, total=total)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Foreseen(Protocol):
-    """An index that answers once, whoever asks how often."""
+    """An index that is asked once; later callers get the same answer."""
 
     async def ask_ahead(self, wheel: Wheel, *, metadata: bool) -> None:
         """Request what a solve will need of a wheel; see `WheelIndexes.ask_ahead`."""

@@ -172,7 +172,7 @@ def _ask(command: tuple[str, ...], verb: str, data: bytes, environment: Mapping[
     try:
         return run((*command, verb), stdin=data, env=environment, timeout=_SECONDS).stdout
     except ProcessError as error:
-        raise UserError(f"the program that signs failed: {error.message}") from error
+        raise UserError(f"the signing program failed: {error.message}") from error
 
 
 def _decrypt(data: bytes, name: str, password: str) -> bytes:

@@ -2,7 +2,7 @@
 
 What is signed is the index without its signatures: it leads to everything else, so that nothing can be added, left out
 or taken from another layout. That index is kept as a blob, and the signature refers to it, as to an image in a
-registry: whoever pushes that index finds the signature valid there as well.
+registry: a person who pushes that index finds the signature valid there as well.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def _statement(kind: str, content: bytes) -> Statement:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StatementError("it does not hold an in-toto statement") from error
     if not is_statement:
-        raise StatementError(f"it holds a `{kind}`, expected an in-toto statement v1")
+        raise StatementError(f"it contains a `{kind}`, expected an in-toto statement v1")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the adjustments of a spec changed in a solution, and which of them changed nothing: for whoever reads `lock`."""
+"""What the adjustments of a spec changed in a solution, and which of them changed nothing: for the output of `lock`."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Request:
 def _limits(task: SolveTask) -> tuple[Line, ...]:
     """Return constraints as lines; an override on a substitute limits it, too.
 
-    What those require of versions may not be asked of it, and the override's are to hold whoever requires it.
+    What those require of versions may not be asked of it, and the override's apply to all requirements on it.
     """
     made, real = task.adjustments, {stand_in.project for stand_in in task.names.stand_ins.values()}
     texts = [("constraints", f"{project}{text}") for project, text in made.constraints.items()]

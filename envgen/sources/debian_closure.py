@@ -132,7 +132,7 @@ class _Walk:
     def _strike(self, group: Alternatives, asker: DebianCandidate | None, found: DebianCandidate | None) -> None:
         """Exclude what is in the way.
 
-        That is the version chosen before, where another one would do for `group`; else whoever asks for `group`, as
+        That is the version chosen before, where another one satisfies `group`; else the one that requires `group`, as
         long as there is another version of it.
         """
         if found is not None:

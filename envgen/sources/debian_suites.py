@@ -1,6 +1,6 @@
 """The suites of a Debian archive: their signed releases, and what each offers for one architecture.
 
-Both are read once in the life of a `DebianSuites`, whoever asks: recipes and the base of an image share suites, and
+Both are read once in the life of a `DebianSuites`, for all callers: recipes and the base of an image share suites, and
 platforms share their releases.
 """
 
@@ -144,7 +144,7 @@ class DebianSuites:
         return self._once(("index", suite, architecture), lambda: self._read_index(release, architecture))
 
     def _once(self, key: Hashable, work: Callable[[], T]) -> T:
-        """Return the answer to a question; whoever asks again waits for whoever asked first."""
+        """Return the answer to a question; later callers wait for the first one."""
         with self._lock:
             is_first = key not in self._asked
             future = self._asked.setdefault(key, Future())

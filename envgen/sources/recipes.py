@@ -181,7 +181,7 @@ def folder_digest(folder: Path, *, outside: Sequence[str] = ()) -> Sha256:
 def recipe_files(folder: Path) -> tuple[str, ...]:
     """List the files that make a recipe, sorted: what is digested is what is built.
 
-    Documentation (`README*`), hidden files and what Python compiled are left out: a typo that is mended in a README
+    Documentation (`README*`), hidden files and what Python compiled are left out: a typo that is corrected in a README
     changes no package.
 
     Raises:

@@ -20,7 +20,7 @@ _MAIN = "import sys; sys.path[:] = {path!r}; from envgen.system.child import ser
 
 
 class ChildError(EnvgenError):
-    """A function failed in a child; whoever needs its exception runs it here."""
+    """A function failed in a child; a caller that needs its exception runs it in this process."""
 
 
 def has_room() -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 TEMPORARY = ".tmp-"
-"""Start of every name that is not yet real; whatever bears it may be removed when nobody holds a lock on it."""
+"""Start of every name that is not yet real; a file with it may be removed when nobody holds a lock on it."""
 
 _LOCK_POLL = 0.05
 """Seconds between two tries for a lock."""
@@ -169,7 +169,7 @@ def _acquire(path: Path, kind: int, *, tries: int, sleep: Callable[[float], None
 
 
 def _is_at(handle: int, path: Path) -> bool:
-    """Return whether the open file still bears its name: whoever cleans up removes lock files while holding them."""
+    """Return whether the open file still has its name: cleaning removes lock files while holding them."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

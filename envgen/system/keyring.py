@@ -41,7 +41,7 @@ class KeyringLogins:
 
     def add(self, url: str) -> None:
         """Register the address of an index: no login is asked for other servers."""
-        with suppress(ValueError):  # an odd port: whoever asks the address is told
+        with suppress(ValueError):  # an odd port: the request reports it
             if url.startswith("http"):
                 self._indexes.setdefault(origin(without_login(url)[0]), url)
 

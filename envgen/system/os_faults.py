@@ -93,7 +93,7 @@ def told_by_rust(error: Exception) -> OSError | None:
 
 
 def refusal(error: BaseException) -> UserError | None:
-    """Return as an error for people what the machine refused, wherever that was; None where it is something else."""
+    """Return as an error for people what the machine refused, at any place; None for another error."""
     match error:
         case _ if _is_of_memory(error):
             return _no_memory()

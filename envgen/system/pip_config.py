@@ -1,8 +1,8 @@
 """The wheel index that this machine's pip is configured for.
 
 `extra-index-url` and `find-links` are not followed on purpose: pip takes the best version from any of them, so that
-whoever may upload to the weakest one replaces a package of the strongest ("dependency confusion"). Who has them is told
-to name the projects in the spec (`indexes`).
+a person who can upload to one of them can replace a package of another one ("dependency confusion"). A note tells the
+user to name the projects in the spec (`indexes`).
 """
 
 from __future__ import annotations

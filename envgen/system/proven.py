@@ -17,7 +17,7 @@ class ProvenFiles:
         self._known: dict[Path, tuple[int, ...]] = {}
 
     def add(self, path: Path) -> None:
-        """Mark a file as proven, by whoever hashed what was written to it."""
+        """Mark a file as proven, by the caller that hashed what was written to it."""
         self._known[path] = _identity(path)
 
     def has(self, path: Path, sha: Sha256) -> bool:

@@ -54,8 +54,8 @@ def check_access(root: Path) -> None:
     for path, found in _statuses(root, status):
         if who := _writers(found):
             raise UserError(
-                f"{who} can write to `{path}`, mode {stat.S_IMODE(found.st_mode):04o}: code could be put into your "
-                "environments there",
+                f"{who} can write to `{path}`, mode {stat.S_IMODE(found.st_mode):04o}: they could put code "
+                "into your environments",
                 hint=_elsewhere(root) if os.path.ismount(root) else f"`chmod -R go-w {root}`",
             )
 

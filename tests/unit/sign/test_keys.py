@@ -133,7 +133,7 @@ def test_a_program_signs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("body", "words"),
-    [("exit 3", "the program that signs failed"), ("echo hello", "printed no public key")],
+    [("exit 3", "the signing program failed"), ("echo hello", "printed no public key")],
 )
 def test_a_program_that_fails_is_told(tmp_path: Path, body: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
