@@ -63,7 +63,7 @@ class Claim:
 
     @property
     def link(self) -> str | None:
-        """Where a symbolic link leads; None of anything else."""
+        """Return the target of a symbolic link; None for other files."""
         return self.content.removeprefix(LINK) if self.content and self.content.startswith(LINK) else None
 
 

@@ -166,7 +166,7 @@ def flipped(data: bytes, *path: str | int) -> bytes:
 
 
 def replayed(data: bytes, source: bytes) -> bytes:
-    """Put the signature of one bundle into another one."""
+    """Copy the signature of one bundle into another one."""
     document = json.loads(data)
     document["dsseEnvelope"]["signatures"] = json.loads(source)["dsseEnvelope"]["signatures"]
     return json.dumps(document).encode()
