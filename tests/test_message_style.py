@@ -26,7 +26,7 @@ PROPER = re.compile(r"[A-Z0-9_]{2,}|CycloneDX|Debian|Dockerfile|Level Zero|PyPI|
 
 BANNED = re.compile(
     r"\b(anew|bears|hitherto|mend(s|ed|ing)?|nothing of|such as is|thereof|true (for|lock)|two answers|wherever|whoever"
-    r"|youngest)\b|(?<!there )\b(is|are) no (?!longer|such|other)[a-z]\w*|\bwhat (\w+ ){1,3}is (what|that of)\b"
+    r"|youngest)\b|(?<![Tt]here )\b(is|are) no (?!longer|such|other)[a-z]\w*|\bwhat (\w+ ){1,3}is (what|that of)\b"
 )
 """Words that a reader whose first language is not English looks up, or reads twice."""
 

@@ -44,9 +44,9 @@ def puzzling(text: str) -> bool:
 
 
 def prose(page: str) -> str:
-    """Return a page without blocks and without what stands in backticks."""
+    """Return a page as one line, without blocks and without what stands in backticks."""
     plain = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
-    return re.sub(r"`[^`]*`", "", re.sub(r"^    .*$", "", plain, flags=re.MULTILINE))
+    return " ".join(re.sub(r"`[^`]*`", "", re.sub(r"^    .*$", "", plain, flags=re.MULTILINE)).split())
 
 
 def test_docstrings_begin_with_a_verb_of_the_field() -> None:
@@ -76,4 +76,4 @@ def test_the_tests_find_what_they_look_for() -> None:
     ] == []
     plain = ("there is no lock for `x`", "it is no longer needed", "whatever the umask", "a mode that is not theirs")
     assert [text for text in plain if BANNED.search(text)] == []
-    assert prose("a `whoever`\n```sh\nwhoever\n```\nb") == "a \n\nb"
+    assert prose("a `whoever`\n```sh\nwhoever\n```\nb") == "a b"

@@ -89,7 +89,7 @@ class Verified:
 
     @property
     def expected(self) -> str:
-        """What it is not where there are differences, in words."""
+        """Return what it is not, in words, for a message about differences."""
         unsigned = all(finding.kind is Kind.SIGNATURE for finding in self.findings)
         return "signed by the key" if unsigned else "what the lock says"
 
