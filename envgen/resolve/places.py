@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from envgen.meant import Asked
 from envgen.sources.conda import ChannelSource, shown
 from envgen.system.credentials import display
+from envgen.system.rattler_certificates import settle_certificates
 
 if TYPE_CHECKING:
     from envgen.manifest.env_spec import EnvSpec
@@ -22,6 +23,7 @@ def asked_of(context: Context, spec: EnvSpec) -> Asked:
 
 def open_channels(context: Context, spec: EnvSpec, platform: Platform) -> ChannelSource | None:
     """Open the channels of a spec; None where it names none."""
+    settle_certificates()  # the solver makes a client of rattler, also without channels
     if not spec.channels:
         return None
     cache = context.store.repodata()

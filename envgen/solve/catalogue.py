@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -19,7 +19,16 @@ from envgen.errors import EnvgenError
 from envgen.indexes import index_of
 from envgen.names import CondaName, project_name
 from envgen.solve.closure import ClosureContext, WheelCandidate, WheelClosure
-from envgen.solve.encode import Offer, decode_wheel, encode_extra, encode_record, encode_virtual, encode_wheel, key_of
+from envgen.solve.encode import (
+    Offer,
+    decode_wheel,
+    encode_extra,
+    encode_record,
+    encode_virtual,
+    encode_wheel,
+    key_of,
+    refuse_odd_dependencies,
+)
 from envgen.solve.listing import Rules
 from envgen.solve.order import is_uneven, spec_among
 from envgen.versions import InexpressibleError, conda_version, has_inner_zero, is_exact
@@ -160,9 +169,11 @@ class Catalogue:
         return [] if str(platform) == "noarch" else sorted(self.offers)
 
     def raise_failure(self) -> None:
-        """Raise what a source raised while the solver asked it."""
+        """Raise what a source raised while the solver asked it, or what a record says that the solver cannot read."""
         if self._failure:
             raise self._failure
+        for offer in chain.from_iterable(self.offers.values()):
+            refuse_odd_dependencies(offer.record)
 
     def offer_of(self, record: RepoDataRecord) -> Offer:
         """Find what a chosen record stands for."""

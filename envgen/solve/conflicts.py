@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from rattler import MatchSpec
+from rattler.exceptions import InvalidMatchSpecError
 
 from envgen.names import project_name
 from envgen.solve.closure import WheelCandidate
@@ -96,7 +97,7 @@ class RequirementGraph:
         key = (edge.name, edge.spec)
         if key not in self._met:
             spec = _parsed(edge.spec)
-            self._met[key] = frozenset(o for o in self._offers.get(edge.name, ()) if spec.matches(o.record))
+            self._met[key] = frozenset(o for o in self._offers.get(edge.name, ()) if spec and spec.matches(o.record))
         return self._met[key]
 
     def requirers(self, names: Container[str]) -> set[str]:
@@ -277,12 +278,17 @@ def _edges_of_offer(offer: Offer) -> list[Edge]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _parsed(spec: str) -> MatchSpec:
-    return MatchSpec(spec)
+def _parsed(spec: str) -> MatchSpec | None:
+    """Parse a MatchSpec; None where it is not one: the solver passes over a channel's record with such a dependency."""
+    try:
+        return MatchSpec(spec)
+    except InvalidMatchSpecError:
+        return None
 
 
 @lru_cache(maxsize=1 << 16)
 def _name(spec: str) -> str:
     # of a MatchSpec's many forms (`name >=1`, `name>=1`, `channel::name[version=...]`) most have the name first
-    name = _parsed(spec).name
+    parsed = _parsed(spec)
+    name = parsed.name if parsed else None
     return name.normalized if name else spec

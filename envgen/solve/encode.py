@@ -12,14 +12,16 @@ from rattler import (
     Client,
     Gateway,
     GenericVirtualPackage,
+    MatchSpec,
     PackageName,
     PackageRecord,
     RepoDataRecord,
     Version,
 )
+from rattler.exceptions import InvalidMatchSpecError
 
 from envgen.digest import Sha256
-from envgen.errors import IntegrityError
+from envgen.errors import ArtifactError, IntegrityError
 from envgen.metadata import locked_requires
 from envgen.names import CondaName
 from envgen.packages import ChannelArchive, Wheel
@@ -62,6 +64,21 @@ class Offer:
     def name(self) -> CondaName:
         """Return the name that the solver knows it by."""
         return CondaName(self.record.name.normalized)
+
+
+def refuse_odd_dependencies(record: RepoDataRecord) -> None:
+    """Refuse a record of a channel with a dependency that the solver cannot read.
+
+    Raises:
+        ArtifactError: it has one; text and reason are named.
+    """
+    for text in (*record.depends, *record.constrains):
+        try:
+            MatchSpec(text)
+        except InvalidMatchSpecError as error:
+            raise ArtifactError(
+                f"`{record.file_name}` of a channel depends on `{text}`, which is not a MatchSpec: {error}"
+            ) from error
 
 
 def gateway() -> Gateway:

@@ -38,8 +38,8 @@ _NOT_LOADED = ("failed to map segment", "annot allocate memory")
 _NO_MEMORY_FOR_RUST = "Allocation error : not enough memory"
 """What zstd says in exceptions of rattler."""
 
-_RUST = re.compile(r"\(os error (\d+)\)")
-"""How libraries in Rust write what the system said; the exceptions that they raise have no number."""
+_RUST = re.compile(r"\(os error (\d+)\)|\bOs \{ code: (\d+)")
+"""How libraries in Rust write what the system said, and how panics do; their exceptions have no number."""
 
 
 _ADDRESSES = 400 << 20
@@ -86,10 +86,11 @@ def explained(path: Path) -> Iterator[None]:
         raise
 
 
-def told_by_rust(error: Exception) -> OSError | None:
+def told_by_rust(error: BaseException) -> OSError | None:
     """Return what the system said to a library in Rust, read from the text of its exception; None where it did not."""
     found = _RUST.search(str(error))
-    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
+    number = int(found[1] or found[2]) if found else None
+    return None if number is None else OSError(number, os.strerror(number))
 
 
 def refusal(error: BaseException) -> UserError | None:
@@ -103,6 +104,8 @@ def refusal(error: BaseException) -> UserError | None:
             return _unnamed(error if error.errno else told_by_rust(error) or error)
         case OSError():
             return _refused_path(error, Path(_text(error.filename)))
+        case _ if not isinstance(error, Exception) and (told := told_by_rust(error)):
+            return _unnamed(told)  # a panic
     return None
 
 

@@ -54,6 +54,16 @@ def test_local_work_needs_none(bare: Command, tmp_path: Path) -> None:
     assert "panic" not in published.err
 
 
+def test_a_solve_without_channels_needs_none(locked: Project, bare: Command) -> None:
+    """Pages of the index are in the cache."""
+    text = (locked.root / "environments/demo.yaml").read_text()
+    locked.write("environments/demo.yaml", text.replace("eggs <2", "eggs <1.9"))
+    outcome = bare.process("lock", "--offline")
+    assert outcome.code in (0, 3, 4), outcome.err
+    assert "panic" not in outcome.err
+    assert "Traceback" not in outcome.err
+
+
 def test_a_channel_that_needs_them_says_so(prefixed: Project, registries: Registries, bare: Command) -> None:
     text = spec(registries, dependencies="python, settings").replace(registries.channel_url, "https://127.0.0.1:9/team")
     prefixed.spec("demo", text)

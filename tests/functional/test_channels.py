@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.builders.channel import CondaPackage
 from tests.builders.tree import File
 from tests.functional.test_create import make, needs_311
@@ -70,3 +72,26 @@ def test_link_scripts_are_named_and_not_run(
     assert "link scripts" not in cli("create").succeeded().err
     assert said in cli("lock").succeeded().err
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("text", ["!!! ((", ">=1", ""])
+def test_a_dependency_that_cannot_be_read_is_named(
+    text: str, project: Project, cli: Command, registries: Registries
+) -> None:
+    registries.channel.add(CondaPackage(name="odd", depends=(text,)))
+    registries.publish()
+    project.spec("demo", spec(registries, dependencies="python, odd"))
+    outcome = cli("lock")
+    assert outcome.code == 5, outcome.err
+    assert f"`odd-1.0-0.conda` of a channel depends on `{text}`, which is not a MatchSpec" in outcome.err
+
+
+def test_a_version_of_a_dependency_that_cannot_be_read_is_named(
+    project: Project, cli: Command, registries: Registries
+) -> None:
+    registries.channel.add(CondaPackage(name="odd", depends=("b >>=1",)))
+    registries.publish()
+    project.spec("demo", spec(registries, dependencies="python, odd"))
+    outcome = cli("lock")
+    assert outcome.code == 3, outcome.err
+    assert "b >>=1" in outcome.err

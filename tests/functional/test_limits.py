@@ -52,6 +52,7 @@ def run(cli: Command, *arguments: str, before: Callable[[], None]) -> tuple[int,
     ("verb", "before", "said"),
     [
         ("lock", limited(resource.RLIMIT_FSIZE, 100), "it is larger than the file size limit"),
+        ("lock", limited(resource.RLIMIT_NOFILE, 12), "too many open files: this process may open 12"),
         ("create", limited(resource.RLIMIT_FSIZE, 400), "it is larger than the file size limit"),
         ("create", limited(resource.RLIMIT_NOFILE, 24), "too many open files: this process may open 24"),
     ],
