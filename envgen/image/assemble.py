@@ -89,7 +89,7 @@ class PlannedImage:
 
     @property
     def sizes_known(self) -> bool:
-        """Whether the sizes of all layers are known: that of the base is a guess until it was unpacked once."""
+        """Return whether the sizes of all layers are known: that of the base is a guess until it was unpacked once."""
         return self.base.sizes(unpack=False) is not None
 
 

@@ -97,7 +97,7 @@ def test_other_bytes_are_not_overwritten(locked: Project, cli: Command, tmp_path
 
 
 def packed_otherwise(patch: pytest.MonkeyPatch) -> None:
-    """Let archives be written as by another release of zstd."""
+    """Write archives as another release of zstd does."""
     patch.setattr("envgen.convert.conda_archive._LEVEL", 12)
     patch.setattr("zstandard.ZSTD_VERSION", (9, 9, 9))
 
