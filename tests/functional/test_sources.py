@@ -214,7 +214,7 @@ def test_a_build_leaves_no_program_behind(
     [
         (
             make_sdist("lying", pkg_info="Metadata-Version: 2.1\nName: other\nVersion: 1.0\n"),
-            "it is `other` 1.0",
+            "has the metadata of `other` 1.0",
         ),
         (make_tar({"lying-1.0/setup.py": "", "../escaped.txt": ""}), "outside the destination"),
         (make_tar({"lying-1.0/setup.py": "", "second/setup.py": ""}), "has 2 folders at its top, expected one"),
