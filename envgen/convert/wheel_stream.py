@@ -94,7 +94,7 @@ class StreamedWheel(OpenWheel):
         while self.waiting and self.waiting[-1].filename != member.name:
             self._pass_over(self.waiting[-1])
         if not self.waiting:
-            raise ArtifactError(f"`{member.name}` in `{self.what}`was already read")
+            raise ArtifactError(f"`{member.name}` in `{self.what}` was already read")
         self._begin()
         content = inflate_pieces(self._data(member.packed, advance), member, what=self.what)
         return self._compared(member.name, content)

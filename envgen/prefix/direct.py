@@ -7,7 +7,6 @@ with each record; it serves what has more to it (see `direct_packages`), and fil
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from envgen.prefix.conda_meta import META
 from envgen.prefix.facts import as_recorded
 from envgen.system.fs import TEMPORARY
 from envgen.system.os_faults import os_fault
+from envgen.system.reflink import reflink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from envgen.prefix.brought import Brought
     from envgen.prefix.contents import LinkPackage
     from envgen.prefix.facts import PackageFacts
-
-_FICLONE = 0x40049409
-"""Request of `ioctl` that makes one file share the blocks of another (`linux/fs.h`)."""
 
 _LONGEST_SHEBANG = 127
 """Bytes of a first line that every Linux reads; rattler writes another one beyond."""
@@ -223,11 +220,7 @@ def _clones(source: Path, target: Path) -> bool:
     if sys.platform != "linux":
         return True
     with source.open("rb") as there, target.open("wb") as here:
-        try:
-            fcntl.ioctl(here, _FICLONE, there.fileno())
-        except OSError:
-            return False
-    return True
+        return reflink(there, here)
 
 
 def _make_files(

@@ -8,17 +8,16 @@ that. Layers and facts are not taken.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
-from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.digest import Digest, Sha256, chunks
 from envgen.errors import UserError
+from envgen.system.reflink import reflink
 from envgen.system.seal import SEAL, first_fault, read_seal
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
     from envgen.events import Reporter
     from envgen.system.seal import Seal
-
-_FICLONE = 0x40049409
-"""ioctl(2) of Linux, `linux/fs.h`: the target shares the blocks of the source until one of them is written."""
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -165,9 +161,7 @@ def _copy_file(source: Path, target: Path, is_trusted: Callable[[os.stat_result]
         status = os.fstat(there.fileno())
         if not (stat.S_ISREG(status.st_mode) and is_trusted(status)):
             raise _UnusableError(f"`{source.name}` is not a file of a trusted owner, or others may write to it")
-        try:
-            fcntl.ioctl(here.fileno(), _FICLONE, there.fileno())
-        except OSError:  # another file system, or one that cannot
+        if not reflink(there, here):
             shutil.copyfileobj(there, here)
         os.fchmod(here.fileno(), stat.S_IMODE(status.st_mode) & 0o755)
         os.utime(here.fileno(), ns=(status.st_mtime_ns, status.st_mtime_ns))
@@ -175,8 +169,7 @@ def _copy_file(source: Path, target: Path, is_trusted: Callable[[os.stat_result]
 
 def _copied(source: BinaryIO, out: BinaryIO, advance: Callable[[int], None]) -> Sha256:
     """Clone or copy a file, and digest what was read."""
-    with suppress(OSError):  # another file system, or one that cannot
-        fcntl.ioctl(out.fileno(), _FICLONE, source.fileno())
+    if reflink(source, out):
         out.truncate(os.fstat(source.fileno()).st_size)  # tells a `HashedFile` that it was written past it
         advance(os.fstat(source.fileno()).st_size)
         return Sha256.of_stream(source)

@@ -39,6 +39,9 @@ pytestmark = [
 PATIENCE = 120.0
 """Seconds for the page, and for the kernel."""
 
+FOLDER = "work"
+"""Of the notebook, in the home of the image's user."""
+
 NOTEBOOK = {
     "cells": [{"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": [], "source": ""}],
     "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
@@ -73,10 +76,10 @@ def test_a_cell_runs_in_the_page(image: str, key: Path, page: Any, tmp_path: Pat
     (tmp_path / "page.ipynb").write_text(json.dumps(notebook))
     (tmp_path / "page.ipynb").chmod(0o666)
     tmp_path.chmod(0o777)
-    with started(image, "-v", f"{tmp_path}:/home/user/work", key=key) as container:
+    with started(image, "-v", f"{tmp_path}:/home/user/{FOLDER}", key=key) as container:
         token = container.token()
         assert container.jupyter(token) == 200
-        page.get(f"http://127.0.0.1:{container.port(8888)}/lab/tree/work/page.ipynb?token={token}")
+        page.get(f"http://127.0.0.1:{container.port(8888)}/lab/tree/{FOLDER}/page.ipynb?token={token}")
         until(page, ".jp-Notebook .jp-CodeCell .cm-content", text="prefix")
         until(page, ".jp-Notebook-ExecutionIndicator[data-status='idle']")
         output = run_cell(page, text="prefix")

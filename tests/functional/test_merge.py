@@ -14,6 +14,7 @@ from tests.functional.conftest import SPEC
 from tests.functional.test_lock import DEBIAN_LOCK, LOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.builders.registries import Registries
@@ -73,20 +74,27 @@ class Clone:
         return found
 
 
-@pytest.fixture
-def clone(demo: Project, cli: Command) -> Clone:
-    """Make a repository whose branches `left` and `right` each add a package."""
+def committed(project: Project, cli: Command, specs: Mapping[str, str]) -> Clone:
+    """Make a repository with specs and their locks on `main`, and envgen's merge driver."""
     cli.variables |= {
         f"GIT_{who}_{what}": "x@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
-    clone = Clone(project=demo, cli=cli)
-    demo.spec("demo", LINES)
+    clone = Clone(project=project, cli=cli)
+    for name, text in specs.items():
+        project.spec(name, text)
     cli("lock").succeeded()
     clone.git("init", "--quiet", "--initial-branch=main")
     cli("merge-lock", "--install").succeeded()
     clone.git("config", "merge.envgen.driver", DRIVER)
     clone.git("add", ".")
     clone.git("commit", "--quiet", "--message=one")
+    return clone
+
+
+@pytest.fixture
+def clone(demo: Project, cli: Command) -> Clone:
+    """Make a repository whose branches `left` and `right` each add a package."""
+    clone = committed(demo, cli, {"demo": LINES})
     clone.branch("left", "- spam ==1.0\n", "- spam ==1.0\n- ham\n")
     clone.branch("right", "- eggs <2\n", "- eggs <2\n- bacon\n")
     return clone

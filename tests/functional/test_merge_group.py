@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.functional.conftest import SPEC
-from tests.functional.test_merge import DRIVER, Clone
+from tests.functional.test_merge import committed
 from tests.functional.test_solve_group import versions
 
 if TYPE_CHECKING:
     from tests.command import Command, Project
+    from tests.functional.test_merge import Clone
 
 HEAD = SPEC.replace("pypi: [spam ==1.0, eggs <2]\n", "solve-group: all\n")
 DEMO = f"{HEAD}default: true\npypi:\n- spam ==1.0\n\n\n\n# end\n"
@@ -21,19 +22,7 @@ DEMO = f"{HEAD}default: true\npypi:\n- spam ==1.0\n\n\n\n# end\n"
 @pytest.fixture
 def clone(project: Project, cli: Command) -> Clone:
     """Make a repository with the environments `demo` and `serve` of one group on `main`."""
-    cli.variables |= {
-        f"GIT_{who}_{what}": "x@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-    }
-    clone = Clone(project=project, cli=cli)
-    project.spec("demo", DEMO)
-    project.spec("serve", HEAD + "pypi: [eggs]\n")
-    cli("lock").succeeded()
-    clone.git("init", "--quiet", "--initial-branch=main")
-    cli("merge-lock", "--install").succeeded()
-    clone.git("config", "merge.envgen.driver", DRIVER)
-    clone.git("add", ".")
-    clone.git("commit", "--quiet", "--message=one")
-    return clone
+    return committed(project, cli, {"demo": DEMO, "serve": HEAD + "pypi: [eggs]\n"})
 
 
 def constrain_serve(clone: Clone) -> None:
