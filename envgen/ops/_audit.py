@@ -253,7 +253,9 @@ def _withdrawn(
     unknown = len(wheels) - len(known)
     remarks = [f"the wheel index was not asked: {failure}"] if failure else []
     if unknown:
-        remarks.append(f"whether {unknown} of {len(wheels)} wheels are yanked is not known: run it with a network once")
+        remarks.append(
+            f"whether {unknown} of {len(wheels)} wheels are yanked is not known: run `envgen audit` with a network once"
+        )
     age = SourceAge(name="wheel index", date=min((status.seen for status in known.values()), default=None))
     return tuple(sorted(found, key=lambda one: (one.name, one.version, one.reason))), (age,), tuple(remarks)
 
@@ -269,7 +271,7 @@ def _updates(
         if failure:
             remarks[f"Debian's security suite was not asked: {failure}"] = None
         if not suites:
-            remarks["whether Debian has security updates is not known: run it with a network once"] = None
+            remarks["whether Debian has security updates is not known: run `envgen audit` with a network once"] = None
         for suite in suites:
             ages[suite.suite] = SourceAge(name=suite.suite, date=suite.released)
             for deb in lock.packages:

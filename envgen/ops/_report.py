@@ -107,10 +107,10 @@ def _report(context: Context, spec: EnvSpec, pair: LockPair, options: ReportOpti
     items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
     checked = check_locks(context, spec, [pair])
     verdicts = licenses(context, env=spec.name, platforms=(platform,), offline=True)
-    packages = reported_packages(items, _sizes(context, items), verdicts)
+    graph = lock_graph(context, spec, pair)
+    packages = reported_packages(items, _sizes(context, items), verdicts, graph)
     compared = None if options.against is None else _compared(context, spec, platform, options.against)
     difference = None if compared is None else reported_difference(compared)
-    graph = lock_graph(context, spec, pair)
     audited = AuditOptions(env=spec.name, platforms=(platform,), database=options.database, offline=True)
     return Report(
         environment=spec.name,

@@ -40,7 +40,7 @@ _FILES = 20
 
 
 def reported_packages(
-    items: Sequence[PlannedPackage], sizes: Mapping[str, Mapping[str, int]], licenses: LicenseReport
+    items: Sequence[PlannedPackage], sizes: Mapping[str, Mapping[str, int]], licenses: LicenseReport, graph: Graph
 ) -> tuple[ReportedPackage, ...]:
     """Return the packages, largest first.
 
@@ -48,6 +48,7 @@ def reported_packages(
         items: of the lock.
         sizes: name in an environment -> path -> bytes, of packages that the store has.
         licenses: of the same lock.
+        graph: of the same lock.
     """
     total = sum(sum(files.values()) for files in sizes.values())
     verdicts = {(verdict.kind, verdict.name): verdict for verdict in licenses.verdicts}
@@ -58,6 +59,7 @@ def reported_packages(
             verdicts.get((item.package.kind, str(item.package.name))),
             total=total,
             rejected=licenses.rejected,
+            reason=_shortest(chains(graph, node_of(item.package))),
         )
         for item in items
     )
@@ -71,6 +73,7 @@ def _package(
     *,
     total: int,
     rejected: Collection[LicenseVerdict],
+    reason: tuple[str, ...],
 ) -> ReportedPackage:
     known = verdict.license if verdict else None
     return ReportedPackage(
@@ -83,7 +86,12 @@ def _package(
         license=(known.expression or known.words) if known else None,
         rejected=verdict in rejected,
         folders=() if files is None else folders_of(files, total=total),
+        reason=reason,
     )
+
+
+def _shortest(found: Sequence[Chain]) -> tuple[str, ...]:
+    return _reason(min(found, key=lambda chain: len(chain.steps))) if found else ()
 
 
 def _download(item: PlannedPackage) -> int | None:
@@ -147,10 +155,14 @@ def reported_difference(compared: Comparison) -> ReportedDifference:
     before, after = delta.downloads
     return ReportedDifference(
         against=compared.before,
-        changes=tuple(sorted(_changes(delta), key=lambda c: (c.kind == PackageKind.DEBIAN, c.name))),
+        changes=tuple(sorted(_changes(delta), key=_weight)),
         download_before=before,
         download_after=after,
     )
+
+
+def _weight(change: ReportedChange) -> tuple[bool, int, str]:
+    return change.kind == PackageKind.DEBIAN, -abs(change.growth or 0), change.name
 
 
 def _changes(delta: Delta) -> Iterator[ReportedChange]:

@@ -37,6 +37,7 @@ class ReportedPackage:
         license: SPDX expression, or the package's own words; None where this machine does not know it.
         rejected: whether the spec's policy does not accept the licence.
         folders: of its files, largest first.
+        reason: the requirements on the shortest way from the spec to it; empty where none leads to it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ReportedPackage:
     license: str | None = None
     rejected: bool = False
     folders: tuple[ReportedFolder, ...] = ()
+    reason: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -85,6 +87,16 @@ class ReportedImage:
     planned: bool
     layers: tuple[ReportedLayer, ...]
     why: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers."""
+        return sum(layer.size for layer in self.layers)
+
+    @property
+    def touched(self) -> tuple[ReportedLayer, ...]:
+        """Layers with a package that differs from the revision compared with."""
+        return tuple(layer for layer in self.layers if layer.touched)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +233,7 @@ class ReportedDifference:
 
     Attributes:
         against: what people call it.
-        changes: Debian packages last.
+        changes: those that change the size of the download most first, Debian packages last.
         download_before: bytes of all downloads; None where not all are known.
         download_after: likewise.
     """
@@ -230,6 +242,12 @@ class ReportedDifference:
     changes: tuple[ReportedChange, ...]
     download_before: int | None
     download_after: int | None
+
+    @property
+    def growth(self) -> int | None:
+        """Bytes of all downloads more than before; None where not all are known."""
+        before, after = self.download_before, self.download_after
+        return None if before is None or after is None else after - before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

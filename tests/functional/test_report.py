@@ -71,6 +71,9 @@ def test_the_budget_names_what_grew(locked: Project, cli: Command) -> None:
     assert "these grew most: plated (+" in done.err
     (change,) = done.json()["difference"]["changes"]
     assert (change["name"], change["before"], change["after"]) == ("plated", None, "1.0")
+    reasons = {package["name"]: package["reason"] for package in done.json()["packages"]}
+    assert reasons["plated"] == ["pypi: plated"]
+    assert reasons["spam"] == ["pypi: spam==1.0"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,7 @@ def test_findings_of_audit_have_the_date_of_the_database(locked: Project, cli: C
     assert f"advisories of PyPI {wheels['date']}" in page
     assert wheels["date"].count("-") == 2
     assert '<span class="badge bad">PYSEC-1</span>' in page
-    assert "whether 2 of 2 wheels are yanked is not known: run it with a network once" in page
+    assert "whether 2 of 2 wheels are yanked is not known: run <code>envgen audit</code> with a network once" in page
 
 
 def test_a_page_without_a_database_says_so(locked: Project, cli: Command) -> None:

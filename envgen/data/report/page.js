@@ -13,7 +13,7 @@
     return element;
   };
 
-  // A node: [name, bytes, children, group, remark]. What is too small to be seen is put together.
+  // A node: [name, bytes, children, group, version, remark, whether it changed]. What is too small to be seen is put together.
   const SMALL = 0.0012;
   const total = (nodes) => nodes.reduce((sum, node) => sum + node[1], 0);
   const packages = read("tree");
@@ -75,13 +75,14 @@
   };
 
   const map = document.getElementById("map"), crumbs = document.getElementById("crumbs");
-  const said = document.getElementById("said");
+  const said = document.getElementById("said"), about = document.getElementById("here");
   let path = [root];
 
   const describe = (node) => {
     const share = ((100 * node[1]) / root[1]).toFixed(1);
-    const inner = node[2].length ? `, ${node[2].length} inside` : "";
-    return `${node[0]}: ${human(node[1])}, ${share} % of all${inner}${node[4] ? `, ${node[4]}` : ""}`;
+    const inner = node[2].length ? `, ${shown(node).length} inside` : "";
+    const name = node[4] ? `${node[0]} ${node[4]}` : node[0];
+    return `${name}: ${human(node[1])}, ${share} % of all${inner}${node[5] ? `; ${node[5]}` : ""}`;
   };
   const enter = (next, from) => {
     path = next;
@@ -109,6 +110,7 @@
     const here = path[path.length - 1];
     const nodes = shown(here);
     const group = path.length > 1 ? path[1][3] : undefined;
+    about.textContent = path.length > 1 ? describe(path[1]) : "";
     map.replaceChildren();
     for (const at of nodes.length ? squarify(nodes, 0, 0, map.clientWidth, map.clientHeight) : []) {
       const node = at[0], button = make("button");
@@ -116,9 +118,12 @@
       button.dataset.name = node[0];
       button.setAttribute("aria-label", describe(node));
       button.title = describe(node);
-      button.className = `g-${node[3] || group || "rest"}${node[2].length ? "" : " leaf"}`;
-      if (at[3] > 34 && at[4] > 20) button.append(make("b", node[0]));
-      if (at[3] > 44 && at[4] > 36) button.append(make("small", human(node[1])));
+      if (!node[2].length) button.setAttribute("aria-disabled", "true");
+      button.className = `g-${node[3] || group || "rest"}${node[2].length ? "" : " leaf"}${node[6] ? " changed" : ""}`;
+      if (at[3] > 48 && at[4] > 20) button.append(make("b", node[0]));
+      const size = human(node[1]), both = node[4] ? `${size} · ${node[4]}` : size;
+      const line = [both, size].find((text) => at[3] > 14 + 7 * text.length);  // a number that is cut misleads
+      if (line && at[4] > 36) button.append(make("small", line));
       inside(button, node, at[3], at[4]);
       place(button, at);
       button.tabIndex = map.children.length ? -1 : 0;

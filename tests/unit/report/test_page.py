@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envgen.project.shipped import report_texts
-from envgen.report.model import ReportedFolder
+from envgen.report.model import (
+    ReportedChange,
+    ReportedDifference,
+    ReportedFinding,
+    ReportedFolder,
+    ReportedImage,
+    ReportedLayer,
+)
 from envgen.report.page import license_counts, render_page
 from tests.unit.report.samples import HOSTILE, hostile, package, report
 
@@ -100,6 +107,46 @@ def test_files_of_a_finding_that_are_not_listed_are_counted() -> None:
     assert "and 24 more, which <code>envgen check --json</code> lists" in page
 
 
+def test_the_map_and_the_legend_say_what_changed_and_why_a_package_is_there() -> None:
+    changes = (
+        ReportedChange(name="torch", kind="wheel", before="0.9", after="1.0", growth=-30),
+        ReportedChange(name="gone", kind="wheel", before="1", after=None, growth=-5),
+    )
+    difference = ReportedDifference(against="HEAD~1", changes=changes, download_before=100, download_after=65)
+    packages = (
+        package(reason=("pypi: torch",)),
+        package("numpy", installed=40, group="rest", reason=("pypi: torch", "numpy")),
+    )
+    page = page_of(report(packages=packages, difference=difference))
+    torch, numpy = json.loads(_Tags(page).scripts[0])
+    assert torch[4:] == ["1.0", "before 0.9, download −30 B; required by pypi: torch", True]  # noqa: RUF001
+    assert numpy[4:] == ["1.0", "required by pypi: torch → numpy", False]
+    assert re.findall(r'torch <span class="soft">100 B|rest <span class="soft">40 B', page)
+    assert "pypi: torch → numpy</td>" in page
+    assert "−35 B to download" in page  # noqa: RUF001
+    assert '<span class="badge bad">gone</span>' in page
+
+
+def test_an_accepted_finding_does_not_count_as_a_warning() -> None:
+    found = ReportedFinding(
+        rule="OMP002", severity="warning", what="`a` <b>", files=(), file_count=0, remedy=None, accepted="tested `c`"
+    )
+    page = page_of(report(findings=(found, replace(found, accepted=None))))
+    assert '<span class="badge warning">1 warning</span> <span class="badge accepted">1 accepted</span>' in page
+    assert "<code>a</code> &lt;b&gt;" in page
+    assert "accepted: tested <code>c</code>" in page
+
+
+def test_the_layers_that_changes_touch_are_counted() -> None:
+    layers = tuple(
+        ReportedLayer(group="torch", size=size, packages=("torch",), touched=touched)
+        for size, touched in ((100, ("torch",)), (7, ()))
+    )
+    difference = ReportedDifference(against="main", changes=(), download_before=1, download_after=1)
+    page = page_of(report(image=ReportedImage(planned=True, layers=layers), difference=difference))
+    assert "<strong>1 of 2</strong> layers: 100 B." in page
+
+
 def test_five_hundred_packages_stay_below_a_megabyte() -> None:
     folders = tuple(ReportedFolder(name=f"lib/python3.11/site-packages/folder-{n}", size=1) for n in range(4))
     many = tuple(package(f"package-{n:04}", license="Apache-2.0", folders=folders) for n in range(500))
@@ -157,7 +204,7 @@ def test_no_error_and_nothing_beside_the_screen(browser: Any, tmp_path: Path, wi
 def test_the_map_is_entered_and_left_by_keys(browser: Any, tmp_path: Path) -> None:
     keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
     inner = (ReportedFolder(name="lib", size=60, folders=(ReportedFolder(name="deep", size=10),)),)
-    packages = (package("large", folders=inner), package("small", installed=50))
+    packages = (package("large", folders=inner, reason=("pypi: large",)), package("small", installed=50))
     opened(browser, tmp_path, report(packages=packages))
 
     def named() -> list[str]:
@@ -166,14 +213,17 @@ def test_the_map_is_entered_and_left_by_keys(browser: Any, tmp_path: Path) -> No
         )
         return found
 
-    assert named() == ["large 1.0", "small 1.0"]
+    assert named() == ["large", "small"]
     browser.find_element("css selector", "#map button").send_keys(keys.ENTER)
     assert named() == ["lib", "other files"]
+    assert (
+        browser.find_element("id", "here").text == "large 1.0: 100 B, 66.7 % of all, 2 inside; required by pypi: large"
+    )
     browser.switch_to.active_element.send_keys(keys.ARROW_RIGHT)
     assert browser.find_element("id", "said").text == "other files: 40 B, 26.7 % of all"
     browser.switch_to.active_element.send_keys(keys.ESCAPE)
-    assert named() == ["large 1.0", "small 1.0"]
-    assert browser.switch_to.active_element.get_attribute("data-name") == "large 1.0"
+    assert named() == ["large", "small"]
+    assert browser.switch_to.active_element.get_attribute("data-name") == "large"
 
 
 @has_browser
