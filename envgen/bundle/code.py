@@ -12,7 +12,8 @@ from envgen.builds import LocalSource
 from envgen.bundle.parts import text_part
 from envgen.errors import UserError
 from envgen.project import shipped
-from envgen.project.local_projects import pins_local, project_files, project_folder
+from envgen.project.local_projects import pins_local, project_folder
+from envgen.system.project_files import project_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,4 +57,4 @@ def _of_wheels(context: Context, lock: Lock) -> Iterator[Path]:
 def _of_recipes(context: Context, lock: Lock) -> Iterator[Path]:
     recipes = shipped.recipes(context.root) if lock.recipe_sources else {}
     for name in lock.recipe_sources.keys() & recipes.keys():
-        yield from (recipes[name].folder / file for file in recipes[name].outside_files)
+        yield from (recipes[name].folder / file for file in recipes[name].outside_files(context.environment))

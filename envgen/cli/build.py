@@ -9,7 +9,7 @@ import click
 
 from envgen import ops
 from envgen.cli.every_verb import examples
-from envgen.cli.options import env_argument, json_option, no_build_option, platform_option
+from envgen.cli.options import env_argument, json_option, no_build_option, offline_option, platform_option
 from envgen.cli.published import show_published
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     help="folder of the channel; default: a folder in the cache",
 )
 @no_build_option
+@offline_option
 @json_option
 @click.pass_obj
 def command(
@@ -34,11 +35,13 @@ def command(
     platforms: tuple[Platform, ...],
     channel: Path | None,
     no_build: bool,
+    offline: bool,
     as_json: bool,
 ) -> None:
     """Write .conda archives of every wheel and recipe in the lock, so that any conda can install them from a channel.
 
     The same as `envgen publish --to FOLDER`. `create` needs no archives.
     """
-    done = ops.build(console.context(no_build=no_build), env=env, platforms=platforms, channel=channel)
+    context = console.context(no_build=no_build, offline=offline)
+    done = ops.build(context, env=env, platforms=platforms, channel=channel)
     show_published(console, done, as_json=as_json)

@@ -26,6 +26,7 @@ from envgen.project.local_projects import (
     project_folder,
     recipe_sources_now,
     recipes_unlike_pinned,
+    tell_untracked,
     unlike_pinned,
 )
 from envgen.system.host import probe_host
@@ -102,6 +103,7 @@ def with_local_files(context: Context, pair: LockPair, *, linked: Collection[Pro
     """
     if other := next(recipes_unlike_pinned(context, pair.lock), None):
         raise IntegrityError(other, hint="run `envgen lock`")
+    tell_untracked(context, pair.lock)
     pair = with_local_recipes(context, pair)
     packages = tuple(_as_it_is(context, pair, package, linked) for package in pair.lock.packages)
     return pair if packages == pair.lock.packages else replace(pair, lock=replace(pair.lock, packages=packages))

@@ -258,14 +258,14 @@ def as_it_is(context: Context, package: BuiltPackage, pair: LockPair, prepare: P
         LockError: its recipe does not exist.
     """
     recipe = _recipe(context, package)
-    inputs = _inputs(recipe, pair.lock.platform, _locked_tools(recipe, pair, prepare))
+    inputs = _inputs(context, recipe, pair.lock.platform, _locked_tools(recipe, pair, prepare))
     return replace(package, archive=package.archive.built_from(inputs))
 
 
-def _inputs(recipe: Recipe, platform: Platform, tools: RecipeTools | None) -> str:
+def _inputs(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTools | None) -> str:
     """Name everything that determines the packages of a `recipe.yaml`."""
     subdir = "noarch" if tools and tools.needs.noarch else platform
-    key = f"{recipe.name}-{subdir}-{_BUILDER}-{recipe.files_digest[:32]}"
+    key = f"{recipe.name}-{subdir}-{_BUILDER}-{recipe.files_digest(context.environment)[:32]}"
     return f"{key}-{digest[:16]}" if tools and (digest := tools.digest) else key
 
 
@@ -288,7 +288,7 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
         with context.store.view() as scratch:
             staged, work = scratch / "project/recipes" / recipe.name, scratch / "work"
             work.mkdir()
-            _stage(recipe, staged)
+            _stage(context, recipe, staged)
             inside = None
             if tools:
                 channel = tools.open_channel(context, recipe, scratch)
@@ -298,13 +298,14 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
             return build_recipe(staged, platform=platform, dest=dest, work=work, log=log, surroundings=inside)
 
     with context.reporter.progress(f"building recipe `{recipe.name}`", total=None, unit="packages"):
-        return ensure_outputs(context.store, _inputs(recipe, platform, tools), fill, local=bool(recipe.outside))
+        inputs = _inputs(context, recipe, platform, tools)
+        return ensure_outputs(context.store, inputs, fill, local=bool(recipe.outside))
 
 
-def _stage(recipe: Recipe, folder: Path) -> None:
+def _stage(context: Context, recipe: Recipe, folder: Path) -> None:
     """Copy the files of a recipe that its digests cover, so that no other file can get into its package."""
     folder.mkdir(parents=True)
-    for path in (*recipe_files(recipe.folder), *recipe.outside_files):
+    for path in (*recipe_files(recipe.folder), *recipe.outside_files(context.environment)):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(recipe.folder / path, target, follow_symlinks=False)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from envgen.builds import LocalSource
 from envgen.digest import Digest, Sha256
-from envgen.errors import ArtifactError, LockError, UserError
+from envgen.errors import LockError, UserError
 from envgen.packages import Wheel
 from envgen.project import shipped
 from envgen.sources.sdist import static_project
-from envgen.system.process import ProcessError, run
+from envgen.system.project_files import project_files, uncommitted, untracked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,13 +24,8 @@ if TYPE_CHECKING:
     from envgen.packages import Package
     from envgen.project.context import Context
 
-_OUTPUTS = frozenset({"__pycache__", "build", "dist"})
-"""Folders that builds leave behind; outside git they are left out, and `*.egg-info`."""
-
 _DECLARING = ("pyproject.toml", "setup.py", "setup.cfg")
 """Files from which a backend derives requirements that are not stated."""
-
-_TIMEOUT = 60.0
 
 
 def project_folder(root: Path, path: str) -> Path:
@@ -114,7 +109,7 @@ def recipe_sources_now(context: Context, lock: Lock) -> dict[str, RecipeSources]
     for name, sources in lock.recipe_sources.items():
         if name not in recipes:
             raise LockError(f"the recipe `{name}` does not exist", hint="run `envgen lock`")
-        found[name] = replace(sources, digest=recipes[name].files_digest)
+        found[name] = replace(sources, digest=recipes[name].files_digest(context.environment))
     return found
 
 
@@ -153,21 +148,6 @@ def copy_project(folder: Path, dest: Path, environment: Mapping[str, str]) -> Pa
     return root
 
 
-def project_files(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """List the files of a project, sorted: those that git tracks; outside git all but hidden ones and build outputs.
-
-    Raises:
-        ArtifactError: a symbolic link leads out of the folder.
-    """
-    tracked = _git(folder, environment, "ls-files", "-z")
-    found = _everything(folder) if tracked is None else [path for path in tracked.split("\0") if path]
-    there = sorted(path for path in found if (folder / path).is_file() or (folder / path).is_symlink())
-    for path in there:
-        if (folder / path).is_symlink() and not (folder / path).resolve().is_relative_to(folder.resolve()):
-            raise ArtifactError(f"`{folder.name}/{path}` is a symbolic link out of the project")
-    return tuple(there)
-
-
 def refuse_uncommitted(context: Context, locks: Iterable[Lock]) -> None:
     """Raise where projects of the repository have changes that are not committed.
 
@@ -184,17 +164,20 @@ def refuse_uncommitted(context: Context, locks: Iterable[Lock]) -> None:
             )
 
 
+def tell_untracked(context: Context, lock: Lock) -> None:
+    """Report files of projects of the repository that are not built, since git does not track them."""
+    for path in sorted(set(local_paths(lock))):
+        folder = context.root / path
+        others = untracked(folder, context.environment) if folder.is_dir() else ()
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            context.reporter.note(f"`{path}`: left out `{others[0]}`{more}: git does not track it")
+
+
 def local_paths(lock: Lock) -> tuple[str, ...]:
     """List the folders and files of the project that packages are built from, as paths from its root."""
     wheels = (source.path for source in _sources(lock) if isinstance(source, LocalSource))
     return (*wheels, *(path for one in lock.recipe_sources.values() for path in one.paths))
-
-
-def uncommitted(place: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """List the files of a folder, or the file, that differ from the last commit; none outside git."""
-    folder, name = (place, ".") if place.is_dir() else (place.parent, place.name)
-    changed = _git(folder, environment, "status", "--porcelain", "-z", "--no-renames", "--", name)
-    return tuple(sorted(line[3:] for line in (changed or "").split("\0") if line))
 
 
 def _sources(lock: Lock) -> Iterator[Source]:
@@ -208,23 +191,3 @@ def _pinned(context: Context, package: Package, *, pin: bool) -> Package:
     folder = project_folder(context.root, made.source.path)
     digest = files_digest(folder, context.environment) if pin else None
     return replace(package, made=replace(made, source=replace(made.source, pinned=digest)))
-
-
-def _everything(folder: Path) -> list[str]:
-    paths = (path.relative_to(folder) for path in folder.rglob("*"))
-    return [path.as_posix() for path in paths if not any(map(_is_left_out, path.parts))]
-
-
-def _is_left_out(name: str) -> bool:
-    return name.startswith(".") or name in _OUTPUTS or name.endswith(".egg-info")
-
-
-def _git(folder: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
-    """Run git in a folder; None where there is no git or the folder is in no repository."""
-    try:
-        found = run(["git", *arguments], cwd=folder, env={**environment, "LC_ALL": "C"}, timeout=_TIMEOUT)
-    except ProcessError as error:
-        if error.status is None or "not a git repository" in error.tail:
-            return None
-        raise UserError(f"git failed to list the files of `{folder.name}`: {error.tail}") from error
-    return found.stdout.decode(errors="surrogateescape")

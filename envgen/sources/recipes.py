@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import yaml
 from envgen.digest import Digest, Sha256
 from envgen.documents import read_yaml
 from envgen.errors import Fault, SpecError
-from envgen.sources.recipe_sources import outside_files
+from envgen.sources.recipe_sources import files_of, outside_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,13 +41,13 @@ class Recipe:
         name: of the folder.
         folder: where it is.
         digest: over the relative path and the bytes of each of its files; the same in every checkout.
-        outside: `source.path` beyond its folder -> files there, as paths from its folder; not in the digest.
+        outside: each `source.path` beyond its folder, normalised, sorted; their files are not in the digest.
     """
 
     name: str
     folder: Path
     digest: Sha256
-    outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
 
     @property
     def is_debian(self) -> bool:
@@ -60,19 +60,22 @@ class Recipe:
         return (self.folder / ARCHIVE).is_file()
 
     @property
-    def outside_files(self) -> tuple[str, ...]:
-        """Files of the project beyond its folder that it builds from, as paths from there, sorted."""
-        return tuple(sorted({file for files in self.outside.values() for file in files}))
-
-    @property
     def sources(self) -> tuple[str, ...]:
         """Return folders beyond its own that it builds from, as paths from the project's root: `./libs/native`."""
         return tuple(f"./{os.path.normpath(f'recipes/{self.name}/{path}')}" for path in self.outside)
 
-    @property
-    def files_digest(self) -> Sha256:
-        """Digest of all files that it builds from; the other one where these are its own."""
-        return folder_digest(self.folder, outside=self.outside_files) if self.outside else self.digest
+    def outside_files(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """List the files of the project beyond its folder that it builds from, as paths from there, sorted.
+
+        Raises:
+            SpecError: a symbolic link leads out of its folder.
+            UserError: as `project_files` says.
+        """
+        return tuple(sorted({file for path in self.outside for file in files_of(self.folder, path, environment)}))
+
+    def files_digest(self, environment: Mapping[str, str]) -> Sha256:
+        """Digest all files that it builds from; raises as `outside_files`."""
+        return folder_digest(self.folder, outside=self.outside_files(environment)) if self.outside else self.digest
 
 
 def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
@@ -91,7 +94,7 @@ def find_recipes(folders: Sequence[Path]) -> dict[str, Recipe]:
                 (Fault(where=f"recipes/{path.name}", what=f"expected one file, got {' and '.join(kinds)}"),)
             )
         if kinds and path.name not in found:
-            outside = outside_files(path, _content_of(path / BUILD)) if kinds == [BUILD] else {}
+            outside = outside_sources(path, _content_of(path / BUILD)) if kinds == [BUILD] else ()
             found[path.name] = Recipe(name=path.name, folder=path, digest=folder_digest(path), outside=outside)
     return found
 
@@ -172,7 +175,8 @@ def folder_digest(folder: Path, *, outside: Sequence[str] = ()) -> Sha256:
     """Digest the files of a recipe by path and bytes; see `recipe_files` for those that count."""
     digest = Digest()
     for path in (*recipe_files(folder), *outside):
-        data = (folder / path).read_bytes()
+        file = folder / path
+        data = file.read_bytes() if file.is_file() else str(file.readlink()).encode()
         digest.update(f"{path}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.sha256

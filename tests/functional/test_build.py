@@ -160,3 +160,13 @@ def test_a_first_lock_takes_what_a_registry_has(
         cli("lock").succeeded()
     assert debs(registries) == []
     assert locked.locks() == before
+
+
+def test_offline(locked: Project, registries: Registries, cli: Command, tmp_path: Path) -> None:
+    refused = cli("build", "--offline")
+    assert refused.code == 4
+    assert "neither in the store nor in a bundle" in refused.err
+    cli("build").succeeded()
+    registries.server.requests.clear()
+    cli("build", "--offline", "--channel", str(tmp_path / "channel")).succeeded()
+    assert registries.server.requests == []

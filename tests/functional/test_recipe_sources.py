@@ -62,6 +62,39 @@ def test_an_edit_leaves_the_lock_and_is_built(greeted: Project, cli: Command) ->
     assert greeting(cli) == "hello"
 
 
+def commit(project: Project, *paths: str) -> None:
+    """Add files of a project to git and commit them."""
+    who = ["-c", "user.name=x", "-c", "user.email=x@y"]
+    for words in (["init", "--quiet"], ["add", *paths], [*who, "commit", "--quiet", "--message=x"]):
+        subprocess.run(["git", *words], cwd=project.root, check=True)
+
+
+def test_what_git_does_not_track_is_left_out_and_told(greeted: Project, cli: Command) -> None:
+    cli("lock").succeeded()
+    outside_git = greeted.locks()
+    commit(greeted, "libs")
+    greeted.write("recipes/hello/recipe.yaml", RECIPE.replace("hello.txt", "*.txt"))
+    greeted.write("libs/hello/scratch.txt", "not for others")
+    cli("lock").succeeded()
+    said_by_create = said(cli("create").succeeded())
+    assert "`./libs/hello`: left out `scratch.txt`: git does not track it" in said_by_create
+    share = Path(cli.variables["CONDA_ENVS_PATH"], "demo/share")
+    assert {path.name for path in share.glob("*.txt")} == {"hello.txt"}
+    commit(greeted, "libs")
+    cli("create").succeeded()
+    assert {path.name for path in share.glob("*.txt")} == {"hello.txt", "scratch.txt"}
+    greeted.write("recipes/hello/recipe.yaml", RECIPE)
+    cli("lock").succeeded()
+    assert greeted.locks() == outside_git
+
+
+def test_a_folder_that_git_does_not_track_is_refused(greeted: Project, cli: Command) -> None:
+    commit(greeted, "environments")
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert "git tracks no file in `hello`" in said(outcome)
+
+
 def test_a_lock_does_not_depend_on_the_code(greeted: Project, cli: Command) -> None:
     cli("lock").succeeded()
     before = greeted.locks()
@@ -124,9 +157,7 @@ def test_an_image_refuses_uncommitted_code(greeted: Project, registries: Registr
     registries.publish()
     image = "image: {base: {suites: [bookworm, bookworm-security]}}\n"
     greeted.spec("demo", SPEC.replace("[python]", "[python, hello]") + image)
-    who = ["-c", "user.name=x", "-c", "user.email=x@y"]
-    for words in (["init", "--quiet"], ["add", "libs"], [*who, "commit", "--quiet", "--message=x"]):
-        subprocess.run(["git", *words], cwd=greeted.root, check=True)
+    commit(greeted, "libs")
     cli("lock").succeeded()
     greeted.write("libs/hello/hello.txt", "hello again")
     outcome = cli("image", "--no-check")
