@@ -93,7 +93,7 @@ def convert_opened(
         dest,
         index=index,
         placeholders={f.path: "text" for f in written if f.relocated},
-        about=_about(wheel, metadata),
+        about=about_wheel(wheel, metadata),
         digests={f.path: (f.sha256, f.size) for f in written} | stand_ins,
         licenses=_licenses(opened, dest),
     )
@@ -203,8 +203,8 @@ def _index(
     return fields | ({"license": metadata.license} if metadata.license else {})
 
 
-def _about(wheel: Wheel, metadata: WheelMetadata) -> dict[str, Any]:
-    """Return where the package comes from (CEP 31 leaves `extra` to the builder)."""
+def about_wheel(wheel: Wheel, metadata: WheelMetadata) -> dict[str, Any]:
+    """Return the fields of `info/about.json`: where the package comes from (CEP 31 leaves `extra` to the builder)."""
     made_from = {"filename": wheel.filename, "sha256": wheel.sha256, "converter": CONVERTER_VERSION}
     fields: dict[str, Any] = {"extra": {"wheel": made_from}}
     return fields | ({"license": metadata.license} if metadata.license else {})

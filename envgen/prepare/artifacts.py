@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from envgen.errors import OfflineError
 from envgen.lock.debian_lock import IMAGE
-from envgen.packages import BuiltPackage
+from envgen.packages import BuiltPackage, Wheel
 from envgen.prepare.packages import artifact_of, recipe_inputs
 from envgen.prepare.plan import Work, items_of
 from envgen.system.file_url import is_file_url
@@ -58,12 +58,13 @@ def is_at_hand(context: Context, sha: Sha256) -> bool:
 def needed(context: Context, items: Iterable[PlannedPackage]) -> Iterator[Artifact]:
     """Yield the artifacts that preparing packages takes.
 
-    None where the package is copied, none of a recipe's where its package is at hand, or where a channel on this
-    machine may have it.
+    None where the package is copied, or comes from a channel on this machine; none of a recipe's where its package is
+    at hand, or where such a channel may have it.
     """
     for item in items:
         package = item.package
-        if item.work is Work.COPY:
+        from_channel = item.work is Work.EXTRACT and isinstance(package, Wheel) and _channel_here(context)
+        if item.work is Work.COPY or from_channel:
             continue
         if not (isinstance(package, BuiltPackage) and (is_at_hand(context, package.sha256) or _channel_here(context))):
             yield from item.artifacts

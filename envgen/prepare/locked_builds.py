@@ -14,6 +14,7 @@ from envgen.packages import BuiltPackage, Wheel, sort_key
 from envgen.prepare.artifacts import is_at_hand
 from envgen.prepare.build_rooms import python_closure, tell_unconfined
 from envgen.prepare.built_files import accept_other, is_local, wheel_file
+from envgen.prepare.plan import Work
 from envgen.prepare.preparer import prepare as prepare_downloads
 from envgen.prepare.preparer import prepared
 from envgen.prepare.recipe_packages import as_it_is
@@ -63,7 +64,8 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
         IntegrityError: a build gave other files than the lock has, or see `preparer.prepare`.
         NetworkError: as the sources say.
     """
-    build_wheels(context, pair, [item.package for item in plan.prepare if isinstance(item.package, Wheel)])
+    build = [item.package for item in plan.preparing(Work.BUILD) if isinstance(item.package, Wheel)]
+    build_wheels(context, pair, build)
     prepare_downloads(context, plan, pair, keep_wheels=keep_wheels)
 
 

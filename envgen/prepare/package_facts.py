@@ -13,9 +13,9 @@ from envgen.export.export_input import ExportInput, PublishedArchive
 from envgen.lock.dates import date_of
 from envgen.oci.registry import SCHEME
 from envgen.packages import ChannelPackage
+from envgen.prepare.channel_listing import repodata
 from envgen.prepare.package_licenses import licenses_of
 from envgen.prepare.packages import address
-from envgen.prepare.published import repodata
 from envgen.prepare.wheel_index import locate
 from envgen.urls import without_secrets
 from envgen.wheels import package_id

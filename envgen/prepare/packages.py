@@ -14,6 +14,7 @@ from envgen.lock.conda_lock import dependencies_of
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link_scripts import described
+from envgen.prepare.channel_listing import PublishedArchives
 from envgen.prepare.plan import Artifact, Plan, make_plan
 from envgen.prepare.shared_packages import is_shared
 from envgen.system.mirrors import CHANNEL
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from envgen.debs import Deb
+    from envgen.digest import Sha256
     from envgen.lock.debian_lock import DebianLock
     from envgen.prefix.installed import InstalledPackage
     from envgen.prepare.plan import PlannedPackage
@@ -62,14 +64,18 @@ def plan(
     """
     store = context.store
 
+    def has_artifact(sha: Sha256) -> bool:
+        return store.artifact(sha) is not None or context.supply.has(sha)
+
     def has_package(key: str) -> bool:
         return not store.altered(key, read=verify) and store.package(key) is not None
 
     return make_plan(
         items,
-        has_artifact=lambda sha: store.artifact(sha) is not None or context.supply.has(sha),
+        has_artifact=has_artifact,
         has_package=has_package,
         is_shared=partial(is_shared, context),
+        archived=PublishedArchives(context, is_at_hand=has_artifact).find,
         installed=installed,
         unfinished=unfinished,
         unsettled=unsettled,

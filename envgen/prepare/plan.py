@@ -55,12 +55,14 @@ class PlannedPackage:
         wanted: what a prefix shall hold, and the key of the extracted package in the store.
         work: how it gets there.
         artifacts: what it is made from: one wheel, one archive, or the files of a recipe.
+        subdir: folder of a channel that its archive belongs in: the platform, or `noarch`.
     """
 
     package: Package
     wanted: Wanted
     work: Work
     artifacts: tuple[Artifact, ...]
+    subdir: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ def make_plan(
     has_artifact: Callable[[Sha256], bool],
     has_package: Callable[[str], bool],
     is_shared: Callable[[PlannedPackage], bool] = lambda _item: False,
+    archived: Callable[[PlannedPackage], Artifact | None] = lambda _item: None,
     installed: Iterable[InstalledPackage],
     unfinished: bool = False,
     unsettled: bool = False,
@@ -142,6 +145,7 @@ def make_plan(
         has_artifact: whether the store has a file.
         has_package: whether the store has an extracted package.
         is_shared: whether it can be copied from somebody else's store.
+        archived: gives the archive of a package that would have to be made, where a bundle or a channel has it.
         installed: what the prefix holds.
         unfinished: whether the last change of the prefix was interrupted.
         unsettled: whether the prefix was linked by other `conflicts`.
@@ -151,7 +155,9 @@ def make_plan(
     changes = compare((item.wanted for item in every), installed, reinstall=reinstall)
     moves = bool(changes) or unfinished or unsettled
     missing = (item for item in every if moves and not has_package(item.wanted.key))
-    prepare = tuple(replace(item, work=Work.COPY) if is_shared(item) else item for item in missing)
+    prepare = tuple(
+        replace(item, work=Work.COPY) if is_shared(item) else _from_archive(item, archived(item)) for item in missing
+    )
     made = [item for item in prepare if item.work is not Work.COPY]
     needed = {artifact.sha256: artifact for item in made for artifact in item.artifacts}
     fetch = tuple(artifact for artifact in needed.values() if not has_artifact(artifact.sha256))
@@ -166,14 +172,22 @@ def make_plan(
     )
 
 
+def _from_archive(item: PlannedPackage, archive: Artifact | None) -> PlannedPackage:
+    return replace(item, work=Work.EXTRACT, artifacts=(archive,)) if archive else item
+
+
 def _item(package: Package, lock: Lock, names: NameTable, inputs: Mapping[str, tuple[Artifact, ...]]) -> PlannedPackage:
     if isinstance(package, Wheel):
         return _wheel_item(package, lock, names)
     key = store_key(package.dist, package.content)
     wanted = Wanted(name=package.name, version=package.version, build=package.build, key=key)
     if isinstance(package, ChannelPackage):
-        return PlannedPackage(package=package, wanted=wanted, work=Work.EXTRACT, artifacts=(_file(package),))
-    return PlannedPackage(package=package, wanted=wanted, work=Work.BUILD, artifacts=inputs.get(package.recipe, ()))
+        archive = _file(package)
+        return PlannedPackage(
+            package=package, wanted=wanted, work=Work.EXTRACT, artifacts=(archive,), subdir=package.subdir
+        )
+    artifacts = inputs.get(package.recipe, ())
+    return PlannedPackage(package=package, wanted=wanted, work=Work.BUILD, artifacts=artifacts, subdir=package.subdir)
 
 
 def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> PlannedPackage:
@@ -188,7 +202,7 @@ def _wheel_item(locked: Wheel, lock: Lock, names: NameTable) -> PlannedPackage:
     wanted = Wanted(name=found.name, version=found.version, build=found.build, key=key)
     work = Work.BUILD if locked.made else Work.CONVERT
     artifacts = () if is_local(locked) else (_file(locked),)
-    return PlannedPackage(package=locked, wanted=wanted, work=work, artifacts=artifacts)
+    return PlannedPackage(package=locked, wanted=wanted, work=work, artifacts=artifacts, subdir=lock.target.platform)
 
 
 def _file(package: ChannelPackage | Wheel) -> Artifact:

@@ -22,6 +22,7 @@ from envgen.prepare.fetch import DOWNLOADS, fetch_package
 from envgen.prepare.packages import plan as planned
 from envgen.prepare.packages import recipe_inputs
 from envgen.prepare.plan import Work, items_of
+from envgen.prepare.published import fetch_converted
 from envgen.prepare.shared_packages import copy_shared
 from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
 from envgen.prepare.wheel_index import locked_indexes
@@ -29,7 +30,7 @@ from envgen.sources.metadata_cache import keep_read
 from envgen.system.fs import remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from envgen.events import Progress
@@ -84,6 +85,10 @@ class _Job:
         return ConversionTerms(
             target=lock.target, names=self.names, python_full=lock.marker_python, adjustments=lock.adjustments
         )
+
+    def extras(self, wheel: Wheel) -> Collection[str]:
+        """Return the extras that a wheel was locked with."""
+        return self.pair.lock.extras.get(wheel.project, ())
 
     def trusts(self, wheel: Wheel) -> bool:
         """Return whether the lock takes a wheel though its RECORD may not fit."""
@@ -173,6 +178,9 @@ def _fetch(job: _Job, item: PlannedPackage) -> None:
     package = item.package
     if item.work is Work.COPY and copy_shared(job.context, item):
         return
+    if item.work is Work.EXTRACT and isinstance(package, Wheel):
+        fetch_converted(job.context, item, job.terms, extras=job.extras(package), advance=job.fetched.advance)
+        return
     if isinstance(package, BuiltPackage) or (isinstance(package, Wheel) and _stream(job, item.wanted.key, package)):
         return
     fetch_package(job.context, package, job.pair, index=job.index, advance=job.fetched.advance)
@@ -196,9 +204,8 @@ def _stream(job: _Job, key: str, wheel: Wheel) -> bool:
 
 
 def _convert_stream(job: _Job, wheel: Wheel, url: str, dest: Path) -> None:
-    extras = job.pair.lock.extras.get(wheel.project, ())
     with job.streams.open(wheel, url) as opened:
-        convert_opened(opened, wheel, job.terms, dest=dest, extras=extras, advance=job.made.advance)
+        convert_opened(opened, wheel, job.terms, dest=dest, extras=job.extras(wheel), advance=job.made.advance)
     # all bytes are proved by now: a later `lock` need not read METADATA by ranges, which nothing would prove
     keep_read(job.context.store, wheel.sha256, opened.require_info("METADATA"))
 
@@ -248,7 +255,7 @@ def _convert_wheel(job: _Job, package: Wheel, dest: Path, *, trusted: bool) -> N
         package,
         job.terms,
         dest=dest,
-        extras=job.pair.lock.extras.get(package.project, ()),
+        extras=job.extras(package),
         trusted=trusted,
         advance=job.made.advance,
     )

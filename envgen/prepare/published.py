@@ -1,70 +1,56 @@
-"""Packages of recipes from the channel that publishes them (`ENVGEN_CHANNEL`), in place of building them.
+"""Packages from the channel that publishes them (`ENVGEN_CHANNEL`), in place of building or converting them.
 
-A lock names them by digest. Before there is a lock, the build string of a Debian recipe's package names all that goes
-into it; what the channel has under that name is believed, as for every channel, and its digests are locked.
+A lock names packages of recipes by digest. Before there is a lock, the build string of a Debian recipe's package names
+all that goes into it; what the channel has under that name is believed, as for every channel, and its digests are
+locked. Packages of wheels are believed where the user says so, see `channel_listing`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from envgen.checks import several
 from envgen.convert.conda_archive import digest_archive, extract_conda
+from envgen.convert.converted import check_converted
 from envgen.convert.extracted import Identity
 from envgen.convert.package import read_index
-from envgen.digest import Sha256
-from envgen.documents import read_json
-from envgen.errors import ArtifactError, DigestMismatchError, GoneError, NetworkError, OfflineError
-from envgen.oci.layout import MANIFEST
-from envgen.oci.registry import CONDA_ARCHIVE, SCHEME, BlobRepository, channel_place
-from envgen.packages import store_key
+from envgen.errors import ArtifactError, DigestMismatchError, GoneError, IntegrityError, OfflineError
+from envgen.oci.registry import SCHEME, BlobRepository, channel_place
+from envgen.packages import Wheel, store_key
 from envgen.prepare.artifacts import ensure_artifact, is_at_hand
 from envgen.prepare.built import described, ensure_built, extract_artifact, is_kept
-from envgen.system.mirrors import CHANNEL
+from envgen.prepare.channel_listing import ArchivePlace, published_archive, refuse_offline
+from envgen.system.mirrors import CHANNEL, WHEELS
 from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
     from envgen.convert.deb_plan import DebianRecipePackage
+    from envgen.convert.wheel import ConversionTerms
+    from envgen.digest import Sha256
     from envgen.packages import BuiltPackage
     from envgen.platforms import Platform
     from envgen.prepare.built import Built
+    from envgen.prepare.plan import PlannedPackage
     from envgen.project.context import Context
 
-_OK = 200
-_LARGEST = 1 << 30
-"""Bytes of repodata: the largest channel of all has a third of that."""
+    Advance = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where a channel has an archive: `<subdir>/<name>-<tail>.conda`, with `name` as it stands in repodata."""
-
-    subdir: str
-    name: str
-    tail: str
-
-    @property
-    def path(self) -> str:
-        """Return its path relative to the channel's address."""
-        return f"{self.subdir}/{self.name}-{self.tail}.conda"
-
-
-def fetch_published(context: Context, package: BuiltPackage) -> bool:
+def fetch_published(context: Context, package: BuiltPackage, *, advance: Advance | None = None) -> bool:
     """Fetch a locked package's own archive from a bundle or `ENVGEN_CHANNEL`; return whether it is there.
 
     Another archive of the same name counts as not there: what is built instead has to have the locked content.
     """
     if not (is_at_hand(context, package.sha256) or context.mirrors.find(CHANNEL)):
         return False
-    place = _Place(subdir=package.subdir, name=package.name, tail=f"{package.version}-{package.build}")
+    place = ArchivePlace(subdir=package.subdir, name=package.name, tail=f"{package.version}-{package.build}")
     try:
-        archive = _fetch(context, place, package.sha256)
+        archive = _fetch(context, place, package.sha256, advance)
     except OfflineError:
         return False
     except (GoneError, DigestMismatchError):
@@ -73,6 +59,42 @@ def fetch_published(context: Context, package: BuiltPackage) -> bool:
     key = store_key(package.dist, package.content)
     context.store.ensure_package(key, partial(extract_artifact, context.store, archive, package))
     return True
+
+
+def fetch_converted(
+    context: Context, item: PlannedPackage, terms: ConversionTerms, *, extras: Collection[str], advance: Advance
+) -> None:
+    """Fetch the package of a wheel from `ENVGEN_CHANNEL` into the store, believing the channel about its files.
+
+    Args:
+        context: the world.
+        item: a wheel that `PublishedArchives` found the archive of.
+        terms: of the environment.
+        extras: the extras that the wheel was locked with.
+        advance: told of the bytes that were fetched.
+
+    Raises:
+        GoneError: the index of the channel names an archive that is not there.
+        IntegrityError: it has other bytes than the index says, or is not the package of this wheel.
+        NetworkError: the channel cannot be reached.
+        TypeError: the item is not a wheel.
+    """
+    wheel, place = item.package, ArchivePlace.of(item)
+    if not isinstance(wheel, Wheel):
+        raise TypeError(f"expected a wheel, got {wheel!r}")
+
+    def extract(dest: Path) -> None:
+        with context.store.view() as folder:
+            named = folder / place.filename
+            named.symlink_to(_fetch(context, place, item.artifacts[0].sha256, advance))
+            extract_conda(named, dest)
+        check_converted(dest, wheel, terms, extras=extras, what=place.filename)
+
+    try:
+        context.store.ensure_package(item.wanted.key, extract)
+    except (IntegrityError, GoneError) as error:
+        error.hint = f"publish it again, or unset {WHEELS}, which converts the wheel here"
+        raise
 
 
 def take_published(context: Context, packages: Iterable[DebianRecipePackage], platform: Platform) -> None:
@@ -91,10 +113,10 @@ def take_published(context: Context, packages: Iterable[DebianRecipePackage], pl
 
 
 def _take(context: Context, package: DebianRecipePackage, platform: Platform) -> bool:
-    place = _Place(subdir=package.subdir, name=package.name, tail=f"{package.version}-{package.build}")
+    place = ArchivePlace(subdir=package.subdir, name=package.name, tail=f"{package.version}-{package.build}")
     try:
-        sha = _published_digest(context, place)
-        archive = _fetch(context, place, sha) if sha else None
+        found = published_archive(context, place)
+        archive = _fetch(context, place, found.sha256, None) if found else None
     except (OfflineError, GoneError):  # the index may be newer or older than the archives
         return False
     if archive is None:
@@ -103,7 +125,7 @@ def _take(context: Context, package: DebianRecipePackage, platform: Platform) ->
 
     def extract(dest: Path) -> Built:
         with context.store.view() as folder:
-            named = folder / place.path.rpartition("/")[2]
+            named = folder / place.filename
             named.symlink_to(archive)
             extract_conda(named, dest, expected=Identity(**{key: expected[key] for key in Identity.__slots__}))
         _check_index(read_index(dest), expected, what=named.name)
@@ -123,42 +145,7 @@ def _check_index(got: Mapping[str, Any], expected: Mapping[str, Any], *, what: s
             )
 
 
-def _published_digest(context: Context, place: _Place) -> Sha256 | None:
-    """Return the digest that the channel states of an archive; None where it does not list it.
-
-    Raises:
-        NetworkError: it cannot be reached, or its index is not valid.
-        OfflineError: it is on another machine, and the network must not be used.
-    """
-    base = context.mirrors.resolve(CHANNEL)
-    if not base.startswith(SCHEME):
-        entry = repodata(context, f"{base}/{place.subdir}/repodata.json").get(place.path.rpartition("/")[2], {})
-        stated = entry.get("sha256")
-        return Sha256.parse(stated) if isinstance(stated, str) else None
-    _refuse_offline(context, base)
-    path, tag = channel_place(place.subdir, place.name, place.tail)
-    manifest = BlobRepository(f"{base}/{path}", http=context.http).manifest(tag, accept=MANIFEST)
-    layers = manifest.get("layers", []) if manifest else []
-    return next((Sha256.parse(one["digest"]) for one in layers if one.get("mediaType") == CONDA_ARCHIVE), None)
-
-
-def repodata(context: Context, url: str) -> Mapping[str, Mapping[str, Any]]:
-    """Read which `.conda` archives a channel has; none where it has no such folder.
-
-    Raises:
-        NetworkError: it cannot be reached, or its index is not valid.
-    """
-    answer = context.http.get(url, limit=_LARGEST)
-    if answer.status != _OK:
-        return {}
-    try:
-        found: dict[str, dict[str, Any]] = read_json(answer.body, limit=_LARGEST)["packages.conda"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise NetworkError(f"{without_secrets(url)} is not valid repodata: {error!r}") from error
-    return found
-
-
-def _fetch(context: Context, place: _Place, sha: Sha256) -> Path:
+def _fetch(context: Context, place: ArchivePlace, sha: Sha256, advance: Advance | None) -> Path:
     """Fetch an archive without its locked size: a file of another size is another file, not a broken transfer.
 
     Raises:
@@ -167,20 +154,15 @@ def _fetch(context: Context, place: _Place, sha: Sha256) -> Path:
         NetworkError: the channel cannot be reached.
         OfflineError: it is on another machine, and the network must not be used.
     """
-    return ensure_artifact(context, sha, lambda out: _download(context, place, sha, out))
+    return ensure_artifact(context, sha, lambda out: _download(context, place, sha, out, advance), advance=advance)
 
 
-def _download(context: Context, place: _Place, sha: Sha256, out: BinaryIO) -> None:
+def _download(context: Context, place: ArchivePlace, sha: Sha256, out: BinaryIO, advance: Advance | None) -> None:
     """Download an archive; a channel in a registry has it by its digest."""
     base = context.mirrors.resolve(CHANNEL)
     if not base.startswith(SCHEME):
-        context.http.download(f"{base}/{place.path}", out, expected=sha)
+        context.http.download(f"{base}/{place.path}", out, expected=sha, advance=advance)
         return
-    _refuse_offline(context, f"{base}/{place.path}")
+    refuse_offline(context, f"{base}/{place.path}")
     path, _ = channel_place(place.subdir, place.name, place.tail)
-    BlobRepository(f"{base}/{path}", http=context.http).download(sha, out)
-
-
-def _refuse_offline(context: Context, url: str) -> None:
-    if context.offline:
-        raise OfflineError(f"{without_secrets(url)} would have to be fetched")
+    BlobRepository(f"{base}/{path}", http=context.http).download(sha, out, advance=advance)

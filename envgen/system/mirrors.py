@@ -23,6 +23,7 @@ from envgen.system.cache_settings import KEYS
 from envgen.system.credentials import display
 from envgen.system.pip_config import find_index_url
 from envgen.system.signature_settings import KEY
+from envgen.system.switches import is_on
 from envgen.urls import is_cut
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ DEBIAN_SECURITY = "ENVGEN_DEBIAN_SECURITY"
 BLOBS = "ENVGEN_BLOBS"
 """Stands in no lock: a repository of a registry that has artifacts by their digest, asked before all others."""
 
+WHEELS = "ENVGEN_CHANNEL_WHEELS"
+"""Whether packages that the channel was given of wheels are taken on its word; no lock has their digests."""
+
 _KEYS = {PYPI: "pypi", CHANNEL: "channel", DEBIAN: "debian", DEBIAN_SECURITY: "debian-security"}
 _SETTINGS = {**_KEYS, BLOBS: "blobs"}
 _WHAT = {
@@ -49,6 +53,7 @@ _OTHERS = (*KEYS, KEY)
 """Keys of the file that are read elsewhere."""
 
 _INDEXES = "indexes"
+_WHEELS = "channel-wheels"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _ENDPOINT = "PYPI_SIMPLE_ENDPOINT"
@@ -107,6 +112,16 @@ class Mirrors:
         if own := _read_config(path).get(key):
             return _checked(own, f"`mirrors.{key}` in `{path}`", placeholder)
         return self._of_clients(placeholder)
+
+    def takes_wheels(self) -> bool:
+        """Return whether packages of wheels are taken from the channel, see `ENVGEN_CHANNEL_WHEELS`.
+
+        Raises:
+            UserError: the variable is neither 1 nor 0, or a file of settings has faults.
+        """
+        if self._environment.get(WHEELS):
+            return is_on(self._environment, WHEELS)
+        return _read_config(config_path(self._environment, self._home)).get(_WHEELS) == str(True)
 
     def find_index(self, index: NamedIndex, root: Path) -> Setting:
         """Return the address of an index of a spec: of its placeholder, else as the spec has it.
@@ -205,7 +220,7 @@ def config_path(environment: Mapping[str, str], home: Path) -> Path:
 
 
 def parse_config(text: str, where: str) -> dict[str, str]:
-    """Read the `[mirrors]` of a `config.toml`.
+    """Read the `[mirrors]` of a `config.toml`: key -> URL, `channel-wheels` -> `True` or `False`.
 
     Raises:
         SpecError: it is no TOML, or has unknown keys or wrong values; all of them are told.
@@ -221,8 +236,12 @@ def parse_config(text: str, where: str) -> dict[str, str]:
         mirrors = {}
     mirrors = _flat(mirrors, where, faults)
     for key, value in mirrors.items():
-        if key not in _SETTINGS.values() and not key.startswith(f"{_INDEXES}."):
-            faults.append(_unknown(f"{where}: mirrors", key, [*_SETTINGS.values(), _INDEXES]))
+        if key == _WHEELS:
+            if not isinstance(value, bool):
+                what = f"expected true or false, got {type(value).__name__}"
+                faults.append(Fault(where=f"{where}: mirrors.{key}", what=what))
+        elif key not in _SETTINGS.values() and not key.startswith(f"{_INDEXES}."):
+            faults.append(_unknown(f"{where}: mirrors", key, [*_SETTINGS.values(), _INDEXES, _WHEELS]))
         elif not isinstance(value, str):
             faults.append(Fault(where=f"{where}: mirrors.{key}", what=f"expected a URL, got {type(value).__name__}"))
     if faults:

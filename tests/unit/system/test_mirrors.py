@@ -128,7 +128,10 @@ def test_all_faults_of_settings_are_told() -> None:
         ),
         "config.toml: mirrors: unknown key `pipy` (did you mean `pypi`?)",
         "config.toml: mirrors.debian: expected a URL, got int",
-        "config.toml: mirrors: unknown key `zzz` (known are pypi, channel, debian, debian-security, blobs, indexes)",
+        (
+            "config.toml: mirrors: unknown key `zzz` "
+            "(known are pypi, channel, debian, debian-security, blobs, indexes, channel-wheels)"
+        ),
     ]
 
 
