@@ -1,14 +1,20 @@
-"""Start the Python of an image on this machine, also where the machine's C library is too old for it.
+"""Start the Python of an image on this machine, also where the machine's C library is too old for it, or elsewhere.
 
 The base of the image has one that fits, with the dynamic loader that belongs to it: a program that the loader is asked
-to start uses that C library, and everything else as usual.
+to start uses that C library, and everything else as usual. NixOS, and the sandbox in which Nix builds, have no loader
+at the path that programs name.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import InterpSegment
 
 from envgen.convert.deb_unpack import Unpacking
 from envgen.errors import UserError
@@ -19,7 +25,6 @@ from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from envgen.glibc import Glibc
     from envgen.prefix.contents import LinkPackage
@@ -36,17 +41,27 @@ def start_command(context: Context, python: LinkPackage, pair: LockPair, scratch
         context: the world.
         python: its package, for the platform of this machine.
         pair: the locks that it is from.
-        scratch: a folder that need not exist; takes the C library where the machine's is too old.
+        scratch: a folder that need not exist; takes the C library where the machine's does not start it.
 
     Raises:
         LockError, UserError, GoneError, NetworkError, IntegrityError: as `unpack_loader`.
     """
     program = os.path.realpath(python.directory / "bin/python")
     needed, host = _needed(python), probe_host().glibc or NO_GLIBC
-    if needed <= host:
+    if needed <= host and has_loader(Path(program)):
         return (program,)
     loader = unpack_loader(context, pair, scratch)
     return (str(loader), "--inhibit-cache", "--library-path", str(loader.parent), program)
+
+
+def has_loader(program: Path) -> bool:
+    """Return whether this machine has the loader that a program names; a script, or a static program, names none."""
+    with program.open("rb") as stream:
+        try:
+            named = [one.get_interp_name() for one in ELFFile(stream).iter_segments() if isinstance(one, InterpSegment)]
+        except ELFError:
+            return True
+    return all(map(os.path.exists, named))
 
 
 def _needed(python: LinkPackage) -> Glibc:

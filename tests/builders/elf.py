@@ -35,6 +35,7 @@ def make_elf(  # one argument for each thing that a file can say
     needed: Iterable[str] = (),
     rpath: str | None = None,
     runpath: str | None = None,
+    interpreter: str | None = None,
     wants: Mapping[str, Iterable[str]] | None = None,
     versions: Iterable[str] = (),
     defines: Iterable[str] = (),
@@ -73,12 +74,14 @@ def make_elf(  # one argument for each thing that a file can say
     dynamic_at = _AT + len(body)
     note = _property(level) if level else b""
     note_at = dynamic_at + len(dynamic)
-    size = note_at + len(note)
+    named = f"{interpreter}\0".encode() if interpreter else b""
+    size = note_at + len(note) + len(named)
     headers = [(1, 0, size), (2, dynamic_at, len(dynamic)), *([(0x6474E553, note_at, len(note))] if note else [])]
+    headers += [(3, note_at + len(note), len(named))] if named else []
     head = b"\x7fELF\x02\x01\x01" + b"\0" * 9
     head += struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, 0, 64, 0, 0, 64, 56, len(headers), 64, 0, 0)
     head += b"".join(struct.pack("<IIQQQQQQ", kind, 4, at, at, at, length, length, 8) for kind, at, length in headers)
-    return head.ljust(_AT, b"\0") + body + dynamic + note
+    return head.ljust(_AT, b"\0") + body + dynamic + note + named
 
 
 def _needs(wants: Mapping[str, Iterable[str]], strings: _Strings) -> tuple[int, bytes]:

@@ -28,7 +28,7 @@ dependencies: [python]
 pypi: [click]
 image: {base: {packages: []}}
 """
-CONF = "build-users-group =\nsubstituters =\nsandbox = false\nconnect-timeout = 2\ndownload-attempts = 1\n"
+CONF = "build-users-group =\nsubstituters =\nsandbox = {sandbox}\nconnect-timeout = 2\ndownload-attempts = 1\n"
 
 
 def run(*command: str | Path, folder: Path, **variables: str) -> str:
@@ -45,14 +45,15 @@ def run(*command: str | Path, folder: Path, **variables: str) -> str:
     return done.stdout.strip()
 
 
-def test_nix_builds_what_envgen_makes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sandbox", ["false", "true"])
+def test_nix_builds_what_envgen_makes(tmp_path: Path, sandbox: str) -> None:
     (tmp_path / "environments").mkdir()
     (tmp_path / "environments/demo.yaml").write_text(SPEC)
     (tmp_path / "environments/base.yaml").write_text(BASE)
     places = {"NIX_STORE_DIR": "store", "NIX_STATE_DIR": "state", "NIX_LOG_DIR": "log", "NIX_CONF_DIR": "conf"}
     nix = {name: str(tmp_path / "nix" / place) for name, place in places.items()}
     (tmp_path / "nix/conf").mkdir(parents=True)
-    (tmp_path / "nix/conf/nix.conf").write_text(CONF)
+    (tmp_path / "nix/conf/nix.conf").write_text(CONF.format(sandbox=sandbox))
 
     def envgen(*arguments: str) -> str:
         variables = {"ENVGEN_CACHE": str(tmp_path / "cache"), "NIX_STORE_DIR": nix["NIX_STORE_DIR"]}
@@ -60,7 +61,8 @@ def test_nix_builds_what_envgen_makes(tmp_path: Path) -> None:
 
     def build(attribute: str) -> Path:
         mirror = (tmp_path / "bundle/blobs").as_uri()
-        options = ("--option", "hashed-mirrors", mirror, "--no-out-link")
+        files = f"{tmp_path}/bundle {tmp_path}/nars"  # of the machine, nothing else is visible in the sandbox
+        options = ("--option", "hashed-mirrors", mirror, "--option", "extra-sandbox-paths", files, "--no-out-link")
         home = str(tmp_path / "home")
         command = ("nix-build", "demo.nix", "-A", f"x86_64-linux.{attribute}", *options)
         return Path(run(*command, folder=tmp_path, HOME=home, **nix))
