@@ -35,6 +35,8 @@ class Format:
         render: writes it.
         joint: whether one document holds all platforms.
         addresses: whether it holds the address of every file; finding them asks the wheel index.
+        mirrored: whether its files can also come from a mirror that knows them by digest, so that addresses that only
+            the network tells may be missing.
         channel: whether it names the channel that `${ENVGEN_CHANNEL}` stands for.
         debs: whether it holds the address of every Debian package.
         licenses: whether it holds licences; METADATA that is not in the cache is read from the wheel index.
@@ -46,6 +48,7 @@ class Format:
     render: Callable[[ExportInput], Exported]
     joint: bool = False
     addresses: bool = False
+    mirrored: bool = False
     channel: bool = False
     debs: bool = False
     licenses: bool = False
@@ -115,6 +118,7 @@ FORMATS = {
             render=nix.render,
             joint=True,
             addresses=True,
+            mirrored=True,
             debs=True,
         ),
         Format(

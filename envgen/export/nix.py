@@ -47,6 +47,9 @@ BUILDER = "builder"
 _BUILT = {"envAt": "create", "image": "image"}
 """Attribute -> what envgen is to do. An image that was written as an archive takes the place of the built one."""
 
+_SHOWN = 8
+"""Names of files that one note lists."""
+
 _LONGEST = 211
 """Characters of a name in the Nix store."""
 
@@ -281,13 +284,9 @@ def _notes(inputs: ExportInput, platforms: Iterable[_NixPlatform]) -> Iterator[s
     left = [str(lock.platform) for lock in inputs.locks if lock.platform not in SYSTEMS]
     if left:
         yield f"left out, as Nix has no such system: {', '.join(left)}"
-    bare = [
-        f"`{file.attribute}`"
-        for platform in platforms
-        for group in platform.groups
-        for file in group.files
-        if file.url == _NO_ADDRESS
-    ]
+    files = [file for platform in platforms for group in platform.groups for file in group.files]
+    bare = list(dict.fromkeys(f"`{file.attribute}`" for file in files if file.url == _NO_ADDRESS))
     if bare:
-        names = ", ".join(dict.fromkeys(bare))
+        more = f" and {len(bare) - _SHOWN} more" if len(bare) > _SHOWN else ""
+        names = ", ".join(bare[:_SHOWN]) + more
         yield f"no address that Nix can open is known of {names}: only `hashed-mirrors` with a bundle has them"

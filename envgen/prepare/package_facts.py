@@ -56,7 +56,7 @@ def export_input(
         names=names,
         debian={pair.lock.platform: pair.debian for pair in pairs if pair.debian},
         urls={
-            **(_urls(context, pairs, channel, archives) if form.addresses else {}),
+            **(_urls(context, pairs, channel, archives, known_only=form.mirrored) if form.addresses else {}),
             **(_deb_urls(context, pairs) if form.debs else {}),
         },
         channels={text: _channel_url(context, text) for text in spec.channels},
@@ -71,12 +71,17 @@ def export_input(
 
 
 def _urls(
-    context: Context, pairs: Sequence[LockPair], channel: str | None, archives: dict[Sha256, PublishedArchive]
+    context: Context,
+    pairs: Sequence[LockPair],
+    channel: str | None,
+    archives: dict[Sha256, PublishedArchive],
+    *,
+    known_only: bool,
 ) -> dict[Sha256, str]:
     """Find the address of everything whose place in the lock is a placeholder or a path in the project."""
     locks = [pair.lock for pair in pairs]
     needed = [lock for lock in locks if any(wheel.sha256 not in archives for wheel in lock.wheels)]
-    found = locate(context, needed)
+    found = locate(context, needed, known_only=known_only)
     for pair in pairs:
         found |= {p.sha256: address(p, pair) for p in pair.lock.packages if isinstance(p, ChannelPackage)}
         if channel:

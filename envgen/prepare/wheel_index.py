@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.errors import ArtifactError
+from envgen.errors import ArtifactError, OfflineError
 from envgen.indexes import DEFAULT, NamedIndex, index_of
 from envgen.manifest.select import load
 from envgen.prepare.source_trees import direct_url
@@ -32,8 +32,13 @@ _REQUESTS = 8
 """Project pages at once: enough to hide the way there and back."""
 
 
-def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
+def locate(context: Context, locks: Iterable[Lock], *, known_only: bool = False) -> dict[Sha256, str]:
     """Find the address of every wheel, without any login in it: sha256 -> URL.
+
+    Args:
+        context: the world.
+        locks: whose wheels.
+        known_only: leave out wheels whose address is not known without the network, where it must not be used.
 
     Raises:
         GoneError: the index no longer offers one of them.
@@ -48,12 +53,19 @@ def locate(context: Context, locks: Iterable[Lock]) -> dict[Sha256, str]:
         ThreadPoolExecutor(_REQUESTS) as pool,
     ):
 
-        def one(wheel: Wheel) -> str:
-            url = direct_url(context, wheel.direct) if wheel.direct else index.locate(wheel)
-            bar.advance(1)
+        def one(wheel: Wheel) -> str | None:
+            try:
+                url = direct_url(context, wheel.direct) if wheel.direct else index.locate(wheel)
+            except OfflineError:
+                if not known_only:
+                    raise
+                return None
+            finally:
+                bar.advance(1)
             return without_login(url)
 
-        return dict(zip((wheel.sha256 for wheel in wheels), pool.map(one, wheels), strict=True))
+        found = zip((wheel.sha256 for wheel in wheels), pool.map(one, wheels), strict=True)
+        return {sha256: url for sha256, url in found if url is not None}
 
 
 def metadata_of(context: Context, locks: Collection[Lock], *, fetch: bool) -> dict[Sha256, WheelMetadata]:

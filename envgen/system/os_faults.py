@@ -112,9 +112,14 @@ def refusal(error: BaseException) -> UserError | None:
 def _refused_path(error: OSError, path: Path) -> UserError | None:
     if error.errno in NOT_ALLOWED:
         return HostError(f"no access to `{path}`: {error.strerror}", hint=f"check who may read and write `{path}`")
-    if error.errno in _BAD_PATH:
+    if error.errno in _BAD_PATH or (error.errno == errno.ENOENT and _takes_no_files(path.parent)):
         return HostError(f"failed to use the path `{path}`: {error.strerror}")
     return _no_tasks() if error.errno in _NO_MORE_TASKS else os_fault(error, path)
+
+
+def _takes_no_files(folder: Path) -> bool:
+    """Return whether a folder is one of the kernel's, such as `/proc`: these have no blocks, and take no new files."""
+    return folder.is_dir() and os.statvfs(folder).f_blocks == 0
 
 
 def _is_of_memory(error: BaseException) -> bool:

@@ -114,6 +114,15 @@ def test_addresses_serve_without_a_bundle(nix: Nix, expression: Path) -> None:
     assert len(digests(nix(*artifacts(expression)))) > 3
 
 
+def test_offline_only_a_bundle_has_the_wheels(nix: Nix, cli: Command, blobs: Path, tmp_path: Path) -> None:
+    expression = tmp_path / "offline.nix"
+    command = ("export", "nix", "--offline", "--output", str(expression))
+    told = cli(*command, ENVGEN_CACHE=f"{tmp_path}/empty").succeeded().err
+    assert "no address that Nix can open is known of `eggs`, `spam`" in told
+    assert nix("nix-build", expression, "--no-out-link", "-A", "x86_64-linux.artifacts.wheels").returncode != 0
+    assert len(digests(nix(*artifacts(expression), "--option", "hashed-mirrors", blobs.as_uri()))) > 3
+
+
 def test_a_bundle_that_lacks_a_file(nix: Nix, expression: Path, blobs: Path, registries: Registries) -> None:
     registries.server.content = {}
     lost = next(path for path in (blobs / "sha256").iterdir() if path.read_bytes()[:2] == b"PK")

@@ -53,6 +53,7 @@ def test_other_faults_pass(error: OSError) -> None:
         (OSError(errno.EFBIG, "File too large"), "failed to write a file: it is larger than the file size limit"),
         (OSError(errno.EIO, "Input/output error", b"/disk/file"), "the disk or file system of `/disk/file` failed"),
         (OSError(errno.EROFS, "Read-only file system", "/disk/file"), "no access to `/disk/file`: Read-only"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/proc/x"), "failed to use the path `/proc/x`: No such file"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "/x"), "failed to use the path `/x`: File name too long"),
         (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "may not start another thread or process"),
         (RuntimeError("can't start new thread"), "may not start another thread or process"),
