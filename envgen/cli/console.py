@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from envgen import ops
 from envgen.cli.commands import naming
@@ -132,24 +132,15 @@ class Console:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """Write a table as a result; columns named in `right` are aligned to the right.
 
-        On a terminal the widest column is wrapped at words; a pipe gets whole lines, as it has no width.
+        A terminal gets lines that fit, a pipe whole lines, as it has no width.
         """
         lines = [tuple(map(one_line, row)) for row in rows]
         if not sys.stdout.isatty():
             self.data(plain_table(columns, lines, right=right))
             return
-        import rich.box  # noqa: PLC0415  see `_standard_error`
-        import rich.console  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
+        from envgen.cli.terminal_table import print_table  # noqa: PLC0415  imports rich, see `_standard_error`
 
-        table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-        widths = [max(map(len, cells)) for cells in zip(columns, *lines, strict=True)]
-        for column, width in zip(columns, widths, strict=True):
-            side: Literal["left", "right"] = "right" if column in right else "left"
-            table.add_column(column, justify=side, overflow="fold", no_wrap=width < max(widths))
-        for row in lines:
-            table.add_row(*row)
-        rich.console.Console(highlight=False).print(table, markup=False)
+        print_table(columns, lines, right=right)
 
 
 class TerminalReporter:

@@ -29,7 +29,9 @@ def command() -> None:
     """List, remove and rename the environments of this machine."""
 
 
-@command.command("list", epilog=examples("envgen env list", "envgen env list --json"))
+@command.command(
+    "list", short_help="list those that envgen made", epilog=examples("envgen env list", "envgen env list --json")
+)
 @json_option
 @click.pass_obj
 def list_command(console: Console, as_json: bool) -> None:
@@ -42,7 +44,10 @@ def list_command(console: Console, as_json: bool) -> None:
         console.json(_as_json(listing))
         return
     columns = ("name", "state", "size", "freed by removal", "lock", "prefix")
-    console.table(columns, map(_row, listing.environments), right=columns[2:4])
+    if listing.environments:
+        console.table(columns, map(_row, listing.environments), right=columns[2:4])
+    else:
+        console.say("envgen has made no environment on this machine")
     if listing.others:
         console.say(f"{counted(len(listing.others), 'environment')} of other tools: see `conda env list`")
     if gone := listing.forgotten:
@@ -51,7 +56,11 @@ def list_command(console: Console, as_json: bool) -> None:
         console.say(f"removed from `environments.txt`, since these environments do not exist: {named}{more}")
 
 
-@command.command("remove", epilog=examples("envgen env remove --name old --yes"))
+@command.command(
+    "remove",
+    short_help="remove one, with everything in its folder",
+    epilog=examples("envgen env remove --name old --yes"),
+)
 @env_argument
 @name_option
 @prefix_option
@@ -74,7 +83,9 @@ def remove_command(
         console.say("nothing was removed")
 
 
-@command.command("rename", epilog=examples("envgen env rename --name train train-2025"))
+@command.command(
+    "rename", short_help="rename or move one", epilog=examples("envgen env rename --name train train-2025")
+)
 @click.argument("new")
 @name_option
 @prefix_option

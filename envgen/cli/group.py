@@ -210,6 +210,8 @@ def invoke(argv: Sequence[str] | None = None) -> int:
         return leave.exit_code
     except click.exceptions.NoArgsIsHelpError as bare:
         click.echo(bare.format_message(), err=True)
+        if bare.ctx and bare.ctx.parent is None:
+            _tell_next_step()
         return UsageError.exit_code
     except KeyboardInterrupt:
         return _failed(click.Abort())
@@ -220,6 +222,15 @@ def invoke(argv: Sequence[str] | None = None) -> int:
             raise
         return _failed(error, invocation)  # a panic in Rust code is no `Exception`
     return 0
+
+
+def _tell_next_step() -> None:
+    """Print how to start a project where there is none, after the help that `envgen` alone prints."""
+    from envgen import ops  # noqa: PLC0415  `--help` can spare what this imports
+
+    if not ops.environment_names(_working_directory()):
+        click.echo(err=True)
+        _hint("there is no environment here yet: start with `envgen init`")
 
 
 def _failed(error: BaseException, invocation: _Invocation | None = None) -> int:
@@ -277,5 +288,8 @@ def _complain(error: EnvgenError, invocation: _Invocation) -> None:
     )
     click.echo(f"{click.style('error', fg='red', bold=True)}: {said}", err=True)
     if error.hint:
-        hint = message(invocation.in_full(error.hint, error))
-        click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {hint}", err=True)
+        _hint(message(invocation.in_full(error.hint, error)))
+
+
+def _hint(text: str) -> None:
+    click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {text}", err=True)

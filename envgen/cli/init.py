@@ -113,7 +113,8 @@ def command(
         console.say(f"added the channel {made.spec.added_channel}: no other source has {what}")
     if made.spec and (glibc := made.spec.needed_glibc):
         console.say(f"Python {made.spec.python} comes from Debian and needs glibc {glibc} or newer")
-    console.say(f"wrote {made.file.relative_to(directory)}; next: `envgen lock`, then `envgen create`")
+    steps = console.in_full("next: `envgen lock`, then `envgen create`", made.file.stem)
+    console.say(f"wrote {made.file.relative_to(directory)}; {steps}")
     console.say("in a git repository, `envgen merge-lock --install` lets branches merge their locks")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_GAP = "   "
+GAP = "   "
 _RULE = "─"
 
 
@@ -19,19 +19,19 @@ def plain_table(columns: Sequence[str], lines: Sequence[Sequence[str]], *, right
         lines: cells of one line each.
         right: columns that are aligned to the right.
     """
-    widths = [max(map(_width, cells)) for cells in zip(columns, *lines, strict=True)]
+    widths = [max(map(text_width, cells)) for cells in zip(columns, *lines, strict=True)]
     rows = [
-        _GAP.join(
-            " " * (width - _width(cell)) + cell if column in right else cell + " " * (width - _width(cell))
+        GAP.join(
+            " " * (width - text_width(cell)) + cell if column in right else cell + " " * (width - text_width(cell))
             for column, cell, width in zip(columns, line, widths, strict=True)
         )
         for line in (columns, *lines)
     ]
-    rule = _RULE * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    rule = _RULE * (sum(widths) + len(GAP) * (len(widths) - 1))
     return "\n".join(["", *(f" {row}".rstrip() for row in (rows[0], rule, *rows[1:])), ""])
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)

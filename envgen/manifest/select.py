@@ -61,7 +61,8 @@ class SpecsOnDisk:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob(f"*{_SUFFIX}") if not path.name.startswith("."))
+    found = (path for path in folder.glob(f"*{_SUFFIX}") if not path.name.startswith("."))
+    return sorted(found, key=lambda path: path.stem)  # with the suffix, `train-gpu` would come before `train`
 
 
 def spec_files(root: Path) -> tuple[Path, ...]:

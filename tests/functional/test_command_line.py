@@ -42,6 +42,24 @@ def test_a_bare_call_shows_the_help(cli: Command) -> None:
     assert "error:" not in done.err
 
 
+def test_a_bare_call_where_no_project_is_names_the_next_step(demo: Project, cli: Command, tmp_path: Path) -> None:
+    assert "hint:" not in cli().err
+    (tmp_path / "empty").mkdir()
+    assert cli(cwd=tmp_path / "empty").err.endswith(
+        "hint: there is no environment here yet: start with `envgen init`\n"
+    )
+
+
+def test_help_of_a_verb_with_verbs_is_whole(cli: Command) -> None:
+    shown = cli("env", "--help").succeeded().out
+    assert "..." not in shown[shown.index("Commands:") :]
+
+
+def test_the_next_steps_of_a_second_environment_name_it(demo: Project, cli: Command) -> None:
+    done = cli("init", "other").succeeded()
+    assert "next: `envgen lock other`, then `envgen create other`" in done.err
+
+
 def test_the_version_has_a_short_name(cli: Command) -> None:
     assert cli("-V").succeeded().out == cli("--version").succeeded().out
 

@@ -75,6 +75,12 @@ def test_list_tells_lock_state_and_size(locked: Project, cli: Command, tmp_path:
     assert [word in text for word in ("up to date", str(prefix), LOCK)] == [True] * 3
 
 
+def test_list_says_that_there_is_none(locked: Project, cli: Command) -> None:
+    done = cli("env", "list").succeeded()
+    assert (done.out, "envgen has made no environment" in done.err) == ("", True)
+    assert cli("env", "list", "--json").succeeded().json()["environments"] == []
+
+
 def test_list_notices_a_lock_that_changed_or_is_gone(locked: Project, cli: Command) -> None:
     prefix = make(cli)
     lock = locked.root / "locks" / LOCK

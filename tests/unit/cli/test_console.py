@@ -104,3 +104,46 @@ def test_a_bar_of_nothing_is_not_shown(
         for amount in amounts:
             bar.advance(amount)
     assert seen == [visible]
+
+
+@pytest.mark.parametrize("width", [50, 30])
+def test_a_terminal_that_is_too_narrow_gets_records(
+    console: Console, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    console.table(
+        ("name", "state", "size", "prefix"),
+        [("環境-with-a-long-name", "lock is gone", "8.9 GB", "/a/path"), ("", "", "1 B", f"{WORDS}")],
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:5] == [
+        "環境-with-a-long-name",
+        "  state   lock is gone",
+        "  size    8.9 GB",
+        "  prefix  /a/path",
+        "-",
+    ]
+    assert lines[5] == "  size    1 B"
+    assert max(map(len, lines)) <= width
+    assert " ".join(line.strip().removeprefix("prefix  ") for line in lines[6:]) == WORDS
+
+
+def test_no_column_of_a_terminal_is_cut(
+    console: Console, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = (
+        "a-name-of-twenty-two-x",
+        "up to date",
+        "8.9 GB",
+        "15.8 MB",
+        "/a/long/path/to/a/lock/file/in/a/project.yml",
+    )
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for width in range(30, 130, 10):
+        monkeypatch.setenv("COLUMNS", str(width))
+        console.table(("name", "state", "size", "freed by removal", "lock"), [cells])
+        out = re.sub(r"\x1b\[[0-9;]*m|─", "", capsys.readouterr().out)
+        assert all(word in out for word in cells[:4]), width
+        assert cells[4] in re.sub(r"\s", "", out), width

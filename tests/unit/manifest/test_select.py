@@ -41,8 +41,8 @@ def test_the_default_one_of_several_is_taken(tmp_path: Path) -> None:
 
 
 def test_several_without_a_default_are_listed(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there are several environments: `a`, `b`"):
-        select(project(tmp_path, b=TEXT, a=TEXT))
+    with pytest.raises(UserError, match="there are several environments: `a`, `a-gpu`, `b`"):
+        select(project(tmp_path, **{"b": TEXT, "a-gpu": TEXT, "a": TEXT}))
 
 
 def test_two_defaults(tmp_path: Path) -> None:
