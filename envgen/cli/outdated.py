@@ -81,7 +81,7 @@ def _summary(lock: OutdatedLock) -> str:
     where = f"{lock.environment} for {lock.platform}"
     updates = [package for package in lock.packages if package.update]
     held = [package for package in lock.packages if package.newest]
-    parts = [f"{counted(len(updates), 'update')} ({', '.join(_costs(lock))})" if updates else "no update"]
+    parts = [f"{counted(len(updates), 'update')} ({'; '.join(_costs(lock))})" if updates else "no update"]
     if held:
         parts.append(f"{counted(len(held), 'package')} held back")
     if lock.exclude_newer:
@@ -91,8 +91,12 @@ def _summary(lock: OutdatedLock) -> str:
 
 def _costs(lock: OutdatedLock) -> Sequence[str]:
     download = "download of unknown size" if lock.download is None else f"{human_size(lock.download)} to download"
-    layers = lock.move.layers
-    return (download, f"image layers: {', '.join(layers)}") if layers else (download,)
+    layers = (f"{group} {_size(size)}" for group, size in lock.move.layer_downloads.items())
+    return (download, f"image layers: {', '.join(layers)}") if lock.move.layers else (download,)
+
+
+def _size(count: int | None) -> str:
+    return "of unknown size" if count is None else human_size(count)
 
 
 def _facts(lock: OutdatedLock) -> dict[str, Any]:
@@ -102,6 +106,7 @@ def _facts(lock: OutdatedLock) -> dict[str, Any]:
         "exclude_newer": lock.exclude_newer.isoformat() if lock.exclude_newer else None,
         "download": lock.download,
         "layers": {group: list(names) for group, names in lock.move.layers.items()},
+        "layer_downloads": lock.move.layer_downloads,
         "packages": [
             {
                 "name": package.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from envgen.diff.delta import Delta, Entry, State, diff_states, only
+from envgen.diff.delta import Delta, Entry, State, diff_states, download_of, only
 from envgen.diff.sides import LockText
 from envgen.image.layer_plan import LayerGroup
 from envgen.image.made_layers import change, recall
@@ -50,14 +50,23 @@ class Difference:
         A large package has a layer of its own, small ones share some: how they are cut depends on the files in them,
         which a lock does not know.
         """
-        after = self.delta.after
-        if not (after and after.has_image):
-            return {}
-        found: dict[LayerGroup, set[str]] = {}
-        for entry in self.delta.touched():
+        return {group: tuple(sorted({e.name for e in entries})) for group, entries in self._touched_groups().items()}
+
+    @property
+    def layer_downloads(self) -> dict[str, int | None]:
+        """The bytes to download for what is new or changed in each of `layers`; None where a size is not known."""
+        gone = self.delta.removed
+        return {
+            group: download_of(entry for entry in entries if entry not in gone)
+            for group, entries in self._touched_groups().items()
+        }
+
+    def _touched_groups(self) -> dict[str, list[Entry]]:
+        found: dict[LayerGroup, list[Entry]] = {}
+        for entry in self.delta.touched() if self.delta.after and self.delta.after.has_image else ():
             for group in _groups(entry):
-                found.setdefault(group, set()).add(entry.name)
-        return {group.name.lower(): tuple(sorted(found[group])) for group in sorted(found)}
+                found.setdefault(group, []).append(entry)
+        return {group.name.lower(): found[group] for group in sorted(found)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,8 +93,7 @@ class State:
     @property
     def download(self) -> int | None:
         """Bytes to download for all of it, where every size is known."""
-        sizes = [entry.size for entry in self.entries]
-        return None if None in sizes else sum(size or 0 for size in sizes)
+        return download_of(self.entries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +133,12 @@ class Delta:
         """Count the packages in one line: `3 added, 1 removed, 2 changed`."""
         parts = {"added": self.added, "removed": self.removed, "changed": self.changed}
         return ", ".join(f"{len(some)} {what}" for what, some in parts.items() if some) or "no package changed"
+
+
+def download_of(entries: Iterable[Entry]) -> int | None:
+    """Add up the bytes to download for packages; None where a size is not known."""
+    sizes = [entry.size for entry in entries]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def state_of(lock: Lock, debian: DebianLock | None) -> State:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envgen.diff.comparison import Difference
-from envgen.diff.delta import diff_states, state_of
+from envgen.diff.delta import diff_states, download_of, state_of
 from envgen.errors import NetworkError
 from envgen.events import MutedReporter
 from envgen.lock.request import active
@@ -87,8 +87,8 @@ class OutdatedLock:
     @property
     def download(self) -> int | None:
         """Bytes to download for the packages that would be new or changed; None where a size is not known."""
-        sizes = [entry.size for entry in self.move.delta.touched() if _is_new(self.move, entry)]
-        return None if None in sizes else sum(size or 0 for size in sizes)
+        gone = self.move.delta.removed
+        return download_of(entry for entry in self.move.delta.touched() if entry not in gone)
 
 
 def outdated(
@@ -107,6 +107,7 @@ def outdated(
     """
     spec = select(context.root, env)
     olds = {platform: require_lock(context, spec, platform) for platform in platforms_of(spec, platforms)}
+    context = replace(context, current_pages=set())  # the solve asks for most pages that are read here after it
     quiet = replace(context, reporter=MutedReporter(context.reporter))
     news = _upgraded(quiet, spec, olds)
     releases = asyncio.run(_releases(context, [pair.lock for pair in olds.values()]))
@@ -226,8 +227,9 @@ def _wheel(
 def _why(project: ProjectName, newest: str, release: _Release, upgraded: _Upgraded) -> str:
     """Describe what holds a release back: the date, the spec, a package, or what the solve said."""
     limit, uploaded = upgraded.spec.exclude_newer, release.newest_uploaded
-    if limit and uploaded and uploaded >= limit:
-        return f"`exclude-newer`: {newest} is of {uploaded:%Y-%m-%d}"
+    if limit and uploaded and uploaded >= limit:  # with the requirement that would hold it back after that date, too
+        held = next(_holders(project, newest, upgraded), "")
+        return f"`exclude-newer`: {newest} is of {uploaded:%Y-%m-%d}{held and f'; {held}'}"
     if project in upgraded.held:
         return upgraded.held[project].why
     python = (
@@ -268,8 +270,3 @@ def _other(before: Entry, version: str) -> OutdatedPackage | None:
     return OutdatedPackage(
         name=before.name, kind=before.kind, locked=before.version, released=None, update=version, newest=None, why=""
     )
-
-
-def _is_new(move: Difference, entry: Entry) -> bool:
-    after = move.delta.after
-    return after is not None and entry in after.entries

@@ -134,6 +134,7 @@ def wheel_indexes(
             undated=index.undated is not None,
             now=context.now,
             recent=recent,
+            current=context.current_pages,
         )
 
     opened = WheelIndexes(open_index=open_index, route=route or partial(index_of, indexes=indexes))

@@ -49,6 +49,8 @@ class Context:
         read_required: reads which public keys are required, once.
         no_build: run no script of a recipe and no build of a source; what was built before is taken from the store.
         offline: use what is on this machine alone.
+        current_pages: keys of pages of wheel indexes that are current, as their server said since this set was made;
+            they are not asked for again. Without a set, each who opens an index asks.
     """
 
     root: Path
@@ -66,6 +68,7 @@ class Context:
     names: NameTable
     no_build: bool = False
     offline: bool = False
+    current_pages: set[str] | None = None
 
     @property
     def store(self) -> Store:

@@ -56,6 +56,7 @@ class WheelIndex:
         undated: whether files without an upload time are taken where the spec has `exclude-newer`.
         now: see `MetadataReader`.
         recent: see `MetadataReader`.
+        current: see `Context.current_pages`.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class WheelIndex:
         undated: bool = False,
         now: dt.datetime | None = None,
         recent: bool = False,
+        current: set[str] | None = None,
     ) -> None:
         self._http = http
         self._store = store
@@ -78,6 +80,7 @@ class WheelIndex:
         self._undated = undated
         self._warn = warn
         self._told: set[str] = set()
+        self._current = set[str]() if current is None else current
         self._reader = MetadataReader(http=http, store=store, warn=warn, now=now, recent=recent)
         http.use_keyring(self._base)
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="index")
@@ -203,8 +206,9 @@ class WheelIndex:
         """
         key = Sha256.of(url.encode())
         kept = _Document.unpack(self._store.cached(_PAGES, key))
-        found = self._fetch(url, kept)
+        found = kept if kept and key in self._current else self._fetch(url, kept)
         if found is not None and found is kept:
+            self._current.add(key)
             with suppress(NetworkError):  # kept by another version of envgen, which read it otherwise
                 return found.parse(project)
             found = self._fetch(url, None)
@@ -213,6 +217,7 @@ class WheelIndex:
         page = found.parse(project)
         if found.etag and (page.versions or page.sdists):
             self._store.put(_PAGES, key, found.pack())
+            self._current.add(key)
         return page
 
     def _fetch(self, url: str, kept: _Document | None) -> _Document | None:

@@ -41,6 +41,15 @@ def test_what_could_be_newer_and_what_holds_it(locked: Project, cli: Command, re
     assert locked.locks() == before
 
 
+def test_a_page_is_asked_for_once(locked: Project, cli: Command, registries: Registries) -> None:
+    cli("outdated").succeeded()
+    registries.server.requests.clear()
+    cli("outdated").succeeded()
+    pages = [path for path in registries.server.paths() if "/simple/" in path and path.endswith("/")]
+    assert sorted(pages) == sorted(set(pages))
+    assert {path.split("/")[-2] for path in pages} >= {"eggs", "spam"}
+
+
 def test_nothing_newer(project: Project, cli: Command) -> None:
     project.spec("demo", SPEC.replace("spam ==1.0, eggs <2", "eggs"))
     cli("lock").succeeded()
@@ -122,6 +131,9 @@ def test_what_is_too_young_is_held_by_the_age(project: Project, cli: Command, re
     eggs = packages(cli("outdated", "--json"))["eggs"]
     assert (eggs["locked"], eggs["update"], eggs["newest"]) == ("2.0", None, "9.0")
     assert eggs["why"] == f"`exclude-newer`: 9.0 is of {uploaded:%Y-%m-%d}"
+    project.spec("demo", SPEC.replace("spam ==1.0, eggs <2", "eggs <3") + "exclude-newer: 1 week\n")
+    why = packages(cli("outdated", "--json"))["eggs"]["why"]
+    assert why == f"`exclude-newer`: 9.0 is of {uploaded:%Y-%m-%d}; `eggs<3` in the spec"
 
 
 def test_the_date_of_a_lock_stays_until_it_is_solved_again(project: Project, cli: Command) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from envgen.debs import Deb, DebianArea
 from envgen.diff.comparison import Difference
 from envgen.diff.delta import diff_states, state_of
@@ -44,5 +46,18 @@ def test_layers_of_the_image_that_change() -> None:
     }
 
 
+def test_downloads_of_the_layers_count_what_is_new_or_changed() -> None:
+    new = difference(with_image=True)
+    sizes = {entry.name: entry.size for entry in new.delta.added}
+    assert new.layer_downloads["torch"] == sizes["torch"]
+    assert list(new.layer_downloads) == list(new.layers)
+    both = state_of(samples.lock(), debian(with_image=True))
+    fewer = replace(both, entries=tuple(entry for entry in both.entries if entry.name != "torch"))
+    gone = replace(new, delta=diff_states(both, fewer))
+    assert gone.layers == {"torch": ("torch",)}
+    assert gone.layer_downloads == {"torch": 0}
+
+
 def test_without_an_image_no_layer_changes() -> None:
     assert difference(with_image=False).layers == {}
+    assert difference(with_image=False).layer_downloads == {}
