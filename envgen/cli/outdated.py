@@ -8,7 +8,7 @@ import click
 
 from envgen import ops
 from envgen.cli.every_verb import examples
-from envgen.cli.options import env_argument, json_option, no_build_option, platform_option
+from envgen.cli.options import environments_argument, json_option, no_build_option, platform_option
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 _COLUMNS = ("package", "locked", "age", "update", "newest", "held back by")
 
 
-@click.command("outdated", epilog=examples("envgen outdated", "envgen outdated train --markdown"))
-@env_argument
+@click.command("outdated", epilog=examples("envgen outdated", "envgen outdated --all --markdown"))
+@environments_argument
+@click.option("--all", "everything", is_flag=True, help="all environments of the project")
 @platform_option("this platform only; may be repeated")
 @click.option("--markdown", "as_markdown", is_flag=True, help="write Markdown, for the text of a pull request")
 @no_build_option
@@ -32,7 +33,8 @@ _COLUMNS = ("package", "locked", "age", "update", "newest", "held back by")
 @click.pass_obj
 def command(
     console: Console,
-    env: str | None,
+    envs: tuple[str, ...],
+    everything: bool,
     platforms: tuple[Platform, ...],
     as_markdown: bool,
     no_build: bool,
@@ -45,7 +47,11 @@ def command(
     """
     if as_markdown and as_json:
         raise UsageError("`--markdown` and `--json` cannot be combined", hint="remove one of them")
-    found = ops.outdated(console.context(no_build=no_build), env=env, platforms=platforms)
+    if envs and everything:
+        raise UsageError("`ENV` and `--all` cannot be combined", hint="remove one of them")
+    context = console.context(no_build=no_build)
+    names = ops.environment_names(console.directory) if everything else tuple(dict.fromkeys(envs))
+    found = [lock for env in names or (None,) for lock in ops.outdated(context, env=env, platforms=platforms)]
     if as_json:
         console.json([_facts(lock) for lock in found])
     elif as_markdown:

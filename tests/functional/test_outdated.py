@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from tests.command import REPOSITORY
 from tests.functional import world
 from tests.functional.conftest import SPEC
+from tests.test_pages import WORKFLOWS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +102,59 @@ def test_a_bot_that_upgrades_says_what_moved_and_what_did_not(
     rest = cli("outdated", "--markdown").succeeded().out
     assert "| eggs | 1.2 | " in rest
     assert "`eggs<2` in the spec" in rest
+
+
+_GH = """#!/bin/sh
+echo "$@" >> "$GH_LOG"
+[ "$2" = create ] && cp body.md "$GH_LOG.body"
+[ "$2" = view ] && grep -q ^pr.create "$GH_LOG" && echo OPEN
+exit 0
+"""
+
+
+def upgrade_script() -> str:
+    """Read the commands of the workflow on the page, as its runner would run them."""
+    (text,) = (text for name, text in WORKFLOWS.items() if "upgrade.yml" in name)
+    steps = [step["run"] for step in yaml.safe_load(text)["jobs"]["upgrade"]["steps"] if "run" in step]
+    return "set -e\n" + "\n".join(step for step in steps if not step.startswith("pip install"))
+
+
+def test_the_workflow_of_the_page_opens_one_pull_request(
+    locked: Project, cli: Command, registries: Registries, tmp_path: Path
+) -> None:
+    log, programs, remote = tmp_path / "gh.log", tmp_path / "programs", tmp_path / "remote"
+    programs.mkdir()
+    (programs / "gh").write_text(_GH)
+    (programs / "envgen").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m envgen "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    path = f"{programs}:{cli.variables['PATH']}"
+    variables = {**cli.variables, "PATH": path, "GH_LOG": str(log), "PYTHONPATH": str(REPOSITORY)}
+
+    def shell(script: str) -> str:
+        command = ["bash", "-c", script]
+        done = subprocess.run(command, cwd=locked.root, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    locked.spec("other", SPEC.replace("spam ==1.0, eggs <2", "eggs"))
+    cli("lock", "other").succeeded()
+    identity = "-c user.name=a -c user.email=a@example.org"
+    shell(f"git init -qb main && git add -A && git {identity} commit -qm locks && git init -q --bare '{remote}'")
+    shell(f"git remote add origin '{remote}' && git push -q origin main")
+    shell(upgrade_script())
+    assert not log.exists()  # nothing is newer
+    registries.index.add(*world.eggs("1.2"))
+    registries.publish()
+    shell(upgrade_script())
+    shell("git switch -q main && " + upgrade_script())  # the next Monday
+    assert [line.split()[1] for line in log.read_text().splitlines()] == ["view", "create", "view", "edit"]
+    body = log.with_name("gh.log.body").read_text()
+    assert "| **eggs** | wheel | `1.1` | `1.2` |" in body
+    assert "### demo for linux-64" in body
+    assert "### other for linux-64" in body
+    pushed = shell("git diff --stat origin/main origin/envgen-upgrade")
+    assert "locks/demo.linux-64.conda-lock.yml" in pushed
 
 
 def cooled(project: Project, cli: Command, age: str) -> Outcome:
