@@ -9,6 +9,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
+from isal import igzip, isal_zlib
 
 from envgen import limits
 
@@ -23,7 +24,14 @@ _PACKED = 1 << 16
 _MOST = 1 << 20
 """Bytes that one step yields."""
 
-_BROKEN = (gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstandard.ZstdError, EOFError)
+_BROKEN = (
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    cast("type[Exception]", isal_zlib.error),  # isal's stub calls it an instance
+    zstandard.ZstdError,
+    EOFError,
+)
 """What the libraries raise for a damaged stream."""
 
 
@@ -104,9 +112,26 @@ class _Xz(io.RawIOBase):
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limits.XZ_MEMORY)
 
 
+class _Raw(io.RawIOBase):
+    """A stream that has only `read`, as isal wants it: into a buffer of its own."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: WriteableBuffer, /) -> int:
+        view = memoryview(target)
+        found = self._raw.read(len(view))
+        view[: len(found)] = found
+        return len(found)
+
+
 _OPEN: dict[str, Callable[[BinaryIO], BinaryIO]] = {
     "": lambda raw: raw,
-    ".gz": lambda raw: cast("BinaryIO", gzip.GzipFile(fileobj=raw)),
+    ".gz": lambda raw: cast("BinaryIO", igzip.IGzipFile(fileobj=_Raw(raw), mode="rb")),  # type: ignore[no-untyped-call]  # as isal's stub has it
     ".xz": lambda raw: cast("BinaryIO", io.BufferedReader(_Xz(raw), _PACKED)),
     ".zst": lambda raw: zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True),
 }

@@ -21,6 +21,9 @@ LONGEST_NAME = 255
 _SHORT = LONGEST_NAME // 4
 """Characters that cannot be more bytes than that, as UTF-8 has at most four for one."""
 
+_USUAL = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]{0,200}/)*[A-Za-z0-9_][A-Za-z0-9_.+-]{0,200}")
+"""A relative path in its simplest form, as nearly all are; others are judged by the rules one by one."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters (C0, DEL, C1), and halves of surrogate pairs: names that are not UTF-8."""
 
@@ -57,6 +60,8 @@ def parse_prefix_path(text: object) -> str:
     Raises:
         ValueError: it may leave the prefix, or belongs to envgen and conda; says why.
     """
+    if isinstance(text, str) and _USUAL.fullmatch(text) and text[: len(RESERVED)].lower() != RESERVED:
+        return text
     path = parse_relative_path(text)
     if "\\" in path or _DRIVE.match(path):
         raise ValueError(f"expected a path with forward slashes and no drive, got {path!r}")

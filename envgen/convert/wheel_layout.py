@@ -220,5 +220,5 @@ def relocate_script(head: bytes) -> bytes | None:
 
 def library_family(path: str) -> str | None:
     """Name what the versions of one shared library share: `lib/libccl.so` for `lib/libccl.so.1.0`; None for others."""
-    found = _SHARED_LIBRARY.fullmatch(path)
+    found = _SHARED_LIBRARY.fullmatch(path) if ".so" in path else None
     return found["stem"] if found else None

@@ -6,7 +6,6 @@ it, such as a hash that is not that of its file.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import posixpath
 from dataclasses import dataclass
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
     from envgen.convert.wheel_layout import WheelLayout
     from envgen.convert.wheel_places import Placed
     from envgen.packages import Wheel
+    from envgen.platforms import PythonMinor
+
+
+_FROM_URLSAFE = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,31 @@ class Preflight:
     oddities: tuple[str, ...]
 
 
-def preflight(wheel: Wheel, directory: WheelDirectory, terms: ConversionTerms, *, extras: Collection[str]) -> Preflight:
-    """Predict what converting a wheel will do.
+def foretell(wheel: Wheel, directory: WheelDirectory, *, python: PythonMinor, trusted: bool) -> Preflight:
+    """Predict what a wheel brings, whatever else is in the environment.
+
+    Args:
+        wheel: what was chosen.
+        directory: of the wheel.
+        python: the minor version, which names site-packages.
+        trusted: whether its RECORD need not fit.
+
+    Raises:
+        RecordMismatchError: RECORD does not fit the files, and the wheel is not trusted.
+        ArtifactError: the wheel cannot be converted; names the member.
+    """
+    sizes = directory.sizes
+    layout = layout_of(sizes, wheel, python=python)
+    check_format(_require(directory, layout, "WHEEL"), what=wheel.filename)
+    record, oddities = _record(directory, layout, sizes, trusted=trusted)
+    raw = directory.info.get(f"{layout.dist_info}/entry_points.txt", b"")
+    scripts = entry_point_scripts(raw, what=wheel.filename)
+    placed = place_members(sizes, layout, record, scripts)
+    return Preflight(paths=_paths(placed, layout) | _scripts(scripts), oddities=oddities)
+
+
+def check_terms(wheel: Wheel, directory: WheelDirectory, terms: ConversionTerms, *, extras: Collection[str]) -> None:
+    """Check what converting a wheel asks of the environment, too.
 
     Args:
         wheel: what was chosen.
@@ -58,19 +84,12 @@ def preflight(wheel: Wheel, directory: WheelDirectory, terms: ConversionTerms, *
         extras: the extras that `wheel.requires` was locked with.
 
     Raises:
-        RecordMismatchError: RECORD does not fit the files, and the wheel is not trusted.
-        ArtifactError: the wheel cannot be converted; names the member.
+        ArtifactError: the wheel cannot be converted for it; names the member.
     """
     sizes, target = directory.sizes, terms.target
     layout = layout_of(sizes, wheel, python=target.python)
     check_unique(sizes, what=wheel.filename, fold_case=not target.platform.is_linux)
-    check_format(_require(directory, layout, "WHEEL"), what=wheel.filename)
     describe(_require(directory, layout, "METADATA"), wheel, terms, extras=extras)
-    record, oddities = _record(directory, layout, trusted=wheel.project in terms.adjustments.trust_record)
-    raw = directory.info.get(f"{layout.dist_info}/entry_points.txt", b"")
-    scripts = entry_point_scripts(raw, what=wheel.filename)
-    placed = place_members(sizes, layout, record, scripts)
-    return Preflight(paths=_paths(placed, layout) | _scripts(scripts), oddities=oddities)
 
 
 def _require(directory: WheelDirectory, layout: WheelLayout, name: str) -> bytes:
@@ -81,11 +100,11 @@ def _require(directory: WheelDirectory, layout: WheelLayout, name: str) -> bytes
 
 
 def _record(
-    directory: WheelDirectory, layout: WheelLayout, *, trusted: bool
+    directory: WheelDirectory, layout: WheelLayout, sizes: Mapping[str, int], *, trusted: bool
 ) -> tuple[dict[str, RecordEntry], tuple[str, ...]]:
     try:
         record = parse_record(directory.info.get(f"{layout.dist_info}/RECORD"), what=layout.what)
-        return record, check_listing(record, directory.sizes, dist_info=layout.dist_info, what=layout.what)
+        return record, check_listing(record, sizes, dist_info=layout.dist_info, what=layout.what)
     except RecordMismatchError:
         if not trusted:
             raise
@@ -113,6 +132,6 @@ def _sha256(listed: RecordEntry | None) -> str | None:
     if listed is None or listed.hash_ is None or listed.hash_.name != "sha256":
         return None
     try:
-        return f"sha256:{base64.urlsafe_b64decode(listed.hash_.value + '=').hex()}"
+        return f"sha256:{binascii.a2b_base64(listed.hash_.value.translate(_FROM_URLSAFE) + '=').hex()}"
     except binascii.Error:
         return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from envgen.convert.package import record_of
 from envgen.convert.wheel import ConversionTerms
-from envgen.convert.wheel_preflight import preflight
+from envgen.convert.wheel_preflight import check_terms
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, RecordMismatchError
 from envgen.packages import ChannelPackage, store_key
@@ -27,16 +27,15 @@ from envgen.whiteout import refuse_whiteouts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envgen.convert.wheel_directory import WheelDirectory
     from envgen.convert.wheel_preflight import Preflight
     from envgen.lock.model import Lock
     from envgen.names import NameTable
     from envgen.packages import Wheel
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
-    from envgen.resolve.wheel_directories import Directories
+    from envgen.resolve.wheel_directories import Directories, ReadWheel
 
-    _Answer = WheelDirectory | Unread | BaseException
+    _Answer = ReadWheel | Unread | BaseException
 
 _KIND = "preflight"
 
@@ -167,21 +166,25 @@ def _judge(findings: _Findings, answers: Sequence[_Answer], directories: Directo
             name = findings.names.conda_name(locked.project)
             findings.claims.append(Claims(package=name, claims=claims, project=locked.project))
             findings.notes += [f"RECORD of `{locked.filename}` {oddity}" for oddity in found.oddities]
-            directories.keep(locked, answer)
+            directories.keep(locked, answer.directory)
 
 
-def _preflight_of(findings: _Findings, locked: Wheel, directory: WheelDirectory) -> Preflight | None:
+def _preflight_of(findings: _Findings, locked: Wheel, wheel: ReadWheel) -> Preflight | None:
     lock = findings.lock
     terms = ConversionTerms(
         target=lock.target, names=findings.names, python_full=lock.marker_python, adjustments=lock.adjustments
     )
     try:
-        return preflight(locked, directory, terms, extras=lock.extras.get(locked.project, ()))
+        check_terms(locked, wheel.directory, terms, extras=lock.extras.get(locked.project, ()))
+        found = wheel.contents
     except ArtifactError as error:
-        findings.faults.append(str(error))
-        if isinstance(error, RecordMismatchError):
-            findings.distrusted.append(locked.project)
-        return None
+        found = error
+    if not isinstance(found, ArtifactError):
+        return found
+    findings.faults.append(str(found))
+    if isinstance(found, RecordMismatchError):
+        findings.distrusted.append(locked.project)
+    return None
 
 
 def _has_built(context: Context, lock: Lock) -> bool:

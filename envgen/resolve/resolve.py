@@ -31,25 +31,25 @@ from envgen.project.local_projects import pinned, pins_local
 from envgen.project.lock_files import LockPair, lock_path
 from envgen.resolve import index_remarks, kept, older
 from envgen.resolve.ahead import ReadAhead
-from envgen.resolve.built_solution import BuildNeeds, BuiltSolution, without_url
+from envgen.resolve.built_solution import BuildNeeds, BuiltSolution
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.doubt import doubted, solved
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.making import Making
-from envgen.resolve.places import asked_of, open_channels
+from envgen.resolve.places import open_channels
 from envgen.resolve.preflight import have_built, preflight_links
 from envgen.resolve.recipe_builds import RecipeBuilds
 from envgen.resolve.resolved import Resolved
 from envgen.resolve.said import Said
+from envgen.resolve.solve_tasks import task_of
 from envgen.resolve.source_builds import SourceBuilds
 from envgen.resolve.system_libraries import remarks_on_libraries
 from envgen.resolve.unchanged import debian_remarks, is_current
-from envgen.resolve.upgrade import Upgrade, pinned_requirements, pinned_specs
+from envgen.resolve.upgrade import Upgrade
 from envgen.resolve.wheel_directories import wheel_directories
 from envgen.resolve.workbench import Workbench
 from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
-from envgen.solve.task import SolveTask
 from envgen.together import together
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ async def _solve_all(
         f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"
     )
     indexes = wheel_indexes(context, spec.indexes, recent=recent)
-    with indexes as index, wheel_directories(context.store, index) as directories, progress as bar:
+    directories_of = partial(wheel_directories, python=spec.python, trusted=spec.trust_record)
+    with indexes as index, directories_of(context.store, index) as directories, progress as bar:
         bench = Workbench(
             context=context,
             spec=dated(spec, None, now=context.now),
@@ -158,28 +159,20 @@ async def _solve(bench: Workbench, platform: Platform, old: LockPair | None) -> 
     if locked:
         bench.ahead.start(locked, bench.upgrade)
     channels = open_channels(context, spec, platform)
+    task = task_of(bench, platform, old, channels)
+    if not (old or channels or bench.inner):
+        bench.ahead.foresee(task, shipped.recipes_by_package(context.root))
     making = Making()
     made = await _make_recipes(bench, platform, old, channels, making)
     base = await _resolve_base(bench, platform, old)
     builds = _source_builds(bench, platform, old) if bench.builds else None
     if builds:
         await builds.open_direct(active(spec, spec.targets[platform]))
-    wishes = bench.upgrade.wishes.get(platform, {})
-    task = SolveTask(
-        target=spec.targets[platform],
-        dependencies=(*spec.dependencies, *pinned_specs(spec, bench.upgrade, locked)),
-        pypi=(*map(without_url, spec.pypi), *pinned_requirements(spec, platform, bench.upgrade, locked)),
-        names=bench.names,
+    task = replace(
+        task,
         recipes=[record for one in made for record in one.records],
-        indexes=spec.indexes,
         wheels=builds or bench.index,
         builds=builds is not None,
-        channels=channels,
-        preferred=kept.preferred(old.lock, bench.names, bench.upgrade) if old else wishes,
-        exclude_newer=spec.exclude_newer,
-        asked=asked_of(context, spec),
-        meant=shipped.meant_table(),
-        told=None if bench.inner else kept.remarks(locked),
     )
     python = await known_python(task)
     try:

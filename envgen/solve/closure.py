@@ -170,6 +170,13 @@ class WheelClosure:
             known.extras |= fresh
             self._changed.add(project)
 
+    def ask_all(self, requirements: Iterable[Requirement | None]) -> None:
+        """Request what some requirements allow, with their extras; None stands for one on no wheel."""
+        for requirement in requirements:
+            if requirement:
+                extras = sorted(map(project_name, requirement.extras))
+                self.ask(project_name(requirement.name), requirement.specifier, extras)
+
     def add(self, project: ProjectName, versions: Iterable[Version]) -> bool:
         """Request some versions of a project; return whether any is new."""
         known = self.projects[project]
@@ -340,6 +347,4 @@ class WheelClosure:
         except InexpressibleError as error:
             known.refused[key] = str(error)
             return
-        for requirement in requirements:
-            extras = sorted(project_name(name) for name in requirement.extras)
-            self.ask(project_name(requirement.name), requirement.specifier, extras)
+        self.ask_all(requirements)

@@ -134,10 +134,7 @@ class _Search:
     async def begin(cls, task: SolveTask, request: Request, python: str | None, *, lifted: bool = False) -> _Search:
         """Offer what the lines of the spec ask for, and all that follows from it."""
         catalogue = Catalogue(task, required=request.required, python=python, limited=request.limited, lifted=lifted)
-        for line in request.lines:
-            if line.requirement:
-                extras = sorted(map(project_name, line.requirement.extras))
-                catalogue.closure.ask(project_name(line.requirement.name), line.requirement.specifier, extras)
+        catalogue.closure.ask_all(line.requirement for line in request.lines)
         await catalogue.prepare()
         return cls(task, request, catalogue)
 

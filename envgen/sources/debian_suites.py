@@ -47,8 +47,8 @@ _CACHE_KIND = "debian-index-2"
 _CONTENTS_KIND = "debian-contents-1"
 """Kind of the condensed `Contents` in the store."""
 
-_PACKED = (".xz", ".gz")
-"""How indices are packed, best first."""
+_PACKED = (".gz", ".xz")
+"""How indices are packed, best first: `Packages.gz` is a third larger than xz, and unpacked in a fifth of the time."""
 
 _MAX_RELEASE = 8 << 20
 """Bytes of an `InRelease`; Debian's largest has 150 kB."""

@@ -134,6 +134,7 @@ class Archive:
         pool: folder of the pool; the security archive has `pool/updates`.
         valid_until: when `InRelease` expires; Debian's stable suite never does, its security suite after a week.
         by_hash: whether indices also lie under the name of their digest.
+        packed: how `Packages` is packed.
     """
 
     key: pysequoia.Tsk
@@ -145,6 +146,7 @@ class Archive:
     date: dt.datetime = MOMENT
     valid_until: dt.datetime | None = None
     by_hash: bool = True
+    packed: tuple[str, ...] = ("xz", "gz")
     flaws: Flaws = field(default_factory=Flaws)
     _debs: dict[str, tuple[Deb, bytes]] = field(default_factory=dict, init=False)
 
@@ -168,7 +170,7 @@ class Archive:
         indices = {f"main/binary-{arch}/Packages": self._packages(arch) for arch in self.architectures}
         contents = {f"main/Contents-{arch}.gz": _PACKERS["gz"](self._contents(arch)) for arch in self.architectures}
         packed = contents | {
-            f"{path}.{how}": pack(text) for path, text in indices.items() for how, pack in _PACKERS.items()
+            f"{path}.{how}": _PACKERS[how](text) for path, text in indices.items() for how in self.packed
         }
         found = {f"dists/{self.suite}/{path}": data for path, data in packed.items()}
         if self.by_hash:

@@ -11,7 +11,7 @@ import pytest
 
 from envgen.convert.wheel import ConversionTerms, convert
 from envgen.convert.wheel_directory import read_wheel_directory
-from envgen.convert.wheel_preflight import Preflight, preflight
+from envgen.convert.wheel_preflight import Preflight, check_terms, foretell
 from envgen.errors import ArtifactError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import NameTable, project_name
@@ -37,7 +37,8 @@ def look(raw: bytes, *, target: Target = TARGET, trusted: bool = False) -> Prefl
     directory = read_wheel_directory(io.BytesIO(raw), what="spam.whl", size=len(raw))
     trust = Adjustments(trust_record={project_name("spam"): "published so"} if trusted else {})
     terms = ConversionTerms(target=target, names=NameTable(), adjustments=trust)
-    return preflight(locked_wheel(raw, "spam"), directory, terms, extras=())
+    check_terms(locked_wheel(raw, "spam"), directory, terms, extras=())
+    return foretell(locked_wheel(raw, "spam"), directory, python=target.python, trusted=trusted)
 
 
 def converted(raw: bytes, folder: Path) -> dict[str, str | None]:

@@ -214,6 +214,15 @@ def test_index_comes_by_digest_or_by_name(world: World, *, by_hash: bool) -> Non
     assert any("by-hash" in path for path in world.server.paths()) is by_hash
 
 
+@pytest.mark.parametrize("packed", [("xz", "gz"), ("xz",)])
+def test_an_index_comes_as_gzip_where_it_is_listed(world: World, packed: tuple[str, ...]) -> None:
+    for archive in (world.main, world.security):
+        archive.packed, archive.by_hash = packed, False
+    world.publish()
+    assert versions(world.open()) == {"python3.11": NEW.version, "zlib1g": ZLIB.version}
+    assert {path.rpartition(".")[2] for path in world.server.paths() if "Packages" in path} == {packed[-1]}
+
+
 def test_mirror_that_copies_no_by_hash_folders(world: World) -> None:
     site = world.main.site() | world.security.site()
     world.server.content = {path: data for path, data in site.items() if "by-hash" not in path}
@@ -223,7 +232,7 @@ def test_mirror_that_copies_no_by_hash_folders(world: World) -> None:
 def test_mirror_without_the_index(world: World) -> None:
     site = world.main.site() | world.security.site()
     world.server.content = {path: data for path, data in site.items() if "binary-" not in path}
-    with pytest.raises(NetworkError, match=r"Packages\.xz does not exist"):
+    with pytest.raises(NetworkError, match=r"Packages\.gz does not exist"):
         versions(world.open())
 
 
