@@ -15,6 +15,7 @@ from envgen.prepare.artifacts import ensure_artifact
 from envgen.prepare.source_trees import direct_url, unpacker
 from envgen.project.local_projects import declared_digest, files_digest, project_folder
 from envgen.references import FileReference, FolderReference, GitReference, parse_reference
+from envgen.sources.pypi_json import named
 from envgen.sources.pypi_page import ProjectPage
 from envgen.sources.unproven import measure
 from envgen.system.git_remote import check_out, find_commit
@@ -98,7 +99,7 @@ def page_of(found: OpenSource | DirectWheel) -> ProjectPage:
         filename = f"{found.name.project.replace('-', '_')}-{found.name.version}.tar.gz"
         sha256 = found.source.sha256
     entry = {"filename": filename, "url": filename, "hashes": {"sha256": str(sha256)}, "upload-time": _EVER}
-    return ProjectPage(url="https://direct.invalid/", entries=[entry])
+    return ProjectPage(url="https://direct.invalid/", entries=named([entry]))
 
 
 def _opened(context: Context, project: ProjectName, source: Source, origin: str) -> OpenSource:

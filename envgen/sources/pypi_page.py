@@ -7,31 +7,25 @@ plain text of their version and typed when somebody asks for that version.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from envgen.digest import Sha256
-from envgen.documents import read_json
 from envgen.errors import NetworkError
 from envgen.moments import parse_moment
 from envgen.names import project_name
+from envgen.sources.pypi_json import UnexpectedError, fields_of, json_page, named, shown
 from envgen.urls import display, without_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from envgen.names import ProjectName
-
-T = TypeVar("T")
+    from envgen.sources.pypi_json import Entry
 
 _JSON = "application/vnd.pypi.simple.v1+json"
-
-
-class _UnexpectedError(ValueError):
-    """A page has another shape than the standard says; the text says where, in words."""
 
 
 _MALFORMED = (ValueError, RecursionError)
@@ -39,9 +33,6 @@ _MALFORMED = (ValueError, RecursionError)
 
 _LARGEST = 1 << 50
 """Bytes beyond which a size is not believed: more than all wheels of the public index together."""
-
-_SHOWN = 60
-"""Characters of a foreign value that a message shows."""
 
 _WEB = frozenset({"http", "https"})
 _SAFE_LINKS = {"https": {"https"}, "http": _WEB}
@@ -87,7 +78,8 @@ class ProjectPage:
 
     Args:
         url: of the page; relative links count from it.
-        entries: files as PEP 691 spells them, unchecked; those without a name of a file in use are left out.
+        entries: names and fields of files as PEP 691 spells them, unchecked; those without a name of a file in use
+            are left out.
         project: whose page it is, where it may list wheels of others: these are left out.
         status: of the project (PEP 792), such as `archived`; None where the index has none.
 
@@ -103,7 +95,7 @@ class ProjectPage:
         self,
         *,
         url: str,
-        entries: Iterable[Mapping[str, Any]],
+        entries: Iterable[tuple[Any, Entry]],
         project: ProjectName | None = None,
         status: str | None = None,
     ) -> None:
@@ -114,11 +106,10 @@ class ProjectPage:
         self._url = url
         # once for each spelling: a page has thousands of files, whose names begin in a few ways
         is_own = cache(lambda name: project is None or project_name(name) == project)
-        self._wheels: dict[str, list[Mapping[str, Any]]] = {}
-        self._archives: dict[str, list[Mapping[str, Any]]] = {}
+        self._wheels: dict[str, list[Entry]] = {}
+        self._archives: dict[str, list[Entry]] = {}
         self._typed: dict[str, tuple[ProjectFile, ...]] = {}
-        for entry in entries:
-            filename = entry.get("filename")
+        for filename, entry in entries:
             if not isinstance(filename, str) or not filename.isprintable():
                 continue
             if filename.endswith(".whl"):
@@ -180,9 +171,9 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
         NetworkError: it is no such page.
     """
     try:
-        entries, status = _json_page(body) if "json" in content_type else (_html_entries(body, url), None)
+        entries, status = json_page(body) if "json" in content_type else (_html_entries(body, url), None)
     except _MALFORMED as error:
-        what = str(error) if isinstance(error, _UnexpectedError) else repr(error)
+        what = str(error) if isinstance(error, UnexpectedError) else repr(error)
         raise NetworkError(
             f"{display(url)} returned a document for `{project}` that is not a page of the Simple API: {what}",
             hint="check that the configured index is a Simple API; its URL usually ends in `/simple`",
@@ -190,35 +181,14 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
     return ProjectPage(url=url, entries=entries, project=project, status=status)
 
 
-def _json_page(body: bytes) -> tuple[list[Mapping[str, Any]], str | None]:
-    """Return the files of a document, and the status of its project."""
-    document = _expect(read_json(body), dict, "the document")
-    version = _expect(document.get("meta"), dict, "`meta`").get("api-version")
-    if str(version).partition(".")[0] != "1":  # PEP 629: a client must refuse an unknown major version
-        raise _UnexpectedError(f"`meta.api-version` is {version!r}, expected '1.x'")
-    files = _expect(document.get("files"), list, "`files`")
-    odd = next((at for at, entry in enumerate(files) if not isinstance(entry, dict)), None)
-    if odd is not None:
-        _expect(files[odd], dict, f"`files[{odd}]`")
-    marked = document.get("project-status")
-    status = marked.get("status") if isinstance(marked, dict) else None
-    return files, status if isinstance(status, str) else None
-
-
-def _html_entries(body: bytes, url: str) -> list[Mapping[str, Any]]:
+def _html_entries(body: bytes, url: str) -> list[tuple[Any, Entry]]:
     # its libraries take 0.1 s to import, and few indices have no JSON
     from envgen.sources.pypi_html import MALFORMED, html_entries  # noqa: PLC0415
 
     try:
-        return [{**e, "filename": _filename(e["filename"], e["url"])} for e in html_entries(body, url=url)]
+        return named({**e, "filename": _filename(e["filename"], e["url"])} for e in html_entries(body, url=url))
     except MALFORMED as error:
-        raise _UnexpectedError(repr(error)) from error
-
-
-def _expect(value: Any, kind: type[T], what: str) -> T:
-    if isinstance(value, kind):
-        return value
-    raise _UnexpectedError(f"{what} is {_shown(value)}, expected a {'list' if kind is list else 'mapping'}")
+        raise UnexpectedError(repr(error)) from error
 
 
 def file_project(filename: str) -> ProjectName:
@@ -241,8 +211,16 @@ def _sdist_version(filename: str) -> str:
     return stem.rpartition("-")[2]
 
 
-def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
-    """Parse an entry. What it says beside its address only helps to choose: what departs from PEP 691 is ignored."""
+def _file(listed: Entry, base: str) -> ProjectFile:
+    """Parse an entry. What it says beside its address only helps to choose: what departs from PEP 691 is ignored.
+
+    Raises:
+        NetworkError: it has no usable address, or is nested too deeply.
+    """
+    try:
+        entry = fields_of(listed)
+    except _MALFORMED as error:
+        raise NetworkError(f"{display(base)} lists a file that cannot be read: {error}") from error
     # PEP 714: `core-metadata` is the new name of `dist-info-metadata`
     beside = entry.get("core-metadata")
     beside = entry.get("dist-info-metadata") if beside is None else beside
@@ -306,7 +284,7 @@ def _address(entry: Mapping[str, Any], base: str) -> str:
     except ValueError:
         pass  # brackets that hold no IPv6 address
     raise NetworkError(
-        f"{display(base)} lists `{entry['filename']}` at {_shown(url)}, expected a URL",
+        f"{display(base)} lists `{entry['filename']}` at {shown(url)}, expected a URL",
         hint="fix the index, or require a version that it lists correctly",
     )
 
@@ -333,9 +311,3 @@ def _moment(text: Any) -> dt.datetime | None:
     if moment is None:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def _shown(value: Any) -> str:
-    """Render a value of a foreign document on one line, and not too long."""
-    text = display(value) if isinstance(value, str) else json.dumps(value)
-    return repr(text[:_SHOWN]) if isinstance(value, str) else ascii(text[:_SHOWN])[1:-1]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envgen.errors import NetworkError
+from envgen.sources.pypi_json import named
 from envgen.sources.pypi_page import SDIST_ENDINGS, ProjectPage, file_project
 from envgen.system.file_url import file_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from envgen.names import ProjectName
@@ -39,10 +40,10 @@ def page_of_folder(base: str, project: ProjectName) -> ProjectPage | str | None:
         entries = [*_entries(own, project), *_entries(folder, project)]
     except OSError as error:
         raise NetworkError(f"failed to read folder `{error.filename}`: {error.strerror}") from error
-    return ProjectPage(url=f"{base}/", entries=entries) if entries else None
+    return ProjectPage(url=f"{base}/", entries=named(entries)) if entries else None
 
 
-def _entries(folder: Path, project: ProjectName) -> Iterator[Mapping[str, Any]]:
+def _entries(folder: Path, project: ProjectName) -> Iterator[dict[str, Any]]:
     """Describe the files of a project as PEP 691 does; nobody knows digests or upload times of them."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         is_listed = "-" in path.name and path.name.endswith((".whl", *SDIST_ENDINGS))

@@ -9,6 +9,7 @@ import pytest
 from envgen.digest import Sha256
 from envgen.errors import NetworkError
 from envgen.names import project_name
+from envgen.sources.pypi_json import named
 from envgen.sources.pypi_page import ProjectFile, ProjectPage, parse_page
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -247,7 +248,7 @@ def test_html_that_cannot_be_read_is_the_indexs_fault(wrong: bytes) -> None:
 )
 def test_links_lead_nowhere_else(base: str, link: str, url: str | None) -> None:
     entry = {"filename": "x-1-py3-none-any.whl", "url": link, "hashes": {}}
-    page = ProjectPage(url=base, entries=[entry])
+    page = ProjectPage(url=base, entries=named([entry]))
     if url is None:
         with pytest.raises(NetworkError, match="links to"):
             page.files("1")
