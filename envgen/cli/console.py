@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from envgen import ops
+from envgen.cli import styles
 from envgen.cli.commands import naming
 from envgen.cli.every_verb import Verbosity
 from envgen.cli.plain_table import plain_table
@@ -47,7 +48,7 @@ class Console:
         self.has_written = False
         self.directory = directory
         self._now = now
-        self._talk = functools.cache(_standard_error)
+        self._talk = functools.cache(lambda: _standard_error(environment))
         self.environment_name: str | None = None
         self._reporter = TerminalReporter(self._talk, verbosity, self.in_full)
 
@@ -140,7 +141,7 @@ class Console:
             return
         from envgen.cli.terminal_table import print_table  # noqa: PLC0415  imports rich, see `_standard_error`
 
-        print_table(columns, lines, right=right)
+        print_table(columns, lines, right=right, has_styles=styles.are_wanted(self.environment))
 
 
 class TerminalReporter:
@@ -239,8 +240,10 @@ class _TerminalBar:
         self._shown.update(self._task, description=one_line(label))
 
 
-def _standard_error() -> rich.console.Console:
+def _standard_error(environment: Mapping[str, str]) -> rich.console.Console:
     """Open standard error; rich takes 50 ms to import, which verbs that answer in a few lines can do without."""
     import rich.console  # noqa: PLC0415
 
-    return rich.console.Console(stderr=True, highlight=False)
+    return rich.console.Console(
+        stderr=True, highlight=False, color_system="auto" if styles.are_wanted(environment) else None
+    )

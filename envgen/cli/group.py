@@ -11,13 +11,13 @@ import traceback
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 from click.shell_completion import CompletionItem
 
 from envgen import __version__
-from envgen.cli import every_verb, interrupt
+from envgen.cli import every_verb, interrupt, styles
 from envgen.cli.commands import load
 from envgen.errors import EnvgenError, SpecError, UsageError, UserError
 from envgen.printable import in_json, message, one_line, visible
@@ -211,7 +211,7 @@ def invoke(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.NoArgsIsHelpError as bare:
         click.echo(bare.format_message(), err=True)
         if bare.ctx and bare.ctx.parent is None:
-            _tell_next_step()
+            _tell_next_step(invocation)
         return UsageError.exit_code
     except KeyboardInterrupt:
         return _failed(click.Abort())
@@ -224,13 +224,13 @@ def invoke(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tell_next_step() -> None:
+def _tell_next_step(invocation: _Invocation) -> None:
     """Print how to start a project where there is none, after the help that `envgen` alone prints."""
     from envgen import ops  # noqa: PLC0415  `--help` can spare what this imports
 
     if not ops.environment_names(_working_directory()):
         click.echo(err=True)
-        _hint("there is no environment here yet: start with `envgen init`")
+        _tell("hint", "there is no environment here yet: start with `envgen init`", invocation)
 
 
 def _failed(error: BaseException, invocation: _Invocation | None = None) -> int:
@@ -286,10 +286,11 @@ def _complain(error: EnvgenError, invocation: _Invocation) -> None:
         if isinstance(error, SpecError)
         else message(invocation.in_full(str(error), error))
     )
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {said}", err=True)
+    _tell("error", said, invocation)
     if error.hint:
-        _hint(message(invocation.in_full(error.hint, error)))
+        _tell("hint", message(invocation.in_full(error.hint, error)), invocation)
 
 
-def _hint(text: str) -> None:
-    click.echo(f"{click.style('hint', fg='cyan', bold=True)}: {text}", err=True)
+def _tell(kind: Literal["error", "hint"], text: str, invocation: _Invocation) -> None:
+    label = click.style(kind, fg="red" if kind == "error" else "cyan", bold=True)
+    click.echo(f"{label}: {text}", err=True, color=None if styles.are_wanted(invocation.environment) else False)

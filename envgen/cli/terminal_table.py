@@ -22,16 +22,19 @@ _LEAST = 20
 """Columns that the widest cells need: with fewer, most versions, names and paths would be cut."""
 
 
-def print_table(columns: Sequence[str], lines: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
+def print_table(
+    columns: Sequence[str], lines: Sequence[Sequence[str]], *, right: Collection[str] = (), has_styles: bool = True
+) -> None:
     """Print a table whose widest column is wrapped, or records if even that leaves no room for it.
 
     Args:
         columns: their names.
         lines: cells of one line each.
         right: columns that are aligned to the right.
+        has_styles: whether the names of columns may be bold.
     """
     width = shutil.get_terminal_size().columns  # rich takes every dumb terminal to have 80
-    out = rich.console.Console(highlight=False, width=width)
+    out = rich.console.Console(highlight=False, width=width, color_system="auto" if has_styles else None)
     widths = [max(map(text_width, cells)) for cells in zip(columns, *lines, strict=True)]
     widest = widths.index(max(widths))
     room = width - _EDGES - len(GAP) * (len(widths) - 1) - sum(widths) + widths[widest]

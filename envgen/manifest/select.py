@@ -207,4 +207,6 @@ def _named(files: Sequence[Path], name: str) -> Path:
     if name in by_name:
         return by_name[name]
     listed = ", ".join(f"`{known}`" for known in by_name)
-    raise UserError(f"no environment is named `{name}`", hint=nearest(name, by_name) or f"there is {listed}")
+    raise UserError(
+        f"no environment is named `{name}`", hint=nearest(name, by_name, cutoff=0.6) or f"there is {listed}"
+    )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.cli.group import _GROUPS
-from tests.command import REPOSITORY
+from tests.command import REPOSITORY, TIMEOUT
 from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:
@@ -48,6 +53,33 @@ def test_a_bare_call_where_no_project_is_names_the_next_step(demo: Project, cli:
     assert cli(cwd=tmp_path / "empty").err.endswith(
         "hint: there is no environment here yet: start with `envgen init`\n"
     )
+
+
+def on_terminal(cli: Command, *arguments: str, **variables: str) -> str:
+    """Run a command whose output is a terminal, and return what it wrote there."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "envgen", *arguments]
+    variables = {"TERM": "xterm-256color", "COLUMNS": "100"} | variables
+    with subprocess.Popen(
+        command, cwd=cli.directory, env=cli.variables | variables, stdout=theirs, stderr=theirs, stdin=theirs
+    ) as started:
+        os.close(theirs)
+        said = b""
+        with suppress(OSError):  # as Linux tells the end of a terminal
+            while part := os.read(ours, 65536):
+                said += part
+        started.wait(TIMEOUT)
+    os.close(ours)
+    return said.decode()
+
+
+@pytest.mark.parametrize("words", [("list", "nothing"), ("list",), ("audit", "--offline")], ids=" ".join)
+def test_who_wants_no_colours_gets_none(locked: Project, cli: Command, words: tuple[str, ...]) -> None:
+    assert "\x1b[" in on_terminal(cli, *words)
+    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        said = on_terminal(cli, *words, **variables)
+        assert said.strip()
+        assert "\x1b" not in said
 
 
 def test_help_of_a_verb_with_verbs_is_whole(cli: Command) -> None:

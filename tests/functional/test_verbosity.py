@@ -106,4 +106,4 @@ def test_they_cannot_be_combined(demo: Project, cli: Command, words: tuple[str, 
 
 
 def _reporter(verbosity: every_verb.Verbosity) -> TerminalReporter:
-    return TerminalReporter(_standard_error, lambda: verbosity, str)
+    return TerminalReporter(lambda: _standard_error({}), lambda: verbosity, str)
