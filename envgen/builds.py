@@ -59,7 +59,8 @@ class GitSource:
     @property
     def filename(self) -> str:
         """Name of the repository and the commit."""
-        return f"{self.url.rstrip('/').rpartition('/')[2].removesuffix('.git')}@{self.commit[:12]}"
+        name = self.url.rstrip("/").removesuffix("/.git").rpartition("/")[2].removesuffix(".git")
+        return f"{name}@{self.commit[:12]}"
 
     @property
     def address(self) -> str:

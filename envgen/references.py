@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 _SCHEMES = frozenset({"git+https", "git+http", "git+ssh"})
+_SCP = re.compile(r"(?:git\+)?[\w.-]+@[\w.-]+:[^/:].*")
+"""git's other form of an address of ssh: `git@host:team/project.git`."""
+
 _SUBDIRECTORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
@@ -89,8 +92,20 @@ def parse_reference(url: str) -> Reference:
         return _git(address, fields)
     if scheme in {"http", "https"}:
         return _file(address, fields)
+    if address.startswith("git+file:"):
+        raise ValueError("a repository on this machine's disk does not exist elsewhere, expected `git+https://…`")
+    if _SCP.fullmatch(address):
+        raise ValueError(
+            "got the short form of an ssh address, expected `git+ssh://…` with `/` instead of `:` after the host"
+        )
     known = "`https://…`, `git+https://…`, `git+ssh://…` or `./path`"
     raise ValueError(f"expected {known}, got {address!r}")
+
+
+def named_in(url: str) -> str:
+    """Return the name in the fragment of a URL, pip's old way to give one (`#egg=NAME[extra]`); empty without."""
+    fields = dict(part.partition("=")[::2] for part in url.partition("#")[2].split("&"))
+    return fields.get("egg", "").partition("[")[0]
 
 
 def _local(path: str, fields: Mapping[str, str]) -> Reference:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyproject_hooks
 from build import BuildBackendException, BuildException, ProjectBuilder
+from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen import limits
 from envgen.errors import ArtifactError, BuildError
@@ -50,6 +51,9 @@ _NO_MEMORY = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 """What backends, compilers and linkers say where the kernel gave them no memory, or ended them for it."""
+
+_ANSWER = "/output.json"
+"""The file in which `pyproject_hooks` expects what a hook returns."""
 
 _DAMAGED = (BuildException, BuildBackendException, OSError, ValueError, TypeError, KeyError)
 """What `build` and `pyproject_hooks` raise for what a source says and for what its backend answers."""
@@ -101,7 +105,10 @@ class Backend:
             BuildError: it fails.
         """
         with self._step("asking for build requirements"):
-            return tuple(sorted(self._builder().get_requires_for_build("wheel")))
+            found = tuple(sorted(self._builder().get_requires_for_build("wheel")))
+        if odd := next((text for text in found if not _is_requirement(text)), None):
+            raise BuildError(f"the backend of {self.name} requires {odd!r}, which is not a requirement")
+        return found
 
     def metadata(self) -> bytes:
         """Return the METADATA that the wheel will have.
@@ -208,7 +215,7 @@ class Backend:
             cause = error.exception if isinstance(error, BuildBackendException) else error
             if isinstance(cause, ProcessError):
                 raise self._failed(what, cause.message.rpartition("` ")[2].partition("\n")[0]) from error
-            raise self._failed(what, f"failed: {cause}") from error
+            raise self._failed(what, f"failed: {_words(cause)}") from error
 
     def _failed(self, what: str, how: str) -> BuildError:
         tail = _tail(self.log)
@@ -255,9 +262,33 @@ def static_requires(folder: Path, name: SourceName) -> tuple[str, ...]:
         ArtifactError: it is not a Python project, or its `[build-system]` is malformed.
     """
     try:
-        return tuple(sorted(ProjectBuilder(folder).build_system_requires))
+        found = tuple(sorted(ProjectBuilder(folder).build_system_requires))
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"failed to build {name}: `pyproject.toml` is not UTF-8: {error.reason}") from error
     except (BuildException, ValueError) as error:
         raise ArtifactError(f"failed to build {name}: {str(error).replace(str(folder), '`.`')}") from error
+    for text in found:
+        if not _is_requirement(text):
+            raise ArtifactError(f"failed to build {name}: {text!r} in `build-system.requires` is not a requirement")
+    return found
+
+
+def _is_requirement(text: str) -> bool:
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        return False
+    return True
+
+
+def _words(cause: BaseException) -> str:
+    """Return what a backend did wrong that answered something else than PEP 517 says, or nothing."""
+    match cause:
+        case TypeError():
+            return f"the backend returned a value of another type than PEP 517 says ({cause})"
+        case FileNotFoundError() if str(cause.filename).endswith(_ANSWER):
+            return "the backend ended without an answer"
+    return str(cause)
 
 
 def _tail(log: Path) -> list[str]:

@@ -99,7 +99,7 @@ def from_solution(
 def _locked(record: Record, spec: EnvSpec, root_url: str) -> Package:
     origin = record.origin
     if isinstance(origin, Wheel):
-        return replace(origin, index=index_of(origin.project, spec.indexes))
+        return origin if origin.direct else replace(origin, index=index_of(origin.project, spec.indexes))
     identity: _Identity = {
         "name": record.name,
         "version": record.version,

@@ -76,7 +76,7 @@ def index_differences(now: Mapping[str, NamedIndex], then: Mapping[str, LockedIn
 
 def moved_wheels(wheels: Iterable[Wheel], indexes: Mapping[str, NamedIndex]) -> Iterator[str]:
     """Return which wheels are locked from another index than the one that names them, in words."""
-    for wheel in wheels:
+    for wheel in (wheel for wheel in wheels if not wheel.direct):
         now = index_of(wheel.project, indexes)
         if now != wheel.index:
             yield f"`{wheel.project}` comes from {index_words(now)}, it is locked from {index_words(wheel.index)}"

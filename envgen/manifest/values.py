@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from envgen.manifest.document import BadValueError
 from envgen.moments import in_bounds, parse_moment
 from envgen.names import project_name
 from envgen.platforms import X86_64_LEVELS, Platform, PythonMinor
 from envgen.printable import one_line
-from envgen.references import parse_reference
+from envgen.references import named_in, parse_reference
 from envgen.suggest import nearest
 from envgen.urls import display, has_token
 
@@ -130,6 +131,8 @@ def requirement(text: str) -> Requirement:
             parse_reference(found.url)
         except ValueError as error:
             raise BadValueError(f"`{found.name} @ …`: {error}") from error
+        if (egg := named_in(found.url)) and canonicalize_name(egg) != canonicalize_name(found.name):
+            raise BadValueError(f"`{found.name} @ …`: `#egg={egg}` has another name")
     return found
 
 

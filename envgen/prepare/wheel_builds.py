@@ -7,9 +7,10 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envgen.builds import listed_files
+from envgen.builds import GitSource, LocalSource, listed_files
 from envgen.convert.canonical_wheel import check_built_name, write_canonical
 from envgen.convert.editable import editable_wheel
+from envgen.convert.lfs import lfs_pointers
 from envgen.digest import Sha256
 from envgen.errors import NoBuildError
 from envgen.prepare.build_rooms import build_room
@@ -17,7 +18,7 @@ from envgen.prepare.built_files import FACTS
 from envgen.sources import metadata_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from envgen.builds import BuildTerms, Source
@@ -121,6 +122,7 @@ def _build(context: Context, order: BuildOrder) -> BuiltWheel:
         canonical = backend.sandbox.work / "canonical.whl"
         with canonical.open("w+b") as out:
             content = write_canonical(wheel, out)
+        pointers = lfs_pointers(canonical)
         with canonical.open("rb") as stream:
             sha = Sha256.of_stream(stream)
         with canonical.open("rb") as stream:
@@ -133,6 +135,21 @@ def _build(context: Context, order: BuildOrder) -> BuiltWheel:
             unconfined=backend.sandbox.refused,
         )
     metadata_cache.keep_read(store, sha, content.metadata)
+    if pointers:
+        context.reporter.warn(_pointers_words(order, pointers))
+        if isinstance(order.source, GitSource):  # not remembered: with git-lfs the same commit gives another wheel
+            return found
     facts = {"filename": found.filename, "sha256": sha, "size": found.size, "files": dict(found.files)}
     store.put(FACTS, order.key, json.dumps({**facts, "unconfined": found.unconfined}).encode())
     return found
+
+
+def _pointers_words(order: BuildOrder, pointers: Sequence[str]) -> str:
+    more = f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""
+    what = f"the wheel of {order.name} has Git LFS pointers instead of files: `{pointers[0]}`{more}"
+    match order.source:
+        case GitSource():
+            return f"{what}; install git-lfs, run `git lfs install`, then `envgen lock --upgrade {order.name.project}`"
+        case LocalSource():
+            return f"{what}; run `git lfs pull` in `{order.source.path}`"
+    return what

@@ -379,7 +379,7 @@ class SourceBuilds:
         try:
             wanted = tuple(map(Requirement, texts))
         except InvalidRequirement as error:
-            raise ArtifactError(f"its build requirements cannot be read: {error}") from error
+            raise ArtifactError(f"the build requirements of {opened.name} cannot be read: {error}") from error
         around = await self.open_builds.around(opened.name.project)
         given = pins(around, wanted, opened.name)
         needs = BuildNeeds(project=opened.name.project, requires=wanted, given=given)

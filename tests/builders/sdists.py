@@ -89,13 +89,14 @@ def make_sdist(  # what an archive may hold, each with a default
 
 
 def make_tar(texts: Mapping[str, str]) -> bytes:
-    """Write a `.tar.gz` with files: path -> text."""
+    """Write a `.tar.gz` with files: path -> text; surrogates stand for bytes that are not UTF-8."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
         for path, text in texts.items():
             member = tarfile.TarInfo(path)
-            member.size = len(text.encode())
-            tar.addfile(member, io.BytesIO(text.encode()))
+            data = text.encode(errors="surrogateescape")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
     return out.getvalue()
 
 

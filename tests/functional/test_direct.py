@@ -206,6 +206,9 @@ def test_an_archive_and_a_wheel_by_address(project: Project, server: Server, she
         ("made @ {url}/page.html", 1, "expected a wheel or a source archive, got 'page.html'"),
         ("made @ file:///opt/made", 1, "got the absolute path '/opt/made'"),
         ("made @ hg+https://host.test/made", 1, "expected `https://…`"),
+        ("made @ git+file:///opt/made.git@v1", 1, "a repository on this machine's disk does not exist elsewhere"),
+        ("made @ git+git@host.test:team/made.git", 1, "got the short form of an ssh address"),
+        ("made @ {url}/v1.tar.gz#egg=other", 1, "`#egg=other` has another name"),
         ("made @ git+https://me:secret@host.test/made", 1, "it contains credentials in a URL"),
         ("./libs/none", 1, "`./libs/none` is not a Python project"),
         ("made @ {url}/ready-1.0-py3-none-any.whl", 5, "expected a wheel of `made`"),
@@ -215,7 +218,7 @@ def test_bad_references(  # noqa: PLR0917  everything that a person may write by
     reference: str, code: int, what: str, project: Project, server: Server, shelf: Path, cli: Command
 ) -> None:
     (shelf / "v1.tar.gz").write_bytes(make_sdist("made"))
-    (shelf / wheel_filename("ready")).write_bytes(make_wheel("ready"))
+    (shelf / wheel_filename("ready")).write_bytes(make_wheel("ready", files={"ready.py": ""}))
     project.spec("demo", SPEC.format(pypi=reference.format(url=server.url)))
     outcome = cli("lock")
     assert outcome.code == code, outcome.err
@@ -322,3 +325,28 @@ def test_a_file_that_is_not_there(project: Project, cli: Command) -> None:
     outcome = cli("lock")
     assert outcome.code == 1
     assert "`made`: the file `./none-1.0.tar.gz` does not exist" in outcome.err
+
+
+def test_an_address_of_a_project_that_an_index_lists(
+    project: Project, server: Server, repository: Repository, shelf: Path, cli: Command
+) -> None:
+    repository.commit(make_sdist("made"))
+    (shelf / wheel_filename("ready")).write_bytes(make_wheel("ready", files={"ready.py": ""}))
+    addresses = f"made @ git+{server.url}/made.git", f"ready @ {server.url}/{wheel_filename('ready')}"
+    indexes = f'indexes: {{team: {{url: "{server.url}/simple", projects: ["made*", "ready"]}}}}\n'
+    project.spec("demo", SPEC.format(pypi='", "'.join(addresses)) + indexes)
+    cli("lock").succeeded()
+    assert entry(project, "ready")["url"] == f"{server.url}/{wheel_filename('ready')}"
+    cli("lock", "--check").succeeded()
+    cli("create").succeeded()
+    assert says(cli, "import made, ready; print('there')") == "there"
+
+
+def test_pointers_of_git_lfs_are_told(project: Project, server: Server, repository: Repository, cli: Command) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * '0'}\nsize 12345\n"
+    repository.commit(make_sdist("made", files={"made.py": "", "data.bin": pointer}))
+    project.spec("demo", SPEC.format(pypi=f"made @ git+{server.url}/made.git"))
+    what = "has Git LFS pointers instead of files: `data.bin`; install git-lfs"
+    assert what in " ".join(cli("lock").succeeded().err.split())
+    assert what not in " ".join(cli("create").succeeded().err.split()), "the wheel is there"
+    assert what in " ".join(cli("lock", "--upgrade", "made").succeeded().err.split()), "it is built again"

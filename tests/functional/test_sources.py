@@ -223,9 +223,13 @@ def test_a_build_leaves_no_program_behind(
             make_sdist("lying", build_requires=["nowhere-to-be-found"]),
             "the build requirements of `lying` 1.0 from `lying-1.0.tar.gz` cannot be met",
         ),
-        (make_sdist("lying", build_requires=["!!"]), "its build requirements cannot be read"),
+        (
+            make_sdist("lying", build_requires=["!!"]),
+            "`lying` 1.0 from `lying-1.0.tar.gz`: '!!' in `build-system.requires` is not a requirement",
+        ),
+        (make_tar({"lying-1.0/pyproject.toml": "# \udcff"}), "`pyproject.toml` is not UTF-8"),
     ],
-    ids=["name", "escape", "folders", "no project", "no such requirement", "no requirement"],
+    ids=["name", "escape", "folders", "no project", "no such requirement", "no requirement", "no text"],
 )
 def test_bad_archives(content: bytes, what: str, project: Project, registries: Registries, cli: Command) -> None:
     registries.index.add("lying-1.0.tar.gz", content)
@@ -235,6 +239,24 @@ def test_bad_archives(content: bytes, what: str, project: Project, registries: R
     assert outcome.code == 3
     assert what in " ".join(outcome.err.split())
     assert project.locks() == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("return 7", "building the wheel failed: the backend returned a value of another type than PEP 517 says"),
+        ("os._exit(0)", "building the wheel failed: the backend ended without an answer"),
+        ("import ctypes; ctypes.string_at(0)", "building the wheel was terminated by SIGSEGV"),
+    ],
+    ids=["type", "silent", "signal"],
+)
+def test_bad_answers_of_a_backend(code: str, what: str, project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "odd", pkg_info="Metadata-Version: 2.2\nName: odd\nVersion: 1.0\n", on_wheel=code)
+    project.spec("demo", SPEC.format(pypi="odd"))
+    outcome = cli("lock")
+    assert outcome.code == 1
+    assert what in outcome.err
+    assert "the whole log is" in outcome.err
 
 
 def test_a_wheel_of_something_else_is_refused(project: Project, registries: Registries, cli: Command) -> None:
