@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from envgen.convert.package import PLACEHOLDER
 from envgen.documents import read_json
-from envgen.errors import ArtifactError, UserError
+from envgen.errors import ArtifactError, LockError, UserError
 from envgen.image import told_entries
 from envgen.image.base import base_digest, base_entries
 from envgen.image.certificates import read_certificates
@@ -25,7 +25,7 @@ from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
 from envgen.prepare.locked_builds import prepare, with_local_files
 from envgen.prepare.packages import artifact_of, link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of, make_plan
-from envgen.project.lock_files import find_lock, platforms_of, require_current_lock
+from envgen.project.lock_files import find_lock, lock_path, platforms_of, require_current_lock
 from envgen.project.lock_signatures import require_signature
 from envgen.resolve.image_base import fetch_base
 from envgen.system.host import probe_host
@@ -100,9 +100,26 @@ def open_images(
     chosen = platforms_of(spec, platforms) if platforms else tuple(p for p in spec.targets if p.is_linux)
     if not chosen or not all(platform.is_linux for platform in chosen):
         raise UserError(f"expected Linux platforms for an image, got {', '.join(platforms or spec.targets)}")
+    if not platforms:
+        _refuse_missing_locks(context, spec, chosen)
     found = tuple(_open_inputs(context, spec, platform, frozen=frozen, verify=verify) for platform in chosen)
     own = _own_locks(context, spec, found)
     return tuple(replace(one, own=own) for one in found)
+
+
+def _refuse_missing_locks(context: Context, spec: EnvSpec, chosen: Sequence[Platform]) -> None:
+    """Raise where some platforms have no lock, as in a project that came out of a bundle, and name the others.
+
+    Raises:
+        LockError: some have none.
+    """
+    locked = [platform for platform in chosen if lock_path(context, spec, platform).is_file()]
+    if locked and (missing := [platform for platform in chosen if platform not in locked]):
+        choice = " ".join(f"--platform {platform}" for platform in locked)
+        raise LockError(
+            f"`{spec.name}` has no lock for {', '.join(missing)}",
+            hint=f"run `envgen lock`, or write the image of what is locked: `envgen image {spec.name} {choice}`",
+        )
 
 
 def _own_locks(context: Context, spec: EnvSpec, found: Iterable[ImageInputs]) -> LockPair | None:

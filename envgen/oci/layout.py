@@ -37,7 +37,8 @@ _TAG = "latest"
 """Name of the image in its layout: the one that `umoci` looks for where it is given none."""
 
 MARK = "oci-layout"
-MARK_TEXT = '{"imageLayoutVersion":"1.0.0"}'
+LAYOUT_VERSION = "1.0.0"
+MARK_TEXT = f'{{"imageLayoutVersion":"{LAYOUT_VERSION}"}}'
 _BLOBS = "blobs/sha256"
 _LOCK = ".envgen-lock"
 _PATIENCE = 3600.0

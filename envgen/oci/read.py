@@ -14,20 +14,22 @@ import re
 import stat
 import tarfile
 import weakref
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from envgen import limits
 from envgen.digest import CHUNK, Digest, Sha256
 from envgen.documents import read_json
 from envgen.errors import ArtifactError, DigestMismatchError, UserError
-from envgen.oci.layout import INDEX, MANIFEST, MARK
+from envgen.oci.descriptor import parse_descriptor
+from envgen.oci.layout import INDEX, LAYOUT_VERSION, MANIFEST, MARK
 from envgen.oci.tar_blocks import BLOCK
 from envgen.system.fs import HashedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from envgen.oci.descriptor import Descriptor
 
 START = "start.py"
 """The script that stands beside a bundle's blobs, and is one of them, too."""
@@ -48,23 +50,6 @@ _KINDS = {
     tarfile.FIFOTYPE: "a named pipe",
     tarfile.DIRTYPE: "a folder",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Descriptor:
-    """What a manifest or index says of a blob.
-
-    Attributes:
-        media_type: of the blob.
-        digest: of its bytes.
-        size: of its bytes.
-        annotations: as they stand there.
-    """
-
-    media_type: str
-    digest: Sha256
-    size: int
-    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Files(Protocol):
@@ -91,6 +76,8 @@ class LayoutReader:
         self.path = path
         self._files = files
         self._blobs = {Sha256(found[1]): size for name, size in files.sizes.items() if (found := _BLOB.fullmatch(name))}
+        if (version := self._json(self._small(MARK), MARK).get("imageLayoutVersion")) != LAYOUT_VERSION:
+            raise self._fault(f"`{MARK}`: `imageLayoutVersion`: expected {LAYOUT_VERSION!r}, got {version!r}")
         raw = self._small(_INDEX)
         self.digest = Sha256.of(raw)
         self.manifests = tuple(self._manifests(self._json(raw, _INDEX)))
@@ -208,15 +195,9 @@ class LayoutReader:
 
     def _entry(self, entry: Any, where: str) -> Descriptor:
         try:
-            found = Descriptor(
-                media_type=_text(entry["mediaType"]),
-                digest=_digest(entry["digest"]),
-                size=_size(entry["size"]),
-                annotations={_text(key): _text(value) for key, value in entry.get("annotations", {}).items()},
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise self._fault(f"{where}: not a descriptor: {error!r}") from error
-        return found
+            return parse_descriptor(entry)
+        except ValueError as error:
+            raise self._fault(f"{where}: not a descriptor: {error}") from error
 
     def _json(self, data: bytes, where: str) -> dict[str, Any]:
         try:
@@ -255,8 +236,11 @@ def open_layout(path: Path) -> LayoutReader:
         DigestMismatchError: a manifest is not what its name says.
     """
     try:
-        if path.is_dir():
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
             return LayoutReader(path, _FolderFiles(path))
+        if not stat.S_ISREG(kind):  # opening a named pipe would wait for a writer
+            raise _fault(path, "it is neither a folder nor a regular file")
         return LayoutReader(path, _TarFiles(path))
     except OSError as error:
         raise UserError(
@@ -375,21 +359,3 @@ def _fault(path: Path, what: str) -> ArtifactError:
         f"`{path}` cannot be used as a bundle: {what}",
         hint="expected an OCI layout, as a folder or as an uncompressed tar, such as `envgen bundle` writes",
     )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {value!r}")
-    return value
-
-
-def _digest(value: Any) -> Sha256:
-    if not _text(value).startswith("sha256:"):
-        raise ValueError(f"expected a sha256, got {value!r}")
-    return Sha256.parse(value)
-
-
-def _size(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"expected a number of bytes, got {value!r}")
-    return value

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.manifest.env_spec import EnvSpec
-    from envgen.oci.read import Descriptor, LayoutReader
+    from envgen.oci.descriptor import Descriptor
+    from envgen.oci.read import LayoutReader
     from envgen.platforms import Platform
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair

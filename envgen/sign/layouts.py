@@ -20,7 +20,8 @@ from envgen.sign.statements import BUNDLE, SIGNATURE, StatementError, bundle, hi
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envgen.oci.read import Descriptor, LayoutReader
+    from envgen.oci.descriptor import Descriptor
+    from envgen.oci.read import LayoutReader
     from envgen.sign.keys import PublicKey, Signer
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.manifest.env_spec import EnvSpec
-    from envgen.oci.read import Descriptor, LayoutReader
+    from envgen.oci.descriptor import Descriptor
+    from envgen.oci.read import LayoutReader
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
     from envgen.sign.keys import PublicKey

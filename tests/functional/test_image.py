@@ -66,6 +66,15 @@ def plan(cli: Command) -> list[bool]:
     return [layer["cached"] for layer in told[0]["layers"]]
 
 
+def test_a_platform_without_a_lock(imaged: Project, cli: Command) -> None:
+    """As in a project that came out of the bundle of one platform."""
+    (imaged.root / "locks/demo.linux-aarch64.conda-lock.yml").unlink()
+    outcome = cli("image")
+    assert outcome.code == 1
+    assert "`demo` has no lock for linux-aarch64" in outcome.err
+    assert "`envgen image demo --platform linux-64`" in outcome.err
+
+
 def test_an_image_of_two_platforms(imaged: Project, cli: Command) -> None:
     outcome = cli("image").succeeded()
     layout = imaged.root / "dist/demo.oci"

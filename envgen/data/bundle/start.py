@@ -21,6 +21,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -31,6 +32,7 @@ from typing import Any, BinaryIO, NoReturn
 LOCK = "application/vnd.envgen.lock.v1"
 TOOLS = "application/vnd.envgen.tools.v1"
 TITLE = "org.opencontainers.image.title"
+LISTING = {"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json"}
 LARGEST = 4 << 20
 """Bytes of one JSON document."""
 
@@ -51,9 +53,15 @@ class Bundle:
         self.path = path
         self.places: dict[str, tuple[int, int]] = {}
         self.stream: BinaryIO | None = None
-        if not path.is_dir():
+        if path.is_dir():
+            names = [entry.name for entry in os.scandir(path / "blobs/sha256")]
+            self.blobs = {f"blobs/sha256/{name}" for name in names}
+        else:
+            if not path.is_file():  # opening a named pipe would wait for a writer
+                fail(f"{path} does not exist, or is neither a folder nor a regular file")
             self.stream = path.open("rb")
             self.scan(self.stream)
+            self.blobs = {name for name in self.places if name.startswith("blobs/")}
 
     def scan(self, stream: BinaryIO) -> None:
         """Find the files of a tar; anything that a layout does not have is refused."""
@@ -98,6 +106,28 @@ class Bundle:
         if hashlib.sha256(data).hexdigest() != digest:
             fail(f"sha256:{digest} is damaged")
         return dict(json.loads(data))
+
+    def check(self, index: dict[str, Any]) -> None:
+        """Compare the blobs that manifests list with those that are there."""
+        version = json.loads(self.read("oci-layout")).get("imageLayoutVersion")
+        if version != "1.0.0":
+            fail(f"{self.path}: imageLayoutVersion in oci-layout: expected '1.0.0', got {version!r}")
+        listed: set[str] = set()
+        waiting = list(index["manifests"])
+        while waiting:
+            entry = waiting.pop()
+            name = f"blobs/sha256/{sha(entry)}"
+            if name in listed:
+                continue
+            listed.add(name)
+            if name not in self.blobs:
+                fail(f"{self.path} has no {name}")
+            if entry.get("mediaType") in LISTING:
+                found = self.document(entry)
+                waiting += [*found.get("manifests", []), *found.get("layers", [])]
+                waiting += [found[key] for key in ("config", "subject") if key in found]
+        if unlisted := sorted(self.blobs - listed):
+            fail(f"{self.path} has {len(unlisted)} blobs that no manifest lists, such as {unlisted[0]}")
 
     def write(self, entry: dict[str, Any], target: Path) -> None:
         """Write a blob to a new file, and verify it."""
@@ -204,6 +234,7 @@ def run(path: Path, target: Path) -> None:
     index = bundle.read("index.json")
     print(f"bundle sha256:{hashlib.sha256(index).hexdigest()}", file=sys.stderr)
     entries = json.loads(index)["manifests"]
+    bundle.check({"manifests": entries})
     kinds: dict[str, list[dict[str, Any]]] = {LOCK: [], TOOLS: []}
     for entry in entries:
         if entry.get("artifactType") in kinds:
@@ -223,18 +254,21 @@ def run(path: Path, target: Path) -> None:
             raise
     finally:
         shutil.rmtree(temporary)
-    say_next(path, target, names)
+    say_next(path, target, names, kinds[LOCK])
 
 
-def say_next(path: Path, target: Path, names: list[str]) -> None:
-    """Print what to do now."""
+def say_next(path: Path, target: Path, names: list[str], locks: list[dict[str, Any]]) -> None:
+    """Print what to do now; a spec may have more platforms than the bundle."""
     program = target / "envgen/bin/envgen"
     print(f"envgen is in {target / 'envgen'}, the project in {target / 'project'}; next:\n")
     print(f"    cd {target / 'project'}")
     print(f"    export ENVGEN_OFFLINE=1 ENVGEN_BUNDLE={path}")
     for name in names:
+        notes = [lock.get("annotations", {}) for lock in locks]
+        platforms = [note.get("envgen.platform") for note in notes if note.get("envgen.environment") == name]
+        chosen = "".join(f" --platform {one}" for one in sorted(filter(None, platforms)) if one.startswith("linux-"))
         print(f"    {program} create {name}")
-        print(f"    {program} image {name}")
+        print(f"    {program} image {name}{chosen}")
 
 
 def main() -> None:
@@ -243,11 +277,12 @@ def main() -> None:
     parser.add_argument("bundle", type=Path, help="what `envgen bundle` wrote: a tar or a folder")
     parser.add_argument("--folder", type=Path, default=Path("from-bundle"), help="default: from-bundle")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing half-written is left
     try:
         run(options.bundle.resolve(), options.folder.resolve())
     except subprocess.CalledProcessError as error:
         fail(f"{error.cmd[0]} failed with exit code {error.returncode}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         fail(f"{options.bundle}: {error!r}")
 
 

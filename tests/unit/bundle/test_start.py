@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import platform
+import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.bundle.contents import ENVIRONMENT
+from envgen.bundle.contents import PLATFORM as LOCK_PLATFORM
 from envgen.bundle.own_wheel import own_metadata, own_wheel
 from envgen.bundle.parts import LOCK, TOOLS, WHEEL, BundleArtifact, BundledFile, text_part
 from envgen.bundle.tools import PLATFORM, PYTHON
 from envgen.bundle.write import Bundle, write_folder, write_tar
 from envgen.digest import Sha256
+from envgen.errors import IntegrityError
 from envgen.oci.layout import REF_NAME
 from envgen.oci.read import START, open_layout
 from envgen.project.shipped import bundle_start
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 SUBDIR = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}.get(platform.machine(), "linux-64")
@@ -53,7 +58,7 @@ def whole(
     lock = BundleArtifact(
         kind=LOCK,
         name="demo.linux-64",
-        annotations={ENVIRONMENT: "demo"},
+        annotations={ENVIRONMENT: "demo", LOCK_PLATFORM: "linux-64"},
         parts=(text_part(spec, b"name: demo\n"), text_part("wheels/x.whl", b"wheel")),
     )
     own = (wheel("pip-1.0-py3-none-any.whl", fake_pip()), wheel("samebytes-0.1.0-py3-none-any.whl", b"envgen"))
@@ -83,6 +88,7 @@ def test_envgen_and_project_come_out(as_folder: bool, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"sha256:{whole().digest}" in done.stderr
     assert "envgen create demo" in done.stdout
+    assert "envgen image demo --platform linux-64" in done.stdout
     assert (tmp_path / "out/project/environments/demo.yaml").read_text() == "name: demo\n"
     installed = (tmp_path / "out/envgen/installed").read_text().split("\n")
     assert installed[-2:] == ["pip-1.0-py3-none-any.whl", "samebytes-0.1.0-py3-none-any.whl"]
@@ -121,6 +127,48 @@ def test_damage_is_found_before_anything_changes(tmp_path: Path) -> None:
         assert (done.returncode, "error:" in done.stderr) == (1, True), done.stderr
         assert "Traceback" not in done.stderr
         assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.tar", "start.py"]
+
+
+def other_files(folder: Path) -> None:
+    """Add a blob that no manifest lists."""
+    (folder / f"blobs/sha256/{Sha256.of(b'evil')}").write_bytes(b"evil")
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_files, "1 blobs that no manifest lists"),
+        (lambda folder: (folder / "oci-layout").write_text('{"imageLayoutVersion": "2.0.0"}'), "expected '1.0.0', got"),
+        (lambda folder: (folder / "oci-layout").unlink(), "oci-layout"),
+        (lambda folder: (folder / "index.json").write_text('{"manifests":' + "[" * 10**5), "RecursionError"),
+        (lambda folder: next((folder / "blobs/sha256").iterdir()).unlink(), "blobs/sha256/"),
+    ],
+)
+def test_what_a_bundle_does_not_have(
+    change: Callable[[Path], object], said: str, as_folder: bool, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "demo"
+    write_folder(whole(), bundle, advance=lambda _: None)
+    change(bundle)
+    if not as_folder:
+        packed = shutil.make_archive(str(tmp_path / "packed"), "tar", bundle)
+        shutil.rmtree(bundle)
+        Path(packed).rename(bundle)
+    with pytest.raises(IntegrityError):
+        open_layout(bundle)
+    done = start(bundle, tmp_path / "out")
+    assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo", "start.py"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = start(tmp_path / "pipe", tmp_path / "out")
+    assert (done.returncode, "neither a folder nor a regular file" in done.stderr) == (1, True)
+    with pytest.raises(IntegrityError, match="neither a folder nor a regular file"):
+        open_layout(tmp_path / "pipe")
 
 
 def test_a_wheel_of_this_envgen() -> None:

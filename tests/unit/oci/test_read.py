@@ -13,7 +13,7 @@ from envgen.bundle.parts import LOCK, BundleArtifact, text_part
 from envgen.bundle.write import Bundle, write_folder, write_tar
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, DigestMismatchError, IntegrityError, UserError
-from envgen.oci.layout import REF_NAME, canonical
+from envgen.oci.layout import MARK_TEXT, REF_NAME, canonical
 from envgen.oci.read import open_layout
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def test_an_index_that_is_not_json(bundle: Path, text: bytes) -> None:
 def test_an_index_that_lists_itself_in_turns(bundle: Path) -> None:
     """Manifests that list one another end: each is read once. None can list itself, for it would hold its digest."""
     inner: list[dict[str, Any]] = []
-    files = {"oci-layout": b"{}"}
+    files = {"oci-layout": MARK_TEXT.encode()}
     for _ in range(300):
         data = canonical({"manifests": inner * 2})
         inner = [{"mediaType": "application/vnd.oci.image.index.v1+json", "digest": f"sha256:{Sha256.of(data)}"}]
