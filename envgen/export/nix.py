@@ -59,8 +59,8 @@ _HEAD = """\
 # BUNDLE is a folder of `envgen bundle --output BUNDLE/`. A daemon takes `hashed-mirrors` from trusted users only;
 # without it, files come from the addresses below.
 {%- if folder %}
-#     nix-build FILE -A {{ systems[0] }}.env --argstr nars file:///FOLDER
-# FOLDER holds the archives that `envgen export nix --nars` wrote.
+#     nix-build FILE -A {{ systems[0] }}.env --argstr nars /FOLDER
+# FOLDER holds the archives that `envgen export nix --nars` wrote: an absolute path, or an address without a last slash.
 { nars ? {{ folder }} }:
 {%- endif %}
 let
@@ -79,6 +79,9 @@ let
   fetch = name: fetched name "flat";
 {%- if folder %}
   tree = name: fetched name "recursive";
+  # a path is taken as well as an address
+  escape = builtins.replaceStrings [ "%" " " "\\"" "#" "?" ] [ "%25" "%20" "%22" "%23" "%3F" ];
+  archives = if builtins.substring 0 1 (toString nars) == "/" then "file://" + escape (toString nars) else nars;
 {%- endif %}
 {%- if built %}
   every = groups: builtins.filter (one: one ? outputHash)
@@ -207,7 +210,7 @@ def _built(job: str, name: str, system: str) -> str:
 
 
 def _tree(name: str, tree: NixTree) -> str:
-    return f'tree {nix_string(name)} "{tree.sha256}"\n  (nars + {nix_string("/" + tree.file)})'
+    return f'tree {nix_string(name)} "{tree.sha256}"\n  (archives + {nix_string("/" + tree.file)})'
 
 
 def _set(members: Mapping[str, str]) -> str:

@@ -112,8 +112,10 @@ def _service_port(text: str) -> int:
 def _prefix(text: str) -> str:
     path = PurePosixPath(text)
     below = any(path.is_relative_to(root) and path != PurePosixPath(root) for root in _ROOTS)
-    if not below or ".." in path.parts or not re.fullmatch(r"[A-Za-z0-9._/+-]+", text):
+    if not below or ".." in path.parts:
         raise BadValueError(f"the environment cannot be at {text!r}", hint="use a path below /opt, /srv or /home")
+    if not re.fullmatch(r"[A-Za-z0-9._/+-]+", text):
+        raise BadValueError(f"the environment cannot be at {text!r}", hint="use letters, digits and `._/+-` only")
     return str(path)
 
 

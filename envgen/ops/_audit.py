@@ -116,7 +116,9 @@ class AuditReport:
 
     def sarif(self) -> Mapping[str, Any]:
         """Return the vulnerabilities as SARIF 2.1.0."""
-        return sarif(self.vulnerabilities, spec=self.spec)
+        dates = {f"advisories of {one.ecosystem}": one.newest for one in self.databases}
+        dates |= {one.name: one.date.isoformat() if one.date else None for one in self.indexes}
+        return sarif(self.vulnerabilities, spec=self.spec, dates=dates)
 
 
 def audit(context: Context, options: AuditOptions) -> AuditReport:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders.osv import advisory, write_database
+from tests.builders.osv import MODIFIED, advisory, write_database
 from tests.functional import world
 from tests.functional.conftest import SPEC
 
@@ -146,6 +146,7 @@ def test_sarif_has_rules_results_and_suppressions(locked: Project, cli: Command,
     assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {"CVE-2026-1", "CVE-2026-2"}
     levels = {result["ruleId"]: result["level"] for result in run["results"]}
     assert levels == {"CVE-2026-1": "error", "CVE-2026-2": "warning"}
+    assert run["properties"]["dates"]["advisories of PyPI"] == MODIFIED
 
 
 def test_bad_databases_are_refused(locked: Project, cli: Command, tmp_path: Path, database: Path) -> None:

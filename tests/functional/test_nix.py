@@ -257,11 +257,20 @@ def test_an_archive_of_another_lock_is_refused(
     assert "hash mismatch in fixed-output derivation" in done.stderr
 
 
-def test_a_moved_archive_is_found_by_argument(nix: Nix, archived: Archived, tmp_path: Path) -> None:
-    (tmp_path / "nars").rename(tmp_path / "elsewhere")
+@pytest.mark.parametrize("name", ["elsewhere", "%20 \"${x}' #?"])
+def test_a_moved_archive_is_found_by_argument(nix: Nix, archived: Archived, tmp_path: Path, name: str) -> None:
+    moved = tmp_path / name
+    (tmp_path / "nars").rename(moved)
     assert "unable to download" in build_env(nix, archived).stderr
-    done = build_env(nix, archived, "--argstr", "nars", (tmp_path / "elsewhere").as_uri())
-    assert done.returncode == 0, done.stderr
+    for where in (str(moved), moved.as_uri()):
+        done = build_env(nix, archived, "--argstr", "nars", where)
+        assert done.returncode == 0, done.stderr
+        nix("nix-store", "--delete", done.stdout.strip())
+
+
+def test_a_truncated_archive_is_refused(nix: Nix, archived: Archived) -> None:
+    archived.nar.write_bytes(archived.nar.read_bytes()[:-1000])
+    assert build_env(nix, archived).returncode != 0
 
 
 def test_two_caches_write_one_archive(archived: Archived, cli: Command, tmp_path: Path) -> None:

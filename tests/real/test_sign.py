@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 from contextlib import nullcontext
@@ -22,7 +21,7 @@ from envgen.sign.locks import check_lock, sign_lock
 from envgen.sign.packages import PackageClaim, attest, reasons_against
 from envgen.sign.statements import PROVENANCE, StatementError, bundle, check_payload, open_bundle
 from tests.builders.keys import write_keys
-from tests.home import MACHINE_HOME
+from tests.real import npm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,23 +56,8 @@ console.log(JSON.stringify(JSON.parse(fs.readFileSync(process.argv[2])).map(acce
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("node")
-    (folder / "package.json").write_text('{"private": true}')
     (folder / "verify.js").write_text(SCRIPT)
-    done = subprocess.run(
-        ["npm", "install", "--silent", "--no-audit", "--no-fund", *PACKAGES],
-        cwd=folder,
-        env={
-            **os.environ,
-            "HOME": str(folder),
-            "npm_config_userconfig": str(Path(os.environ[MACHINE_HOME], ".npmrc")),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"the packages of Node.js cannot be installed: {done.stderr[-200:]}")
+    npm.install(folder, *PACKAGES)
     return folder
 
 
