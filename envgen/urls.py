@@ -20,7 +20,9 @@ _DIGEST = re.compile(r"(?:sha256|sha384|sha512)=[0-9a-f]+")
 """The one fragment that is shown: what pip and the Simple API write behind an address."""
 
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s'\"`<>]+")
-_BEFORE_AT = re.compile(r"(?<![^\s'\"`<>@])[^\s'\"`<>@]+@(?=[\w\[])")
+_BEFORE_AT = re.compile(r"(?<![^\s'\"`<>@])[^\s'\"`<>@]+@(?!sha(?:256|512):[0-9a-f]{64})(?=[\w\[])")
+"""What stands before an `@`, but for the digest of an image (`registry:5000/name:tag@sha256:...`)."""
+
 _BARE_LOGIN = re.compile(r"(?<![\w/@])[^\s'\"`<>/:@]{1,256}:(?!//)[^\s'\"`<>@]+@")
 _BARE_LOGIN_IN_URL = re.compile(_BARE_LOGIN.pattern.replace(r"[\w/@]", r"[\w/@.-]", 1))
 """`user:password@host` without a scheme, in what stands before an `@`. So words of any length take linear time."""

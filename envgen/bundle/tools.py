@@ -80,7 +80,7 @@ def _chosen(context: Context, target: Target) -> tuple[BundledFile, ...]:
 
 
 def _bundled(context: Context, annotations: Mapping[str, str], own: str) -> tuple[BundledFile, ...]:
-    """Take the wheels that a bundle has; no lock pins them, so it is told where they come from."""
+    """Return the wheels that a bundle has; no lock pins them, so a note names the bundle."""
     found = bundled_wheels(context.supply.bundles, annotations, own=own)
     if found is None:
         return ()

@@ -79,7 +79,13 @@ def test_words_of_any_length_are_read_in_linear_time(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["git+http://127.0.0.1:8080/made.git@main", "git+https://git.host.example:8443/a/made.git@v1.0"]
+    "url",
+    [
+        "git+http://127.0.0.1:8080/made.git@main",
+        "git+https://git.host.example:8443/a/made.git@v1.0",
+        f"127.0.0.1:5000/me/train:1@sha256:{'0' * 64}",
+        f"registry.example:5000/me/train@sha256:{'0' * 64}",
+    ],
 )
 def test_a_port_is_not_a_password(url: str) -> None:
     assert without_secrets_in(f"running the build of `{url}`, ({url})") == f"running the build of `{url}`, ({url})"
