@@ -17,9 +17,9 @@ from build import BuildBackendException, BuildException, ProjectBuilder
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen import limits
+from envgen.convert.build_log import TIMEOUT, lacks_memory, tail
 from envgen.errors import ArtifactError, BuildError
 from envgen.system.process import ProcessError
-from envgen.urls import without_secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 SOURCE, PREFIX, OUT = "source", "env", "out"
 """Folders of the sandbox: the unpacked source, the environment of the build, what comes out."""
-
-TIMEOUT = "ENVGEN_BUILD_TIMEOUT"
-"""Variable with the seconds that one step of a build may take."""
 
 _EPOCH = 315_619_200
 """SOURCE_DATE_EPOCH of every build: 1980-01-02, which a zip file can hold in every time zone."""
@@ -44,13 +41,6 @@ _VERSIONS = {
 """What backends say that take the version from git (setuptools-scm, pbr, pdm-backend) -> a variable that gives it."""
 
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
-
-_NO_MEMORY = re.compile(
-    r"^MemoryError\b|std::bad_alloc|Cannot allocate memory|Killed signal terminated program"
-    r"|terminated by signal 9|Signals\.SIGKILL|\bout of memory\b|Killed\s*$",
-    re.MULTILINE | re.IGNORECASE,
-)
-"""What backends, compilers and linkers say where the kernel gave them no memory, or ended them for it."""
 
 _ANSWER = "/output.json"
 """The file in which `pyproject_hooks` expects what a hook returns."""
@@ -218,17 +208,17 @@ class Backend:
             raise self._failed(what, f"failed: {_words(cause)}") from error
 
     def _failed(self, what: str, how: str) -> BuildError:
-        tail = _tail(self.log)
-        shown = "".join(f"\n    {line}" for line in tail)
+        lines = tail(self.log)
+        shown = "".join(f"\n    {line}" for line in lines)
         return BuildError(
             f"failed to build {self.name}: {what} {how}{shown}\nthe whole log is `{self.log}`",
-            hint=self._hint("\n".join(tail), how),
+            hint=self._hint("\n".join(lines), how),
         )
 
     def _hint(self, log: str, how: str) -> str | None:
         if how.startswith("did not finish"):
             return f"set {TIMEOUT} to more seconds for each step"
-        if how.endswith(("SIGKILL", "status 137")) or _NO_MEMORY.search(log):
+        if lacks_memory(log, how):
             entry = (
                 f'builds: {{{self.name.project}: {{variables: {{MAX_JOBS: "1", CMAKE_BUILD_PARALLEL_LEVEL: "1"}}}}}}'
             )
@@ -289,19 +279,6 @@ def _words(cause: BaseException) -> str:
         case FileNotFoundError() if str(cause.filename).endswith(_ANSWER):
             return "the backend ended without an answer"
     return str(cause)
-
-
-def _tail(log: Path) -> list[str]:
-    """Return the end of a log, with secrets in URLs masked."""
-    try:
-        with log.open("rb") as stream:
-            stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - (1 << 16)))
-            text = stream.read().decode(errors="replace")
-    except OSError:
-        return []
-    lines = without_secrets_in(text).splitlines()[-limits.BUILD_LOG_LINES :]
-    return [line if len(line) <= limits.BUILD_LOG_LINE else f"{line[: limits.BUILD_LOG_LINE]} …" for line in lines]
 
 
 def _small(path: Path) -> bytes:

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from rattler_build import RattlerBuildError, Stage0Recipe, ToolConfiguration
-
+from envgen import limits
 from envgen.convert.build_id import settle_build_ids
+from envgen.convert.build_log import TIMEOUT, lacks_memory, tail
 from envgen.convert.conda_archive import extract_conda
 from envgen.convert.dist_info import settle_dist_info
 from envgen.convert.package import PLACEHOLDER, FileMode, read_index, seal
-from envgen.convert.recipe_needs import RECIPE, render_config, variants
+from envgen.convert.recipe_run import RecipeOrder, run_build
 from envgen.errors import ArtifactError, UserError
-from envgen.system.rattler_certificates import settle_certificates
+from envgen.system import child
+from envgen.system.child import ChildError
+from envgen.system.process import ProcessError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rattler_build.progress import LogEvent, ProgressCallback
-
+    from envgen.convert.recipe_run import BuildSurroundings, RecipeRun
     from envgen.platforms import Platform, PythonMinor
 
-_LOG_LINES = 40
-"""Lines of a failed build's log that are worth showing."""
-
 _COMPILED = ("*.pyc", "*.pyo")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildSurroundings:
-    """What a recipe with requirements is built in.
-
-    Attributes:
-        channel: `file:` URL of a channel with everything that it requires; None where it requires nothing.
-        python: the Python of the spec.
-        tests: run the tests of the recipe.
-    """
-
-    channel: str | None
-    python: PythonMinor
-    tests: bool
 
 
 def build_recipe(
@@ -54,6 +35,8 @@ def build_recipe(
     work: Path,
     log: Path,
     surroundings: BuildSurroundings | None = None,
+    timeout: float = limits.BUILD_SECONDS,
+    most: int = limits.BUILD_LOG,
 ) -> tuple[Path, ...]:
     """Build the packages of a recipe as extracted conda packages.
 
@@ -67,12 +50,16 @@ def build_recipe(
         work: an empty directory for the build.
         log: gets what the build prints; it stays where it fails.
         surroundings: what it is built in; nothing but the programs of this machine without.
+        timeout: seconds.
+        most: characters that it may print.
 
     Raises:
-        UserError: the recipe is malformed, lacks something at build time, its script or its tests fail.
+        UserError: the recipe is malformed, lacks something at build time, its script or its tests fail, it takes too
+            long or prints too much.
         ArtifactError: a file of a package holds the path of the build folder.
     """
-    archives = _build(folder, platform, work, log, surroundings)
+    order = RecipeOrder(folder=folder, platform=platform, work=work, log=log, surroundings=surroundings, most=most)
+    archives = _build(order, timeout)
     return tuple(_normalised(archive, dest, work, surroundings) for archive in archives)
 
 
@@ -111,50 +98,41 @@ def _pinned(package: Path, index: dict[str, Any], python: PythonMinor) -> list[s
     return [*(text for text in depends if text != "python"), f"python {python}.*"]
 
 
-class _Log:
-    """Keeps a build's log in a file, and its end: rattler-build's exception says only that something failed."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self.lines: deque[str] = deque(maxlen=_LOG_LINES)
-        self._file = file
-
-    def on_log(self, event: LogEvent) -> None:
-        """Keep a line; blocks are advice on how to go on in a folder that will be gone."""
-        self._file.write(event.message.rstrip() + "\n")
-        if event.message.strip() and "\n" not in event.message.strip():
-            self.lines.append(event.message.strip())
-
-
-def _build(
-    folder: Path, platform: Platform, work: Path, log_file: Path, surroundings: BuildSurroundings | None
-) -> list[Path]:
+def _build(order: RecipeOrder, timeout: float) -> tuple[Path, ...]:
     """Build, and return the archives."""
-    settle_certificates()
-    with log_file.open("w", encoding="utf-8") as file:
-        log = _Log(file)
-        try:
-            built = Stage0Recipe.from_file(folder / RECIPE).run_build(
-                output_dir=work,
-                channels=[surroundings.channel] if surroundings and surroundings.channel else [],
-                variant_config=variants(surroundings.python) if surroundings else None,
-                render_config=render_config(platform),
-                tool_config=ToolConfiguration(
-                    compression_threads=1,
-                    allow_symlinks_on_windows=True,
-                    test_strategy="native" if surroundings and surroundings.tests else "skip",
-                ),
-                package_format="conda",
-                no_include_recipe=True,
-                progress_callback=cast("ProgressCallback", log),  # its methods are optional
-            )
-        except RattlerBuildError as e:
-            reason = str(e).removeprefix("PyRattlerBuildError: ")
-            raise UserError(
-                "\n  ".join([f"failed to build recipe `{folder.name}`: {reason}", *log.lines]),
-                hint=f"the whole log is in `{log_file}`",
-            ) from e
-    log_file.unlink()
-    return [package for result in built for package in result.packages]
+    recipe, log = order.folder.name, order.log
+    try:
+        done: RecipeRun = child.call(run_build, order, timeout=timeout)
+    except ChildError as error:
+        how = _how_it_ended(error, order)
+        if how is None:
+            raise
+        raise _failed(recipe, how, tail(log), log) from error
+    if done.failure:
+        raise _failed(recipe, done.failure, done.lines, log)
+    log.unlink()
+    return done.packages
+
+
+def _how_it_ended(error: ChildError, order: RecipeOrder) -> str | None:
+    """Return how a build was ended from outside, in words; None where it was not."""
+    cause = error.__cause__
+    if order.log.is_file() and order.log.stat().st_size > order.most:
+        return f"wrote more than {order.most >> 20} MB of output, and was ended"
+    if isinstance(cause, ProcessError) and (cause.status is None or cause.status < 0):
+        return cause.message.partition("\n")[0].rpartition("` ")[2].rstrip(":")
+    return None
+
+
+def _failed(recipe: str, how: str, lines: Sequence[str], log: Path) -> UserError:
+    where = f"the whole log is in `{log}`"
+    if how.startswith("did not finish"):
+        hint = f"set {TIMEOUT} to more seconds; {where}"
+    elif lacks_memory("\n".join(lines), how):
+        hint = f"memory may have run out: free some, or compile one file at a time; {where}"
+    else:
+        hint = where
+    return UserError("\n  ".join([f"failed to build recipe `{recipe}`: {how}", *lines]), hint=hint)
 
 
 def _with_placeholder(package_dir: Path) -> Iterator[tuple[str, str, FileMode]]:

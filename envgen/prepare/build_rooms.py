@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pyproject_hooks
 
-from envgen import limits
 from envgen.builds import USUAL_TERMS, required_by
-from envgen.convert.build_backend import PREFIX, SOURCE, TIMEOUT, Backend, SourceName
-from envgen.errors import UserError
+from envgen.convert.build_backend import PREFIX, SOURCE, Backend, SourceName
 from envgen.prefix.link import link
+from envgen.prepare.build_limits import build_seconds
 from envgen.prepare.packages import link_packages, plan, recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.prepare.preparer import prepare
@@ -70,7 +69,7 @@ def build_room(
             log=_new_log(context, name),
             variables=allowed.variables,
             isolated=not allowed.isolation,
-            timeout=_timeout(context),
+            timeout=build_seconds(context),
         )
 
 
@@ -98,14 +97,3 @@ def _new_log(context: Context, name: SourceName) -> Path:
     log = context.store.log(f"{'-'.join(filter(None, (name.project, name.version)))}.log")
     log.write_bytes(b"")
     return log
-
-
-def _timeout(context: Context) -> float:
-    text = context.environment.get(TIMEOUT, "")
-    try:
-        found = float(text or limits.BUILD_SECONDS)
-    except ValueError as error:
-        raise UserError(f"{TIMEOUT}: expected seconds, got {text!r}") from error
-    if not found > 0:
-        raise UserError(f"{TIMEOUT}: expected seconds above 0, got {text!r}")
-    return found

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from envgen.checks import several
 from envgen.convert.deb_plan import describe
 from envgen.convert.package import record_of
+from envgen.convert.recipe_build import build_recipe
+from envgen.convert.recipe_run import BuildSurroundings
 from envgen.errors import (
     DigestMismatchError,
     EnvgenError,
@@ -19,6 +21,7 @@ from envgen.errors import (
 )
 from envgen.packages import BuiltArchive
 from envgen.prepare.archive_recipes import make_archive, make_locked_archive
+from envgen.prepare.build_limits import build_seconds
 from envgen.prepare.built import ensure_built, ensure_outputs
 from envgen.prepare.deb_builds import build
 from envgen.prepare.deb_files import debian_archive, fetch_debs
@@ -282,9 +285,6 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
             raise NoBuildError.of_recipe(recipe.name)
         if tools:
             tools.check(recipe, platform)
-        # rattler-build takes 0.2 s to import, and most environments have no such recipe
-        from envgen.convert.recipe_build import BuildSurroundings, build_recipe  # noqa: PLC0415
-
         with context.store.view() as scratch:
             staged, work = scratch / "project/recipes" / recipe.name, scratch / "work"
             work.mkdir()
@@ -295,7 +295,15 @@ def _build(context: Context, recipe: Recipe, platform: Platform, tools: RecipeTo
                 inside = BuildSurroundings(channel=channel, python=tools.python, tests=platform == tools.machine)
             context.reporter.running(f"running the script of recipe `{recipe.name}` for {platform}")
             log = context.store.log(f"recipe-{recipe.name}-{platform}.log")
-            return build_recipe(staged, platform=platform, dest=dest, work=work, log=log, surroundings=inside)
+            return build_recipe(
+                staged,
+                platform=platform,
+                dest=dest,
+                work=work,
+                log=log,
+                surroundings=inside,
+                timeout=build_seconds(context),
+            )
 
     with context.reporter.progress(f"building recipe `{recipe.name}`", total=None, unit="packages"):
         inputs = _inputs(context, recipe, platform, tools)

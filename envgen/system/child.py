@@ -28,21 +28,24 @@ def has_room() -> bool:
     return len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) > 1
 
 
-def call(function: Callable[..., Any], *arguments: object) -> Any:
+def call(function: Callable[..., Any], *arguments: object, timeout: float | None = None) -> Any:
     """Run a function of a module in a child, and return what it returns.
 
     Args:
         function: one that prints nothing.
         arguments: for it; they and its result can be pickled.
+        timeout: seconds.
 
     Raises:
-        ChildError: it failed, or no child could be started.
+        ChildError: it failed or took too long, or no child could be started; `__cause__` tells which.
     """
     code = _MAIN.format(path=sys.path)
     flags = [f"-Xpycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
     flags += ["-B"] if sys.dont_write_bytecode else []
     try:
-        done = run([sys.executable, "-P", *flags, "-c", code], stdin=pickle.dumps((function, arguments)))
+        done = run(
+            [sys.executable, "-P", *flags, "-c", code], stdin=pickle.dumps((function, arguments)), timeout=timeout
+        )
         return pickle.loads(done.stdout)  # noqa: S301  of our own child
     except (EnvgenError, pickle.PickleError, EOFError) as error:
         raise ChildError(f"{function.__qualname__} failed in a child: {error}") from error

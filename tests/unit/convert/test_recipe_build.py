@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -97,3 +97,31 @@ def test_refuses_a_file_that_holds_the_build_folder(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, ["mkdir -p $PREFIX/share", "pwd > $PREFIX/share/where"])
     with pytest.raises(ArtifactError, match="`share/where` contains the path of its build folder"):
         _build(recipe, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("script", "limit", "what", "hint"),
+    [
+        ("sleep 100", {"timeout": 2.0}, "did not finish within 2.0 s", "set ENVGEN_BUILD_TIMEOUT to more seconds"),
+        (
+            "yes $(printf %04000d)",
+            {"most": 2 << 20},
+            "wrote more than 2 MB of output, and was ended",
+            "the whole log is in",
+        ),
+        ("sh -c 'kill -9 $$'", {}, "Script failed with status 137", "memory may have run out"),
+        ("kill -9 0", {}, "was terminated by SIGKILL", "memory may have run out"),
+    ],
+    ids=["time", "log", "memory of the script", "memory of all"],
+)
+def test_is_ended(script: str, limit: dict[str, Any], what: str, hint: str, tmp_path: Path) -> None:
+    recipe, work, dest = _recipe(tmp_path, [script]), tmp_path / "work", tmp_path / "packages"
+    work.mkdir()
+    dest.mkdir()
+    log = tmp_path / "log"
+    with pytest.raises(UserError) as failed:
+        build_recipe(recipe, platform=Platform.LINUX_64, dest=dest, work=work, log=log, **limit)
+    assert what in str(failed.value)
+    assert hint in (failed.value.hint or "")
+    assert log.is_file()
+    assert not list(dest.iterdir())
