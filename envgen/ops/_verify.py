@@ -126,7 +126,7 @@ def verify(
     subject = find_subject(context, options.subject)
     if options.key and subject.kind not in _SIGNED:
         raise UsageError(
-            f"a {subject.kind} has no signature of its own",
+            "an environment has no signature of its own",
             hint="use `--key` with a channel, a bundle, a lock or REGISTRY/NAME:TAG",
         )
     tell = on_subject or (lambda _subject, _where: None)

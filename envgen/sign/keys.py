@@ -158,7 +158,10 @@ class _Program:
         try:
             key = serialization.load_pem_public_key(printed)
         except ValueError as error:
-            raise UserError(f"`{command[0]} public-key` printed no public key: {error}") from error
+            raise UserError(
+                f"`{command[0]} public-key` printed no public key",
+                hint="expected PEM that begins with `BEGIN PUBLIC KEY`",
+            ) from error
         return cls(command=command, environment=environment, public=_public(key, command[0]))
 
     def sign(self, data: bytes) -> bytes:

@@ -16,13 +16,13 @@ from envgen.platforms import Platform
 from envgen.prepare.fetch import files_of
 from envgen.project.lock_files import require_lock
 from envgen.sign.layouts import verify_layout
+from envgen.sign.locks import SUFFIX
 from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from envgen.digest import Sha256
-    from envgen.manifest.env_spec import EnvSpec
     from envgen.oci.descriptor import Descriptor
     from envgen.oci.read import LayoutReader
     from envgen.project.context import Context
@@ -88,33 +88,46 @@ def _compare(
         return LockComparison(lock=f"{name}.{platform}", compared="nothing", findings=(nobody,))
     spec = select(context.root, name)
     pair = require_lock(context, spec, Platform(platform))
+    texts = {part.title: part.sha256 for part in project_texts(context, spec, pair)}
     got = {one.annotations.get(TITLE, ""): one.digest for one in reader.descriptors(entry)}
     since = told.get(SINCE)
     how = "digests that the bundle states (contents were not read)" if quick else "every byte"
     return LockComparison(
         lock=context.relative(pair.path),
         compared=f"{len(got)} files, {how}",
-        findings=ordered(list(_differences(context, spec, pair, got, is_delta=since is not None))),
-        notes=(f"files that `{since}` has are not in this bundle",) if since else (),
+        findings=ordered(list(_differences(pair, texts, got, is_delta=since is not None))),
+        notes=(*((f"files that `{since}` has are not in this bundle",) if since else ()), *_signatures(texts, got)),
     )
 
 
+def _signatures(texts: Mapping[str, Sha256], got: Mapping[str, Sha256]) -> Iterator[str]:
+    """Yield a note for each signature that only one side has: it is made after the lock, and is not a part of it."""
+    for title in sorted(title for title in texts.keys() ^ got.keys() if _is_signature(title)):
+        where = "the bundle" if title in got else "the project"
+        yield f"only {where} has the signature `{title}`"
+
+
+def _is_signature(title: str) -> bool:
+    return title.startswith("locks/") and title.endswith(SUFFIX)
+
+
 def _differences(
-    context: Context, spec: EnvSpec, pair: LockPair, got: Mapping[str, Sha256], *, is_delta: bool
+    pair: LockPair, texts: Mapping[str, Sha256], got: Mapping[str, Sha256], *, is_delta: bool
 ) -> Iterator[Deviation]:
-    texts = {part.title: part.sha256 for part in project_texts(context, spec, pair)}
     files = {title_of(file): file for file in files_of(pair)}
     built = {f"channel/{p.subdir}/{p.filename}": p.sha256 for p in pair.lock.packages if isinstance(p, BuiltPackage)}
     owners = {title: str(file.name) for title, file in files.items()}
     want = {**texts, **{title: file.sha256 for title, file in files.items()}}
     for title, sha in want.items():
+        if _is_signature(title):
+            continue
         if title in got and got[title] != sha:
             what = f"expected sha256 {sha}, got {got[title]}"
             yield Deviation(kind=Kind.CHANGED, where=title, package=owners.get(title), what=what)
         elif title not in got and not (is_delta and title in files):
             yield Deviation(kind=Kind.MISSING, where=title, package=owners.get(title), what="missing")
     for title in got.keys() - want.keys():
-        if built.get(title) != got[title]:
+        if built.get(title) != got[title] and not _is_signature(title):
             yield Deviation(kind=Kind.FOREIGN, where=title, what="no file of the lock has this name and digest")
 
 

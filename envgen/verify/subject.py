@@ -74,8 +74,8 @@ def find_subject(context: Context, text: str | None) -> VerifySubject:
         return VerifySubject(kind=SubjectKind.ENVIRONMENT, text=text)
     if path.exists():
         raise UserError(
-            f"`{text}` is neither an environment, an OCI layout, a bundle nor a channel",
-            hint=f"expected a folder with `{META}`, `{MARK}` or `{_REPODATA}`, or a tar of a layout",
+            f"`{text}` is neither an environment, an OCI layout, a bundle, a channel nor a lock",
+            hint=f"expected a folder with `{META}`, `{MARK}` or `{_REPODATA}`, a tar of a layout, or a conda-lock file",
         )
     return _elsewhere(context, text)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.keys import write_keys
 from tests.functional.test_verify import found
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ def test_a_sound_bundle(bundle: Path, locked: Project, cli: Command, tmp_path: P
     with tarfile.open(bundle) as tar:
         tar.extractall(tmp_path / "folder", filter="data")
     cli("verify", str(tmp_path / "folder")).succeeded()
+
+
+def test_a_signature_that_was_made_after_the_bundle_is_not_a_difference(
+    bundle: Path, cli: Command, tmp_path: Path
+) -> None:
+    private, public = write_keys(tmp_path)
+    cli("sign", "demo", str(private)).succeeded()
+    assert "only the project has the signature `locks/demo.linux-64." in cli("verify", str(bundle)).succeeded().err
+    cli("bundle", "--no-tools", "--output", f"{tmp_path}/signed.tar").succeeded()
+    cli("sign", "demo", str(write_keys(tmp_path, "other", number=8)[0])).succeeded()
+    cli("verify", f"{tmp_path}/signed.tar").succeeded()
+    refused = cli("verify", "demo", "--key", str(public))
+    assert (refused.code, "an environment" in refused.err) == (2, True)
 
 
 def test_a_byte_of_a_bundle(bundle: Path, cli: Command, tmp_path: Path) -> None:
