@@ -136,7 +136,7 @@ def _entry(path: str, unpacking: Unpacking) -> Entry:
     status = on_disk.lstat()
     if stat.S_ISLNK(status.st_mode):
         return Link(path=path, target=str(on_disk.readlink()))
-    source = OnDisk(file=on_disk, sha256=unpacking.digest(path), size=status.st_size)
+    source = OnDisk(on_disk=str(on_disk), sha256=unpacking.digest(path), size=status.st_size)
     return File(path=path, source=source, mode=EXECUTABLE if status.st_mode & stat.S_IXUSR else PLAIN)
 
 

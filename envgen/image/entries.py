@@ -42,14 +42,15 @@ class OnDisk:
     """A file on this machine, outside the image.
 
     Attributes:
-        file: where it is; the layer writer opens it once, and refuses it if `size` or the digest are not true.
+        on_disk: its path, as text since an image has tens of thousands; the layer writer opens it once, and refuses it
+            if `size` or the digest are not true.
         sha256: of its bytes.
         size: bytes.
         crc: CRC-32 of its bytes, where a zip directory says it: proves the file instead of `sha256`, in a thirtieth
             of the time.
     """
 
-    file: Path
+    on_disk: str
     sha256: Sha256
     size: int
     crc: int | None = None
@@ -64,16 +65,14 @@ class InWheel:
         wheel_sha256: of the wheel file.
         member: where in it, and what its zip directory says of the content.
         sha256: of the content.
-        copy: the content as a file, which spares inflating where it is still what the member says.
-        executable: whether installing it makes it executable.
+        on_disk: path of the content as a file, which spares inflating where it is still what the member says.
     """
 
     wheel: Path
     wheel_sha256: Sha256
     member: Member
     sha256: Sha256
-    copy: Path
-    executable: bool = False
+    on_disk: str
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from isal import isal_zlib
@@ -18,7 +19,6 @@ from envgen.oci.tar_blocks import END, padding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from envgen.digest import Sha256
     from envgen.image.entries import Directory, Entry
@@ -148,13 +148,13 @@ class _Writer:
         """Copy a file, and prove it: a file of the store is one with those of environments, which people edit."""
         size = 0
         proof: _Crc | _Sha256 = _Sha256(source.sha256) if source.crc is None else _Crc(source.crc)
-        for data in self._pieces(source.file):
+        for data in self._pieces(source.on_disk):
             proof.update(data)
             size += len(data)
             self._plain(data)
         if (proof.got, size) != (proof.expected, source.size):
             raise IntegrityError(
-                f"`{source.file}`, the source of `/{path}`, has {proof.name} {proof.got} and {size} bytes, "
+                f"`{source.on_disk}`, the source of `/{path}`, has {proof.name} {proof.got} and {size} bytes, "
                 f"expected {proof.expected} and {source.size} bytes",
                 hint="the file was modified: run `envgen clean --kind packages` and build the image again",
             )
@@ -178,7 +178,7 @@ class _Writer:
         """
         before = self._tar.copy()
         crc = 0
-        for piece in self._pieces(source.copy):
+        for piece in self._pieces(source.on_disk):
             crc = isal_zlib.crc32(piece, crc)
             self._tar.update(piece)
         if (crc, self._tar.size - before.size) == (source.member.crc, source.member.size):
@@ -206,12 +206,12 @@ class _Writer:
 
     def _digest(self, file: Path) -> Sha256:
         digest = Digest()
-        for data in self._pieces(file):
+        for data in self._pieces(str(file)):
             digest.update(data)
         return digest.sha256
 
-    def _pieces(self, file: Path) -> Iterator[memoryview]:
+    def _pieces(self, file: str) -> Iterator[memoryview]:
         """Yield a file in pieces that are valid until the next: there is one buffer for all files."""
-        with file.open("rb", buffering=0) as stream:
+        with Path(file).open("rb", buffering=0) as stream:
             while count := stream.readinto(self._buffer):
                 yield self._buffer[:count]

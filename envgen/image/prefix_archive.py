@@ -5,13 +5,14 @@ from __future__ import annotations
 import stat
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.digest import Digest, chunks
 from envgen.errors import DigestMismatchError
 from envgen.export.nar import NarFile, NarFolder, NarLink, write_nar
 from envgen.image.content import linked
-from envgen.image.entries import EXECUTABLE, Directory, File, InWheel, Link, Literal, file
+from envgen.image.entries import EXECUTABLE, Directory, File, InWheel, Link, Literal, OnDisk, file
 from envgen.image.inputs import HISTORY, open_environment, refuse_missing_inputs
 from envgen.manifest.variables import env_at
 from envgen.prefix.variables import STATE_FILE, state_text
@@ -20,7 +21,6 @@ from envgen.system.os_faults import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from typing import BinaryIO
 
     from envgen.digest import Sha256
@@ -127,16 +127,14 @@ def _pieces(entry: File) -> Iterator[bytes]:
     match entry.source:
         case Literal():
             yield entry.source.data
-        case InWheel():
-            yield from _proven(entry, entry.source.copy, entry.source.sha256)
-        case _:
-            yield from _proven(entry, entry.source.file, entry.source.sha256)
+        case InWheel() | OnDisk():
+            yield from _proven(entry, entry.source.on_disk, entry.source.sha256)
 
 
-def _proven(entry: File, path: Path, expected: Sha256) -> Iterator[bytes]:
+def _proven(entry: File, path: str, expected: Sha256) -> Iterator[bytes]:
     """Yield a file and prove it: a file of the store is one with those of environments, which people edit."""
     digest = Digest()
-    with path.open("rb") as stream:
+    with Path(path).open("rb") as stream:
         yield from digest.through(chunks(stream))
     if digest.sha256 != expected:
         raise DigestMismatchError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
@@ -16,7 +17,6 @@ from envgen.system.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from envgen.platforms import PythonMinor
     from envgen.system.store import Store
@@ -60,12 +60,12 @@ class Code:
 
     Attributes:
         path: in the image, without the leading slash.
-        file: where it is now.
+        file: path where it is now.
         sha256: of its bytes.
     """
 
     path: str
-    file: Path
+    file: str
     sha256: Sha256
 
 
@@ -101,7 +101,7 @@ def _compile(sources: Sequence[Code], compiler: Compiler) -> bytes:
 
 
 def _verify(code: Code) -> None:
-    with code.file.open("rb") as stream:
+    with Path(code.file).open("rb") as stream:
         got = Sha256.of_stream(stream)
     if got != code.sha256:
         raise DigestMismatchError(

@@ -7,7 +7,6 @@ comparing an image with its lock needs digests alone.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.digest import Sha256
@@ -57,5 +56,5 @@ def _entry(path: str, content: str, *numbers: int) -> Entry:
     mode, uid, gid, *size = numbers
     if not size:
         return Directory(path=path, mode=mode, uid=uid, gid=gid)
-    source = OnDisk(file=Path(path), sha256=Sha256.parse(content), size=size[0])
+    source = OnDisk(on_disk=path, sha256=Sha256.parse(content), size=size[0])
     return File(path=path, source=source, mode=mode, uid=uid, gid=gid)

@@ -41,7 +41,7 @@ def entries(folder: Path) -> list[Entry]:
         Link(path="opt/env/bin/again", target="run"),
         Directory(path="tmp", mode=0o1777),
         file("home/user/.profile", "", uid=1000, gid=1000),
-        File(path="opt/env/text", source=OnDisk(file=text, sha256=Sha256.of(text.read_bytes()), size=12000)),
+        File(path="opt/env/text", source=OnDisk(on_disk=str(text), sha256=Sha256.of(text.read_bytes()), size=12000)),
     ]
     return [*found, *wheel_entries(folder)]
 
@@ -62,7 +62,7 @@ def wheel_entries(folder: Path) -> list[Entry]:
                 wheel_sha256=Sha256.of(wheel.read_bytes()),
                 member=member,
                 sha256=Sha256.of((folder / "extracted" / member.name).read_bytes()),
-                copy=folder / "extracted" / member.name,
+                on_disk=str(folder / "extracted" / member.name),
             ),
         )
         for member in members

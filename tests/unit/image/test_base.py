@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.image.base import base_digest, base_entries
-from envgen.image.entries import Directory, Entry, File, Link, Literal
+from envgen.image.entries import Directory, Entry, File, Link, Literal, OnDisk
 from envgen.manifest import image_spec
 from envgen.manifest.image_spec import DROP
 from envgen.platforms import Platform
@@ -19,7 +20,6 @@ from tests.builders.tree import File as Content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 ON = Platform.LINUX_64
 
@@ -59,7 +59,8 @@ def content(entry: Entry) -> bytes:
     assert isinstance(entry, File)
     if isinstance(entry.source, Literal):
         return entry.source.data
-    return entry.source.file.read_bytes()  # type: ignore[union-attr]  # the base has no files of wheels
+    assert isinstance(entry.source, OnDisk)  # the base has no files of wheels
+    return Path(entry.source.on_disk).read_bytes()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +32,6 @@ from tests.unit.prefix.samples import ALPHA, BETA, BUILT, NOARCH, PYTHON, SITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from envgen.system.store import Store
 
@@ -85,10 +85,11 @@ def told(store: Store, packages: Sequence[LinkPackage], *, splice: bool = True, 
                     found[entry.path] = ("link", entry.target)
                 case File(source=InWheel() as source):
                     assert source.sha256
-                    found[entry.path] = ("wheel", source.copy.read_text())
+                    found[entry.path] = ("wheel", Path(source.on_disk).read_text())
                 case File(source=OnDisk() as source):
-                    assert source.size == source.file.stat().st_size
-                    found[entry.path] = ("disk", source.file.read_text())
+                    file = Path(source.on_disk)
+                    assert source.size == file.stat().st_size
+                    found[entry.path] = ("disk", file.read_text())
                 case File(source=Literal() as source):
                     found[entry.path] = ("made", source.data.decode("latin-1"))
     return found

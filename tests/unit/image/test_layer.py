@@ -129,7 +129,7 @@ def test_a_file_that_somebody_changed_is_refused(tmp_path: Path) -> None:
 def test_a_file_whose_crc_is_known_is_proven_by_it(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_bytes(b"12345")
-    source = OnDisk(file=text, sha256=Sha256.of(b"not looked at"), size=5, crc=zlib.crc32(b"12345"))
+    source = OnDisk(on_disk=str(text), sha256=Sha256.of(b"not looked at"), size=5, crc=zlib.crc32(b"12345"))
     write([File(path="text", source=source)])
     text.write_bytes(b"12354")
     with pytest.raises(IntegrityError, match="has CRC-32 a5e93bcb and 5 bytes, expected cbf53a1c and 5 bytes"):
@@ -171,6 +171,6 @@ def test_progress_is_told(tmp_path: Path) -> None:
 def test_sizes_that_are_not_true_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_bytes(b"12345")
-    source = OnDisk(file=text, sha256=Sha256.of(b"12345"), size=4)
+    source = OnDisk(on_disk=str(text), sha256=Sha256.of(b"12345"), size=4)
     with pytest.raises(IntegrityError):
         write([File(path="a", source=source), file("b", "1")])

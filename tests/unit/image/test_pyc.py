@@ -6,6 +6,7 @@ import importlib.util
 import marshal
 import random
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,6 @@ from envgen.image.pyc import Code, Compiler, compile_all
 from envgen.platforms import PythonMinor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from envgen.system.store import Store
 
 THIS = PythonMinor(*sys.version_info[:2])
@@ -42,7 +41,7 @@ def code(folder: Path, *names: str) -> list[Code]:
     for name in names:
         file = folder / name
         file.write_bytes(SOURCES[name].encode("latin-1"))
-        found.append(Code(path=f"{SITE}/{name}", file=file, sha256=Sha256.of(file.read_bytes())))
+        found.append(Code(path=f"{SITE}/{name}", file=str(file), sha256=Sha256.of(file.read_bytes())))
     return found
 
 
@@ -53,16 +52,16 @@ def test_compiled_files_are_loaded_unchecked(tmp_path: Path, store: Store, compi
         data = found[compiler.target(source.path)]
         assert data[:4] == importlib.util.MAGIC_NUMBER
         assert data[4:8] == b"\x01\0\0\0"  # PEP 552: a hash that nobody checks
-        assert data[8:16] == importlib.util.source_hash(source.file.read_bytes())
+        assert data[8:16] == importlib.util.source_hash(Path(source.file).read_bytes())
         assert marshal.loads(data[16:]).co_filename == f"/{source.path}"  # noqa: S302  our own
 
 
 def test_an_edited_source_is_not_compiled(tmp_path: Path, store: Store, compiler: Compiler) -> None:
     sources = code(tmp_path, "plain.py", "nested.py")
-    sources[1].file.write_text("edited = True\n")  # through the hard link of an environment
+    Path(sources[1].file).write_text("edited = True\n")  # through the hard link of an environment
     with pytest.raises(IntegrityError, match=r"nested\.py"):
         compile_all(sources, compiler, store=store)
-    sources[1].file.write_text(SOURCES["nested.py"])
+    Path(sources[1].file).write_text(SOURCES["nested.py"])
     assert b"edited" not in compile_all(sources, compiler, store=store)[compiler.target(sources[1].path)]
 
 

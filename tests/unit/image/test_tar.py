@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from envgen.digest import Sha256
@@ -12,7 +10,7 @@ from envgen.image.tar import by_tarfile, header
 
 
 def large(size: int) -> File:
-    return File(path="opt/large", source=OnDisk(file=Path("unread"), sha256=Sha256("0" * 64), size=size))
+    return File(path="opt/large", source=OnDisk(on_disk="unread", sha256=Sha256("0" * 64), size=size))
 
 
 ENTRIES: list[Entry] = [
