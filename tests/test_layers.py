@@ -118,9 +118,9 @@ CONFINED = {
     "os.execv": ("system.process",),
     "os.execve": ("system.process",),
     "os.execvpe": ("system.process",),
-    "urllib3": ("system.http",),
+    "urllib3": ("system.http", "system.pools"),
     "urllib.request": ("system.http",),
-    "http.client": (),
+    "http.client": ("system.pools",),
     "requests": (),
     "httpx": (),
     "os.environ": ("cli.group", "__main__", "system.rattler_certificates"),  # rattler reads nothing else

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -27,11 +26,12 @@ from envgen import __version__
 from envgen.errors import DigestMismatchError, NetworkError
 from envgen.events import NullReporter
 from envgen.system.connection import check_address, proxy_for, redirected, tls_context
-from envgen.system.credentials import Credentials, display, without_login
+from envgen.system.credentials import Credentials, display
 from envgen.system.file_url import is_file_url, open_file_url
 from envgen.system.flow import Flow
 from envgen.system.keyring import KeyringLogins
-from envgen.system.pace import paced
+from envgen.system.pace import DripError
+from envgen.system.pools import CONNECT_TIMEOUT, READ_TIMEOUT, new_pool
 from envgen.system.refusals import refuse_failure
 from envgen.system.retry import ATTEMPTS, RetryPolicy, TransientError
 from envgen.system.streamed_response import ABSENT, RangeUnsupportedError, Response, StreamedResponse
@@ -40,16 +40,15 @@ from envgen.system.transfer import Transfer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import urllib3
+
     from envgen.digest import Sha256
     from envgen.events import Reporter
     from envgen.system.credentials import Secret
 
 __all__ = ["Http", "RangeUnsupportedError", "Response", "display"]
 
-CONNECTIONS = 16
-"""Open connections per server: with more, look-ups and handshakes failed in trials; with fewer the line stood idle."""
-
-_CONNECT_TIMEOUT, _READ_TIMEOUT, _REDIRECTS = 15.0, 60.0, 10
+_REDIRECTS = 10
 _WORTH_READING = 64 << 10
 """Bytes: reading them is cheaper than a new connection with its TLS handshake."""
 
@@ -326,28 +325,12 @@ class Http:
     def _pool(self, proxy: str | None) -> urllib3.PoolManager:
         with self._lock:
             if proxy not in self._pools:
-                self._pools[proxy] = _new_pool(proxy, tls_context(self._environment))
+                self._pools[proxy] = new_pool(proxy, tls_context(self._environment))
             return self._pools[proxy]
 
 
-def _new_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager:
-    timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT)
-    if not proxy:
-        return urllib3.PoolManager(maxsize=CONNECTIONS, block=True, timeout=timeout, ssl_context=context)
-    bare, login = without_login(proxy)
-    return urllib3.ProxyManager(
-        bare,
-        proxy_headers={"Proxy-Authorization": login.value} if login else None,
-        maxsize=CONNECTIONS,
-        block=True,
-        timeout=timeout,
-        ssl_context=context,
-        proxy_ssl_context=context,
-    )
-
-
 def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> StreamedResponse:
-    read = paced(partial(response.read1, decode_content=decode), what=display(url))
+    read = partial(response.read1, decode_content=decode)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return StreamedResponse(url=url, status=response.status, headers=headers, read=read)
 
@@ -355,7 +338,7 @@ def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> St
 def _put_away(response: urllib3.BaseHTTPResponse) -> None:
     """Return the connection to its pool if little is left to read, as of the many 404s of an index, else close it."""
     if not response.closed and (response.length_remaining or 0) <= _WORTH_READING:
-        with suppress(HTTPError):
+        with suppress(HTTPError, DripError):
             response.read(_WORTH_READING)
     response.close()
     response.release_conn()
@@ -369,6 +352,8 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except LocationValueError as error:
         raise NetworkError(f"{display(url)!r} is not a valid URL: {error}") from error
+    except DripError as drip:
+        raise TransientError(f"{display(url)} sent {drip.count} bytes in {drip.seconds:.0f} s") from drip
     except NameResolutionError as error:
         raise TransientError(f"failed to reach {host}: its name cannot be resolved") from error
     except ProxyError as error:
@@ -377,9 +362,9 @@ def _explained(url: str) -> Iterator[None]:
     except NewConnectionError as error:  # a ConnectTimeoutError to the library, whatever went wrong
         raise TransientError(f"failed to reach {host}: {_cause(error)}") from error
     except ConnectTimeoutError as error:
-        raise TransientError(f"failed to reach {host}: no connection within {_CONNECT_TIMEOUT:.0f} s") from error
+        raise TransientError(f"failed to reach {host}: no connection within {CONNECT_TIMEOUT:.0f} s") from error
     except ReadTimeoutError as error:
-        raise TransientError(f"{host} sent nothing for {_READ_TIMEOUT:.0f} s") from error
+        raise TransientError(f"{host} sent nothing for {READ_TIMEOUT:.0f} s") from error
     except HTTPError as error:
         if isinstance(_root(error), ssl.SSLCertVerificationError):
             said = f"failed to verify the certificate of {host}: {_cause(error)}"

@@ -11,7 +11,8 @@ import pytest
 from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError, GoneError, IntegrityError, NetworkError
 from envgen.system.fs import HashedFile
-from envgen.system.http import CONNECTIONS, RangeUnsupportedError
+from envgen.system.http import RangeUnsupportedError
+from envgen.system.pools import CONNECTIONS
 from tests.builders.server import Faults, serve
 from tests.unit.system.rig import BODY, SHA, Rig
 
