@@ -95,8 +95,7 @@ class Digest:
     __slots__ = ("_sink", "_state", "size")
 
     def __init__(self, algorithm: str = "sha256", *, sink: Callable[[Data], object] | None = None) -> None:
-        # others are what conda-lock's models and old RECORDs ask for, and prove nothing here
-        self._state = hashlib.new(algorithm, usedforsecurity=algorithm in STRONG)
+        self._state = hashlib.sha256() if algorithm == "sha256" else _other(algorithm)
         self._sink = sink
         self.size = 0
 
@@ -136,6 +135,11 @@ class Digest:
         other = Digest(self.name, sink=self._sink)
         other._state, other.size = self._state.copy(), self.size
         return other
+
+
+def _other(algorithm: str) -> hashlib._Hash:
+    # what conda-lock's models and old RECORDs ask for beside strong ones proves nothing here
+    return hashlib.new(algorithm, usedforsecurity=algorithm in STRONG)
 
 
 def chunks(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:

@@ -140,7 +140,7 @@ class WheelIndex:
             NetworkError: the index cannot be reached.
         """
         page = self._ask(("page", wheel.project), lambda: self._page(wheel.project)).result()
-        found = _same(wheel, page.all_archives() if wheel.made else page.all_files()) if page else None
+        found = _find(wheel, page) if page else None
         if found is None:
             raise GoneError(
                 f"`{wheel.listed.filename}` with sha256 {wheel.listed.sha256} is no longer offered by {self._words}",
@@ -261,6 +261,16 @@ class WheelIndex:
             if key not in self._asked:
                 self._asked[key] = self._pool.submit(work)
             return self._asked[key]  # type: ignore[return-value]  # a key always stands for one type of answer
+
+
+def _find(wheel: Wheel, page: ProjectPage) -> ProjectFile | None:
+    """Find the file of a wheel on a page, which may list thousands: where its name says first."""
+    if wheel.made:
+        return _same(wheel, page.all_archives())
+    version = wheel.listed.filename.removesuffix(".whl").split("-", 2)[1]
+    near = page.files(version) if version in page.versions else ()
+    wanted = (wheel.listed.filename, wheel.listed.sha256)
+    return next((f for f in near if (f.filename, f.sha256) == wanted), None) or _same(wheel, page.all_files())
 
 
 def _same(wheel: Wheel, files: Iterable[ProjectFile]) -> ProjectFile | None:
