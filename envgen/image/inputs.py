@@ -115,10 +115,10 @@ def _refuse_missing_locks(context: Context, spec: EnvSpec, chosen: Sequence[Plat
     """
     locked = [platform for platform in chosen if lock_path(context, spec, platform).is_file()]
     if locked and (missing := [platform for platform in chosen if platform not in locked]):
-        choice = " ".join(f"--platform {platform}" for platform in locked)
+        command = f"envgen image {spec.name} --platform {locked[0]}"
         raise LockError(
             f"`{spec.name}` has no lock for {', '.join(missing)}",
-            hint=f"run `envgen lock`, or write the image of what is locked: `envgen image {spec.name} {choice}`",
+            hint=f"run `envgen lock`, or write an image of what is locked: `{command}`",
         )
 
 
