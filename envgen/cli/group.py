@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import json
 import os
+import re
 import sys
 import traceback
 from dataclasses import dataclass, field
@@ -70,6 +71,9 @@ _GROUPS = {
     },
 }
 """The verbs as `--help` shows them, by what they are for."""
+
+_QUOTED = re.compile(r"'([^']*)'")
+"""A name or value in a message of click, which we put between backticks."""
 
 _VERBS = {verb: text for group in _GROUPS.values() for verb, text in group.items()}
 
@@ -271,12 +275,15 @@ def _own_error(error: click.ClickException) -> UsageError:
     """Return what click found wrong with the command line as an error of envgen, worded as its others are."""
     from envgen.suggest import nearest  # noqa: PLC0415  see `resolve_command`
 
-    text = error.format_message()
+    text = _QUOTED.sub(r"`\1`", " ".join(error.format_message().split()).replace(". Choose from: ", ", one of "))
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"run `{context.command_path} --help` for the usage" if context else None
     if isinstance(error, click.NoSuchOption):
         text = f"no such option `{error.option_name}`"
         hint = nearest(error.option_name, error.possibilities or ()) or hint
+    elif " is not one of " in text:
+        _, given, *known = re.findall(r"`([^`]*)`", text)
+        hint = nearest(given, known, cutoff=0.6) or hint
     return UsageError(text[:1].lower() + text[1:].rstrip("."), hint=hint)
 
 

@@ -17,8 +17,8 @@ from envgen.ops._image import ImageOptions, image
 from envgen.prepare.package_facts import export_input
 from envgen.project.lock_files import platforms_of, require_lock
 from envgen.suggest import nearest
-from envgen.system.fs import atomic_write
 from envgen.system.host import probe_host
+from envgen.system.output_file import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def export(context: Context, options: ExportOptions) -> Exported:
         found = replace(found, nix=_nix(context, options, spec, [pair.lock.platform for pair in pairs]))
     exported = form.render(found)
     if options.output:
-        _write(context.directory / options.output, exported.text)
+        write_output(context.directory / options.output, exported.text)
     return exported
 
 
@@ -130,13 +130,6 @@ def _format(name: str) -> Format:
         known = ", ".join(FORMATS)
         raise UserError(f"unknown export format `{name}`", hint=nearest(name, FORMATS) or f"known formats: {known}")
     return FORMATS[name]
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        atomic_write(file, text)
-    except OSError as error:
-        raise UserError(f"failed to write `{file}`: {error.strerror}") from error
 
 
 def _chosen(spec: EnvSpec, form: Format, asked: Sequence[Platform]) -> tuple[Platform, ...]:

@@ -33,8 +33,8 @@ from envgen.report.budget import budget_of
 from envgen.report.model import Report, ReportedImage
 from envgen.report.page import render_page
 from envgen.sizes import parse_size
-from envgen.system.fs import atomic_write
 from envgen.system.host import probe_host
+from envgen.system.output_file import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ def report(context: Context, options: ReportOptions) -> Report:
     pair = require_lock(context, spec, platform)
     found = _report(context, spec, pair, options, limit=limit)
     if options.output:
-        _write(context.directory / options.output, render_page(found, shipped.report_texts()))
+        write_output(context.directory / options.output, render_page(found, shipped.report_texts()))
     return found
 
 
@@ -161,10 +161,3 @@ def _image(
         why = "not every package is in the cache"
         return ReportedImage(planned=False, layers=reported_groups(items, pair.debian, touched), why=why)
     return ReportedImage(planned=True, layers=reported_layers(images[0].layers, items, touched))
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        atomic_write(file, text)
-    except OSError as error:
-        raise UserError(f"failed to write `{file}`: {error.strerror}") from error

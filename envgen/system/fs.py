@@ -32,6 +32,15 @@ _SYNCS = 16
 """Files to sync at once."""
 
 
+def is_special(path: Path) -> bool:
+    """Return whether a path leads to a device, a pipe or a socket."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def atomic_write(path: Path, data: bytes | str, *, mode: int = 0o644, sync: bool = True) -> None:
     """Write a small file so that others see the old one or the new one, never half of it; text becomes UTF-8.
 
@@ -51,7 +60,12 @@ def atomic_path(path: Path, *, mode: int = 0o644, sync: bool = True) -> Iterator
     """Yield an empty sibling of `path` to write to; it takes `path`'s name when the block ends well.
 
     Folders above are made. The mode does not depend on the umask.
+
+    Raises:
+        UserError: a device or a pipe has that name, which the file would replace.
     """
+    if is_special(path):
+        raise UserError(f"`{path}` is not a regular file", hint="choose another path for the output")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     os.close(handle)
