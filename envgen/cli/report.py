@@ -64,7 +64,7 @@ def command(
         console.json(asdict(found))
     _remarks(console, found)
     if output:
-        console.say(f"wrote `{output}`: {found.environment} for {found.platform}, {_total(found)}")
+        console.say(f"wrote `{output}`: {_name(found)}, {_total(found)}")
     if found.budget:
         _judge(console, found.budget)
 
@@ -79,8 +79,14 @@ def _remarks(console: Console, report: Report) -> None:
         console.warn(f"{counted(len(report.unsized), 'package')} of unknown size, counted as 0: {_few(report.unsized)}")
     if report.image and report.image.why:
         console.say(f"image layers are shown as groups: {report.image.why}")
+    if report.difference and not report.difference.had_lock:
+        console.warn(f"`{report.difference.against}` has no lock of {_name(report)}: all packages are shown as new")
     if report.others:
         console.say(f"not in this report: {', '.join(report.others)} (`--platform`)")
+
+
+def _name(report: Report) -> str:
+    return f"{report.environment} for {report.platform}"
 
 
 def _total(report: Report) -> str:

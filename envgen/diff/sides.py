@@ -22,11 +22,14 @@ from envgen.system.git import Repository
 from envgen.system.home import expand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from envgen.project.context import Context
 
 WORKING_TREE = "working tree"
+_FETCH_ALL = "git fetch --unshallow --tags origin '+refs/heads/*:refs/remotes/origin/*'"
+"""Brings what a clone with `--depth` lacks: older commits, other branches, and tags."""
+
 _CLOSE = 3
 """Revisions that are offered for one that is not there."""
 
@@ -98,7 +101,7 @@ def find_side(context: Context, text: str) -> Side:
         return Side(label=text, states=dict(_revision(repository, commit, text)))
     if found := _named_environment(context, text):
         return found
-    raise UserError(f"`{text}` is not a file, git revision or environment", hint=_meant(text, repository.names()))
+    raise _unknown(repository, text)
 
 
 def _named_environment(context: Context, name: str) -> Side | None:
@@ -109,8 +112,15 @@ def _named_environment(context: Context, name: str) -> Side | None:
     return _installed(prefix, name)
 
 
-def _meant(text: str, names: Sequence[str]) -> str:
-    return nearest(text, names, most=_CLOSE) or "for example: `envgen diff HEAD~1`, `envgen diff main`"
+def _unknown(repository: Repository, text: str) -> UserError:
+    """Describe an argument that is nothing, with what can be done in a repository that lacks revisions."""
+    what = f"`{text}` is not a file, git revision or environment"
+    if repository.resolve("HEAD") is None:
+        return UserError(f"{what}: the git repository has no commit", hint="commit the locks, then compare with them")
+    if repository.is_shallow:
+        return UserError(f"{what} in this shallow clone", hint=f"fetch the other revisions: `{_FETCH_ALL}`")
+    meant = nearest(text, repository.names(), most=_CLOSE)
+    return UserError(what, hint=meant or "for example: `envgen diff HEAD~1`, `envgen diff main`")
 
 
 def working_tree(context: Context) -> Side:

@@ -158,6 +158,7 @@ def reported_difference(compared: Comparison) -> ReportedDifference:
         changes=tuple(sorted(_changes(delta), key=_weight)),
         download_before=before,
         download_after=after,
+        had_lock=delta.before is not None,
     )
 
 

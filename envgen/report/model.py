@@ -236,12 +236,14 @@ class ReportedDifference:
         changes: those that change the size of the download most first, Debian packages last.
         download_before: bytes of all downloads; None where not all are known.
         download_after: likewise.
+        had_lock: whether that revision has a lock of the environment for the platform; else every package is new.
     """
 
     against: str
     changes: tuple[ReportedChange, ...]
     download_before: int | None
     download_after: int | None
+    had_lock: bool = True
 
     @property
     def growth(self) -> int | None:

@@ -61,6 +61,11 @@ class Repository:
         except ProcessError:
             return None
 
+    @property
+    def is_shallow(self) -> bool:
+        """Return whether the clone lacks older commits."""
+        return self.git("rev-parse", "--is-shallow-repository").strip() == "true"
+
     def names(self) -> tuple[str, ...]:
         """List branches and tags."""
         return tuple(self.git("for-each-ref", "--format=%(refname:short)").split())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -268,3 +270,24 @@ def test_reading_loads_nothing_heavy(verb: str, committed: Project, cli: Command
     outcome = cli.process(*verb.split(), PYTHONPROFILEIMPORTTIME="1").succeeded()
     loaded = {line.rpartition("|")[2].strip() for line in outcome.err.splitlines() if line.startswith("import time:")}
     assert {name for name in loaded if name.startswith(HEAVY)} - LIGHT == set()
+
+
+def test_diff_with_a_revision_that_a_shallow_clone_lacks(committed: Project, cli: Command, tmp_path: Path) -> None:
+    git(committed, "commit", "--quiet", "--allow-empty", "--message=two")
+    git(committed, "branch", "topic")
+    clone = tmp_path / "clone"
+    git(committed, "clone", "--quiet", "--depth=1", f"file://{committed.root}", str(clone))
+    for revision in ("HEAD~1", "origin/topic"):
+        done = cli("diff", revision, cwd=clone)
+        assert done.code == 1
+        assert f"`{revision}` is not a file, git revision or environment in this shallow clone" in done.err
+    command = re.findall("`(git fetch .*)`", done.err)[0]
+    subprocess.run(shlex.split(command), cwd=clone, check=True, capture_output=True)
+    for revision in ("HEAD~1", "origin/topic"):
+        cli("diff", revision, cwd=clone).succeeded()
+
+
+def test_diff_before_the_first_commit(locked: Project, cli: Command) -> None:
+    git(locked, "init", "--quiet")
+    done = cli("diff")
+    assert (done.code, "has no commit\nhint: commit the locks" in done.err) == (1, True)

@@ -74,6 +74,12 @@ def test_the_budget_names_what_grew(locked: Project, cli: Command) -> None:
     reasons = {package["name"]: package["reason"] for package in done.json()["packages"]}
     assert reasons["plated"] == ["pypi: plated"]
     assert reasons["spam"] == ["pypi: spam==1.0"]
+    assert "has no lock" not in done.err
+    git(locked, "rm", "--quiet", "-r", "--cached", "locks")
+    git(locked, "commit", "--message", "two")
+    done = cli("report", "--against", "main", "--output", "page.html").succeeded()
+    assert "warning: `main` has no lock of demo for linux-64: all packages are shown as new" in done.err
+    assert "has no lock of this environment for linux-64" in (locked.root / "page.html").read_text()
 
 
 @pytest.mark.parametrize(
