@@ -12,7 +12,7 @@ import traceback
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.shell_completion import CompletionItem
@@ -78,6 +78,10 @@ _QUOTED = re.compile(r"'([^']*)'")
 _VERBS = {verb: text for group in _GROUPS.values() for verb, text in group.items()}
 
 
+class _ReaderLeftError(Exception):
+    """Nobody reads standard output any more."""
+
+
 class _LazyGroup(click.Group):
     """Imports a verb's module only when that verb runs: `envgen --help` must not load the solver."""
 
@@ -107,6 +111,13 @@ class _LazyGroup(click.Group):
                 hint=nearest(args[0], _VERBS) or "run `envgen --help` for the list of commands",
             )
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; click would end with exit code 1 where the reader of its output left."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderLeftError from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete verbs without importing any."""
@@ -249,7 +260,7 @@ def _failed(error: BaseException, invocation: _Invocation | None = None) -> int:
             interrupt.current().told = True
             click.echo(interrupt.TOLD, err=True)
             return interrupt.INTERRUPTED
-        case BrokenPipeError():
+        case BrokenPipeError() | _ReaderLeftError():
             # the reader of our output left (`envgen list | head`): nothing to say, and nowhere to say it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
