@@ -91,6 +91,10 @@ class Console:
             return naming(text, environment)
         return text
 
+    def end(self) -> None:
+        """Write no more notes and warnings."""
+        self._reporter.end()
+
     @property
     def today(self) -> dt.date:
         """Return the day on which the process started, in UTC."""
@@ -162,6 +166,7 @@ class TerminalReporter:
         self._talk = talk
         self._verbosity = verbosity
         self._in_full = in_full
+        self._has_ended = False
         self._bars: bars.Progress | None = None
         self._open = 0
         self._lock = threading.Lock()
@@ -195,7 +200,13 @@ class TerminalReporter:
         if self._verbosity() >= Verbosity.VERBOSE:
             self._write(text)
 
+    def end(self) -> None:
+        """Write nothing more: a thread that still asks a server must not speak after the verdict."""
+        self._has_ended = True
+
     def _write(self, text: str) -> None:
+        if self._has_ended:
+            return
         text = self._in_full(text)
         if self._bars is None and not sys.stderr.isatty():
             sys.stderr.write(f"{message(text)}\n")  # without rich; see `_standard_error`
@@ -206,6 +217,8 @@ class TerminalReporter:
         """Write a warning: what a user may want to change."""
         from rich.markup import escape  # noqa: PLC0415  see `_standard_error`
 
+        if self._has_ended:
+            return
         self._talk().print(f"[yellow bold]warning[/]: {escape(message(self._in_full(text)))}", soft_wrap=True)
 
     def _start(self) -> bars.Progress:

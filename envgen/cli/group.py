@@ -236,6 +236,9 @@ def invoke(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
         return _failed(error, invocation)  # a panic in Rust code is no `Exception`
+    finally:
+        if invocation.console:
+            invocation.console.end()
     return 0
 
 

@@ -17,6 +17,7 @@ from envgen.lock.model import FILE_SUFFIX, file_name, lock_key
 from envgen.lock.read import read_lock
 from envgen.platforms import Platform
 from envgen.prefix.inventory import is_environment
+from envgen.prefix.origin import read_origin
 from envgen.suggest import nearest
 from envgen.system.git import Repository
 from envgen.system.home import expand
@@ -24,6 +25,7 @@ from envgen.system.home import expand
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from envgen.prefix.origin import Origin
     from envgen.project.context import Context
 
 WORKING_TREE = "working tree"
@@ -72,11 +74,13 @@ class Side:
         states: (environment, platform) -> its lock as text, or what is installed. An environment on disk does not
             know the name of its spec: its key has "".
         is_whole: whether it says all there is; one file or environment says nothing of the others.
+        origin: the lock that an environment on disk was made from, where it is remembered.
     """
 
     label: str
     states: Mapping[tuple[str, Platform], LockText | State]
     is_whole: bool = True
+    origin: Origin | None = None
 
 
 def find_side(context: Context, text: str) -> Side:
@@ -185,4 +189,4 @@ def _revision(
 
 def _installed(prefix: Path, label: str) -> Side:
     platform, state = installed_state(prefix, label=label)
-    return Side(label=label, states={("", platform): state}, is_whole=False)
+    return Side(label=label, states={("", platform): state}, is_whole=False, origin=read_origin(prefix))

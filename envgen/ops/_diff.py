@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envgen.diff.comparison import Comparison, compare_parts, compare_sides
 from envgen.diff.known_licenses import known_licenses
 from envgen.diff.sides import find_side, working_tree
-from envgen.manifest.select import select
+from envgen.manifest.select import select, spec_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,17 @@ def _sides(context: Context, options: DiffOptions) -> tuple[Side, Side]:
     return before, working_tree(context) if new is None else find_side(context, new)
 
 
+def _own_spec(context: Context, side: Side) -> str | None:
+    """Return the spec of this project that an environment on disk was made from."""
+    origin = side.origin
+    if origin is None or origin.project != context.root:
+        return None
+    return origin.environment if origin.environment in {path.stem for path in spec_files(context.root)} else None
+
+
 def _named(context: Context, side: Side, env: str | None) -> Side:
     """Rename what is installed to the environment that it is compared with."""
     if all(name for name, _ in side.states):
         return side
-    name = env or select(context.root, None).name
+    name = env or _own_spec(context, side) or select(context.root, None).name
     return replace(side, states={(found or name, p): state for (found, p), state in side.states.items()})

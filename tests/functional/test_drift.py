@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.prefix.verify import verify_prefix
+from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,7 +220,7 @@ def test_a_dry_run_writes_nothing(prefix: Path, cli: Command) -> None:
     assert (prefix / SITE / "eggs.py").stat().st_mode & 0o777 == 0o600
 
 
-def test_diff_shows_what_pip_did(prefix: Path, cli: Command) -> None:
+def test_diff_shows_what_pip_did(prefix: Path, locked: Project, cli: Command) -> None:
     pip_install(prefix, "mine", "0.1", mine="x = 1\n")
     pip_uninstall(prefix, "eggs-1.1")
     pip_install(prefix, "eggs", "2.0", eggs="version = '2.0'\n")
@@ -230,5 +231,7 @@ def test_diff_shows_what_pip_did(prefix: Path, cli: Command) -> None:
             "  - mine 0.1 by pip (wheel)",
             "  + spam 1.0 (wheel, +1 kB)",
         ]
-    cli("create", "--prune").succeeded()
+    locked.spec("other", SPEC)  # which the environment was not made from
+    assert cli("diff", "demo", "locks").succeeded().out.splitlines()[0].startswith("demo for linux-64: ")
+    cli("create", "demo", "--prune").succeeded()
     assert cli("diff", "demo").succeeded().out == "demo and working tree have the same packages\n"

@@ -147,3 +147,12 @@ def test_no_column_of_a_terminal_is_cut(
         out = re.sub(r"\x1b\[[0-9;]*m|─", "", capsys.readouterr().out)
         assert all(word in out for word in cells[:4]), width
         assert cells[4] in re.sub(r"\s", "", out), width
+
+
+def test_nothing_is_said_after_the_end(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = console.context(anywhere=True).reporter
+    reporter.note("before")
+    console.end()
+    reporter.note("after")
+    reporter.warn("after")
+    assert capsys.readouterr().err == "before\n"
