@@ -192,8 +192,12 @@ def opened(browser: Any, tmp_path: Path, one: Report, *, width: int = 1280, them
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_error_and_nothing_beside_the_screen(browser: Any, tmp_path: Path, width: int, theme: str) -> None:
-    opened(browser, tmp_path, hostile(), width=width, theme=theme)
+    one, word = hostile(), "A_VARIABLE_WITH_A_VERY_LONG_NAME_THAT_HAS_NO_BLANK"
+    one = replace(one, description=word, audit=replace(one.audit, remarks=(f"set {word}",)))
+    opened(browser, tmp_path, one, width=width, theme=theme)
     assert browser.get_log("browser") == []
+    wide = "return [...document.querySelectorAll('p, li, dd')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert browser.execute_script(wide) == 0
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     headings = "return [...document.querySelectorAll('thead th')].map(cell => cell.clientHeight)"
     assert max(browser.execute_script(headings)) < 60
