@@ -245,7 +245,7 @@ class WheelIndex:
             self._told.add("sha256")
             what = f"{self._words} provides no sha256 for `{file.filename}`"
             self._warn(f"{what}: such files are downloaded and locked by what came")
-        return measure(self._http, self._store, file.url)
+        return measure(self._http, self._store, file.url, stated=file.digest)
 
     def _metadata(self, file: ProjectFile) -> WheelMetadata:
         if file.sha256 is None:

@@ -7,6 +7,7 @@ plain text of their version and typed when somebody asks for that version.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 
+_INPUT = re.compile(rb"<(form|input|script)\b", re.IGNORECASE)
+"""What pages for people have, and pages of an index do not."""
+
+_WEAKER = ("sha512", "sha384", "sha224", "sha1", "md5")
+"""Digests that an index may give in place of sha256, the best first; pip compares these."""
 
 _MALFORMED = (ValueError, RecursionError)
 """What parsing a document of any content raises."""
@@ -59,6 +65,7 @@ class ProjectFile:
         uploaded: aware moment of upload, where the index says so readably.
         yanked: withdrawn by its authors (PEP 592).
         yanked_reason: why, in their words; empty where they do not say.
+        digest: another one than sha256, where the index gives only that: `md5=…`; empty otherwise.
         metadata: whether METADATA is served beside the file (PEP 658), and its digest where the index gives one.
     """
 
@@ -71,6 +78,7 @@ class ProjectFile:
     yanked: bool
     metadata: Sha256 | bool
     yanked_reason: str = ""
+    digest: str = ""
 
 
 class ProjectPage:
@@ -182,13 +190,18 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
 
 
 def _html_entries(body: bytes, url: str) -> list[tuple[Any, Entry]]:
+    if b"\0" in body:
+        raise UnexpectedError("it is not text")
     # its libraries take 0.1 s to import, and few indices have no JSON
     from envgen.sources.pypi_html import MALFORMED, html_entries  # noqa: PLC0415
 
     try:
-        return named({**e, "filename": _filename(e["filename"], e["url"])} for e in html_entries(body, url=url))
+        links = html_entries(body, url=url)
     except MALFORMED as error:
         raise UnexpectedError(repr(error)) from error
+    if not links and _INPUT.search(body):
+        raise UnexpectedError("it has a form and no links, as a page to sign in")
+    return named({**link, "filename": _filename(link["filename"], link["url"])} for link in links)
 
 
 def file_project(filename: str) -> ProjectName:
@@ -224,17 +237,18 @@ def _file(listed: Entry, base: str) -> ProjectFile:
     # PEP 714: `core-metadata` is the new name of `dist-info-metadata`
     beside = entry.get("core-metadata")
     beside = entry.get("dist-info-metadata") if beside is None else beside
-    requires_python = entry.get("requires-python")
+    requires_python, sha256 = entry.get("requires-python"), _sha256(entry.get("hashes"))
     return ProjectFile(
         filename=entry["filename"],
         url=_address(entry, base),
-        sha256=_sha256(entry.get("hashes")),
+        sha256=sha256,
         size=_size(entry.get("size")),
         requires_python=requires_python if isinstance(requires_python, str) else None,  # METADATA says it, too
         uploaded=_moment(entry.get("upload-time")),
         yanked=bool(entry.get("yanked")) or entry.get("yanked") == "",  # PEP 592: an empty reason is one too
         metadata=(_sha256(beside) or True) if isinstance(beside, dict) else bool(beside),
         yanked_reason=found if isinstance(found := entry.get("yanked"), str) else "",
+        digest="" if sha256 else _weaker(entry.get("hashes")),
     )
 
 
@@ -301,6 +315,13 @@ def _sha256(hashes: Any) -> Sha256 | None:
         return Sha256.parse(text) if isinstance(text, str) else None
     except ValueError:  # HTML says it after a `#` that anything may follow; without a digest, a wheel is not chosen
         return None
+
+
+def _weaker(hashes: Any) -> str:
+    """Return the best digest of a file beside its sha256, as `md5=…`; empty where there is none."""
+    known = hashes if isinstance(hashes, dict) else {}
+    found = (f"{name}={text.lower()}" for name in _WEAKER if isinstance(text := known.get(name), str))
+    return next(found, "")
 
 
 def _moment(text: Any) -> dt.datetime | None:

@@ -107,6 +107,9 @@ def redirected(url: str, location: str) -> str:
         target, _ = without_login(urljoin(url, location))
     except ValueError as error:
         raise NetworkError(f"{display(url)} redirects to {display(location)!r}, which is not a valid URL") from error
+    if urlsplit(target).scheme not in {"http", "https"}:
+        what = f"{display(url)} redirects to `{urlsplit(target).scheme}:`, expected `http:` or `https:`"
+        raise NetworkError(what)
     check_address(target)
     if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
         raise NetworkError(f"{display(url)} redirects to {display(target)}, which is not encrypted")

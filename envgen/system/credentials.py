@@ -112,8 +112,16 @@ class Credentials:
         self._learnt[origin(url)] = basic(user, password)
         return self._learnt[origin(url)]
 
-    def source(self, url: str) -> str:
-        """Name where the login is from that the server of a URL is sent."""
+    def source(self, url: str, *, asked: str, secret: Secret | None) -> str | None:
+        """Name where the login is from that the server of a URL was sent; None where it was sent none.
+
+        Args:
+            url: that answered.
+            asked: where redirects began.
+            secret: that the first server was sent.
+        """
+        if not (secret if url == asked else self.after(asked, url)):
+            return None
         if origin(url) in self._learnt:
             return "`keyring`"
         return "its configured address" if origin(url) in self._by_origin else "netrc"

@@ -278,7 +278,8 @@ class Http:
                 secret = other
                 final, response = self._follow(bare, headers, secret)
             if not optional:
-                self._refuse_failure(response, final, sent=bool(secret))
+                login = self._credentials().source(final, asked=bare, secret=secret)
+                self._refuse_failure(response, final, login=login)
             try:
                 yield _answer(final, response, decode=headers.get("Accept-Encoding") == "gzip")
             finally:
@@ -301,9 +302,8 @@ class Http:
                 return url, response
         raise NetworkError(f"{display(url)} redirects more than {_REDIRECTS} times")
 
-    def _refuse_failure(self, response: urllib3.BaseHTTPResponse, url: str, *, sent: bool) -> None:
+    def _refuse_failure(self, response: urllib3.BaseHTTPResponse, url: str, *, login: str | None) -> None:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        login = self._credentials().source(url) if sent else None
         try:
             refuse_failure(response.status, response.reason or "", headers, url=url, login=login)
         except NetworkError:

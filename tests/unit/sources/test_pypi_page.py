@@ -116,6 +116,12 @@ def test_html_says_what_html_can() -> None:
     )
 
 
+def test_html_with_another_digest() -> None:
+    anchor = b"<a href='x.whl#md5=%s'>spam-1.0-py3-none-any.whl</a>"
+    assert only(parse(anchor % b"AB12", "text/html")).digest == "md5=ab12"
+    assert not only(parse(anchor.replace(b"md5", b"sha256") % DIGEST.encode(), "text/html")).digest
+
+
 def test_html_with_a_digest_that_is_none() -> None:
     anchor = b"<!DOCTYPE html><html><body><a href='x.whl#sha256=zz'>spam-1.0-py3-none-any.whl</a></body></html>"
     assert only(parse(anchor, "text/html")).sha256 is None
@@ -222,6 +228,8 @@ def test_members_that_nobody_reads_may_be_anything(changes: dict[str, Any]) -> N
         b"<a href='http://['>x</a>",
         b"<meta name='pypi:repository-version' content='9.0'>",
         b"<meta name='pypi:repository-version' content='new'>",
+        b"<html><title>Sign in</title><FORM action=/login><input name=user></form></html>",
+        b"PK\3\4\0\0",
     ],
 )
 def test_html_that_cannot_be_read_is_the_indexs_fault(wrong: bytes) -> None:

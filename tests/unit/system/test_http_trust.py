@@ -40,6 +40,16 @@ class TestCredentials:
                 assert rig.http.get(f"{url}/a").body == b"text"
         assert "authorization" not in other.requests[0].headers
 
+    def test_that_stayed_with_the_first_server_are_not_named(self, rig: Rig) -> None:
+        with serve({"/b": b"text"}, faults=Faults(authorization=self.LOGIN)) as other:
+            faults = Faults(
+                authorization=self.LOGIN, redirect={"/a": other.url.replace("127.0.0.1", "localhost") + "/b"}
+            )
+            with serve({}, faults=faults) as server, pytest.raises(NetworkError) as caught:
+                rig.http.get(server.url.replace("//", "//user:pass%20word@") + "/a")
+        assert "returned status 401" in str(caught.value)
+        assert "it was sent" not in str(caught.value)
+
     def test_follow_on_the_same_server(self, rig: Rig) -> None:
         faults = Faults(authorization=self.LOGIN, redirect={"/a": "b"})
         with serve({"/b": b"text"}, faults=faults) as server:
@@ -67,7 +77,9 @@ class TestRedirects:
     def test_to_what_is_not_http(self, rig: Rig, target: str) -> None:
         with (
             serve({}, faults=Faults(redirect={"/a": target})) as server,
-            pytest.raises(NetworkError, match=r"not a (supported|valid) URL"),
+            pytest.raises(
+                NetworkError, match=r"redirects to `(file|ftp):`, expected `http:` or `https:`|not a valid URL"
+            ),
         ):
             rig.http.get(f"{server.url}/a")
 
