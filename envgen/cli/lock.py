@@ -137,13 +137,19 @@ def _tell_verdicts(console: Console, verdicts: Sequence[LockVerdict], *, remedy:
             if verdict.missing:
                 console.say(f"{verdict.path}: missing")
                 continue
-            console.say(f"{verdict.path}: {'out of date' if verdict.reasons else 'up to date'}")
-            for reason in verdict.reasons:
+            lacking = f", {counted(len(verdict.not_here), 'file')} to fetch" if verdict.not_here else ""
+            console.say(f"{verdict.path}: {'out of date' if verdict.reasons else 'up to date'}{lacking}")
+            for reason in (*verdict.reasons, *verdict.not_here):
                 console.say(f"  - {reason}")
     if stale:
         which = "the lock" if len(verdicts) == 1 else f"{len(stale)} of {len(verdicts)} locks"
         states = [word for word, missing in (("missing", True), ("out of date", False)) if missing in _missing(stale)]
         raise LockError(f"{which} {'is' if len(stale) == 1 else 'are'} {' or '.join(states)}", hint=f"run `{remedy}`")
+    if files := sum(len(verdict.not_here) for verdict in verdicts):
+        raise LockError(
+            f"{counted(files, 'file')} of {counted(len(verdicts), 'lock')} cannot be had offline",
+            hint="run `envgen bundle` on a machine with a network, and add what it writes with `--bundle`",
+        )
 
 
 def _missing(verdicts: Sequence[LockVerdict]) -> set[bool]:
@@ -151,9 +157,9 @@ def _missing(verdicts: Sequence[LockVerdict]) -> set[bool]:
 
 
 def _verdict(verdict: LockVerdict) -> dict[str, Any]:
-    is_current = not verdict.reasons
+    reasons = [*verdict.reasons, *verdict.not_here]
     # `true` was the name of `up_to_date` in 0.1, and goes with 0.3
-    return {"lock": verdict.path, "up_to_date": is_current, "true": is_current, "reasons": list(verdict.reasons)}
+    return {"lock": verdict.path, "up_to_date": not reasons, "true": not reasons, "reasons": reasons}
 
 
 def _tell_removed(console: Console, result: LockResult, *, dry_run: bool) -> None:

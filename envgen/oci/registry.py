@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import urlencode, urljoin
 
 from envgen.documents import read_json
-from envgen.errors import GoneError, NetworkError
+from envgen.errors import GoneError, NetworkError, UserError
 from envgen.oci.push import Reference
+from envgen.urls import display
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +123,25 @@ class BlobRepository:
             return None
         token = (found.get("token") or found.get("access_token")) if isinstance(found, dict) else None
         return token if isinstance(token, str) and token.isprintable() else None
+
+
+def checked_channel(address: str) -> str:
+    """Return the address of a channel in a registry, without a slash at its end.
+
+    Raises:
+        UserError: it is not `oci://REGISTRY/PATH`.
+    """
+    text = address.rstrip("/")
+    try:
+        found = Reference.parse(text.removeprefix(SCHEME))
+    except UserError:
+        found = None
+    if found is None or text != f"{SCHEME}{found.repository}":
+        raise UserError(
+            f"expected `oci://REGISTRY/PATH`, got {display(address)!r}",
+            hint="for example: `oci://ghcr.io/team/channel`",
+        )
+    return text
 
 
 def channel_place(subdir: str, name: str, tail: str) -> tuple[str, str]:

@@ -105,11 +105,13 @@ class LockVerdict:
         path: of its file, from the project's root.
         reasons: why it is not; empty where it is.
         missing: whether there is no such file.
+        not_here: files of the lock that neither the store nor a bundle has, in words, where that was asked.
     """
 
     path: str
     reasons: tuple[str, ...]
     missing: bool = False
+    not_here: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,12 +310,12 @@ def _verdict(context: Context, options: LockOptions, spec: EnvSpec, platform: Pl
     path = context.relative(lock_path(context, spec, platform))
     if pair is None:
         return LockVerdict(path=path, reasons=("the file is missing",), missing=True)
-    missing = tuple(_missing(context, pair)) if options.at_hand else ()
-    return LockVerdict(path=path, reasons=(*reasons_against(context, spec, pair, image=True), *missing))
+    not_here = tuple(_not_here(context, pair)) if options.at_hand else ()
+    return LockVerdict(path=path, reasons=tuple(reasons_against(context, spec, pair, image=True)), not_here=not_here)
 
 
-def _missing(context: Context, pair: LockPair) -> Iterator[str]:
-    """Yield a reason for each file of a lock that neither the store nor a bundle has."""
+def _not_here(context: Context, pair: LockPair) -> Iterator[str]:
+    """Yield a line for each file of a lock that neither the store nor a bundle has."""
     from envgen.prepare.artifacts import artifacts_of, is_at_hand  # noqa: PLC0415  a plain `--check` needs none of it
 
     for artifact in artifacts_of(context, pair):

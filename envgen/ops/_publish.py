@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envgen.errors import OfflineError, UserError
+from envgen.errors import OfflineError, UsageError, UserError
 from envgen.manifest.select import select
 from envgen.oci.registry import SCHEME as OCI
+from envgen.oci.registry import checked_channel
 from envgen.ops._sign import open_key, open_registry
 from envgen.ops._terms import check_terms
 from envgen.packages import ChannelPackage
@@ -88,11 +89,14 @@ def open_channel(context: Context, address: str | None) -> Channel:
     """Open a channel to write to.
 
     Raises:
+        UsageError: it is empty.
         UserError: it is of a kind that cannot be written to.
         OfflineError: it is on another machine, and the network must not be used.
     """
     if address is None:
         return FolderChannel(context.local_channel)
+    if not address.strip():
+        raise UsageError("`--to` is empty", hint="leave it out to publish to the channel in the cache")
     if is_file_url(address):
         return FolderChannel(file_path(address))
     if "://" not in address:
@@ -106,7 +110,7 @@ def open_channel(context: Context, address: str | None) -> Channel:
     if address.startswith(OCI):
         from envgen.publish.oci import OciChannel  # noqa: PLC0415
 
-        return OciChannel(address=address.rstrip("/"), registry=open_registry(context))
+        return OciChannel(address=checked_channel(address), registry=open_registry(context))
     raise UserError(
         f"cannot publish to {address!r}", hint="expected a folder, `s3://BUCKET/PATH` or `oci://REGISTRY/PATH`"
     )

@@ -14,7 +14,7 @@ from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.errors import NetworkError, OfflineError
 from envgen.oci.layout import MANIFEST
-from envgen.oci.registry import CONDA_ARCHIVE, SCHEME, BlobRepository, channel_place
+from envgen.oci.registry import CONDA_ARCHIVE, SCHEME, BlobRepository, channel_place, checked_channel
 from envgen.packages import BuiltPackage, Wheel
 from envgen.prepare.built_files import is_local
 from envgen.prepare.plan import Artifact
@@ -123,6 +123,7 @@ def published_archive(
 
 def _in_registry(context: Context, place: ArchivePlace, base: str) -> Artifact | None:
     refuse_offline(context, base)
+    base = checked_channel(base)
     path, tag = channel_place(place.subdir, place.name, place.tail)
     manifest = BlobRepository(f"{base}/{path}", http=context.http).manifest(tag, accept=MANIFEST)
     layers = manifest.get("layers") if manifest else None

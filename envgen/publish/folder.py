@@ -48,12 +48,20 @@ class FolderChannel:
         return f"`{self.root}`"
 
     def find(self, package: PackedPackage) -> Sha256 | None:
-        """Digest the archive of a package that is there."""
-        try:
-            with (self.root / package.subdir / package.filename).open("rb") as stream:
-                return Sha256.of_stream(stream)
-        except FileNotFoundError:
+        """Digest the archive of a package that is there.
+
+        Raises:
+            UserError: something else has its name, or it cannot be read.
+        """
+        path = self.root / package.subdir / package.filename
+        if not os.path.lexists(path):
             return None
+        if not path.is_file():  # also a link that leads nowhere; opening a named pipe would wait
+            raise UserError(
+                f"`{path}` is in the way: expected a regular file", hint="remove it, or publish to another folder"
+            )
+        with explained(path), path.open("rb") as stream:
+            return Sha256.of_stream(stream)
 
     def fetch(self, package: PackedPackage, out: BinaryIO) -> None:
         """Copy an archive.

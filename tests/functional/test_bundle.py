@@ -129,6 +129,9 @@ def test_check_tells_what_is_missing(imaged: Project, bundle: Path, away: Comman
     outcome = away("lock", "--check", "--offline")
     assert outcome.code == 1
     assert "spam-1.0" in outcome.err + outcome.out
+    assert "out of date" not in outcome.err
+    assert "cannot be had offline\nhint: run `envgen bundle` on a machine with a network" in outcome.err
+    assert away("lock", "--check", "--offline", "--json").json()[0]["up_to_date"] is False
     away("lock", "--check", "--offline", "--bundle", str(bundle)).succeeded()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from tests.builders.tls import behind_tls
 from tests.command import TIMEOUT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.builders.bucket import Bucket
@@ -149,12 +151,42 @@ def test_what_the_spec_denies_is_not_published(locked: Project, cli: Command, tm
 
 
 @pytest.mark.parametrize(
-    ("to", "code"), [("ftp://x/y", 1), ("https://x/y", 1), ("s3://team/x", 1), ("oci://team", 1), ("/proc/no", 1)]
+    ("to", "code", "said"),
+    [
+        ("ftp://x/y", 1, "cannot publish"),
+        ("https://u:secret@x/y", 1, "cannot publish to 'https://***@x/y'"),
+        ("s3://team/x", 1, "s3"),
+        ("oci://", 1, "expected `oci://REGISTRY/PATH`, got 'oci:'"),
+        ("oci://team", 1, "expected `oci://REGISTRY/PATH`, got 'oci://team'"),
+        ("oci://u:secret@127.0.0.1/x", 1, "got 'oci://***@127.0.0.1/x'"),
+        ("oci://127.0.0.1/x:tag", 1, "expected `oci://REGISTRY/PATH`"),
+        ("/proc/no", 1, "/proc/no"),
+        ("", 2, "`--to` is empty"),
+    ],
 )
-def test_where_nothing_can_be_published(to: str, code: int, locked: Project, cli: Command) -> None:
+def test_where_nothing_can_be_published(to: str, code: int, said: str, locked: Project, cli: Command) -> None:
     outcome = cli("publish", "--to", to)
     assert outcome.code == code, outcome.err
-    assert "Traceback" not in outcome.err
+    assert said in outcome.err
+    assert not {"Traceback", "secret"} & set(outcome.err.replace(":", " ").replace("@", " ").split())
+
+
+@pytest.mark.parametrize(
+    "put",
+    [lambda path: path.symlink_to("/nowhere/x"), os.mkfifo, lambda path: path.mkdir()],
+    ids=["link", "pipe", "folder"],
+)
+def test_what_is_in_the_way_of_an_archive(
+    put: Callable[[Path], object], locked: Project, cli: Command, tmp_path: Path
+) -> None:
+    """It is named, and nothing is sent; a link that leads nowhere is not an archive that is there."""
+    sent = cli("publish", "--to", str(tmp_path / "first"), "--json").succeeded().json()
+    path = tmp_path / "second" / sent["packages"][0]["file"]
+    path.parent.mkdir(parents=True)
+    put(path)
+    outcome = cli("publish", "--to", str(tmp_path / "second"))
+    assert (outcome.code, f"`{path}` is in the way" in outcome.err) == (1, True), outcome.err
+    assert [one.name for one in (tmp_path / "second").rglob("*.conda")] == [path.name]
 
 
 @pytest.mark.filterwarnings("ignore")
