@@ -89,7 +89,7 @@ def build(work: Path, out: str) -> None:
         tidy(Path(out), work)
     else:
         run("image", name, "--platform", platform, "--frozen", "--output", str(work / "image"))
-        shutil.copytree(work / "image", out)
+        shutil.move(work / "image", out)  # renames outside of a sandbox, where a copy would take its size once more
 
 
 if __name__ == "__main__":
