@@ -9,75 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
-from jinja2.filters import do_join, do_lower, do_upper
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from envgen import limits
+from envgen.template_syntax import BLOCK, COMMENT, VARIABLE, UnsafeTemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from jinja2 import Template
-
-_PLAIN: tuple[type[nodes.Node], ...] = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.Filter,
-    nodes.Concat,
-    nodes.If,
-    nodes.CondExpr,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-)
-"""What a recipe may write: no attribute, item, call, loop or arithmetic (`'x' * 10**10` is 10 GB of memory)."""
-
-
-class UnsafeTemplateError(ValueError):
-    """A template that is malformed, or asks for more than it may."""
-
-
-def _replace(text: str, old: str, new: str) -> str:
-    """Replace a text in another; nested in each other, a few of these would fill the memory."""
-    size = len(text) + str(text).count(str(old)) * len(new)
-    if size > limits.TEMPLATE_OUTPUT:
-        raise UnsafeTemplateError(f"`replace` makes {size} characters, expected at most {limits.TEMPLATE_OUTPUT}")
-    return str(text).replace(str(old), str(new))
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """A sandbox without the names, filters and tests that Jinja brings, and without attributes."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, **options)
-        self.globals = {}
-        self.tests = {}
-        self.filters = {"join": do_join, "lower": do_lower, "replace": _replace, "upper": do_upper}
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002  jinja's signature
-        """Refuse every attribute."""
-        return False
-
-    def is_safe_callable(self, obj: Any) -> bool:  # noqa: ARG002  jinja's signature
-        """Refuse every call."""
-        return False
-
-
-_RECIPES = _Sandbox(
-    variable_start_string="${{",
-    comment_start_string="{##",  # `{#` is common in shell scripts
-    comment_end_string="##}",
-)
-_OWN = _Sandbox()
-
-_OPENINGS = (_RECIPES.variable_start_string, _RECIPES.comment_start_string, _RECIPES.block_start_string)
-"""What begins everything in a template that is not text."""
+__all__ = ["UnsafeTemplateError", "fill", "render", "undeclared"]
 
 
 @lru_cache(maxsize=1 << 10)  # every platform reads the recipes
@@ -87,22 +24,11 @@ def undeclared(text: str) -> frozenset[str]:
     Raises:
         UnsafeTemplateError: it is malformed, or holds what a recipe may not use.
     """
-    if not any(opening in text for opening in _OPENINGS):  # most texts of a recipe; compiling one takes 0.3 ms
+    if not any(opening in text for opening in (VARIABLE, COMMENT, BLOCK)):  # most texts; compiling one takes 0.3 ms
         return frozenset()
-    try:
-        tree = _RECIPES.parse(text)
-        _check(tree)
-        _template(text)  # compiling finds unknown filters
-    except TemplateSyntaxError as error:
-        raise UnsafeTemplateError(f"not a template: {error.message}") from error
-    except RecursionError as error:
-        raise UnsafeTemplateError("not a template: nested too deeply") from error
-    return frozenset(meta.find_undeclared_variables(tree))
+    from envgen import template_sandbox  # noqa: PLC0415  see there
 
-
-@lru_cache(maxsize=1 << 10)
-def _template(text: str) -> Template:
-    return _RECIPES.from_string(text)
+    return template_sandbox.undeclared(text)
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
@@ -112,30 +38,13 @@ def render(text: str, values: Mapping[str, str]) -> str:
         UnsafeTemplateError: as `undeclared`, or a variable has no value, or the output is too long.
     """
     undeclared(text)
-    try:
-        found = _template(text).render(values)
-    except TemplateError as error:
-        raise UnsafeTemplateError(f"not a template: {error.message}") from error
-    if len(found) > limits.TEMPLATE_OUTPUT:
-        raise UnsafeTemplateError(f"it renders to more than {limits.TEMPLATE_OUTPUT} characters")
-    return found
+    from envgen import template_sandbox  # noqa: PLC0415  as above
+
+    return template_sandbox.render(text, values)
 
 
 def fill(text: str, **values: Any) -> str:
     """Render a template that ships with envgen; it may loop over values."""
-    return _OWN.from_string(text).render(values)
+    from envgen import template_sandbox  # noqa: PLC0415  as above
 
-
-def _check(tree: nodes.Template) -> None:
-    for node in _walk(tree):
-        if not isinstance(node, _PLAIN):
-            what = type(node).__name__.lower()
-            raise UnsafeTemplateError(
-                f"not a template: {what} in line {node.lineno}, expected variables, texts, `~`, `if` and filters"
-            )
-
-
-def _walk(node: nodes.Node) -> Iterable[nodes.Node]:
-    yield node
-    for child in node.iter_child_nodes():
-        yield from _walk(child)
+    return template_sandbox.fill(text, **values)

@@ -47,6 +47,8 @@ VOCABULARY_MODULES = frozenset(
         "sizes",
         "references",
         "suggest",
+        "template_sandbox",
+        "template_syntax",
         "templates",
         "together",
         "urls",

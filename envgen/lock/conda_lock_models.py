@@ -7,7 +7,8 @@ models need a quarter. So they are imported below packages whose own module does
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,28 @@ if TYPE_CHECKING:
 _PACKAGES = ("conda_lock", "conda_lock.lockfile")
 
 
+_LOCK = threading.Lock()
+"""Held while the models are imported: another thread would find hollow packages."""
+
+
 def lockfile_model() -> type[Lockfile]:
     """Return the model that parses a lock of format 1."""
-    try:
-        with _hollow(_PACKAGES):
+    with _LOCK:
+        try:
+            with _hollow(_PACKAGES):
+                return _imported()
+        except ImportError:  # a release whose models need more of the package
             return _imported()
-    except ImportError:  # a release whose models need more of the package
-        return _imported()
+
+
+def preload_models() -> None:
+    """Begin to import the models, while others wait for servers; `lockfile_model` raises what fails here."""
+    threading.Thread(target=_preload, name="conda-lock", daemon=True).start()
+
+
+def _preload() -> None:
+    with suppress(Exception):
+        lockfile_model()
 
 
 def _imported() -> type[Lockfile]:

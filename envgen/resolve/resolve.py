@@ -13,6 +13,7 @@ from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
 from envgen.events import NullReporter
 from envgen.lock.conda_lock import from_solution
+from envgen.lock.conda_lock_models import preload_models
 from envgen.lock.debian_lock import IMAGE, render_debian_lock
 from envgen.lock.render import render_lock
 from envgen.lock.request import active
@@ -50,6 +51,7 @@ from envgen.resolve.wheel_directories import wheel_directories
 from envgen.resolve.workbench import Workbench
 from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
+from envgen.system.memory import share_memory
 from envgen.together import together
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def resolve(
         UsageError: a version in `upgrade` is none of that kind of package.
         UnsatisfiableError, NetworkError, IntegrityError: as the solve and the sources say.
     """
+    share_memory()
     if not outline:
         index_remarks.tell_pip(context, spec)
     run = partial(_solve_all, context, spec, olds, upgrade, refresh=refresh, pin_local=pin_local, outline=outline)
@@ -112,6 +115,8 @@ async def _solve_all(
     recent: bool,
     outline: bool,
 ) -> list[Resolved]:
+    if not all(olds.values()):
+        preload_models()
     names = context.names.overridden(spec.names)
     progress = context.reporter.progress(
         f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"

@@ -13,7 +13,6 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debian.deb822 import Deb822, PkgRelation
 from debian.debian_support import Version
 
 from envgen.debs import Deb, DebianArea
@@ -23,6 +22,8 @@ from envgen.errors import ArtifactError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import BinaryIO
+
+    from debian.deb822 import Deb822, PkgRelation
 
     from envgen.inflate import Inflated
 
@@ -169,6 +170,8 @@ class PackageIndex:
         return (line.partition(b" ")[0].decode(errors="replace") for line in self._names if line)
 
     def _parse(self, place: int) -> DebianCandidate:
+        from debian.deb822 import Deb822  # noqa: PLC0415  takes 10 ms, and many environments have nothing of Debian
+
         start = self._start + place
         end = self._text.find(b"\n\n", start)
         stanza = self._text[start:] if end < 0 else self._text[start:end]
@@ -213,6 +216,8 @@ def parse_candidate(fields: Deb822, *, archive: DebianArea) -> DebianCandidate:
 
 
 def _relations(text: str) -> Iterator[Alternatives]:
+    from debian.deb822 import PkgRelation  # noqa: PLC0415  as above
+
     for group in PkgRelation.parse_relations(text) if text else ():
         yield tuple(_requirement(item) for item in group)
 

@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pysequoia
-from debian.deb822 import Release as Fields
 
 from envgen.digest import Sha256
 from envgen.errors import HostError, SignatureError
@@ -111,6 +110,8 @@ def parse_release(content: bytes, *, suite: str) -> Release:
     Raises:
         SignatureError: it is of another suite, or a field is missing or malformed.
     """
+    from debian.deb822 import Release as Fields  # noqa: PLC0415  as in `debian_index`
+
     try:
         fields = Fields(content)
         names = {fields.get("Codename"), fields.get("Suite")}

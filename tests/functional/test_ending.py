@@ -187,3 +187,9 @@ def test_commands_that_read_locks_import_no_solver_and_no_builder(
         [sys.executable, "-c", code], cwd=locked.root, env=cli.variables, capture_output=True, text=True, check=True
     )
     assert not set(done.stderr.split()) & needless
+
+
+def test_a_lock_without_recipes_of_debian_needs_neither_templates_nor_debian() -> None:
+    code = "import sys, envgen.resolve.solve_group; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"jinja2", "debian.deb822", "charset_normalizer", "conda_lock", "pydantic"}

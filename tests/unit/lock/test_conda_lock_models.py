@@ -17,3 +17,16 @@ assert lockfile_model() is model
 
 def test_the_program_is_left_out_and_can_be_imported_afterwards() -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-c", _PROGRAM], check=True)
+
+
+_BESIDE = """
+import sys
+from envgen.lock.conda_lock_models import lockfile_model, preload_models
+preload_models()
+lockfile_model()
+assert "conda_lock.conda_lock" not in sys.modules, "the whole program was imported"
+"""
+
+
+def test_models_that_another_thread_imports_are_waited_for() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _BESIDE], check=True)
