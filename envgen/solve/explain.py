@@ -143,11 +143,11 @@ def _at_odds(found: Propagation) -> list[Edge]:
         if unmet := [edge for edge in own if not found.graph.meeting(edge)]:
             return unmet[:1]
         if not own:
-            return _distinct([*others, *_on(found, name)])
+            return _worst(found.graph, [*others, *_on(found, name)])
         # the newest one went for a requirement of its own: what became of those that would have met it?
         holding = [found.why[offer] for offer in found.graph.meeting(own[0]) if offer in found.why]
         if any(edge.name == own[0].name for edge in holding):
-            return _distinct([own[0], *(edge for edge in holding if edge.name == own[0].name)])
+            return _worst(found.graph, [own[0], *(edge for edge in holding if edge.name == own[0].name)])
         name = own[0].name
     return []
 
@@ -172,6 +172,11 @@ def _on(found: Propagation, name: str) -> Iterator[Edge]:
     yield from (edge for edge in found.graph.lines if edge.name == name)
     for alive in found.alive.values():
         yield from (edge for offer in alive for edge in found.graph.edges[offer] if edge.name == name)
+
+
+def _worst(graph: RequirementGraph, edges: Sequence[Edge]) -> list[Edge]:
+    """Return of requirements on one name the one that nothing meets, else all of them."""
+    return [edge for edge in edges if not graph.meeting(edge)][:1] or _distinct(edges)
 
 
 def _distinct(edges: Sequence[Edge]) -> list[Edge]:

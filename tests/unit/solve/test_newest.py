@@ -59,6 +59,17 @@ def test_the_first_line_wins_and_the_other_one_is_told_with_its_chain(index: Fak
     assert "ham 2.0 requires `base==1.0`" in older.why
 
 
+def test_a_requirement_that_nothing_meets_is_told_alone(index: FakeIndex) -> None:
+    for version in ("1.0", "2.0"):
+        index.add("base", version)
+    index.add("ham", "1.0", "base >=2")
+    index.add("spam", "1.0", "base >=1")
+    index.add("spam", "2.0", "base >=3")
+    older = only(solved(task(index, "ham", "spam")))
+    assert (older.project, older.newest) == ("spam", "2.0")
+    assert older.why == ("spam 2.0 requires `base>=3`; but there is no such version of `base`; there are 2.0, 1.0")
+
+
 def test_what_the_spec_names_goes_before_what_it_does_not(index: FakeIndex) -> None:
     """A dependency goes far back rather than what asks for it."""
     index.add("spam", "1.0")
