@@ -114,7 +114,17 @@ class BlobRepository:
                 self._http.remember(self._host, f"Bearer {token}")
 
     def _token(self, fields: dict[str, str]) -> str | None:
+        """Ask for a token at the address that the registry names, which must not be a file: its text would be sent.
+
+        Raises:
+            NetworkError: the address is of another kind, or the server there cannot be reached.
+        """
         realm = urljoin(self._host, fields.get("realm", ""))
+        allowed = ("http://", "https://") if self._host.startswith("http://") else ("https://",)
+        if not realm.lower().startswith(allowed):
+            raise NetworkError(
+                f"{self._host} names {display(realm)!r} as its server for tokens, expected {' or '.join(allowed)}…"
+            )
         query = {"scope": f"repository:{self._name}:pull", **{k: fields[k] for k in ("service",) if k in fields}}
         answer = self._http.get(f"{realm}?{urlencode(query)}", optional=True)
         try:

@@ -62,8 +62,9 @@ class Supply:
         except IntegrityError:
             raise
         except NetworkError as error:
-            self.mirror = None
-            self.reporter.warn(f"the mirror of blobs is not used any more in this run: {error}")
+            before, self.mirror = self.mirror, None
+            if before:  # the first of several threads
+                self.reporter.warn(f"the mirror of blobs is not used any more in this run: {error}")
             out.seek(0)
             out.truncate()
             return False

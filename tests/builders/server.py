@@ -46,6 +46,7 @@ class Faults:
         etag: the one to send with every body, whatever it is.
         authorization: answer 401 unless the Authorization header is this one.
         bearer: answer 401 unless the Authorization header has this token, which `/token` gives to anybody.
+        realm: where the 401 says that tokens are.
         altered: paths whose bodies have their last byte flipped.
         content_types: path -> Content-Type; `application/octet-stream` otherwise.
         headers: sent with every body.
@@ -69,6 +70,7 @@ class Faults:
     etag: str | None = None
     authorization: str | None = None
     bearer: str | None = None
+    realm: str = "/token"
     altered: frozenset[str] = frozenset()
     content_types: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -204,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif faults.authorization and self.headers.get("Authorization") != faults.authorization:
             self._empty(401, {"WWW-Authenticate": "Basic"})
         elif faults.bearer and path != "/token" and self.headers.get("Authorization") != f"Bearer {faults.bearer}":
-            self._empty(401, {"WWW-Authenticate": 'Bearer realm="/token",service="test"'})
+            self._empty(401, {"WWW-Authenticate": f'Bearer realm="{faults.realm}",service="test"'})
         elif path in faults.redirect:
             self._empty(302, {"Location": faults.redirect[path]})
         elif path in faults.gone:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envgen.digest import Sha256
-from envgen.errors import GoneError
+from envgen.errors import GoneError, NetworkError
 from envgen.oci.push import Reference, fetch_manifest
 from envgen.oci.registry import BlobRepository
 from envgen.system.http import Http
@@ -259,6 +259,18 @@ def test_registries_give_tokens(tmp_path: Path) -> None:
         assert out.getvalue() == b"blob"
         with pytest.raises(GoneError):
             repository.download(Sha256.of(b"other"), io.BytesIO())
+
+
+@pytest.mark.parametrize("address", ["file://{}", "FILE://{}", "ftp://127.0.0.1/token", "file://{}?service=x"])
+def test_a_registry_cannot_name_a_file_as_its_token(address: str, tmp_path: Path) -> None:
+    """The text of a file of this machine would be sent to it."""
+    (tmp_path / "login.json").write_text('{"token": "of somebody"}')
+    with serve({}) as server:
+        server.faults = Faults(bearer="x", realm=address.format(tmp_path / "login.json"))
+        repository = BlobRepository(f"oci://{server.url.removeprefix('http://')}/team/blobs", http=Http(environment={}))
+        with pytest.raises(NetworkError, match="as its server for tokens, expected http"):
+            repository.download(Sha256.of(b"blob"), io.BytesIO())
+        assert not any("of somebody" in str(request) for request in server.requests)
 
 
 def test_what_a_script_built_comes_along(
