@@ -102,7 +102,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write a line to standard error."""
-        self._reporter.note(text)
+        self._reporter.say(text)
 
     def detail(self, text: str) -> None:
         """Write a line to standard error, if details are wanted."""
@@ -167,6 +167,7 @@ class TerminalReporter:
         self._verbosity = verbosity
         self._in_full = in_full
         self._has_ended = False
+        self._noted: set[str] = set()
         self._bars: bars.Progress | None = None
         self._open = 0
         self._lock = threading.Lock()
@@ -187,7 +188,13 @@ class TerminalReporter:
             self._stop()
 
     def note(self, text: str) -> None:
-        """Write a note: what a user may want to know."""
+        """Write a note: what a user may want to know; once, though several environments may be told it."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """Write what a verb did."""
         if self._verbosity() >= Verbosity.NORMAL:
             self._write(text)
 

@@ -149,6 +149,14 @@ def test_no_column_of_a_terminal_is_cut(
         assert cells[4] in re.sub(r"\s", "", out), width
 
 
+def test_a_note_is_written_once(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = console.context(anywhere=True).reporter
+    for _ in range(2):
+        reporter.note("note")
+        console.say("done")
+    assert capsys.readouterr().err == "note\ndone\ndone\n"
+
+
 def test_nothing_is_said_after_the_end(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     reporter = console.context(anywhere=True).reporter
     reporter.note("before")
