@@ -30,7 +30,7 @@ from envgen.project import shipped
 from envgen.project.cooldown import dated
 from envgen.project.local_projects import pinned, pins_local
 from envgen.project.lock_files import LockPair, lock_path
-from envgen.resolve import index_remarks, kept, older
+from envgen.resolve import build_remarks, index_remarks, kept, older
 from envgen.resolve.ahead import ReadAhead
 from envgen.resolve.built_solution import BuildNeeds, BuiltSolution
 from envgen.resolve.debian_part import debian_lock
@@ -151,8 +151,8 @@ async def _solve_all(
         finally:
             await bench.ahead.close()
     bench.said.warn_of_idle(len(spec.targets))
-    if not outline:
-        index_remarks.tell(context, spec, [one.lock for one in found])
+    for tell in () if outline else (index_remarks.tell, build_remarks.tell):
+        tell(context, spec, [one.lock for one in found])
     return found
 
 

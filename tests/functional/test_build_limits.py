@@ -1,4 +1,4 @@
-"""What a build may use up: memory and its log. Both end in a message that names them."""
+"""What a build may use up, memory and its log, and what a spec allows it in vain: each is told."""
 
 from __future__ import annotations
 
@@ -40,3 +40,12 @@ def test_the_log_of_a_build_is_bounded(
     assert "building the wheel wrote more than 2 MB of output, and was ended" in outcome.err
     (log,) = re.findall(r"the whole log is `(.*)`", outcome.err)
     assert Path(log).stat().st_size == 2 << 20
+
+
+def test_terms_of_what_is_not_built_are_told(project: Project, registries: Registries, cli: Command) -> None:
+    offer(registries, "made")
+    builds = 'builds: {eggs: {network: "x"}, made: {variables: {MAX_JOBS: "1"}}}\n'
+    project.spec("demo", SPEC.format(pypi="made, eggs") + builds)
+    said = cli("lock").succeeded().err
+    assert "`builds.eggs` has no effect: no wheel of `eggs` is built" in said
+    assert "builds.made" not in said
