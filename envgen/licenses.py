@@ -13,8 +13,6 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
 from envgen.errors import Fault, SpecError
 
 if TYPE_CHECKING:
@@ -66,6 +64,9 @@ class LicenseTable:
         plain = " ".join(text.split())
         if found := self.spellings.get(plain.lower()):
             return found
+        # takes 10 ms, for the list of all licences
+        from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression  # noqa: PLC0415
+
         try:
             return canonicalize_license_expression(plain)
         except InvalidLicenseExpression:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import rattler
 from packaging.utils import parse_wheel_filename
 
 from envgen.glibc import NO_GLIBC
@@ -16,6 +15,8 @@ from envgen.wheels import needed_glibc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import rattler
 
     from envgen.lock.debian_lock import DebianLock
     from envgen.lock.model import Lock
@@ -76,12 +77,16 @@ def _archspec(lock: Lock, host: HostFacts) -> Iterator[str]:
         level = package.needs.get("__archspec")
         if level is None:
             continue
+        import rattler  # noqa: PLC0415  takes 50 ms, and few packages need it
+
         spec = rattler.MatchSpec(f"__archspec {level}".rstrip())
         if not any(spec.matches(_level(name)) for name in offered):
             yield f"`{package.name}` requires {level}, this machine is {host.archspec}"
 
 
 def _level(name: str) -> rattler.PackageRecord:
+    import rattler  # noqa: PLC0415  as above
+
     return rattler.PackageRecord(
         name="__archspec", version="1", build=rattler.BuildString(name), build_number=0, subdir="noarch", depends=[]
     )

@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
-import rattler
-
 from envgen.errors import LockError
 from envgen.indexes import LockedIndex, index_of
 from envgen.lock.dates import newest_upload
@@ -135,6 +133,12 @@ def _md5(record: Record, origin: ChannelArchive) -> str:
     )
 
 
+def _without_brackets(text: str) -> str:
+    import rattler  # noqa: PLC0415  takes 50 ms, and few dependencies are written so
+
+    return str(rattler.MatchSpec(text))
+
+
 def dependencies_of(depends: Iterable[str]) -> dict[str, str]:
     """Return MatchSpecs as CEP 37's mapping, which has one constraint for each name.
 
@@ -143,7 +147,7 @@ def dependencies_of(depends: Iterable[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for text in depends:
-        plain = str(rattler.MatchSpec(text)) if "[" in text else text
+        plain = _without_brackets(text) if "[" in text else text
         match = _SPEC.fullmatch(plain.strip())
         if not match:
             raise LockError(f"cannot lock the dependency {text!r}")

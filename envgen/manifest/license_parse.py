@@ -13,8 +13,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
 from envgen.licenses import LicensePolicy
 from envgen.manifest import values
 from envgen.manifest.document import BadValueError
@@ -57,6 +55,9 @@ def _pattern(text: str) -> str:
 
 
 def _expression(text: str) -> str:
+    # takes 10 ms, for the list of all licences
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression  # noqa: PLC0415
+
     try:
         return str(canonicalize_license_expression(text))
     except InvalidLicenseExpression as error:

@@ -20,7 +20,6 @@ from envgen.manifest.values import match_name
 from envgen.manifest.variables import env_at, loading, unlike_in_fish
 from envgen.names import project_name
 from envgen.prefix.kernel import changed_kernel, write_kernel
-from envgen.prefix.link import link
 from envgen.prefix.link_plan import plan_links
 from envgen.prefix.mend import mend
 from envgen.prefix.origin import Origin, remember_origin
@@ -32,7 +31,6 @@ from envgen.prepare.disk import refuse_full_prefix, trim_cache
 from envgen.prepare.packages import archives_address, link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
-from envgen.project.lock_signatures import require_signature
 from envgen.system.fs import folds_case
 from envgen.system.host import probe_host
 from envgen.system.os_faults import explained
@@ -211,7 +209,10 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     host = probe_host()
     asked = frozenset(map(project_name, options.editable))
     pair = require_current_lock(context, spec, host.platform, frozen=options.frozen, linked=asked)
-    require_signature(context, spec, pair)
+    if context.required_keys:
+        from envgen.project.lock_signatures import require_signature  # noqa: PLC0415  few require one
+
+        require_signature(context, spec, pair)
     linked = projects_to_link(pair.lock, options.editable)
     pair = _with_local_files(context, pair, linked)
     if faults := unfit(pair.lock, host):
@@ -318,6 +319,8 @@ def _prepare(context: Context, prepared: PlannedCreate, what: Plan) -> None:
 
 
 def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChanges], object]) -> PrefixChanges:
+    from envgen.prefix.link import link  # noqa: PLC0415  takes 70 ms, and mostly nothing is linked
+
     return link(
         link_packages(context, prepared.plan.items, prepared.pair),
         prepared.prefix,

@@ -8,13 +8,13 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import rattler
-
 from envgen.paths import folders_of
 from envgen.prefix.clobber import ClobberRules, decide
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    import rattler
 
     from envgen.platforms import Platform
     from envgen.prefix.brought import Brought
@@ -79,11 +79,15 @@ def linking_order(packages: Iterable[LinkPackage]) -> tuple[str, ...]:
     last; of several packages with one path, the last keeps it (`topological_sort.rs` and `clobber_registry.rs` in
     rattler). Names, dependencies and `noarch` determine it, so it is a function of the lock.
     """
+    import rattler  # noqa: PLC0415  takes 50 ms, and only packages of channels have an order
+
     ordered = rattler.PackageRecord.sort_topologically([_rattler_record(package) for package in packages])
     return tuple(record.name.normalized for record in ordered)
 
 
 def _rattler_record(package: LinkPackage) -> rattler.PackageRecord:
+    import rattler  # noqa: PLC0415  as above
+
     record = rattler.PackageRecord.from_index_json(package.directory / "info" / "index.json")
     record.depends = list(package.record.depends)
     return record

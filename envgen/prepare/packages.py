@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -14,7 +14,6 @@ from envgen.lock.conda_lock import dependencies_of
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link_scripts import described
-from envgen.prepare.channel_listing import PublishedArchives
 from envgen.prepare.plan import Artifact, Plan, make_plan
 from envgen.prepare.shared_packages import is_shared
 from envgen.system.mirrors import CHANNEL
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from envgen.digest import Sha256
     from envgen.lock.debian_lock import DebianLock
     from envgen.prefix.installed import InstalledPackage
+    from envgen.prepare.channel_listing import PublishedArchives
     from envgen.prepare.plan import PlannedPackage
     from envgen.project.context import Context
     from envgen.project.lock_files import LockPair
@@ -70,12 +70,19 @@ def plan(
     def has_package(key: str) -> bool:
         return not store.altered(key, read=verify) and store.package(key) is not None
 
+    @cache
+    def published() -> PublishedArchives:
+        # takes 20 ms, and mostly nothing is missing
+        from envgen.prepare.channel_listing import PublishedArchives  # noqa: PLC0415
+
+        return PublishedArchives(context, is_at_hand=has_artifact)
+
     return make_plan(
         items,
         has_artifact=has_artifact,
         has_package=has_package,
         is_shared=partial(is_shared, context),
-        archived=PublishedArchives(context, is_at_hand=has_artifact).find,
+        archived=lambda item: published().find(item),
         installed=installed,
         unfinished=unfinished,
         unsettled=unsettled,

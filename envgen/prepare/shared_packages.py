@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.convert.conda_archive import content_digest
 from envgen.packages import BuiltPackage
 
 if TYPE_CHECKING:
@@ -49,6 +48,10 @@ def _copy(shared: SharedStore, item: PlannedPackage, folder: Path) -> None:
     key, package = item.wanted.key, item.package
     if not shared.copy_package(key, folder):
         raise _NotSharedError
-    if isinstance(package, BuiltPackage) and content_digest(folder) != package.content:
+    if not isinstance(package, BuiltPackage):
+        return
+    from envgen.convert.conda_archive import content_digest  # noqa: PLC0415  takes 20 ms, and few share packages
+
+    if content_digest(folder) != package.content:
         shared.reporter.warn(f"package `{key}` of `shared-cache` is not used: its content is not what the lock says")
         raise _NotSharedError
