@@ -145,7 +145,8 @@ def _at_odds(found: Propagation) -> list[Edge]:
         if not own:
             return _worst(found.graph, [*others, *_on(found, name)])
         # the newest one went for a requirement of its own: what became of those that would have met it?
-        holding = [found.why[offer] for offer in found.graph.meeting(own[0]) if offer in found.why]
+        met = found.graph.meeting(own[0])  # a set: in its order, a lock would tell the reason another way each time
+        holding = [found.why[o] for o in found.graph.by_name.get(own[0].name, ()) if o in met and o in found.why]
         if any(edge.name == own[0].name for edge in holding):
             return _worst(found.graph, [own[0], *(edge for edge in holding if edge.name == own[0].name)])
         name = own[0].name

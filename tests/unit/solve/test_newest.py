@@ -70,6 +70,18 @@ def test_a_requirement_that_nothing_meets_is_told_alone(index: FakeIndex) -> Non
     assert older.why == ("spam 2.0 requires `base>=3`; but there is no such version of `base`; there are 2.0, 1.0")
 
 
+def test_a_reason_is_told_the_same_way_each_time(index: FakeIndex) -> None:
+    for n in range(20):
+        index.add("base", f"{n}.0")
+    for n in range(1, 4):
+        index.add(f"ham{n}", "1.0", f"base <{5 - n},!={n}.5")
+    index.add("spam", "1.0", "base <1")
+    index.add("spam", "2.0", "base >=0")
+    index.add("spam", "3.0", "base >=8")
+    found = {only(solved(task(index, "ham1", "ham2", "ham3", "spam <4"))).why for _ in range(8)}
+    assert len(found) == 1
+
+
 def test_what_the_spec_names_goes_before_what_it_does_not(index: FakeIndex) -> None:
     """A dependency goes far back rather than what asks for it."""
     index.add("spam", "1.0")
