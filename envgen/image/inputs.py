@@ -28,6 +28,7 @@ from envgen.prepare.plan import items_of, make_plan
 from envgen.project.lock_files import find_lock, lock_path, platforms_of, require_current_lock
 from envgen.project.lock_signatures import require_signature
 from envgen.resolve.image_base import fetch_base
+from envgen.sizes import human_size
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
@@ -217,8 +218,9 @@ def fetch_wheels(context: Context, inputs: ImageInputs, names: Collection[str]) 
         installed=(),
     )
     if missing.fetch:
-        size = f"{missing.fetch_size / 1e9:.1f} GB"
-        context.reporter.note(f"{len(missing.fetch)} wheels to download again, {size}: they were not kept")
+        size = human_size(missing.fetch_size)
+        what = "wheels to download, since the store has their packages only"
+        context.reporter.note(f"{len(missing.fetch)} {what}: {size}")
     prepare(context, missing, inputs.pair)
 
 

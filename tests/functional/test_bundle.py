@@ -191,6 +191,19 @@ def test_an_image_is_beside_the_files(imaged: Project, cli: Command, tmp_path: P
     assert {f"blobs/sha256/{one[7:]}" for one in wanted} <= names
 
 
+def test_packages_of_a_channel_make_the_same_image(
+    imaged: Project, cli: Command, away: Command, tmp_path: Path
+) -> None:
+    """An image has the streams of the wheels themselves, which are fetched beside the packages."""
+    cli("publish", "--to", str(tmp_path / "channel")).succeeded()
+    own = {"ENVGEN_CHANNEL": str(tmp_path / "channel"), "ENVGEN_CHANNEL_WHEELS": "1"}
+    taking = replace(away, variables={**away.variables, **own})
+    first = cli("image", "--output", str(tmp_path / "first")).succeeded()
+    second = taking("image", "--output", str(tmp_path / "second")).succeeded()
+    assert second.out == first.out
+    assert "wheels to download, since the store has their packages only" in second.err
+
+
 def test_what_the_spec_denies_is_not_bundled(imaged: Project, cli: Command, tmp_path: Path) -> None:
     imaged.spec("demo", SPEC + "licenses: {packages: {spam: GPL-3.0-only}, deny: [GPL-3.0-only]}\n")
     cli("lock").succeeded()
