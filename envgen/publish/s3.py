@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import urlsplit
 
@@ -56,6 +56,8 @@ class S3Channel:
     address: str
     objects: Any
     credentials: S3Credentials
+    claimed: dict[str, tuple[str, Sha256]] = field(default_factory=dict)
+    """Path of an archive that this publisher claimed -> its name and digest."""
 
     @property
     def label(self) -> str:
@@ -92,9 +94,9 @@ class S3Channel:
         import obstore  # noqa: PLC0415
 
         path = f"{package.subdir}/{package.filename}"
-        there = self._claim(path, archive.sha256)
-        if there != archive.sha256:
-            raise OtherBytesError(package.filename, self.label, there=there, ours=archive.sha256)
+        self._claim(path, archive.sha256)
+        self.claimed[path] = (package.filename, archive.sha256)
+        self._check_claim(path)
         with _explained(self.address):
             obstore.put(self.objects, path, file, use_multipart=archive.size >= _MULTIPART)
 
@@ -155,9 +157,12 @@ class S3Channel:
         """Write `repodata.json`, `.zst` and shards (CEP 16) of all subdirs.
 
         Raises:
+            OtherBytesError: another publisher has claimed an archive meanwhile: the server does not keep conditions.
             NetworkError: it fails, also where it is tried again.
         """
         del subdirs  # rattler finds them
+        for path in self.claimed:
+            self._check_claim(path)
         settle_certificates()
         for number in range(_TRIES):
             try:
@@ -168,17 +173,27 @@ class S3Channel:
             else:
                 return
 
-    def _claim(self, path: str, sha: Sha256) -> Sha256:
-        """Reserve a name for a digest, and return the digest that it is reserved for."""
+    def _claim(self, path: str, sha: Sha256) -> None:
+        """Reserve a name for a digest, unless it is reserved."""
         import obstore  # noqa: PLC0415
         from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415
 
-        try:
-            with _explained(self.address, (AlreadyExistsError,)):
-                obstore.put(self.objects, f"{path}.sha256", sha.encode(), mode="create")
-        except AlreadyExistsError:
-            return self._claimed(path) or sha
-        return sha
+        with suppress(AlreadyExistsError), _explained(self.address, (AlreadyExistsError,)):
+            obstore.put(self.objects, f"{path}.sha256", sha.encode(), mode="create")
+
+    def _check_claim(self, path: str) -> None:
+        """Read who has claimed an archive: not every server that takes a condition keeps it for requests at once.
+
+        Raises:
+            OtherBytesError: another publisher has.
+            NetworkError: nobody has any more.
+        """
+        filename, ours = self.claimed[path]
+        there = self._claimed(path)
+        if there is None:
+            raise NetworkError(f"{self.address}/{path}.sha256 was removed by another publisher")
+        if there != ours:
+            raise OtherBytesError(filename, self.label, there=there, ours=ours)
 
     def _claimed(self, path: str) -> Sha256 | None:
         import obstore  # noqa: PLC0415

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from envgen.convert.conda_archive import CondaArchive
     from envgen.publish.channel import Channel
+    from tests.builders.bucket import Bucket
     from tests.command import Command, Project
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -159,3 +160,20 @@ def test_one_of_several_with_other_bytes_wins(
     assert place.read("noarch/spam-1.0-0.conda") == file.read_bytes()
     listed = json.loads(place.read("noarch/repodata.json"))["packages.conda"]
     assert listed["spam-1.0-0.conda"]["sha256"] == winner
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_claim_that_another_publisher_overwrote(
+    bucket: Bucket, project: Project, cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some servers take a condition, and do not keep it for requests at once."""
+    monkeypatch.setenv("HOME", cli.variables["HOME"])
+    context = open_context(
+        directory=project.root, environment=cli.variables, now=dt.datetime.now(dt.UTC), anywhere=True
+    )
+    channel = open_channel(context, "s3://team/channel")
+    package = _package(tmp_path / "made", "p0")
+    channel.put(*package)
+    bucket.client.put_object(Bucket="team", Key="channel/noarch/spam-1.0-0.conda.sha256", Body=b"a" * 64)
+    with pytest.raises(OtherBytesError, match="a" * 64):
+        channel.index(["noarch"])
