@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
@@ -21,7 +23,7 @@ from envgen.oci.verify import Limits, read_layout
 from envgen.verify.findings import Deviation, Kind, LockComparison, ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from envgen.events import Reporter
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from envgen.image.inputs import ImageInputs
     from envgen.manifest.env_spec import EnvSpec
     from envgen.oci.read import LayoutReader
+    from envgen.oci.verify import ReadLayout
     from envgen.project.context import Context
 
 _MISSHAPEN = (AttributeError, TypeError, LookupError, ValueError)
@@ -66,6 +69,25 @@ class FoundImage:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFiles:
+    """What the layers of a layout hold.
+
+    Attributes:
+        files: digest of a blob -> path -> what it is.
+        faults: that were met when they were read.
+    """
+
+    files: Mapping[str, Mapping[str, FileFacts]]
+    faults: tuple[Deviation, ...]
+
+    @classmethod
+    def of_read(cls, read: ReadLayout) -> HeldFiles:
+        """Return the contents of a layout that was read."""
+        files = {blob: {m.name: FileFacts.of_member(m) for m in members} for blob, members in read.layers.items()}
+        return cls(files=files, faults=tuple(map(_damage, read.faults)))
+
+
 def compare_layout(
     context: Context, directory: Path, spec: EnvSpec, *, quick: bool = False
 ) -> tuple[LockComparison, ...]:
@@ -88,11 +110,12 @@ def compare_layout(
         return compare_images(context, inputs, {image.platform: image for image in _images(directory)})
     images = [one.image for one in inputs]
     limits = Limits(layers=max(image.layers for image in images), size=max(image.layer_size for image in images))
-    with context.reporter.progress(f"reading {directory.name}", total=blob_bytes(directory)) as bar:
-        read = read_layout(directory, limits=limits, advance=bar.advance)
-    held = {blob: {m.name: FileFacts.of_member(m) for m in members} for blob, members in read.layers.items()}
     found = {image.platform: image for image in _images(directory)}
-    return compare_images(context, inputs, found, faults=tuple(map(_damage, read.faults)), held=held)
+    bar = context.reporter.progress(f"reading {directory.name}", total=blob_bytes(directory))
+    # what must be there is found out while what is there is read: the one is Python's work, the other is not
+    with bar as shown, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_layout, directory, limits=limits, advance=shown.advance)
+        return compare_images(context, inputs, found, read=cache(lambda: HeldFiles.of_read(reading.result())))
 
 
 def is_image(path: Path) -> bool:
@@ -130,8 +153,7 @@ def compare_images(
     inputs: Sequence[ImageInputs],
     found: Mapping[str, FoundImage],
     *,
-    faults: Sequence[Deviation] = (),
-    held: Mapping[str, Mapping[str, FileFacts]] | None = None,
+    read: Callable[[], HeldFiles] | None = None,
 ) -> tuple[LockComparison, ...]:
     """Compare images with the locks of their platforms.
 
@@ -139,11 +161,12 @@ def compare_images(
         context: the world.
         inputs: what the images must be made of, one for each platform of the spec.
         found: images by OCI's word for their architecture.
-        faults: that were met when they were read.
-        held: digest of a blob -> path -> what it is; None where layers were not read, and digests alone are compared.
+        read: returns what the layers hold, and is called when it is known what they must hold; None where layers are
+            not read, and digests alone are compared.
     """
     known = {platform_of(one.platform)["architecture"]: one for one in inputs}
-    compared = [_compare(context, known[name], image, held) for name, image in found.items() if name in known]
+    compared = [_compare(context, known[name], image, read) for name, image in found.items() if name in known]
+    faults = read().faults if read else ()
     strange = [
         Deviation(kind=Kind.FOREIGN, where=name, what="the spec has no such platform") for name in found.keys() - known
     ]
@@ -163,7 +186,7 @@ def _with(one: LockComparison, findings: tuple[Deviation, ...]) -> LockCompariso
 
 
 def _compare(
-    context: Context, inputs: ImageInputs, found: FoundImage, held: Mapping[str, Mapping[str, FileFacts]] | None
+    context: Context, inputs: ImageInputs, found: FoundImage, read: Callable[[], HeldFiles] | None
 ) -> LockComparison:
     lock = context.relative(inputs.pair.path)
     if lost := lacking(context, inputs):
@@ -176,11 +199,12 @@ def _compare(
     compression = layers[0].compression if layers else Compression.GZIP
     with planned(context, (inputs,), compression=compression) as (plan,):
         findings = list(_documents(found, plan, layers))
-        if held is None:
+        if read is None:
             return _by_digest(lock, plan, layers, findings)
         expected = expected_layers(context, plan)
-        actual = [held.get(layer.digest, {}) for layer in layers]
-        findings += compare_layers(actual, expected)
+    held = read().files
+    actual = [held.get(layer.digest, {}) for layer in layers]
+    findings += compare_layers(actual, expected)
     prefix = plan.environment.prefix
     files = sum(path.startswith(f"{prefix}/") for layer in expected for path in layer.parts)
     return LockComparison(
