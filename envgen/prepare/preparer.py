@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envgen.convert.wheel import ConversionTerms, convert, convert_opened
 from envgen.errors import EnvgenError, RecordMismatchError
@@ -25,6 +25,7 @@ from envgen.prepare.plan import Work, items_of
 from envgen.prepare.published import fetch_converted
 from envgen.prepare.shared_packages import copy_shared
 from envgen.prepare.streaming import UNSTREAMABLE, WheelStreams
+from envgen.prepare.turns import WATCHED, Load, Turns
 from envgen.prepare.wheel_index import locked_indexes
 from envgen.sources.metadata_cache import keep_read
 from envgen.system.fs import remove_tree
@@ -98,8 +99,8 @@ class _Job:
 def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool = True) -> None:
     """Fetch and build every package that the plan links into the store.
 
-    Wheels become packages while they are downloaded, several at once; the largest come first, so that none of them is
-    what all wait for in the end.
+    Wheels become packages while they are downloaded, several at once, in the order of `Turns`; recipes come first, for
+    some wait for others.
 
     Args:
         context: the world.
@@ -118,19 +119,24 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
     refuse_missing(context, needed(context, plan.prepare))
     refuse_full(context, plan, keep_wheels=keep_wheels)
     stop = threading.Event()
-    lines, hands = ThreadPoolExecutor(DOWNLOADS), _makers()
+    cores = os.cpu_count() or 1
+    # one thread for each core makes packages: inflating and hashing release the interpreter's lock
+    lines, hands = ThreadPoolExecutor(DOWNLOADS), ThreadPoolExecutor(cores)
     with _job(context, plan, pair, stop, keep_wheels=keep_wheels) as job:
-        fetched: dict[Future[None], PlannedPackage] = {}
-        running: set[Future[None]] = set()
+        fetched: set[Future[PlannedPackage]] = set()
+        running: set[Future[Any]] = set()
+        turns, load = Turns(sorted(plan.prepare, key=_turn), at_once=cores + 1), Load(cores)
         try:
-            fetched = {lines.submit(_fetch, job, item): item for item in sorted(plan.prepare, key=_size, reverse=True)}
-            running |= fetched.keys()
+            fetched |= {lines.submit(_fetch_next, job, turns) for _ in plan.prepare}
+            running |= fetched
             while running:
                 # of both kinds at once: a package that cannot be made stops downloads that take minutes yet
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                done, running = wait(running, timeout=WATCHED, return_when=FIRST_COMPLETED)
+                if load.is_low():
+                    turns.widen()
                 for one in done:
                     one.result()
-                running |= {hands.submit(_make, job, fetched[one]) for one in done & fetched.keys()}
+                running |= {hands.submit(_make, job, one.result()) for one in done & fetched}
         finally:
             stop.set()
             for pool in (lines, hands):
@@ -147,6 +153,10 @@ def prepared(context: Context, pair: LockPair) -> list[Path]:
 
 def _size(item: PlannedPackage) -> int:
     return sum(artifact.size or 0 for artifact in item.artifacts)
+
+
+def _turn(item: PlannedPackage) -> tuple[bool, int]:
+    return not isinstance(item.package, BuiltPackage), -_size(item)
 
 
 @contextmanager
@@ -168,9 +178,10 @@ def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event, *,
         )
 
 
-def _makers() -> ThreadPoolExecutor:
-    """Return one thread for each core: inflating and hashing release the interpreter's lock."""
-    return ThreadPoolExecutor(os.cpu_count() or 1)
+def _fetch_next(job: _Job, turns: Turns[PlannedPackage]) -> PlannedPackage:
+    with turns.next() as item:
+        _fetch(job, item)
+    return item
 
 
 def _fetch(job: _Job, item: PlannedPackage) -> None:
