@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
@@ -148,6 +149,8 @@ class _ZstdEncoder:
     def __init__(self, out: Write) -> None:
         self._out = out
         self._frame = zstandard.ZstdCompressor(compression_params=_ZSTD).compressobj()
+        # refers to the frame and not to this object: in a cycle, the 9 MB of every layer would stay to the end
+        self._compress = partial(_compress, self._frame, out)
         self._pieces = _Pieces(self._compress, size=_CALL)
 
     def write(self, data: Data) -> None:
@@ -157,13 +160,14 @@ class _ZstdEncoder:
             self._pieces.flush()
             self._compress(data)
 
-    def _compress(self, data: Data) -> None:
-        if packed := self._frame.compress(data):
-            self._out(packed)
-
     def close(self) -> None:
         self._pieces.flush()
         self._out(self._frame.flush())
+
+
+def _compress(frame: zstandard.ZstdCompressionObj, out: Write, data: Data) -> None:
+    if packed := frame.compress(data):
+        out(packed)
 
 
 class _NoEncoder:
