@@ -353,7 +353,7 @@ REFUSED = [
     (SPEC.replace("{suites", "{exclude: [g++], suites"), (), 1, "`image.base.exclude` contains `g++`, the base was"),
     (SPEC.replace("[bookworm, ", "["), (), 1, "`image.base.suites` does not contain `bookworm`, the base was"),
     (SPEC, ("--push", "torch"), 1, "expected REGISTRY/NAME:TAG"),
-    (SPEC, ("--compression", "xz"), 2, "'xz' is not one of"),
+    (SPEC, ("--compression", "xz"), 2, "`xz` is not one of"),
     (SPEC, ("--output", "environments"), 1, "is neither empty nor an OCI layout"),
 ]
 
