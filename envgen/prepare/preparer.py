@@ -180,6 +180,7 @@ def _job(context: Context, plan: Plan, pair: LockPair, stop: threading.Event, *,
 
 def _fetch_next(job: _Job, turns: Turns[PlannedPackage]) -> PlannedPackage:
     with turns.next() as item:
+        job.fetched.advance(0)  # the work may have been stopped while this thread waited
         _fetch(job, item)
     return item
 
