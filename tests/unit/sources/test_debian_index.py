@@ -169,3 +169,14 @@ def test_nothing_is_found_in_an_index_without_packages(text: str) -> None:
 def test_virtual_names_on_further_lines_are_found() -> None:
     more = PACKAGES.replace("Provides: not-", "Provides: one,\n two (= 1),\n not-")
     assert [c.deb.name for c in index(more).providers("two")] == ["python3.11-dev"]
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_fields_of_a_stanza_are_in_any_order(place: str) -> None:
+    lines = PACKAGES.split("\n\n")[1].split("\n")
+    [moved] = [line for line in lines if line.startswith("Provides:")]
+    others = [line for line in lines if line != moved]
+    stanza = [moved, *others] if place == "first" else [*others, moved]
+    found = index(PACKAGES.replace("\n".join(lines), "\n".join(stanza)))
+    assert [c.deb.version for c in found.find("python3-distutils")] == ["3.11.2-3"]
+    assert [c.deb.name for c in found.providers("python3.10-distutils")] == ["python3-distutils"]
