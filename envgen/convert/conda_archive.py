@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
-from rattler import package_streaming
-from rattler.exceptions import ExtractError
 
 from envgen.convert.conda_bounds import check_bounds
 from envgen.convert.extracted import check_extracted
@@ -27,7 +25,7 @@ from envgen.system.os_faults import NOT_ALLOWED, os_fault, told_by_rust
 from envgen.system.seal import SEAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from envgen.convert.extracted import Identity
 
@@ -72,6 +70,19 @@ class _Entry:
         return 0o755 if self.stat.st_mode & 0o100 else 0o644
 
 
+class _Hashed:
+    """A file that is digested as it is read."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self.digest = Digest()
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self.digest.update(data)
+        return data
+
+
 def write_conda(package_dir: Path, out: BinaryIO, *, stem: str) -> CondaArchive:
     """Write an extracted package as a `.conda` archive: the same bytes for the same package, zstd and `stem`.
 
@@ -81,14 +92,14 @@ def write_conda(package_dir: Path, out: BinaryIO, *, stem: str) -> CondaArchive:
             rattler reads archives as a stream and needs the sizes in front.
         stem: `name-version-build`.
     """
-    entries = list(_entries(package_dir))
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_zip_info("metadata.json"), json.dumps({"conda_pkg_format_version": 2}))
-        for part, wanted in (("pkg", False), ("info", True)):
-            inside = [e for e in entries if e.path.startswith("info/") is wanted]
-            _write_part(archive, f"{part}-{stem}.tar.zst", inside, mtime=_mtime(stem))
-    out.seek(0)
-    return digest_archive(out)
+    return _write(list(_entries(package_dir)), out, stem=stem, digests=None)
+
+
+def write_described(package_dir: Path, out: BinaryIO, *, stem: str) -> tuple[CondaArchive, Sha256]:
+    """Write an archive as `write_conda` does, and return its `content_digest` as well: each file is read once."""
+    entries, digests = list(_entries(package_dir)), dict[str, Sha256]()
+    archive = _write(entries, out, stem=stem, digests=digests)
+    return archive, _content(entries, digests)
 
 
 def content_digest(package_dir: Path) -> Sha256:
@@ -97,16 +108,24 @@ def content_digest(package_dir: Path) -> Sha256:
     It is the sha256 of one line for each path, sorted: kind (`f`, `x` for an executable file, `l`), sha256 of the
     bytes or of the link target, path.
     """
+    return _content(_entries(package_dir), {})
+
+
+def _content(entries: Iterable[_Entry], digests: Mapping[str, Sha256]) -> Sha256:
+    """Digest entries, sorted by path; files whose digests are not known are read."""
     whole = Digest()
-    for entry in _entries(package_dir):
+    for entry in entries:
         if entry.is_link:
             kind, digest = "l", Sha256.of(str(entry.file.readlink()).encode())
         else:
-            kind = "x" if entry.mode & 0o100 else "f"
-            with entry.file.open("rb") as source:
-                digest = Sha256.of_stream(source)
+            kind, digest = "x" if entry.mode & 0o100 else "f", digests.get(entry.path) or _digest(entry.file)
         whole.update(f"{kind} {digest} {entry.path}\0".encode())
     return whole.sha256
+
+
+def _digest(file: Path) -> Sha256:
+    with file.open("rb") as source:
+        return Sha256.of_stream(source)
 
 
 def extract_conda(archive: Path, dest: Path, *, expected: Identity | None = None) -> None:
@@ -124,6 +143,9 @@ def extract_conda(archive: Path, dest: Path, *, expected: Identity | None = None
         ArtifactError: the archive is damaged or unsafe, holds more than `limits.py` allows, or see `check_extracted`.
         UserError: the disk is full, or fails.
     """
+    from rattler import package_streaming  # noqa: PLC0415  takes 30 ms, and those who write archives do not need it
+    from rattler.exceptions import ExtractError  # noqa: PLC0415  as above
+
     try:
         check_bounds(archive)
         package_streaming.extract(archive, dest)
@@ -143,15 +165,32 @@ def _entries(package_dir: Path) -> Iterator[_Entry]:
     """List files and links, sorted by path; folders follow from them. The seal of the store is no part of a package."""
     found = []
     for folder, folders, files in os.walk(package_dir):
-        links = [name for name in folders if Path(folder, name).is_symlink()]
+        inside, links = Path(folder), [name for name in folders if Path(folder, name).is_symlink()]
+        below = "" if inside == package_dir else f"{inside.relative_to(package_dir).as_posix()}/"
         for name in (*files, *links):
-            file = Path(folder, name)
-            found.append(_Entry(path=file.relative_to(package_dir).as_posix(), file=file, stat=file.lstat()))
+            file = inside / name
+            found.append(_Entry(path=f"{below}{name}", file=file, stat=file.lstat()))
     yield from sorted((e for e in found if e.path != SEAL), key=lambda e: e.path)
 
 
-def _write_part(archive: zipfile.ZipFile, name: str, entries: Iterable[_Entry], *, mtime: int) -> None:
-    entries = list(entries)
+def _write(entries: Sequence[_Entry], out: BinaryIO, *, stem: str, digests: dict[str, Sha256] | None) -> CondaArchive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_zip_info("metadata.json"), json.dumps({"conda_pkg_format_version": 2}))
+        for part, wanted in (("pkg", False), ("info", True)):
+            inside = [e for e in entries if e.path.startswith("info/") is wanted]
+            _write_part(archive, f"{part}-{stem}.tar.zst", inside, mtime=_mtime(stem), digests=digests)
+    out.seek(0)
+    return digest_archive(out)
+
+
+def _write_part(
+    archive: zipfile.ZipFile,
+    name: str,
+    entries: Sequence[_Entry],
+    *,
+    mtime: int,
+    digests: dict[str, Sha256] | None,
+) -> None:
     large = sum(e.stat.st_size + 4096 for e in entries) > _ZIP64_FROM
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
     with (
@@ -162,10 +201,11 @@ def _write_part(archive: zipfile.ZipFile, name: str, entries: Iterable[_Entry], 
         ) as tar,
     ):
         for entry in entries:
-            _add(tar, entry, mtime)
+            _add(tar, entry, mtime, digests)
 
 
-def _add(tar: tarfile.TarFile, entry: _Entry, mtime: int) -> None:
+def _add(tar: tarfile.TarFile, entry: _Entry, mtime: int, digests: dict[str, Sha256] | None) -> None:
+    """Add a file or link; the digest of a file is put under its path where somebody wants it."""
     header = tarfile.TarInfo(entry.path)
     header.mtime = mtime
     if entry.is_link:
@@ -174,7 +214,12 @@ def _add(tar: tarfile.TarFile, entry: _Entry, mtime: int) -> None:
         return
     header.size, header.mode = entry.stat.st_size, entry.mode
     with entry.file.open("rb") as source:
-        tar.addfile(header, source)
+        if digests is None:
+            tar.addfile(header, source)
+            return
+        hashed = _Hashed(source)
+        tar.addfile(header, cast("BinaryIO", hashed))
+        digests[entry.path] = hashed.digest.sha256
 
 
 def _zip_info(name: str) -> zipfile.ZipInfo:

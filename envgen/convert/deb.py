@@ -73,16 +73,23 @@ def build_debian_recipe(
     for text in unpacking.idle():
         warn(f"recipe `{recipe.recipe}`: {text}")
     dangling = unpacking.drop_dangling()
-    changed = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
+    texts = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
     _write_links(rendered, dest)
-    _rebind(rendered, root)
+    elves = [path for path in unpacking.elves() if (root / path).is_file()]
+    _rebind(rendered, root, elves)
     links = [dest / path for path in sorted(rendered.links)]
-    glibc = max(glibc, elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}", links=links))
+    glibc = max(glibc, elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}", links=links, files=elves))
     _check_glibc(recipe, main, glibc)
     report = _report(debs, unpacking, dangling, glibc)
     (dest / "info").mkdir(exist_ok=True)  # where no package brought a licence there is none yet
     (dest / "info" / "debian.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    seal(dest, index=main.index(platform), placeholders=_placeholders(dest, changed), about=_about(recipe))
+    unchanged = {
+        f"{HOME}/{path}": known
+        for path, known in unpacking.digests()
+        if f"{HOME}/{path}" not in texts and path not in elves
+    }
+    placeholders = _placeholders(dest, texts)
+    seal(dest, index=main.index(platform), placeholders=placeholders, about=_about(recipe), digests=unchanged)
     return main
 
 
@@ -91,22 +98,22 @@ def build_empty(package: DebianRecipePackage, recipe: DebianRecipe, *, platform:
     seal(dest, index=package.index(platform), placeholders={}, about=_about(recipe))
 
 
-def _write_texts(recipe: DebianRecipe, dest: Path, *, paths: Collection[str]) -> tuple[str, ...]:
-    """Write and change text files, and return which files there are, relative to `dest`."""
+def _write_texts(recipe: DebianRecipe, dest: Path, *, paths: Collection[str]) -> frozenset[str]:
+    """Write and change text files, and return which files that are there are no longer Debian's, relative to `dest`."""
     root = dest / HOME
-    deb_text.point_inside(root, recipe.relocate, paths=paths, home=f"{PLACEHOLDER}/{HOME}")
-    deb_text.apply_edits(root, recipe.edits, paths=paths)
-    left = set(paths)
+    changed = deb_text.point_inside(root, recipe.relocate, paths=paths, home=f"{PLACEHOLDER}/{HOME}")
+    changed |= deb_text.apply_edits(root, recipe.edits, paths=paths)
+    left, written = set(paths), set[str]()
     for path, pattern in sorted(recipe.join.items()):
         left -= set(deb_text.join(root, pattern, _new(recipe, dest, path), paths=left))
-    written = [f"{HOME}/{path}" for path in left]
+        written.add(path)
     for path, text in sorted(recipe.files.items()):
         file = _new(recipe, dest, path)
         file.write_bytes(text.encode())
         if text.startswith("#!"):
             file.chmod(0o755)
-        written.append(file.relative_to(dest).as_posix())
-    return tuple(sorted(written))
+        written.add(path)
+    return frozenset(written | {f"{HOME}/{path}" for path in changed & left})
 
 
 def _write_links(recipe: DebianRecipe, dest: Path) -> None:
@@ -121,10 +128,9 @@ def _write_links(recipe: DebianRecipe, dest: Path) -> None:
             raise ArtifactError(f"recipe `{recipe.recipe}` links {what}")
 
 
-def _rebind(recipe: DebianRecipe, root: Path) -> None:
+def _rebind(recipe: DebianRecipe, root: Path, elves: Iterable[str]) -> None:
     """Bind the symbols of the recipe to versions of older C libraries, in every file that uses them."""
-    files = (file for file in sorted(root.rglob("*")) if recipe.rebind and file.is_file() and not file.is_symlink())
-    found = frozenset[str]().union(*(rebind(file, recipe.rebind) for file in files))
+    found = frozenset[str]().union(*(rebind(root / path, recipe.rebind) for path in elves if recipe.rebind))
     if idle := sorted(recipe.rebind.keys() - found):
         raise ArtifactError(
             f"recipe `{recipe.recipe}` rebinds `{idle[0]}`, which no file uses", hint="remove it from `rebind`"

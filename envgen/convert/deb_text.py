@@ -20,7 +20,7 @@ _ABSOLUTE = re.compile(r"(?<![\w./+~$}-])/(?:bin|etc|lib|opt|sbin|usr|var)(?:/[\
 """An absolute path of a Debian system that is not the tail of something longer (`-I/usr/include`, `./usr/lib`)."""
 
 
-def point_inside(root: Path, patterns: Iterable[str], *, paths: Collection[str], home: str) -> None:
+def point_inside(root: Path, patterns: Iterable[str], *, paths: Collection[str], home: str) -> set[str]:
     """Replace absolute paths in text files by paths of the tree, if the tree has them; others stay the host's.
 
     Args:
@@ -28,6 +28,9 @@ def point_inside(root: Path, patterns: Iterable[str], *, paths: Collection[str],
         patterns: which text files.
         paths: all files and links of the tree.
         home: where the tree will be.
+
+    Returns:
+        The paths of the text files.
 
     Raises:
         ArtifactError: a pattern that means no file.
@@ -38,24 +41,30 @@ def point_inside(root: Path, patterns: Iterable[str], *, paths: Collection[str],
         inside = merged(found[0][1:])
         return f"{home}/{inside}" if inside in known else found[0]
 
+    changed = set()
     for pattern in patterns:
         for file in select(root, paths, pattern, what="relocate"):
             file.write_bytes(_ABSOLUTE.sub(repoint, _text(file)).encode())
+            changed.add(file.relative_to(root).as_posix())
+    return changed
 
 
-def apply_edits(root: Path, edits: Sequence[Edit], *, paths: Collection[str]) -> None:
-    """Change texts as a recipe says.
+def apply_edits(root: Path, edits: Sequence[Edit], *, paths: Collection[str]) -> set[str]:
+    """Change texts as a recipe says, and return their paths.
 
     Raises:
         ArtifactError: a pattern that means no file, or a file without the text: Debian's file is not the one that the
             recipe was written for.
     """
+    changed = set()
     for edit in edits:
         for file in select(root, paths, edit.files, what="edit"):
             text = _text(file)
             if edit.old not in text:
                 raise ArtifactError(f"`{file.relative_to(root)}` does not contain {edit.old!r}, which the recipe edits")
             file.write_bytes(text.replace(edit.old, edit.new).encode())
+            changed.add(file.relative_to(root).as_posix())
+    return changed
 
 
 def join(root: Path, pattern: str, target: Path, *, paths: Collection[str]) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from debian.arfile import ArError, ArFile
 
 from envgen import limits
 from envgen.convert.patterns import compile_pattern, nearest_paths
-from envgen.digest import Sha256, copy_hashed
+from envgen.digest import CHUNK, Digest, Sha256, chunks
 from envgen.errors import ArtifactError
 from envgen.inflate import Inflated
-from envgen.paths import parse_relative_path
+from envgen.paths import folders_above, parse_relative_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,6 +27,8 @@ _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 
 _ENDINGS = ("", ".gz", ".xz", ".zst")
 """How the parts of a `.deb` are packed, deb(5)."""
+
+_ELF = b"\x7fELF"
 
 _BLOCKS = 1 << 16
 """Bytes of a tar that are unpacked at once: tarfile's own 10 kB take a tenth more time."""
@@ -45,10 +47,19 @@ class Left:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
-    """Who brought a path, and what it is: a digest of a file, or the target of a link."""
+    """Who brought a path, and what it is.
+
+    Attributes:
+        owner: name of the package.
+        content: digest of a file, or the target of a link.
+        size: bytes of a file; None for a link.
+        is_elf: whether a file begins as ELF files do.
+    """
 
     owner: str
     content: str
+    size: int | None = None
+    is_elf: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +78,8 @@ class Unpacking:
     drop: Sequence[str] = ()
     left: dict[str, Left] = field(init=False)
     _taken: dict[str, _Taken] = field(default_factory=dict)
+    _folders: set[str] = field(default_factory=lambda: {"."})
+    """Folders of `root` that are made: no file or link may take their place."""
 
     def __post_init__(self) -> None:
         self.left = {pattern: Left() for pattern in self.drop}
@@ -133,16 +146,27 @@ class Unpacking:
         """Return the digest that a file had when it was unpacked."""
         return Sha256(self._taken[path].content)
 
+    def digests(self) -> Iterator[tuple[str, tuple[Sha256, int]]]:
+        """Yield each file's path, and the digest and size that it had when it was unpacked."""
+        for path, taken in self._taken.items():
+            if taken.size is not None:
+                yield path, (Sha256(taken.content), taken.size)
+
+    def elves(self) -> Iterator[str]:
+        """Yield the paths of files that begin as ELF files do, sorted."""
+        yield from sorted(path for path, taken in self._taken.items() if taken.is_elf)
+
     def _dangles(self, path: str) -> bool:
-        file = self.root / path
-        return file.is_symlink() and not file.exists()
+        return self._taken[path].size is None and not (self.root / path).exists()
 
     def _add_member(self, deb: Deb, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         path = _inside(deb, member.name)
         if member.isdir():
             return
         if path == f"usr/share/doc/{deb.name}/copyright" and member.isreg():
-            _write(self.licenses / deb.name / "copyright", _content(tar, member))
+            file = self.licenses / deb.name / "copyright"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _write(file, _content(tar, member), size=member.size, owner=deb.name)
             return
         if self._is_dropped(path, member):
             return
@@ -167,10 +191,9 @@ class Unpacking:
             with _content(tar, member) as content:
                 _claim(deb, path, Sha256.of_stream(content), known)
             return
-        self._refuse_detour(deb, path)
-        digest = _write(self.root / path, _content(tar, member))
-        (self.root / path).chmod(0o755 if member.mode & 0o111 else 0o644)
-        self._taken[path] = _Taken(owner=deb.name, content=digest)
+        file = self._new(deb, path)
+        self._taken[path] = _write(file, _content(tar, member), size=member.size, owner=deb.name)
+        file.chmod(0o755 if member.mode & 0o111 else 0o644)
 
     def _add_link(self, deb: Deb, path: str, target: str) -> None:
         if target == path:
@@ -179,9 +202,7 @@ class Unpacking:
         if known := self._taken.get(path):
             _claim(deb, path, content, known)
             return
-        self._refuse_detour(deb, path)
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / path).symlink_to(posixpath.relpath(target, posixpath.dirname(path)))
+        self._new(deb, path).symlink_to(posixpath.relpath(target, posixpath.dirname(path)))
         self._taken[path] = _Taken(owner=deb.name, content=content)
 
     def _add_copy(self, deb: Deb, path: str, target: str) -> None:
@@ -194,20 +215,29 @@ class Unpacking:
         if known := self._taken.get(path):
             _claim(deb, path, self._taken[target].content, known)
             return
-        self._refuse_detour(deb, path)
+        file = self._new(deb, path)
+        status = source.stat()
         with source.open("rb") as content:
-            _write(self.root / path, content)
-        (self.root / path).chmod(source.stat().st_mode)
-        self._taken[path] = _Taken(owner=deb.name, content=self._taken[target].content)
+            self._taken[path] = _write(file, content, size=status.st_size, owner=deb.name)
+        file.chmod(status.st_mode)
+
+    def _new(self, deb: Deb, path: str) -> Path:
+        """Return where a new file or link goes, in a folder that is made."""
+        self._refuse_detour(deb, path)
+        folder = posixpath.dirname(path)
+        if folder not in self._folders:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+            self._folders.update(folders_above(path))
+        return self.root / path
 
     def _refuse_detour(self, deb: Deb, path: str) -> None:
         """Refuse a path below a link or a file, since links may lead anywhere, and one that is already a folder."""
-        if (self.root / path).is_dir():
+        if path in self._folders:
             owners = (taken.owner for below, taken in self._taken.items() if below.startswith(f"{path}/"))
             owner = next(owners, deb.name)
             raise ArtifactError(f"`{deb.name}` contains `{path}`, which is a folder in `{owner}`")
         parent = posixpath.dirname(path)
-        while parent:
+        while parent and parent not in self._folders:
             if known := self._taken.get(parent):
                 raise ArtifactError(
                     f"`{deb.name}` contains `{path}`, but `{parent}` is not a folder in `{known.owner}`"
@@ -309,7 +339,12 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
     return cast("BinaryIO", tar.extractfile(member))
 
 
-def _write(path: Path, content: BinaryIO) -> Sha256:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as out:
-        return copy_hashed(content, out)[0]
+def _write(file: Path, content: BinaryIO, *, size: int, owner: str) -> _Taken:
+    """Write a file of so many bytes; asked for more than it has, a stream makes room for all that it is asked for."""
+    head = content.read(min(size, CHUNK))
+    with file.open("wb") as out:
+        digest = Digest(sink=out.write)
+        digest.update(head)
+        for piece in chunks(content) if size > CHUNK else ():
+            digest.update(piece)
+    return _Taken(owner=owner, content=digest.sha256, size=digest.size, is_elf=head.startswith(_ELF))

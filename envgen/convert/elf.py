@@ -45,7 +45,9 @@ class Elf:
     glibc: Glibc
 
 
-def relocate(root: Path, *, libraries: str, links: Iterable[Path] = (), keep: bool = False) -> Glibc:
+def relocate(
+    root: Path, *, libraries: str, links: Iterable[Path] = (), files: Iterable[str] | None = None, keep: bool = False
+) -> Glibc:
     """Set a relative search path in every ELF file below `root` to the libraries of the tree that it needs.
 
     It becomes `DT_RPATH`, not `DT_RUNPATH`: that one also serves what a library loads in turn and what is opened at
@@ -56,6 +58,7 @@ def relocate(root: Path, *, libraries: str, links: Iterable[Path] = (), keep: bo
         root: the tree; its files are changed in place.
         libraries: folder of the tree with the shared libraries.
         links: links in other folders to files of the tree.
+        files: paths of all files that may be ELF files, sorted; every file is looked at without.
         keep: leave files alone whose own search path finds what they need in the tree, and nothing outside of it.
 
     Returns:
@@ -65,7 +68,7 @@ def relocate(root: Path, *, libraries: str, links: Iterable[Path] = (), keep: bo
         MissingLibrariesError: files need libraries that neither the tree nor the C library has; all of them are named.
         HostError: patchelf cannot be found.
     """
-    found = list(find_elves(root))
+    found = list(find_elves(root, files))
     folders = _folders(root, libraries)
     _refuse_missing(found, folders)
     groups: dict[str, list[str]] = defaultdict(list)
@@ -80,11 +83,10 @@ def relocate(root: Path, *, libraries: str, links: Iterable[Path] = (), keep: bo
     return max((elf.glibc for elf in found), default=(0, 0))
 
 
-def find_elves(root: Path) -> Iterator[Elf]:
-    """Yield the dynamically linked ELF files of a tree, sorted by path."""
-    for file in sorted(root.rglob("*")):
-        if file.is_symlink() or not file.is_file():
-            continue
+def find_elves(root: Path, files: Iterable[str] | None = None) -> Iterator[Elf]:
+    """Yield the dynamically linked ELF files of a tree, sorted by path; see `relocate` for `files`."""
+    every = (file for file in sorted(root.rglob("*")) if file.is_file() and not file.is_symlink())
+    for file in every if files is None else (root / path for path in files):
         with file.open("rb") as stream:
             if stream.read(4) != _MAGIC:
                 continue

@@ -149,6 +149,8 @@ def rebind(file: Path, targets: Mapping[str, str]) -> frozenset[str]:
         if stream.read(4) != _MAGIC:
             return frozenset()
         raw = bytearray(_MAGIC + stream.read())
+        if not any(name.encode() + b"\0" in raw for name in targets):
+            return frozenset()  # most files: their tables need not be read
         places = _places(stream, file.name)
     if places is None:
         return frozenset()

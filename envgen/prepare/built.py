@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from envgen.convert.conda_archive import content_digest, extract_conda, write_conda
+from envgen.convert.conda_archive import content_digest, extract_conda, write_described
 from envgen.convert.extracted import Identity
 from envgen.convert.package import read_index
 from envgen.digest import Sha256
@@ -160,10 +160,11 @@ def described(made: Path, folder: Path, archive: CondaArchive | None = None) -> 
     """Return what the archive of an extracted package is, or would be; `folder` has room for it."""
     index = read_index(made)
     stem = f"{index['name']}-{index['version']}-{index['build']}"
-    content = content_digest(made)
-    if archive is None:
+    if archive:
+        content = content_digest(made)
+    else:
         with tempfile.TemporaryFile(dir=folder) as out:
-            archive = write_conda(made, out, stem=stem)
+            archive, content = write_described(made, out, stem=stem)
     return Built(
         name=index["name"], stem=stem, content=content, sha256=archive.sha256, md5=archive.md5, size=archive.size
     )

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from rattler.exceptions import ExtractError
 
-from envgen.convert.conda_archive import CondaArchive, content_digest, extract_conda, write_conda
+from envgen.convert.conda_archive import CondaArchive, content_digest, extract_conda, write_conda, write_described
 from envgen.convert.package import seal
 from envgen.errors import ArtifactError, UserError
 
@@ -52,6 +52,15 @@ def test_digests_are_those_of_the_file(tmp_path: Path) -> None:
         sha256=archive.sha256, md5=hashlib.md5(data, usedforsecurity=False).hexdigest(), size=len(data)
     )
     assert archive.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_content_is_digested_while_an_archive_is_written(tmp_path: Path) -> None:
+    package = make_package(tmp_path / "p")
+    (package / "large").write_bytes(os.urandom(3_000_000))
+    alone = _write(package, tmp_path / "a.conda")
+    with (tmp_path / "b.conda").open("w+b") as out:
+        assert write_described(package, out, stem=STEM) == (alone, content_digest(package))
+    assert (tmp_path / "b.conda").read_bytes() == (tmp_path / "a.conda").read_bytes()
 
 
 def test_the_same_package_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +234,7 @@ def test_a_full_disk_is_not_a_damaged_archive(
     def extract(*_: object) -> None:
         raise ExtractError(said)
 
-    monkeypatch.setattr("envgen.convert.conda_archive.package_streaming.extract", extract)
+    monkeypatch.setattr("rattler.package_streaming.extract", extract)
     zipfile.ZipFile(tmp_path / "a.conda", "w").close()
     with pytest.raises(kind):
         extract_conda(tmp_path / "a.conda", tmp_path / "out")

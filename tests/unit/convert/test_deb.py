@@ -227,6 +227,14 @@ def test_package_holds_what_the_recipe_says(tmp_path: Path) -> None:
     ]
 
 
+def test_digests_are_those_of_the_files_as_they_are_now(tmp_path: Path) -> None:
+    """Those of unpacked files are known, but not of texts, programs and libraries that the recipe changes."""
+    package = build(tmp_path / "a")
+    for path in read(package, "paths.json")["paths"]:
+        data = (package / path["_path"]).read_bytes()
+        assert (path["_path"], path["sha256"], path["size_in_bytes"]) == (path["_path"], Sha256.of(data), len(data))
+
+
 def test_package_says_where_it_comes_from(tmp_path: Path) -> None:
     package = build(tmp_path / "a")
     assert read(package, "index.json")["subdir"] == "linux-64"

@@ -66,6 +66,17 @@ def test_files_and_links_come_through(tmp_path: Path, compression: Compression) 
     assert modes == [0o755, 0o644]
 
 
+@pytest.mark.parametrize("size", [0, 3, 1 << 20, (1 << 20) + 1, 3_000_000])
+def test_digests_of_files_are_known(tmp_path: Path, size: int) -> None:
+    data = b"\x7fELF".ljust(size, b"x")[:size]
+    files: Files = {"usr/a": File(data), "usr/b": Link("usr/a", hard=True), "usr/c": Link("a"), "usr/d": File(b"d")}
+    unpacking = unpack(tmp_path, files, compression="none")
+    same = (Sha256.of(data), size)
+    assert dict(unpacking.digests()) == {"usr/a": same, "usr/b": same, "usr/d": (Sha256.of(b"d"), 1)}
+    assert list(unpacking.elves()) == (["usr/a", "usr/b"] if size > 3 else [])
+    assert (tmp_path / "root/usr/a").read_bytes() == (tmp_path / "root/usr/b").read_bytes() == data
+
+
 def test_top_folders_are_merged_into_usr(tmp_path: Path) -> None:
     unpack(
         tmp_path,

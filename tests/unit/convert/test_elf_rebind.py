@@ -101,7 +101,7 @@ def test_a_file_without_room_is_refused(sample: Path) -> None:
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.so").write_bytes(b"\x7fELF" + bytes(60))
+    (tmp_path / "x.so").write_bytes(b"\x7fELF" + bytes(60) + b"\0a\0")
     with pytest.raises(ArtifactError, match=r"`x\.so` is not a valid ELF file"):
         rebind(tmp_path / "x.so", {"a": "a@GLIBC_2.17"})
 
