@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct, field
+
 from envgen.digest import Sha256
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,8 +19,7 @@ _SHOWN_FILES = 200
 """Files that a lock lists; of larger wheels it lists the folders."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceArchive:
+class SourceArchive(Struct, frozen=True, kw_only=True):
     """A source archive: of an index, or at an address that the spec gives.
 
     Attributes:
@@ -36,8 +37,7 @@ class SourceArchive:
     subdirectory: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitSource:
+class GitSource(Struct, frozen=True, kw_only=True):
     """A commit of a git repository.
 
     Attributes:
@@ -74,8 +74,7 @@ class GitSource:
         return Sha256.of(f"git {self.tree} {self.subdirectory}".encode())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalSource:
+class LocalSource(Struct, frozen=True, kw_only=True):
     """A folder of the project.
 
     Attributes:
@@ -110,8 +109,7 @@ class LocalSource:
         return self.digest or self.declared
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeSources:
+class RecipeSources(Struct, frozen=True, kw_only=True):
     """Folders of the project that a recipe builds from beyond its own.
 
     Attributes:
@@ -138,8 +136,7 @@ def as_locked(source: Source) -> Source:
     return replace(source, digest=None, pinned=None) if isinstance(source, LocalSource) else source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildTerms:
+class BuildTerms(Struct, frozen=True, kw_only=True):
     """What the spec allows the build of a project, and sets for it.
 
     Attributes:
@@ -166,8 +163,7 @@ REASONS = ("network", "reproducible", "isolation")
 USUAL_TERMS = BuildTerms()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelBuild:
+class WheelBuild(Struct, frozen=True, kw_only=True):
     """How a wheel was built, as a lock has it.
 
     Attributes:

@@ -5,9 +5,10 @@ An identifier is never used again for another rule: specs accept findings by it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,8 +72,7 @@ RULES = {rule: (severity, title) for severity, rules in _TITLES.items() for rule
 """Identifier -> severity and what it says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misfit:
+class Misfit(Struct, frozen=True, kw_only=True):
     """One finding.
 
     Attributes:

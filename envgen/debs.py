@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from envgen.digest import Sha256
@@ -30,8 +31,7 @@ class DebianArea(StrEnum):
         return "${ENVGEN_DEBIAN_SECURITY}" if self is DebianArea.SECURITY else "${ENVGEN_DEBIAN}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deb:
+class Deb(Struct, frozen=True, kw_only=True):
     """One `.deb`.
 
     Attributes:

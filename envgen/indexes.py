@@ -7,8 +7,9 @@ compared: a person who can upload to one of them cannot replace a package of the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import UserError
@@ -51,8 +52,7 @@ def index_in(url: str) -> str | None:
     return found[1].lower().replace("_", "-") if found else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedIndex:
+class NamedIndex(Struct, frozen=True, kw_only=True):
     """An index that a spec names.
 
     Attributes:
@@ -93,8 +93,7 @@ class NamedIndex:
         return Sha256.of(self.url.encode())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedIndex:
+class LockedIndex(Struct, frozen=True, kw_only=True):
     """What a lock keeps of an index: `address` is `NamedIndex.digest`."""
 
     projects: tuple[str, ...]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.errors import Fault, SpecError
 
@@ -21,16 +22,14 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"\(|\)|[^\s()]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """What a licence that SPDX does not list says about passing software on, in a line for people."""
 
     name: str
     redistribution: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LicenseTable:
+class LicenseTable(Struct, frozen=True, kw_only=True):
     """What ships about licences.
 
     Attributes:
@@ -82,8 +81,7 @@ class Judgement(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LicensePolicy:
+class LicensePolicy(Struct, frozen=True, kw_only=True):
     """What a project accepts.
 
     Attributes:

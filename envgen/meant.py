@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from packaging.utils import is_normalized_name
 
 from envgen.errors import Fault, SpecError
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from envgen.indexes import NamedIndex
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeantTable:
+class MeantTable(Struct, frozen=True, kw_only=True):
     """What ships about names that are not those of projects.
 
     Attributes:
@@ -57,8 +56,7 @@ class MeantTable:
         return None if exists and plain not in self.placeholders else self.projects.get(plain)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """Where a solve looks, in words without credentials.
 
     Attributes:

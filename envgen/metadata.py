@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -54,8 +54,7 @@ _IDLE = re.compile(
 _QUOTED = re.compile(r"[\"']([^\"']*)[\"']")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelMetadata:
+class WheelMetadata(Struct, frozen=True, kw_only=True):
     """The part of a METADATA file that decides where a wheel fits.
 
     Attributes:
@@ -165,8 +164,7 @@ def locked_requires(
     return {name: str(found[name]) for name in sorted(found)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FieldReader:
+class _FieldReader(Struct, frozen=True, kw_only=True):
     """Reads the fields of a METADATA file and collects what is wrong with them."""
 
     fields: RawMetadata

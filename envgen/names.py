@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NewType
 
+from msgspec import Struct, field
 from packaging.utils import canonicalize_name, is_normalized_name
 
 from envgen.errors import Fault, SpecError
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -78,8 +79,7 @@ def parse_conda_name(text: str) -> CondaName:
     return CondaName(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Family(Struct, frozen=True, kw_only=True):
     """Projects that hold the same module, so that an environment takes one of them.
 
     Attributes:
@@ -96,8 +96,7 @@ class Family:
         return min(found, key=lambda one: (len(self.holds[one]), one), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandIn:
+class StandIn(Struct, frozen=True, kw_only=True):
     """What meets the requirements on another project.
 
     Attributes:
@@ -109,8 +108,7 @@ class StandIn:
     same_versions: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameTable:
+class NameTable(Struct, frozen=True, kw_only=True):
     """Which project of the index is which conda package.
 
     Attributes:

@@ -11,13 +11,15 @@ package is one more class with these properties: `name`, `version`, `build`, `ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.indexes import DEFAULT, variable_of
 from envgen.names import CondaName
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,8 +48,7 @@ class PackageKind(StrEnum):
     DEBIAN = "Debian"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wheel:
+class Wheel(Struct, frozen=True, kw_only=True):
     """A wheel: a file of a wheel index, or one that envgen builds from a source.
 
     Attributes:
@@ -132,8 +133,7 @@ class Wheel:
             yield names.conda_name(project), f"{project}{specifier}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelArchive:
+class ChannelArchive(Struct, frozen=True, kw_only=True):
     """An archive of a conda channel. `url` is public and holds no credentials."""
 
     url: str
@@ -142,8 +142,7 @@ class ChannelArchive:
     size: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltArchive:
+class BuiltArchive(Struct, frozen=True, kw_only=True):
     """The archive of a package that envgen built from a recipe.
 
     Attributes:
@@ -179,8 +178,7 @@ def local_digest(inputs: str, dist: str) -> Sha256:
 Origin = ChannelArchive | Wheel | BuiltArchive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _CondaPackage:
+class _CondaPackage(Struct, frozen=True, kw_only=True):
     """What conda calls a package, and what it depends on.
 
     Attributes:
@@ -235,8 +233,7 @@ class _CondaPackage:
             yield CondaName(name), f"{name} {rest}".rstrip()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelPackage(_CondaPackage):
+class ChannelPackage(_CondaPackage, frozen=True, kw_only=True):
     """A package of a conda channel.
 
     Attributes:
@@ -278,8 +275,7 @@ class ChannelPackage(_CondaPackage):
         return self.archive.size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltPackage(_CondaPackage):
+class BuiltPackage(_CondaPackage, frozen=True, kw_only=True):
     """A package that envgen builds from a recipe.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
+from msgspec import Struct
 from packaging import tags
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ _MACHINE = {
 _DEBIAN_ARCH = {Platform.LINUX_64: "amd64", Platform.LINUX_AARCH64: "arm64"}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PythonMinor:
+class PythonMinor(Struct, frozen=True, order=True):
     """A minor version of CPython, such as 3.11."""
 
     major: int
@@ -112,8 +111,7 @@ class PythonMinor:
         return f"lib/python{self}/site-packages"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What an environment is made for. It comes from the spec, never from the machine that locks.
 
     Attributes:

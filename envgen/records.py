@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """A conda package as repodata describes it, and where it comes from.
 
     Attributes:
@@ -49,8 +49,7 @@ _TWO_YEARS = 730
 """Days between two releases after which a package that the spec does not name must not be the older one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Older:
+class Older(Struct, frozen=True, kw_only=True):
     """A chosen wheel that is older than the newest release which could be wanted.
 
     Attributes:
@@ -77,8 +76,7 @@ class Older:
         return self.limit and (self.line is not None or (self.days or 0) > _TWO_YEARS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
+class Solution(Struct, frozen=True, kw_only=True):
     """The records chosen for one target, sorted by name. No two have one name.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.urls import leak
@@ -22,8 +23,7 @@ _SCP = re.compile(r"(?:git\+)?[\w.-]+@[\w.-]+:[^/:].*")
 _SUBDIRECTORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileReference:
+class FileReference(Struct, frozen=True, kw_only=True):
     """A wheel or source archive at an address.
 
     Attributes:
@@ -47,8 +47,7 @@ class FileReference:
         return self.filename.endswith(".whl")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitReference:
+class GitReference(Struct, frozen=True, kw_only=True):
     """A git repository at a tag, branch or commit.
 
     Attributes:
@@ -62,8 +61,7 @@ class GitReference:
     subdirectory: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderReference:
+class FolderReference(Struct, frozen=True, kw_only=True):
     """A folder of the project; `path` counts from its root and begins with `./` or `../`."""
 
     path: str

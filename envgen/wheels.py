@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import copy
 import itertools
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -38,8 +38,7 @@ NEVER = "<0a0"
 """A version that no package has, in the spelling that conda-forge uses to forbid one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageId:
+class PackageId(Struct, frozen=True, kw_only=True):
     """What names a conda package."""
 
     name: CondaName
@@ -204,8 +203,7 @@ def solver_constrains(project: ProjectName, names: NameTable) -> tuple[str, ...]
     return tuple(spec for spec in wheel_constrains(project, names) if spec not in relatives)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagOrder:
+class TagOrder(Struct, frozen=True, kw_only=True):
     """Which wheels run on one target, and which is best: made once, then asked about thousands of file names.
 
     It works on the text of names, 3 µs each, where reading them properly takes 10: most of them are never chosen.

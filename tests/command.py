@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +21,7 @@ TIMEOUT = 120.0
 """Seconds after which a command of a test has hung."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What a command left behind: its exit code, its data (stdout) and its talk (stderr)."""
 
     code: int
@@ -38,8 +38,7 @@ class Outcome:
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """A project folder of somebody who uses envgen."""
 
     root: Path
@@ -60,8 +59,7 @@ class Project:
         return {p.name: p.read_bytes() for p in sorted((self.root / "locks").glob("*"))}
 
 
-@dataclass(slots=True, kw_only=True)
-class Command:
+class Command(Struct, kw_only=True):
     """Runs envgen in a project folder.
 
     Attributes:

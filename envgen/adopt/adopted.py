@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn
 
+from msgspec import Struct, field
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envgen.errors import Fault, SpecError
@@ -40,8 +40,7 @@ class Fate(StrEnum):
     LEFT = "left out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptedLine:
+class AdoptedLine(Struct, frozen=True, kw_only=True):
     """One line, or one value, of a file.
 
     Attributes:
@@ -59,8 +58,7 @@ class AdoptedLine:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedPackage:
+class PinnedPackage(Struct, frozen=True, kw_only=True):
     """A package as a lock of another tool has it.
 
     Attributes:
@@ -76,8 +74,7 @@ class PinnedPackage:
     platform: Platform | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Adopted:
+class Adopted(Struct, kw_only=True):
     """The parts of a spec, as a reader collects them.
 
     Attributes:

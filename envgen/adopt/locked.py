@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.adopt.adopted import PinnedPackage
 from envgen.names import project_name
@@ -20,8 +21,7 @@ _EVERYWHERE = frozenset({"python", "pip", "setuptools", "wheel"})
 """What no package requires although nobody asked for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedPackage:
+class LockedPackage(Struct, frozen=True, kw_only=True):
     """A package of a lock.
 
     Attributes:

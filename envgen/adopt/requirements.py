@@ -8,9 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from envgen.adopt.adopted import Adopted
 from envgen.names import project_name
@@ -43,8 +44,7 @@ _WHY = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class _Reading:
+class _Reading(Struct, kw_only=True):
     """What is read, and what it says of indexes."""
 
     found: Adopted

@@ -5,10 +5,10 @@ https://docs.astral.sh/uv/reference/settings/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from msgspec import Struct, field
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.adopt import fields
@@ -26,8 +26,7 @@ _LISTS["build-constraint-dependencies"] = "build-constraints"
 _READ = frozenset({*_LISTS, "sources", "index", "exclude-newer", "dev-dependencies", "index-url", "extra-index-url"})
 
 
-@dataclass(slots=True, kw_only=True)
-class UvSources:
+class UvSources(Struct, kw_only=True):
     """`[tool.uv.sources]`.
 
     Attributes:

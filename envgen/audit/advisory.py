@@ -6,8 +6,9 @@ here, since databases leave them out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen import limits
 from envgen.documents import read_json
@@ -24,16 +25,14 @@ class AdvisoryError(ValueError):
     """A record that is not an advisory of the OSV schema."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """A point at which a range begins or ends: `kind` is `introduced`, `fixed`, `last_affected` or `limit`."""
 
     kind: str
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Affected:
+class Affected(Struct, frozen=True, kw_only=True):
     """One package that an advisory is about.
 
     Attributes:
@@ -51,8 +50,7 @@ class Affected:
     urgency: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advisory:
+class Advisory(Struct, frozen=True, kw_only=True):
     """One record of the database.
 
     Attributes:

@@ -5,11 +5,11 @@ Source: https://ossf.github.io/osv-schema/#evaluation
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from debian.debian_support import Version as DebianVersion
+from msgspec import Struct
 from packaging.version import Version
 
 from envgen.names import project_name
@@ -40,8 +40,7 @@ class UncomparableError(ValueError):
     """An advisory names what is not a version of its ecosystem, so nothing can be compared with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """How a version is affected: `fixed` is the first later version without the fault, where one is named."""
 
     fixed: str | None

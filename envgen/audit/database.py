@@ -15,8 +15,9 @@ import re
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen import limits
 from envgen.audit.advisory import AdvisoryError, parse_advisory
@@ -45,8 +46,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EO
 """What `zipfile` raises for a damaged, encrypted or oddly compressed member."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatabaseAge:
+class DatabaseAge(Struct, frozen=True, kw_only=True):
     """One archive of the database that was read.
 
     Attributes:
@@ -62,8 +62,7 @@ class DatabaseAge:
     records: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
+class _Table(Struct, frozen=True, kw_only=True):
     names: Mapping[str, tuple[str, ...]]
     newest: str | None
     records: int

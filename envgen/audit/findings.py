@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from envgen.audit.affects import UncomparableError, judge, lookup_name
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,8 +25,7 @@ _PREFERRED = ("CVE-", "GHSA-", "PYSEC-", "DSA-", "DLA-")
 """By which of its names a vulnerability is shown, best first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vulnerability:
+class Vulnerability(Struct, frozen=True, kw_only=True):
     """One vulnerability of one locked package.
 
     Attributes:
@@ -58,15 +59,13 @@ class Vulnerability:
         return not self.is_minor and self.ignored is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Hit:
+class _Hit(Struct, frozen=True, kw_only=True):
     advisory: Advisory
     affected: Affected
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uncompared:
+class Uncompared(Struct, frozen=True, kw_only=True):
     """An advisory whose versions cannot be compared with that of a package."""
 
     subject: Audited

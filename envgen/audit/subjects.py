@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.audit.affects import Ecosystem
 from envgen.packages import ChannelPackage, PackageKind, Wheel
@@ -29,8 +30,7 @@ _REBUILD = re.compile(r"\+b\d+$")
 _SOURCE = re.compile(r"(?P<name>\S+)(?:\s+\((?P<version>[^()\s]+)\))?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
+class Audited(Struct, frozen=True, kw_only=True):
     """A locked package as an ecosystem knows it.
 
     Attributes:
@@ -56,8 +56,7 @@ class Audited:
     platforms: tuple[Platform, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uncovered:
+class Uncovered(Struct, frozen=True, kw_only=True):
     """A package that no ecosystem of the database knows: `Debian` packages under recipes are subjects of their own."""
 
     name: str

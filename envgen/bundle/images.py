@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.bundle.parts import BundledFile, text_part
 from envgen.digest import Sha256
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from envgen.project.lock_files import LockPair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundledManifest:
+class BundledManifest(Struct, frozen=True, kw_only=True):
     """A top manifest of another kind than ours.
 
     Attributes:

@@ -6,12 +6,14 @@ Format: OCI image specification 1.1, `manifest.md`, "Guidelines for Artifact Usa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from envgen.digest import Sha256
 from envgen.oci.layout import MANIFEST, TITLE, canonical, descriptor
 from envgen.oci.referrer import EMPTY
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +36,7 @@ TEXT = "text/plain"
 _NOTHING = b"{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundledFile:
+class BundledFile(Struct, frozen=True, kw_only=True):
     """One file.
 
     Attributes:
@@ -55,8 +56,7 @@ class BundledFile:
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleArtifact:
+class BundleArtifact(Struct, frozen=True, kw_only=True):
     """An artifact.
 
     Attributes:

@@ -6,10 +6,10 @@ their minor version. Such a release is passed over for an older one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
@@ -33,8 +33,7 @@ _ROUNDS = 50
 """Walks over all requirements; each finds a limit that the one before did not know, and two or three do."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Pins:
+class Pins(Struct, kw_only=True):
     """A walk from some requirements over all that they need.
 
     Attributes:

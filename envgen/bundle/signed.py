@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.bundle.parts import text_part
@@ -10,6 +9,7 @@ from envgen.oci.layout import MARK, MARK_TEXT, TITLE, blob_path, index_of
 from envgen.oci.read import START
 from envgen.oci.tar_blocks import END, header, padding
 from envgen.sign.layouts import content_of, entries_of, is_signed, sign_layout
+from envgen.structs import replace
 from envgen.system.fs import atomic_path, atomic_write
 from envgen.system.os_faults import explained
 

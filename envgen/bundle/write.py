@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.bundle.parts import BundledFile, text_part
 from envgen.digest import Digest, Sha256, chunks
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     Advance = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class Bundle(Struct, frozen=True, kw_only=True):
     """A bundle that is ready to be written.
 
     Attributes:

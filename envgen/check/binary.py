@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +14,7 @@ Versions = dict[str, tuple[str, ...]]
 """Library -> names of symbol versions, such as `libc.so.6` -> `GLIBC_2.34`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binary:
+class Binary(Struct, frozen=True, kw_only=True):
     """One ELF file of a package.
 
     Attributes:
@@ -61,16 +61,14 @@ class Binary:
         return self.soname or self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True, kw_only=True):
     """A file that begins as ELF and cannot be read, and why."""
 
     path: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageFiles:
+class PackageFiles(Struct, frozen=True, kw_only=True):
     """What is known of the files of one package.
 
     Attributes:
@@ -123,7 +121,7 @@ def from_json(document: Any) -> PackageFiles:
 
 def _binary_json(binary: Binary) -> dict[str, Any]:
     empty = Binary(path="", machine=-1)
-    fields = {name: getattr(binary, name) for name in Binary.__dataclass_fields__}
+    fields = {name: getattr(binary, name) for name in Binary.__struct_fields__}
     return {name: value for name, value in fields.items() if value != getattr(empty, name)}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.check import closure, cuda_versions, extensions, families, floors, ownership, run_time, symbols
 from envgen.checks import Severity
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -38,8 +40,7 @@ _RULES = (
 _ORDER = list(Severity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """What a spec accepts: a rule, of all packages or of one.
 
     Attributes:

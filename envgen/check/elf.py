@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from envgen.check.binary import MARKERS, Binary
 from envgen.errors import ArtifactError
@@ -58,8 +59,7 @@ _LEVELS = {1: 2, 2: 3, 3: 4}
 """Bit of GNU_PROPERTY_X86_ISA_1_NEEDED -> x86-64 level; bit 0 is the baseline."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(Struct, frozen=True):
     kind: int
     offset: int
     address: int

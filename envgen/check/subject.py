@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import posixpath
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,8 +20,7 @@ MACHINES = {"linux-64": 62, "linux-aarch64": 183}
 """Platform -> `e_machine` of what its loader takes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """One package of what is checked.
 
     Attributes:
@@ -41,8 +41,7 @@ class Part:
         return f"{self.name} {self.package.version}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """The Debian packages below an image.
 
     Attributes:
@@ -59,8 +58,7 @@ class Base:
         return self.libraries.get(library, ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathClaims:
+class PathClaims(Struct, frozen=True, kw_only=True):
     """What came of paths that several packages have.
 
     Attributes:
@@ -74,8 +72,7 @@ class PathClaims:
     kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)  # not slotted: what is derived is kept
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True, dict=True):  # `dict` keeps what is derived
     """Everything that rules look at.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from envgen.cli.options import (
 from envgen.cli.sizes import counted, human_size
 from envgen.errors import UsageError
 from envgen.ops import CreateOptions, KernelChange, Place, Work
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.cli.sizes import human_size
 from envgen.packages import PackageKind
@@ -28,8 +29,7 @@ _NAMED = 8
 """Packages of a layer that are named; the others are counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One changed package.
 
     Attributes:

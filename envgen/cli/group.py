@@ -9,13 +9,13 @@ import os
 import re
 import sys
 import traceback
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.shell_completion import CompletionItem
+from msgspec import Struct, field
 
 from envgen import __version__
 from envgen.cli import every_verb, interrupt, styles
@@ -164,8 +164,7 @@ def _envgen(ctx: click.Context, directory: Path | None) -> None:
 every_verb.add_options(_envgen)
 
 
-@dataclass(slots=True)
-class _Invocation:
+class _Invocation(Struct):
     """One run of the command line: `as_json` whether its data is to be JSON, `console` once there is one.
 
     `environment` are the variables of the process; completion, which has no console, finds them here.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -10,6 +9,7 @@ import click
 from envgen.errors import UserError
 from envgen.ops import InitField, check_init_field
 from envgen.platforms import Platform
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from envgen import ops
 from envgen.cli.every_verb import examples
@@ -61,7 +61,7 @@ def command(
     )
     found = ops.report(console.context(offline=True, no_build=True), options)
     if as_json:
-        console.json(asdict(found))
+        console.json(msgspec.to_builtins(found))
     _remarks(console, found)
     if output:
         console.say(f"wrote `{output}`: {_name(found)}, {_total(found)}")

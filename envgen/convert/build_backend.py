@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyproject_hooks
 from build import BuildBackendException, BuildException, ProjectBuilder
+from msgspec import Struct, field
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen import limits
@@ -49,8 +49,7 @@ _DAMAGED = (BuildException, BuildBackendException, OSError, ValueError, TypeErro
 """What `build` and `pyproject_hooks` raise for what a source says and for what its backend answers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceName:
+class SourceName(Struct, frozen=True, kw_only=True):
     """What messages call a source: `docopt` 0.6.2 from `docopt-0.6.2.tar.gz`.
 
     Attributes:
@@ -68,8 +67,7 @@ class SourceName:
         return f"`{self.project}`{version} from `{self.origin}`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
+class Backend(Struct, frozen=True, kw_only=True):
     """The backend of a source in a sandbox, whose folders are there.
 
     Attributes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -38,8 +38,7 @@ _ZIP64_FROM = 1 << 31
 _FILE, _PROGRAM = 0o100644, 0o100755
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanonicalWheel:
+class CanonicalWheel(Struct, frozen=True, kw_only=True):
     """What a wheel holds.
 
     Attributes:

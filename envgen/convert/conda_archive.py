@@ -11,11 +11,11 @@ import os
 import stat
 import tarfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
+from msgspec import Struct
 
 from envgen.convert.conda_bounds import check_bounds
 from envgen.convert.extracted import check_extracted
@@ -40,8 +40,7 @@ _YEAR_2000 = 946_684_800
 _TWENTY_YEARS = 631_152_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CondaArchive:
+class CondaArchive(Struct, frozen=True, kw_only=True):
     """An archive that was written.
 
     Attributes:
@@ -55,8 +54,7 @@ class CondaArchive:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class _Entry(Struct, frozen=True, kw_only=True):
     path: str
     file: Path
     stat: os.stat_result

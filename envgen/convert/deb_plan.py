@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.convert.package import PLACEHOLDER
 from envgen.digest import Sha256
@@ -28,8 +29,7 @@ HOME = "opt/debian"
 _ARCH = {"x86_64": "x86_64", "aarch64": "aarch64"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianRecipePackage:
+class DebianRecipePackage(Struct, frozen=True, kw_only=True):
     """A package that a Debian recipe builds, as known before it is built.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import tarfile
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from debian.arfile import ArError, ArFile
+from msgspec import Struct, field
 
 from envgen import limits
 from envgen.convert.patterns import compile_pattern, nearest_paths
@@ -37,16 +37,14 @@ _UNREADABLE = (ArError, tarfile.TarError, ValueError, OSError, EOFError)
 """What reading a broken `.deb` raises."""
 
 
-@dataclass(slots=True)
-class Left:
+class Left(Struct):
     """Files that a filter left out: how many, and their bytes."""
 
     files: int = 0
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
+class _Taken(Struct, frozen=True, kw_only=True):
     """Who brought a path, and what it is.
 
     Attributes:
@@ -62,8 +60,7 @@ class _Taken:
     is_elf: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Unpacking:
+class Unpacking(Struct, kw_only=True):
     """One tree that several `.deb`s are unpacked into.
 
     Attributes:
@@ -76,7 +73,7 @@ class Unpacking:
     root: Path
     licenses: Path
     drop: Sequence[str] = ()
-    left: dict[str, Left] = field(init=False)
+    left: dict[str, Left] = field(default_factory=dict)
     _taken: dict[str, _Taken] = field(default_factory=dict)
     _folders: set[str] = field(default_factory=lambda: {"."})
     """Folders of `root` that are made: no file or link may take their place."""

@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import posixpath
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -14,6 +13,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
+from msgspec import Struct
 
 from envgen.errors import ArtifactError, HostError, MissingLibrariesError
 from envgen.glibc import C_LIBRARIES, NO_GLIBC, Glibc, glibc_of
@@ -28,8 +28,7 @@ _TIMEOUT = 300.0
 """Seconds for all files of one patchelf run, which takes milliseconds a file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elf:
+class Elf(Struct, frozen=True, kw_only=True):
     """A dynamically linked program or shared library.
 
     Attributes:

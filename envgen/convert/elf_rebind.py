@@ -9,11 +9,11 @@ Versioning"; 64-bit little-endian files, as on every platform that is supported.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from msgspec import Struct
 
 from envgen.errors import ArtifactError
 
@@ -31,8 +31,7 @@ class _NoRoomError(Exception):
     """A text that has no place in the file's strings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Aux:
+class _Aux(Struct, frozen=True, kw_only=True):
     """A version that a file needs of a library.
 
     Attributes:

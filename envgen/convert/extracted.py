@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.convert.package import read_index
 from envgen.digest import CHUNK, Digest, Sha256, chunks
@@ -36,8 +37,7 @@ _KINDS = {"hardlink": "file", "softlink": "link", "directory": "folder"}
 _FILE_MODES = (None, "text", "binary")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, frozen=True, kw_only=True):
     """What conda calls a package, and the platform that it is for."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.convert.conda_archive import write_conda
 from envgen.convert.package import read_index
@@ -25,8 +26,7 @@ _LOCK_TIMEOUT = 60.0
 """Seconds to wait for another process that indexes the same subdir, which takes it milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalChannel:
+class LocalChannel(Struct, frozen=True):
     """A channel below a directory, which need not exist yet."""
 
     root: Path

@@ -9,9 +9,10 @@ import json
 import os
 import shutil
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from envgen.digest import Sha256, copy_hashed
 from envgen.documents import read_json
@@ -41,8 +42,7 @@ _NAMING = frozenset({"name", "version", "build", "subdir"})
 """Fields of `info/index.json` that become names of files and folders."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathEntry:
+class PathEntry(Struct, frozen=True, kw_only=True):
     """One path of a package.
 
     Attributes:

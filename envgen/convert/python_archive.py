@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import tarfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen import limits
 from envgen.convert import elf
@@ -39,8 +40,7 @@ _MACHINES = {"x86_64": 62, "aarch64": 183}
 """`e_machine` of the ELF header, by the machine of a platform."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivePlan:
+class ArchivePlan(Struct, frozen=True, kw_only=True):
     """What an archive is made into.
 
     Attributes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from rattler_build import PlatformConfig, RattlerBuildError, RenderConfig, Stage0Recipe, VariantConfig
 
 from envgen.errors import UserError
@@ -31,8 +31,7 @@ COMPILERS = {
 _COMPILER = re.compile(rf"({'|'.join(COMPILERS)})_(?:linux|osx|win)-\w+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeNeeds:
+class RecipeNeeds(Struct, frozen=True, kw_only=True):
     """What building a recipe takes.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from envgen import limits
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform, PythonMinor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildSurroundings:
+class BuildSurroundings(Struct, frozen=True, kw_only=True):
     """What a recipe with requirements is built in.
 
     Attributes:
@@ -33,8 +33,7 @@ class BuildSurroundings:
     tests: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeOrder:
+class RecipeOrder(Struct, frozen=True, kw_only=True):
     """A run that is wanted.
 
     Attributes:
@@ -54,8 +53,7 @@ class RecipeOrder:
     most: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeRun:
+class RecipeRun(Struct, frozen=True, kw_only=True):
     """What came of a run.
 
     Attributes:

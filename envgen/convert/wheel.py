@@ -5,11 +5,11 @@ One pass over the file, and nothing is held in memory but the wheel's metadata.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from installer.utils import parse_metadata_file
+from msgspec import Struct, field
 from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
@@ -100,8 +100,7 @@ def convert_opened(
     return record_of(dest, wheel)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversionTerms:
+class ConversionTerms(Struct, frozen=True, kw_only=True):
     """What an environment makes of METADATA.
 
     Attributes:

@@ -11,8 +11,9 @@ import lzma
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.convert.wheel_zip import open_zip, read_directory
 from envgen.errors import ArtifactError
@@ -33,8 +34,7 @@ _DAMAGED = (zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, Va
 """What `zipfile` raises for damaged members."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(Struct, frozen=True):
     """One file of a wheel, as the zip directory says; reading its data proves it.
 
     Attributes:
@@ -56,8 +56,7 @@ class ListedFile:
     executable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelDirectory:
+class WheelDirectory(Struct, frozen=True, kw_only=True):
     """The directory of a wheel.
 
     Attributes:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import configparser
 import itertools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from installer.utils import parse_entrypoints
+from msgspec import Struct
 
 from envgen.convert.package import PLACEHOLDER
 from envgen.convert.wheel_record import WRITTEN_BY_INSTALLERS
@@ -47,8 +47,7 @@ if __name__ == "__main__":
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelLayout:
+class WheelLayout(Struct, frozen=True, kw_only=True):
     """How one wheel's members map to a prefix.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.convert.wheel_layout import library_family
 from envgen.errors import ArtifactError
@@ -20,8 +21,7 @@ _OWN = ("RECORD", "INSTALLER")
 """Files of dist-info that converting writes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(Struct, frozen=True, kw_only=True):
     """A file of a wheel in a prefix.
 
     Attributes:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import binascii
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.convert.package import PLACEHOLDER
 from envgen.convert.wheel import check_format, describe
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 _FROM_URLSAFE = str.maketrans("-_", "+/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preflight:
+class Preflight(Struct, frozen=True, kw_only=True):
     """What a wheel will bring.
 
     Attributes:

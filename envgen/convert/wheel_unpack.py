@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from envgen.builds import is_linked
 from envgen.convert.wheel_layout import WheelLayout, entry_point_scripts, find_data, find_stem, relocate_script
 from envgen.convert.wheel_places import place_members
@@ -112,8 +114,7 @@ class WheelFile(OpenWheel):
         return b"".join(inflate(self.descriptor, member, what=self.what))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnpackedFile:
+class UnpackedFile(Struct, frozen=True, kw_only=True):
     """A file that was written.
 
     Attributes:
@@ -129,8 +130,7 @@ class UnpackedFile:
     relocated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _File(Struct, frozen=True, kw_only=True):
     """A member, and where it goes."""
 
     member: Member

@@ -13,10 +13,10 @@ import unicodedata
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from isal import isal_zlib
+from msgspec import Struct
 
 from envgen.errors import ArtifactError
 from envgen.paths import folders_of
@@ -50,8 +50,7 @@ _ZIP64_FIELD, _PATH_FIELD = 0x1, 0x7075
 _PATH_START = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """One file of a zip.
 
     Attributes:

@@ -8,12 +8,13 @@ environment that was active before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
 from shutil import which
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.documents import read_json
 from envgen.errors import UserError
@@ -60,8 +61,7 @@ class Shell(StrEnum):
         return ".fish" if self is Shell.FISH else ".sh"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activation:
+class Activation(Struct, frozen=True, kw_only=True):
     """What a shell has to do, in this order.
 
     Attributes:

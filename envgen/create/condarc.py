@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec import Struct
 
 from envgen.documents import read_yaml
 from envgen.errors import UserError
@@ -30,8 +30,7 @@ _FOLDERS = (
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condarc:
+class Condarc(Struct, frozen=True, kw_only=True):
     """What conda was told, strongest first.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.prefix import inventory
 from envgen.prefix.drift import Drift, find_drift, unrecorded
@@ -23,8 +24,7 @@ _FEW = 3
 """Packages that are read without a word: those that another tool linked again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class Examined(Struct, frozen=True, kw_only=True):
     """What is in a prefix, and what became of it.
 
     Attributes:

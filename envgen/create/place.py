@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.create import locate
 from envgen.errors import UsageError, UserError
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """What a person said about where an environment is; neither, most of the time.
 
     Attributes:

@@ -10,10 +10,11 @@ Hooks nest, also in environments that conda activated: the functions and saved v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from shlex import quote
 from shutil import which
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.create.activate import (
     ENTER,
@@ -28,6 +29,7 @@ from envgen.create.activate import (
     scripts,
 )
 from envgen.errors import UserError
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,8 +40,7 @@ if TYPE_CHECKING:
 _PROGRAMS = {Shell.BASH: "bash", Shell.ZSH: "zsh", Shell.POSIX: "sh", Shell.FISH: "fish"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathChange:
+class PathChange(Struct, frozen=True, kw_only=True):
     """What activation does to the folders of a variable such as `PATH`.
 
     Attributes:
@@ -51,8 +52,7 @@ class PathChange:
     instead: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Saved:
+class _Saved(Struct, frozen=True, kw_only=True):
     """A variable that activation changes: whether programs see it before, and how it changes if it lists folders."""
 
     name: str
@@ -60,8 +60,7 @@ class _Saved:
     change: PathChange | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Undo:
+class _Undo(Struct, frozen=True, kw_only=True):
     """What deactivation does: it sources `leave`, restores what was saved, and sources `enter` of the former one."""
 
     shell: Shell

@@ -5,8 +5,9 @@ The facts come from `envgen.system`; nothing is asked here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.create.fit import unfit
 from envgen.diagnose.findings import Finding, Level, fine, note, problem
@@ -32,8 +33,7 @@ _FULL = 100_000_000
 """Free bytes below which a disk is as good as full: other programs' temporary files fail too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True, kw_only=True):
     """What follows: the path (`cuda` or `cpu`), the reason for it, and the findings, in the order of their making."""
 
     path: str

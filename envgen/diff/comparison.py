@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.diff.delta import Delta, Entry, State, diff_states, download_of, only
 from envgen.diff.sides import LockText
@@ -11,6 +12,7 @@ from envgen.image.layer_plan import LayerGroup
 from envgen.image.made_layers import change, recall
 from envgen.lock.debian_lock import IMAGE
 from envgen.packages import PackageKind
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +27,7 @@ _ON_DISK = (PackageKind.CHANNEL, PackageKind.RECIPE, PackageKind.WHEEL)
 """What `conda-meta` knows of; Debian packages are inside of what recipes made."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(Struct, frozen=True, kw_only=True):
     """What differs in one environment on one platform.
 
     Attributes:
@@ -69,8 +70,7 @@ class Difference:
         return {group.name.lower(): found[group] for group in sorted(found)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """Two states of the project's environments, compared.
 
     Attributes:

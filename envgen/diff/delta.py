@@ -5,11 +5,13 @@ The one model of differences: of what a solve did to a lock, and of any two stat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.diff.settings import changed_settings
 from envgen.packages import PackageKind
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from envgen.packages import Package
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One package of a state.
 
     Attributes:
@@ -63,8 +64,7 @@ class Entry:
         return self.kind is PackageKind.DEBIAN, self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryChange:
+class EntryChange(Struct, frozen=True, kw_only=True):
     """One package that is in both states and not the same."""
 
     before: Entry
@@ -76,8 +76,7 @@ class EntryChange:
         return tuple(sorted({name for name, _ in _dependencies(self.before) ^ _dependencies(self.after)}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True):
     """What is compared.
 
     Attributes:
@@ -96,8 +95,7 @@ class State:
         return download_of(self.entries)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delta:
+class Delta(Struct, frozen=True, kw_only=True):
     """The way from one state to another, each part sorted by name, Debian packages last.
 
     Attributes:

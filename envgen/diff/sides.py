@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.create.place import Place, find_environment
 from envgen.diff.delta import State, state_of
@@ -36,8 +37,7 @@ _CLOSE = 3
 """Revisions that are offered for one that is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockText:
+class LockText(Struct, frozen=True, kw_only=True):
     """A lock as text, which is parsed only if the other side has another one.
 
     Attributes:
@@ -65,8 +65,7 @@ class LockText:
         return state_of(read_lock(self.lock, source=self.where), debian)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Side(Struct, frozen=True, kw_only=True):
     """One of the two.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.errors import EnvgenError
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedArchive:
+class PublishedArchive(Struct, frozen=True, kw_only=True):
     """A conda archive of a package that is locked as something else, in a channel that can be reached.
 
     Attributes:
@@ -36,8 +36,7 @@ class PublishedArchive:
     sha256: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class License:
+class License(Struct, frozen=True, kw_only=True):
     """What is known of a package's licence.
 
     Attributes:
@@ -49,8 +48,7 @@ class License:
     expression: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NixTree:
+class NixTree(Struct, frozen=True, kw_only=True):
     """An environment, or the layout of an image, that was written as a Nix archive.
 
     Attributes:
@@ -66,8 +64,7 @@ class NixTree:
     content: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NixOptions:
+class NixOptions(Struct, frozen=True, kw_only=True):
     """What the expression for Nix holds beside the files of locks.
 
     Attributes:
@@ -83,8 +80,7 @@ class NixOptions:
     flake: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportInput:
+class ExportInput(Struct, frozen=True, kw_only=True):
     """A lock, and what it cannot say itself. Formats that need none of the rest leave it empty.
 
     Attributes:
@@ -149,8 +145,7 @@ class ExportInput:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(Struct, frozen=True, kw_only=True):
     """A document, and what its reader should be told about it.
 
     Attributes:

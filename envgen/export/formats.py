@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.export import (
     conda_lock,
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from envgen.export.export_input import Exported, ExportInput
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class Format(Struct, frozen=True, kw_only=True):
     """One format.
 
     Attributes:

@@ -7,8 +7,9 @@ names, contents, targets of links and whether a file is executable; no other mod
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import EnvgenError
@@ -25,8 +26,7 @@ _PATH_BYTES = 20
 """To which the digest in a store path is folded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NarFile:
+class NarFile(Struct, frozen=True, kw_only=True):
     """A regular file.
 
     Attributes:
@@ -42,16 +42,14 @@ class NarFile:
     pieces: Callable[[], Iterable[bytes]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NarLink:
+class NarLink(Struct, frozen=True, kw_only=True):
     """A symbolic link with its text."""
 
     path: str
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NarFolder:
+class NarFolder(Struct, frozen=True, kw_only=True):
     """A folder; those above files and links need none."""
 
     path: str
@@ -60,8 +58,7 @@ class NarFolder:
 NarNode = NarFile | NarLink | NarFolder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tree:
+class _Tree(Struct, frozen=True, kw_only=True):
     """A folder with what is in it: name as bytes, by which Nix sorts -> node."""
 
     members: dict[bytes, _Tree | NarFile | NarLink]

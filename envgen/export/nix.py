@@ -8,9 +8,10 @@ knows the output hash modes `flat` and `recursive` alone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.debs import Deb
 from envgen.export.export_input import Exported
@@ -116,8 +117,7 @@ _FLAKE = """\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NixFile:
+class _NixFile(Struct, frozen=True, kw_only=True):
     """A file, with its name in the Nix store."""
 
     attribute: str
@@ -131,14 +131,12 @@ class _NixFile:
         return f'fetch {nix_string(self.name)} "{self.sha256}"\n  {nix_string(self.url)}'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NixGroup:
+class _NixGroup(Struct, frozen=True, kw_only=True):
     name: str
     files: tuple[_NixFile, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NixPlatform:
+class _NixPlatform(Struct, frozen=True, kw_only=True):
     system: str
     groups: tuple[_NixGroup, ...]
     trees: Mapping[str, NixTree]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.export.purl import debian_purl, package_purl
 from envgen.lock.graph import debian_node, graph_of, node_of
 from envgen.packages import ChannelPackage, PackageKind, Wheel
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from envgen.packages import Package
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SbomComponent:
+class SbomComponent(Struct, frozen=True, kw_only=True):
     """One package of an SBOM.
 
     Attributes:

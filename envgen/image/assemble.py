@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import UserError
 from envgen.image.base_files import DIRECTORIES
@@ -34,6 +35,7 @@ from envgen.oci.layout import Image, write_layout
 from envgen.paths import folders_above
 from envgen.prepare.disk import refuse_full_layers
 from envgen.project import shipped
+from envgen.structs import replace
 from envgen.whiteout import refuse_whiteouts
 
 if TYPE_CHECKING:
@@ -56,8 +58,7 @@ OURS = (LayerGroup.BASE, LayerGroup.RUNTIME)
 """Groups whose parts are not packages of the environment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedImage:
+class PlannedImage(Struct, frozen=True, kw_only=True):
     """An image for one platform, planned.
 
     Attributes:
@@ -93,8 +94,7 @@ class PlannedImage:
         return self.base.sizes(unpack=False) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenImage:
+class WrittenImage(Struct, frozen=True, kw_only=True):
     """An image that is written.
 
     Attributes:

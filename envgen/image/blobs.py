@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from envgen.digest import Sha256
 from envgen.image.layer import FORMAT, write_layer
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
 _KIND = "layer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerCache:
+class LayerCache(Struct, frozen=True, kw_only=True):
     """The layers that a store has of images of one kind.
 
     Attributes:

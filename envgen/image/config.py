@@ -7,9 +7,10 @@ enroot come past every script: a program sees the same environment however it is
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.image.runtime_layer import ENTRY, KERNELS
 from envgen.manifest.variables import env_at
@@ -31,8 +32,7 @@ _PROJECT = "envgen.project."
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerNote:
+class LayerNote(Struct, frozen=True, kw_only=True):
     """What a configuration says of a layer.
 
     Attributes:

@@ -11,8 +11,9 @@ import os
 import posixpath
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from envgen.convert.wheel_unpack import open_wheel
 from envgen.digest import Sha256
@@ -48,8 +49,7 @@ _RECORD_LINE = 400
 """Bytes that a path takes in `conda-meta`, about."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Struct, frozen=True, kw_only=True):
     """Packages, and who of them owns what.
 
     Attributes:
@@ -170,8 +170,7 @@ def with_targets(environment: Environment, names: Collection[str]) -> frozenset[
     return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _InstalledWheel:
+class _InstalledWheel(Struct, frozen=True, kw_only=True):
     """A wheel of the store, and where its files go.
 
     Attributes:
@@ -187,8 +186,7 @@ class _InstalledWheel:
     scripts: Collection[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
+class Linked(Struct, frozen=True, kw_only=True):
     """Packages in a folder, to be told as entries; safe in several threads."""
 
     environment: Environment

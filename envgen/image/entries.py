@@ -6,8 +6,9 @@ extended attributes have no place here: every layer has one modification time an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 
@@ -20,8 +21,7 @@ PLAIN = 0o644
 EXECUTABLE = 0o755
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Literal:
+class Literal(Struct, frozen=True, kw_only=True):
     """Bytes in memory: for what envgen itself writes, not for what it copies."""
 
     data: bytes
@@ -37,8 +37,7 @@ class Literal:
         return len(self.data)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnDisk:
+class OnDisk(Struct, frozen=True, kw_only=True):
     """A file on this machine, outside the image.
 
     Attributes:
@@ -56,8 +55,7 @@ class OnDisk:
     crc: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InWheel:
+class InWheel(Struct, frozen=True, kw_only=True):
     """A member of a wheel in the store, whose own DEFLATE stream can be copied into a gzip layer.
 
     Attributes:
@@ -84,8 +82,7 @@ Source = Literal | OnDisk | InWheel
 """Where the bytes of a file are; each has `sha256` and `size` of the content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """A regular file.
 
     Attributes:
@@ -103,16 +100,14 @@ class File:
     gid: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """A symbolic link; `target` is its text as it stands, relative or absolute."""
 
     path: str
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
+class Directory(Struct, frozen=True, kw_only=True):
     """A folder that must be there although it is empty, or that is not 0755 and root's.
 
     All other folders follow from the paths of files and links.

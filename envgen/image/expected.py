@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.image.assemble import OURS, layer_cache, linked_entries
 from envgen.image.entries import Directory, File
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     EntriesOf = Callable[[PlannedLayer, str], Iterable[Entry]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFacts:
+class FileFacts(Struct, frozen=True, kw_only=True):
     """What an entry of a layer is.
 
     Attributes:
@@ -60,8 +60,7 @@ class FileFacts:
         return cls(kind=member.kind, mode=stat.S_IMODE(member.mode), owner=owner, content=member.sha256 or "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedLayer:
+class ExpectedLayer(Struct, frozen=True, kw_only=True):
     """A layer as it must be.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.convert.package import PLACEHOLDER
 from envgen.documents import read_json
@@ -29,6 +30,7 @@ from envgen.project.lock_files import find_lock, lock_path, platforms_of, requir
 from envgen.project.lock_signatures import require_signature
 from envgen.resolve.image_base import fetch_base
 from envgen.sizes import human_size
+from envgen.structs import replace
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
@@ -57,8 +59,7 @@ _UNPACKED = 5
 """How many times larger than its packages a base is at most; 3 were seen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInputs:
+class ImageInputs(Struct, frozen=True, kw_only=True):
     """What one platform's image is made of.
 
     Attributes:

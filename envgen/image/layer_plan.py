@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import EnvgenError, UserError
@@ -71,8 +72,7 @@ class LayerGroup(IntEnum):
         return cls[found[-1]] if found else cls.REST
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerPart:
+class LayerPart(Struct, frozen=True, kw_only=True):
     """What changes as one: a package, or what envgen itself puts in.
 
     Attributes:
@@ -95,8 +95,7 @@ class LayerPart:
         return sum(_weight(path, size) for path, size in self.sizes.items())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(Struct, frozen=True, kw_only=True):
     """All of a part, or its files from one path to another.
 
     Attributes:
@@ -116,8 +115,7 @@ class Share:
         return (self.first is None or path >= self.first) and (self.end is None or path < self.end)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedLayer:
+class PlannedLayer(Struct, frozen=True, kw_only=True):
     """A layer to be.
 
     Attributes:

@@ -12,12 +12,12 @@ from __future__ import annotations
 import posixpath
 import re
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
+from msgspec import Struct
 
 from envgen.errors import ArtifactError
 from envgen.platforms import Platform
@@ -40,8 +40,7 @@ _LIBRARY = re.compile(r"(?:lib|ld-).*\.so.*")
 _TOKEN = re.compile(r"\d+|\D")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Library:
+class Library(Struct, frozen=True, kw_only=True):
     """One line of the cache: the name that programs ask for, the absolute path, and the kind of library."""
 
     name: str

@@ -7,8 +7,10 @@ from it alone; and reading a large environment's packages again would take secon
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from envgen.digest import Sha256
 
@@ -21,8 +23,7 @@ _KIND = "image-made"
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeLayer:
+class MadeLayer(Struct, frozen=True, kw_only=True):
     """A layer of an image that was made.
 
     Attributes:
@@ -36,8 +37,7 @@ class MadeLayer:
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageChange:
+class ImageChange(Struct, frozen=True, kw_only=True):
     """What becomes of the image.
 
     Attributes:

@@ -6,9 +6,10 @@ A container that cannot write its prefix would compile at every start, which cos
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError
@@ -26,8 +27,7 @@ _KIND = "pyc"
 _SUFFIX = ".pyc"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiler:
+class Compiler(Struct, frozen=True, kw_only=True):
     """The Python that compiles.
 
     Attributes:
@@ -54,8 +54,7 @@ class Compiler:
         return path.endswith(".py") and f"lib/python{self.minor}/" in path and "/tests/" not in path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+class Code(Struct, frozen=True, kw_only=True):
     """A source file.
 
     Attributes:

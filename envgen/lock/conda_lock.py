@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,6 +15,7 @@ from envgen.lock.older import facts_to_keep
 from envgen.lock.request import active, asked_extras, request_digest
 from envgen.manifest.adjust import adjustments
 from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Package, Wheel, sort_key
+from envgen.structs import replace
 from envgen.urls import without_secrets
 
 if TYPE_CHECKING:

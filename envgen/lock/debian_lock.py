@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec import Struct, field
 
 from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
 from envgen.lock.reader import Field, load
 from envgen.moments import parse_moment
 from envgen.platforms import Platform
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -47,8 +48,7 @@ _PATH = re.compile(r"pool/(?:[A-Za-z0-9+._~:%-]+/)+[A-Za-z0-9+._~:%-]+\.deb")
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseRequest:
+class BaseRequest(Struct, frozen=True, kw_only=True):
     """What the base of an image was locked for; all of it sorted.
 
     Attributes:
@@ -62,8 +62,7 @@ class BaseRequest:
     exclude: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianPackage(Deb):
+class DebianPackage(Deb, frozen=True, kw_only=True):
     """A locked `.deb`.
 
     Attributes:
@@ -73,8 +72,7 @@ class DebianPackage(Deb):
     used_by: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianLock:
+class DebianLock(Struct, frozen=True, kw_only=True):
     """The Debian packages of one environment and platform.
 
     Attributes:
@@ -324,4 +322,4 @@ def _plain(deb: Deb) -> Deb:
 
 
 def _fields(deb: Deb) -> dict[str, Any]:
-    return {field.name: getattr(deb, field.name) for field in fields(Deb)}
+    return {name: getattr(deb, name) for name in Deb.__struct_fields__}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.lock.adjusted import remarks
 from envgen.lock.debian_lock import IMAGE
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from envgen.records import Older
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True, order=True):
     """A locked package.
 
     Attributes:
@@ -36,8 +36,7 @@ class Node:
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True, order=True):
     """One end of a requirement.
 
     Attributes:
@@ -49,8 +48,7 @@ class Need:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
+class Root(Struct, frozen=True, kw_only=True):
     """What the spec itself asks for.
 
     Attributes:
@@ -69,16 +67,14 @@ class Root:
         return self.section == IMAGE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Chain(Struct, frozen=True, kw_only=True):
     """A way from the spec to a package: `steps` are the requirements after the root's own."""
 
     root: Root
     steps: tuple[Need, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
+class Graph(Struct, frozen=True, kw_only=True):
     """The packages of a lock.
 
     Attributes:
@@ -114,8 +110,7 @@ class Graph:
         return tuple(node for node in self.nodes if project_name(node.name) == wanted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecRequirement:
+class SpecRequirement(Struct, frozen=True, kw_only=True):
     """A requirement of a spec: the conda name that it is about, its words, and the spec's section."""
 
     name: CondaName
@@ -178,8 +173,7 @@ def _shortest(graph: Graph, root: Root, node: Node) -> Chain | None:
     return Chain(root=root, steps=tuple(reversed(steps)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Builder:
+class _Builder(Struct, frozen=True, kw_only=True):
     """Looks names up while a graph is made.
 
     Attributes:

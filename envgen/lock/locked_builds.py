@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from envgen.digest import Sha256
 from envgen.documents import read_json
 from envgen.lock import fields
 from envgen.references import FileReference, FolderReference, GitReference, parse_reference
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from envgen.builds import Source

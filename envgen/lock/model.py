@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.builds import LocalSource
 from envgen.manifest.adjust import Adjustments
@@ -34,8 +35,7 @@ reader of format 1 would leave them out without a word, so the number says that 
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """What `locks/<env>.<platform>.conda-lock.yml` says.
 
     Attributes:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from envgen.names import parse_project_name, project_name
 from envgen.packages import Wheel
 from envgen.records import Older
+from envgen.structs import replace
 from envgen.urls import leak
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -32,6 +33,7 @@ from envgen.packages import (
 )
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.references import FileReference, parse_reference
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -101,8 +103,7 @@ def _recipe_builds(custom: _Custom, source: str) -> dict[str, Lock]:
     return {recipe: read_lock(text, source=f"{where}.{recipe}") for recipe, text in found.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Custom:
+class _Custom(Struct, frozen=True, kw_only=True):
     """`custom_metadata`, whose keys of ours begin with `envgen.`."""
 
     node: Field

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import reprlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import yaml
+from msgspec import Struct
 
 from envgen.documents import DocumentError, read_yaml
 from envgen.errors import LockError
@@ -60,8 +60,7 @@ def _short(value: object) -> str:
     return shown.repr(value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """A value of a document, and where it stands.
 
     Attributes:

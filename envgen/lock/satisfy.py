@@ -6,10 +6,10 @@ another spelling or a requirement made looser leave a lock true.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import rattler
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -82,8 +82,7 @@ def stale(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Packages:
+class _Packages(Struct, frozen=True, kw_only=True):
     """The packages of a lock under conda's names, with what a MatchSpec is matched against.
 
     Attributes:

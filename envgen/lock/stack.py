@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.names import CUDA_RUNTIME_PACKAGES, CUDA_RUNTIME_PROJECTS
 
@@ -26,8 +27,7 @@ _STACK = (
 """What accelerates -> projects of the index and names of conda that hold it, the first that is locked counts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
+class Component(Struct, frozen=True, kw_only=True):
     """One line of the accelerator table: which package of which version brings it; None where none does."""
 
     what: str

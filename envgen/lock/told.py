@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """Remarks on a solution, in words.
 
     Attributes:
@@ -58,7 +59,7 @@ def from_json(text: str) -> Told:
         ValueError: it is not what `to_json` writes.
     """
     found = json.loads(text)  # its error is a ValueError
-    kinds = set(asdict(Told()))
+    kinds = set(Told.__struct_fields__)
     if not isinstance(found, dict) or not found.keys() <= kinds or not all(map(_is_texts, found.values())):
         raise ValueError(f"expected lists of texts by {', '.join(sorted(kinds))}, got {text}")
     return Told(**{kind: tuple(texts) for kind, texts in found.items()})

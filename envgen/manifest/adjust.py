@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from envgen.metadata import holds
 from envgen.names import ProjectName, project_name
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 _EXTRA = re.compile(r"""\bextra\s*==\s*["']([^"']+)["']""")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjustments:
+class Adjustments(Struct, frozen=True, kw_only=True):
     """The seven keys of a spec on one target, normalised: equal ones mean the same.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from envgen.manifest import debian_texts as texts
 from envgen.manifest.document import Document, texts_at
@@ -10,8 +10,7 @@ from envgen.manifest.document import Document, texts_at
 _TEXTS, _LISTS = ("name", "summary", "license", "home"), ("drop", "relocate")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveRecipe:
+class ArchiveRecipe(Struct, frozen=True, kw_only=True):
     """How an archive becomes a package.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.manifest.document import BadValueError
 
@@ -23,8 +24,7 @@ _ID = re.compile(r"[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9:.]+)+")
 _SHAPE = '`{reason: "...", until: 2027-03-31}`'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
+class Ignored(Struct, frozen=True, kw_only=True):
     """Why a vulnerability is ignored, and the last day on which it is."""
 
     reason: str

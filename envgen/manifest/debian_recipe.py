@@ -6,13 +6,15 @@ once it is decided which `.deb`s go in, so a `DebianRecipe` keeps them unrendere
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from envgen import templates as sandbox
 from envgen.errors import Fault, SpecError
 from envgen.manifest import debian_texts as texts
 from envgen.manifest.document import BadValueError
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,8 +28,7 @@ LISTS = ("suites", "packages", "exclude", "drop", "relocate", "depends", "constr
 """What an entry of `pythons` adds to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(Struct, frozen=True, kw_only=True):
     """A change of text that must be made at least once in each file.
 
     Attributes:
@@ -41,8 +42,7 @@ class Edit:
     new: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Struct, frozen=True, kw_only=True):
     """A further package of the recipe that holds no files and fits every platform.
 
     Attributes:
@@ -60,8 +60,7 @@ class Output:
     constrains: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForPython:
+class ForPython(Struct, frozen=True, kw_only=True):
     """What a recipe has for one minor version of Python beside what it has for all.
 
     Attributes:
@@ -73,8 +72,7 @@ class ForPython:
     rebind: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianRecipe:
+class DebianRecipe(Struct, frozen=True, kw_only=True):
     """A recipe for a conda package made of Debian packages.
 
     Patterns are those of `pathlib.PurePath.match` and, with `/**` at the end, everything below; they and the sources

@@ -6,14 +6,15 @@ down, so that a parser goes on and `Document.check` raises all of them at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
+from msgspec import Struct, field
 
 from envgen.documents import DocumentError, compose_yaml
 from envgen.errors import Fault, SpecError
+from envgen.structs import replace
 from envgen.suggest import nearest
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ class BadValueError(ValueError):
         self.hint = hint
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """One document and what was found wrong with it so far.
 
     Attributes:
@@ -97,8 +97,7 @@ class Document:
         return SpecError(tuple(dict.fromkeys(fault for faults in by_line for _, fault in faults)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class Value(Struct, frozen=True, kw_only=True):
     """One value of a document.
 
     Attributes:

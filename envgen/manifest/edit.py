@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec import Struct
 
 from envgen.documents import DocumentError, compose_yaml, read_yaml
 from envgen.errors import Fault, SpecError
@@ -31,8 +31,7 @@ _NEIGHBOURS = {"pypi": "dependencies", "dependencies": "channels"}
 """Section that does not stand in a spec -> the one that it is written after."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecEntry:
+class SpecEntry(Struct, frozen=True, kw_only=True):
     """One entry of a list of a spec.
 
     Attributes:
@@ -52,8 +51,7 @@ class SpecEntry:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecText:
+class SpecText(Struct, frozen=True, kw_only=True):
     """A spec as text.
 
     Attributes:

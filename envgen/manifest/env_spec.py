@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform, PythonMinor, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvSpec:
+class EnvSpec(Struct, frozen=True, kw_only=True):
     """One environment.
 
     Attributes:

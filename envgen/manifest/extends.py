@@ -7,8 +7,9 @@ bases are of equal rank, so where they differ and the spec says nothing, that is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from envgen.errors import SpecError
 from envgen.manifest import values
@@ -41,8 +42,7 @@ class SpecFolder(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecReader:
+class SpecReader(Struct, frozen=True, kw_only=True):
     """Reads a spec and what it extends, each file once.
 
     Attributes:

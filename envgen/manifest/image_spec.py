@@ -24,8 +24,9 @@ All of its keys may be left out; `image: {}` is an image with the defaults below
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.glibc import NO_GLIBC
 
@@ -122,16 +123,14 @@ PREFIX = "/opt/env"
 """One for every environment: layers of a package are shared by all images with one prefix."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BasePackage:
+class BasePackage(Struct, frozen=True, kw_only=True):
     """A Debian package by name, on all architectures or only on some (Debian's names of them)."""
 
     name: str
     only: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseSpec:
+class BaseSpec(Struct, frozen=True, kw_only=True):
     """The Debian packages below the environment.
 
     Attributes:
@@ -159,8 +158,7 @@ class BaseSpec:
         return tuple(sorted(names - set(self.exclude)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Struct, frozen=True, kw_only=True):
     """What runs by default.
 
     Attributes:
@@ -176,8 +174,7 @@ class Service:
     forwarding: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageUser:
+class ImageUser(Struct, frozen=True, kw_only=True):
     """Who runs in the image: an account of its own, whose group has its name and number."""
 
     name: str = "user"
@@ -189,8 +186,7 @@ class ImageUser:
         return f"/home/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSpec:
+class ImageSpec(Struct, frozen=True, kw_only=True):
     """The section `image:`.
 
     Attributes:

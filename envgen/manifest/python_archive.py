@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.manifest import values
@@ -21,8 +22,7 @@ RECIPE = "python-archive"
 _SCHEME = re.compile(r"https?://|file:///")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonArchive:
+class PythonArchive(Struct, frozen=True, kw_only=True):
     """An archive that a spec names.
 
     Attributes:

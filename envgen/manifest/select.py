@@ -5,10 +5,10 @@ The one module of this room that touches the disk: it lists and reads `environme
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec import Struct
 
 from envgen.documents import DocumentError, read_yaml
 from envgen.errors import Fault, SpecError, UserError
@@ -41,8 +41,7 @@ def find_root(directory: Path) -> Path:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SpecsOnDisk:
+class SpecsOnDisk(Struct, frozen=True):
     """The specs in a folder, for those that extend others."""
 
     folder: Path

@@ -6,10 +6,10 @@ packages, or narrows them, is united.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from envgen.manifest.env_spec import EnvSpec
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

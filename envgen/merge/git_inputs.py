@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import UserError
 from envgen.manifest.select import FOLDER
 from envgen.merge.preferences import pick
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +26,7 @@ INPUTS = (FOLDER, "recipes")
 _LATER = "resolve the conflicts, then run `envgen merge-lock` and commit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commits:
+class Commits(Struct, frozen=True, kw_only=True):
     """What git is merging: `base` is None where both sides began with nothing in common."""
 
     base: str | None

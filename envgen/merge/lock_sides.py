@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import LockError
 from envgen.lock.debian_lock import DebianLock, debian_file_name, read_debian_lock
@@ -73,8 +74,7 @@ _STAGES = {"1": "the common ancestor's", "2": "our", "3": "their"}
 """Git's number of a side in the index -> what messages call it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
+class _Side(Struct, frozen=True, kw_only=True):
     """Both locks of one side as text; None where it has none."""
 
     where: str

@@ -5,13 +5,13 @@ The result is not a lock of anything: it is what a solve of the merged spec is a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from packaging.version import InvalidVersion, Version
 
 from envgen.lock.debian_lock import later_dates
 from envgen.packages import sort_key
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import zstandard
 from isal import igzip
+from msgspec import Struct
 
 from envgen.digest import Digest, Sha256
 from envgen.oci.tar_blocks import BLOCK
@@ -39,8 +39,7 @@ _WITHOUT_DATA = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
 _KINDS = {b"0": "file", b"\0": "file", b"2": "link", b"5": "folder"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerMember:
+class LayerMember(Struct, frozen=True, kw_only=True):
     """An entry of a layer.
 
     Attributes:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import UserError
@@ -45,8 +46,7 @@ _PATIENCE = 3600.0
 """Seconds to wait for another process that writes the same layout."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True):
     """An image for one platform.
 
     Attributes:
@@ -83,8 +83,7 @@ class Image:
         return Sha256.of(self.manifest)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
+class Attachment(Struct, frozen=True, kw_only=True):
     """A manifest of another kind, which refers to an image.
 
     Attributes:
@@ -102,8 +101,7 @@ class Attachment:
     documents: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """A layout that is written.
 
     Attributes:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -60,8 +61,7 @@ class ChangedError(UserError):
     """This skopeo would have to change an index to copy it: it does not know all that stands in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Struct, frozen=True, kw_only=True):
     """A place in a registry: `registry/name:tag`."""
 
     registry: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from envgen.errors import GoneError, IntegrityError, NetworkError
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from envgen.system.shared_store import SharedStore
 
 
-@dataclass(slots=True, kw_only=True)
-class Supply:
+class Supply(Struct, kw_only=True):
     """Artifacts by digest.
 
     Attributes:

@@ -9,9 +9,10 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -35,8 +36,7 @@ _MISSHAPEN = (AttributeError, TypeError, LookupError, ValueError)
 """What looking into a document raises that has values of other types than OCI says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What an image must keep.
 
     Attributes:
@@ -48,8 +48,7 @@ class Limits:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadLayout:
+class ReadLayout(Struct, frozen=True, kw_only=True):
     """What reading a layout showed.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import zstandard
+from msgspec import Struct, field
 
 from envgen.oci.layer_tar import LayerMember, Unpacked, read_members
 
@@ -22,8 +22,7 @@ _KNOWN_HEADERS = frozenset({"path", "linkpath", "size"})
 _UNREADABLE = (OSError, ValueError, EOFError, zlib.error, zstandard.ZstdError)
 
 
-@dataclass(slots=True, kw_only=True)
-class Tree:
+class Tree(Struct, kw_only=True):
     """What the layers of one image hold, lowest first.
 
     Attributes:
@@ -37,8 +36,7 @@ class Tree:
     times: set[int] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadLayer:
+class ReadLayer(Struct, frozen=True, kw_only=True):
     """What reading a layer to its end showed.
 
     Attributes:

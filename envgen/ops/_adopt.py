@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.adopt.formats import UNREAD, companions, is_file_name, read_adopted
 from envgen.adopt.locked import required_exactly
@@ -26,6 +27,7 @@ from envgen.project.starter import NewSpec, starter_text
 from envgen.pythons import DEFAULT
 from envgen.resolve.upgrade import Upgrade
 from envgen.solve.task import Preference
+from envgen.structs import replace
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
@@ -47,8 +49,7 @@ _SHOWN = 3
 _FOLDER = re.compile(r"^(?P<head>[^;]*?@ )?(?P<path>\.\.?/[^\s;\[]*)(?P<rest>.*)$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptOptions:
+class AdoptOptions(Struct, frozen=True, kw_only=True):
     """What to take over, and what a person says beside it.
 
     Attributes:
@@ -78,8 +79,7 @@ class AdoptOptions:
     schema: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MovedPackage:
+class MovedPackage(Struct, frozen=True, kw_only=True):
     """A package whose version is not that of the other tool's lock; `now` is None where it is not needed."""
 
     platform: Platform
@@ -88,8 +88,7 @@ class MovedPackage:
     now: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptResult:
+class AdoptResult(Struct, frozen=True, kw_only=True):
     """What became of a file.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.audit.database import AdvisoryArchive, DatabaseAge, archives
 from envgen.audit.findings import Uncompared, Vulnerability, apply_ignores, findings
@@ -15,6 +16,7 @@ from envgen.manifest.select import select
 from envgen.prepare.security_updates import security_suites
 from envgen.prepare.wheel_status import statuses
 from envgen.project.lock_files import platforms_of, require_lock
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,8 +36,7 @@ if TYPE_CHECKING:
 _VARIABLE = "OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditOptions:
+class AuditOptions(Struct, frozen=True, kw_only=True):
     """What to audit.
 
     Attributes:
@@ -52,8 +53,7 @@ class AuditOptions:
     offline: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn:
+class Withdrawn(Struct, frozen=True, kw_only=True):
     """A locked wheel that its index marks: `reason` says how, in a few words."""
 
     name: str
@@ -62,8 +62,7 @@ class Withdrawn:
     platforms: tuple[Platform, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityUpdate:
+class SecurityUpdate(Struct, frozen=True, kw_only=True):
     """A locked Debian package of which the security suite has a newer version."""
 
     name: str
@@ -73,16 +72,14 @@ class SecurityUpdate:
     platforms: tuple[Platform, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceAge:
+class SourceAge(Struct, frozen=True, kw_only=True):
     """An index or archive that the answer rests on, and the date of what it said; None where it said nothing."""
 
     name: str
     date: dt.datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditReport:
+class AuditReport(Struct, frozen=True, kw_only=True):
     """What `audit` found.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.bundle.contents import lock_artifact
 from envgen.bundle.images import image_blobs
@@ -46,8 +47,7 @@ if TYPE_CHECKING:
     _Known = Mapping[tuple[str, Platform], frozenset[Sha256]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleOptions:
+class BundleOptions(Struct, frozen=True, kw_only=True):
     """What to bundle, and where it goes.
 
     Attributes:
@@ -87,8 +87,7 @@ class BundleOptions:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundlePlan:
+class BundlePlan(Struct, frozen=True, kw_only=True):
     """What `bundle` will do.
 
     Attributes:
@@ -100,8 +99,7 @@ class BundlePlan:
     missing: tuple[Artifact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleResult:
+class BundleResult(Struct, frozen=True, kw_only=True):
     """What `bundle` wrote.
 
     Attributes:
@@ -119,14 +117,12 @@ class BundleResult:
     reference: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Output:
+class _Output(Struct, frozen=True, kw_only=True):
     path: Path
     is_folder: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True, kw_only=True):
     spec: EnvSpec
     pair: LockPair
 

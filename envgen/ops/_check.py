@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.check.check import accept, find_misfits
 from envgen.checks import Severity
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from envgen.project.lock_files import LockPair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedLock:
+class CheckedLock(Struct, frozen=True, kw_only=True):
     """What `check` found out about the lock of one platform.
 
     Attributes:
@@ -41,8 +41,7 @@ class CheckedLock:
     misfits: tuple[Misfit, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
+class CheckReport(Struct, frozen=True, kw_only=True):
     """What `check` found out.
 
     Attributes:

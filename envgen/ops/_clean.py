@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.system.store import Cleaned, StoreKind, Usage
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CleanOptions:
+class CleanOptions(Struct, frozen=True, kw_only=True):
     """What to remove from the store; nothing by default.
 
     Packages that environments hold links to stay unless `kinds` names them: removing them frees nothing, and the next
@@ -42,8 +42,7 @@ class CleanOptions:
         return () if self.older_than is None else tuple(kind for kind in StoreKind if kind is not StoreKind.CHANNEL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CleanResult:
+class CleanResult(Struct, frozen=True, kw_only=True):
     """What the store holds, or what was removed from it.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.create.editable import projects_to_link, told_links
 from envgen.create.examine import examine
@@ -31,6 +32,7 @@ from envgen.prepare.disk import refuse_full_prefix, trim_cache
 from envgen.prepare.packages import archives_address, link_packages, plan, recipe_inputs, tell_link_scripts
 from envgen.prepare.plan import items_of
 from envgen.project.lock_files import require_current_lock
+from envgen.structs import replace
 from envgen.system.fs import folds_case
 from envgen.system.host import probe_host
 from envgen.system.os_faults import explained
@@ -52,8 +54,7 @@ if TYPE_CHECKING:
     from envgen.project.lock_files import LockPair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateOptions:
+class CreateOptions(Struct, frozen=True, kw_only=True):
     """What `create` is to make.
 
     Attributes:
@@ -77,8 +78,7 @@ class CreateOptions:
     editable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedCreate:
+class PlannedCreate(Struct, frozen=True, kw_only=True):
     """What `create` will do, or did.
 
     Attributes:

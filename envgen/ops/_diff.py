@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.diff.comparison import Comparison, compare_parts, compare_sides
 from envgen.diff.known_licenses import known_licenses
 from envgen.diff.sides import find_side, working_tree
 from envgen.manifest.select import select, spec_files
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 _HEAD = "HEAD"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffOptions:
+class DiffOptions(Struct, frozen=True, kw_only=True):
     """What to compare.
 
     Attributes:

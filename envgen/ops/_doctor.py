@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.diagnose.diagnosis import Diagnosis, diagnose
 from envgen.diagnose.probe import probe_machine
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorReport:
+class DoctorReport(Struct, frozen=True, kw_only=True):
     """What was found and what follows.
 
     Attributes:

@@ -5,8 +5,9 @@ The edited spec is solved before it is written, so that a solve that fails, or i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.errors import UserError
 from envgen.manifest import values
@@ -32,8 +33,7 @@ _SECTIONS = (_CONDA, _WHEELS)
 _CLOSE = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditOptions:
+class EditOptions(Struct, frozen=True, kw_only=True):
     """How to edit.
 
     Attributes:
@@ -47,8 +47,7 @@ class EditOptions:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecEdit:
+class SpecEdit(Struct, frozen=True, kw_only=True):
     """What became of a spec and its locks.
 
     Attributes:

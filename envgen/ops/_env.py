@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.create import locate
 from envgen.create.known import environment_name, forget_dead, known_environments, require_own, shown_name
@@ -43,8 +44,7 @@ class EnvironmentState(StrEnum):
     UNKNOWN = "lock not recorded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedEnvironment:
+class ListedEnvironment(Struct, frozen=True, kw_only=True):
     """An environment of this machine.
 
     Attributes:
@@ -66,8 +66,7 @@ class ListedEnvironment:
     active: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentListing:
+class EnvironmentListing(Struct, frozen=True, kw_only=True):
     """What `env list` found.
 
     Attributes:
@@ -81,8 +80,7 @@ class EnvironmentListing:
     forgotten: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentRemoval:
+class EnvironmentRemoval(Struct, frozen=True, kw_only=True):
     """An environment that is to be removed.
 
     Attributes:

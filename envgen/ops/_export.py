@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.bundle.nix_builder import write_builder
 from envgen.errors import NetworkError, UsageError, UserError
@@ -16,6 +17,7 @@ from envgen.manifest.select import select
 from envgen.ops._image import ImageOptions, image
 from envgen.prepare.package_facts import export_input
 from envgen.project.lock_files import platforms_of, require_lock
+from envgen.structs import replace
 from envgen.suggest import nearest
 from envgen.system.host import probe_host
 from envgen.system.output_file import write_output
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
+class ExportOptions(Struct, frozen=True, kw_only=True):
     """What to export.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import IntegrityError
 from envgen.image import deliver
@@ -17,6 +18,7 @@ from envgen.ops._sign import open_key, sign_pushed
 from envgen.ops._terms import check_terms
 from envgen.prepare.disk import trim_cache
 from envgen.project.local_projects import refuse_uncommitted
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
     from envgen.sign.images import SignedImage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageOptions:
+class ImageOptions(Struct, frozen=True, kw_only=True):
     """What `image` is to make, and where it goes.
 
     Attributes:
@@ -66,8 +67,7 @@ class ImageOptions:
     dirty: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageResult:
+class ImageResult(Struct, frozen=True, kw_only=True):
     """What `image` planned and wrote.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.errors import SpecError, UsageError, UserError
 from envgen.manifest import values
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from envgen.platforms import Platform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitOptions:
+class InitOptions(Struct, frozen=True, kw_only=True):
     """What a person says about a new environment.
 
     Attributes:
@@ -63,8 +63,7 @@ class InitOptions:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitResult:
+class InitResult(Struct, frozen=True, kw_only=True):
     """What `init` wrote.
 
     Attributes:

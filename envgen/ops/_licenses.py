@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.export.export_input import License
 from envgen.licenses import Judgement, LicensePolicy, Terms, licenses_in
@@ -12,6 +13,7 @@ from envgen.names import project_name
 from envgen.prepare.package_licenses import licenses_of
 from envgen.project import shipped
 from envgen.project.lock_files import platforms_of, require_packages
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LicenseVerdict:
+class LicenseVerdict(Struct, frozen=True, kw_only=True):
     """The licence of one package and what the policy says about it.
 
     Attributes:
@@ -48,8 +49,7 @@ class LicenseVerdict:
     platforms: tuple[Platform, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LicenseReport:
+class LicenseReport(Struct, frozen=True, kw_only=True):
     """What `licenses` found.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.lock.stack import Component, stack
 from envgen.manifest.select import select_several
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedPackage:
+class ListedPackage(Struct, frozen=True, kw_only=True):
     """One locked package.
 
     Attributes:
@@ -40,8 +40,7 @@ class ListedPackage:
     stands_for: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockListing:
+class LockListing(Struct, frozen=True, kw_only=True):
     """What one lock holds.
 
     Attributes:

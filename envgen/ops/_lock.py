@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.diff.delta import Delta, diff_states, state_of
 from envgen.errors import EnvgenError, UsageError, UserError
@@ -35,8 +36,7 @@ _CLOSE = 3
 """Names that are offered for one that is not locked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockOptions:
+class LockOptions(Struct, frozen=True, kw_only=True):
     """What to lock.
 
     Attributes:
@@ -72,8 +72,7 @@ class LockOptions:
             raise UsageError(what, hint="remove one of them")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockOutcome:
+class LockOutcome(Struct, frozen=True, kw_only=True):
     """What became of one lock.
 
     Attributes:
@@ -97,8 +96,7 @@ class LockOutcome:
     solved: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockVerdict:
+class LockVerdict(Struct, frozen=True, kw_only=True):
     """Return whether a lock is up to date.
 
     Attributes:
@@ -114,8 +112,7 @@ class LockVerdict:
     not_here: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockResult:
+class LockResult(Struct, frozen=True, kw_only=True):
     """What `lock` did, or found.
 
     Attributes:

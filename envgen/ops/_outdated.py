@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envgen.diff.comparison import Difference
@@ -23,6 +23,7 @@ from envgen.project.lock_files import find_lock, platforms_of, require_lock
 from envgen.project.solve_groups import members
 from envgen.resolve.solve_group import resolve_together
 from envgen.resolve.upgrade import Upgrade
+from envgen.structs import replace
 from envgen.together import together
 from envgen.versions import InexpressibleError, parse_version
 
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
     from envgen.sources.indexes import WheelIndexes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutdatedPackage:
+class OutdatedPackage(Struct, frozen=True, kw_only=True):
     """A locked package of which there is something newer.
 
     Attributes:
@@ -66,8 +66,7 @@ class OutdatedPackage:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutdatedLock:
+class OutdatedLock(Struct, frozen=True, kw_only=True):
     """What is outdated in one lock.
 
     Attributes:
@@ -122,8 +121,7 @@ def _upgraded(context: Context, spec: EnvSpec, olds: Mapping[Platform, LockPair]
     return resolve_together(context, specs, every, Upgrade(everything=True))[spec.name]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Release:
+class _Release(Struct, frozen=True, kw_only=True):
     """What an index says of a project: when a locked file was uploaded, and the newest release."""
 
     released: dt.datetime | None
@@ -132,8 +130,7 @@ class _Release:
     newest_python: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Upgraded:
+class _Upgraded(Struct, frozen=True, kw_only=True):
     """What `lock --upgrade` would write: versions that change, by key of the entry, and what is not the newest."""
 
     spec: EnvSpec

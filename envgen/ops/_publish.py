@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import OfflineError, UsageError, UserError
 from envgen.manifest.select import select
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 _S3 = "s3://"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishOptions:
+class PublishOptions(Struct, frozen=True, kw_only=True):
     """What to publish, and where to.
 
     Attributes:
@@ -53,8 +53,7 @@ class PublishOptions:
     sign: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishResult:
+class PublishResult(Struct, frozen=True, kw_only=True):
     """What `publish` did.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import NetworkError, UsageError, UserError
 from envgen.manifest.select import select
@@ -48,8 +49,7 @@ if TYPE_CHECKING:
     from envgen.project.lock_files import LockPair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
+class ReportOptions(Struct, frozen=True, kw_only=True):
     """What to report.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.oci.push import Reference
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from envgen.sign.keys import Signer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignOptions:
+class SignOptions(Struct, frozen=True, kw_only=True):
     """What to sign.
 
     Attributes:
@@ -41,8 +41,7 @@ class SignOptions:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignResult:
+class SignResult(Struct, frozen=True, kw_only=True):
     """What is signed.
 
     Attributes:

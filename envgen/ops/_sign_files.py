@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.bundle.signed import sign_bundle
 from envgen.errors import UsageError
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from envgen.verify.subject import VerifySubject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedFile:
+class SignedFile(Struct, frozen=True, kw_only=True):
     """A file that is signed.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import UserError
 from envgen.lock.graph import chains
@@ -30,8 +31,7 @@ _CLOSE = 3
 """Names that are offered for one that is not locked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockTree:
+class LockTree(Struct, frozen=True, kw_only=True):
     """What needs what in one lock.
 
     Attributes:
@@ -43,8 +43,7 @@ class LockTree:
     named: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """Why one package is locked.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.create.known import shown_name
 from envgen.create.place import Place, find_environment
@@ -20,6 +21,7 @@ from envgen.project.lock_files import find_lock, require_lock
 from envgen.project.lock_signatures import reason_against
 from envgen.publish.folder import FolderChannel
 from envgen.sign.keys import read_public_key
+from envgen.structs import replace
 from envgen.system.host import probe_host
 from envgen.urls import without_secrets
 from envgen.verify.bundle import compare_bundle, is_bundle
@@ -45,8 +47,7 @@ _SIGNED = frozenset({SubjectKind.CHANNEL, SubjectKind.LAYOUT, SubjectKind.LOCK})
 """What has signatures that `verify` looks for while it compares."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyOptions:
+class VerifyOptions(Struct, frozen=True, kw_only=True):
     """What to verify.
 
     Attributes:
@@ -64,8 +65,7 @@ class VerifyOptions:
     key: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class Verified(Struct, frozen=True, kw_only=True):
     """What was found.
 
     Attributes:

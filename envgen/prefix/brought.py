@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.prefix.contents import read_contents
 from envgen.prefix.facts import facts_of
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from envgen.system.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
+class Brought(Struct, frozen=True, kw_only=True):
     """What a package brings.
 
     Attributes:

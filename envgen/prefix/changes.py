@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.names import CondaName
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from envgen.prefix.installed import InstalledPackage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """A package that a prefix shall hold.
 
     Attributes:
@@ -30,8 +30,7 @@ class Wanted:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrefixChanges:
+class PrefixChanges(Struct, frozen=True, kw_only=True):
     """A change of a prefix; each tuple sorted by name.
 
     Attributes:

@@ -19,9 +19,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.errors import ArtifactError
 from envgen.names import project_name
@@ -48,8 +49,7 @@ LINK = "link to "
 """How the content of a symbolic link begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """One path that a package brings.
 
     Attributes:
@@ -67,8 +67,7 @@ class Claim:
         return self.content.removeprefix(LINK) if self.content and self.content.startswith(LINK) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class Claims(Struct, frozen=True, kw_only=True):
     """All paths of one package.
 
     Attributes:
@@ -89,8 +88,7 @@ class Claims:
         return wanted in {project_name(own) for own in (self.package, self.project) if own}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClobberRules:
+class ClobberRules(Struct, frozen=True, kw_only=True):
     """What decides about different bytes.
 
     Attributes:
@@ -104,8 +102,7 @@ class ClobberRules:
     order: Callable[[], Sequence[str]] = tuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """Whose file stays at a path, and who brings another one."""
 
     path: str
@@ -113,8 +110,7 @@ class Kept:
     others: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ownership:
+class Ownership(Struct, frozen=True, kw_only=True):
     """The decision.
 
     Attributes:

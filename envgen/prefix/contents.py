@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.documents import read_json
 from envgen.errors import ArtifactError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from envgen.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkPackage:
+class LinkPackage(Struct, frozen=True, kw_only=True):
     """A package that is ready to be linked.
 
     Attributes:
@@ -38,8 +38,7 @@ class LinkPackage:
         return self.directory.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonLayout:
+class PythonLayout(Struct, frozen=True, kw_only=True):
     """Where Python keeps things in a prefix; `noarch: python` packages are laid out by it."""
 
     site_packages: str
@@ -47,8 +46,7 @@ class PythonLayout:
     windows: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(Struct, frozen=True, kw_only=True):
     """One path of a package.
 
     Attributes:
@@ -60,8 +58,7 @@ class Content:
     claim: Claim
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class Contents(Struct, frozen=True, kw_only=True):
     """All files and links of one package; folders belong to nobody."""
 
     package: LinkPackage

@@ -14,9 +14,10 @@ import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import HostError
@@ -46,8 +47,7 @@ _HANDS = 2
 """Threads that link. The system does nearly all of the work, and one folder is for one of them at a time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectPackage:
+class DirectPackage(Struct, frozen=True, kw_only=True):
     """A package that is linked here.
 
     Attributes:

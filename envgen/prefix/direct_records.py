@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.prefix.conda_meta import HISTORY, assemble, join_entries, record_path, tell
 from envgen.prefix.installed import InstalledPackage
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from envgen.prefix.provenance import Provenance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedRecord:
+class RenderedRecord(Struct, frozen=True, kw_only=True):
     """A record that is ready to be written.
 
     Attributes:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from envgen.prefix.conda_meta import load, paths_of, record_path
 from envgen.prefix.state import FIELDS, MISSING, PackageState, PrefixState, current, record_status, status_of
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     _Status = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """What differs from what was linked.
 
     Attributes:
@@ -112,8 +112,7 @@ def _moved_from(prefix: Path, state: PrefixState | None) -> str | None:
     return None if same else state.prefix
 
 
-@dataclass(kw_only=True)
-class _DriftSearch:
+class _DriftSearch(Struct, kw_only=True):
     """The comparison as far as it has come; see `Drift`."""
 
     prefix: Path

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
@@ -34,8 +35,7 @@ _USUAL = frozenset({"_path", "path_type", "sha256", "size_in_bytes"})
 _TEXT = _USUAL | {"file_mode", "prefix_placeholder"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageFacts:
+class PackageFacts(Struct, frozen=True, kw_only=True):
     """A package whose files are linked as they are, but for few texts that hold the path of the environment.
 
     Attributes:

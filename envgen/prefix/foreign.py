@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import os
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen import limits
 from envgen.names import project_name
@@ -29,8 +30,7 @@ _NAME = 100
 """Characters of an installer's name that are read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignPackage:
+class ForeignPackage(Struct, frozen=True, kw_only=True):
     """A distribution that no package owns.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import EnvgenError, UserError
 from envgen.events import NullReporter
@@ -30,6 +31,7 @@ from envgen.prefix.settled import is_settled, settle
 from envgen.prefix.state import read_state, record_state
 from envgen.prefix.transaction import Touched, alone, clean_up, transaction, unfinished
 from envgen.prefix.view import build_view
+from envgen.structs import replace
 from envgen.system.fs import folds_case
 from envgen.system.os_faults import explained
 
@@ -130,8 +132,7 @@ def link(
         return _settle(job)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _LinkJob:
+class _LinkJob(Struct, frozen=True, kw_only=True):
     """The arguments of `link`, packages sorted by name."""
 
     packages: tuple[LinkPackage, ...]

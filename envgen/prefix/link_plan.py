@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.prefix.brought import bring
 from envgen.prefix.changes import PrefixChanges, Wanted, compare, with_paths
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from envgen.system.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkPlan:
+class LinkPlan(Struct, frozen=True, kw_only=True):
     """A change of a prefix.
 
     Attributes:

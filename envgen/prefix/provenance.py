@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from envgen.packages import BuiltArchive, Wheel
 from envgen.urls import without_secrets
@@ -28,8 +29,7 @@ Conda takes `pkg:pypi` for a host and a port; `conda list --explicit` then dies 
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class Provenance(Struct, frozen=True, kw_only=True):
     """What a record of `conda-meta` says of where its package came from.
 
     Attributes:

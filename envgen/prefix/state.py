@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from envgen.paths import check_prefix_paths, parse_file_name
 from envgen.prefix.conda_meta import META, record_path
@@ -39,8 +40,7 @@ RecordStatus = tuple[int, int]
 """Size and time of a record's file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageState:
+class PackageState(Struct, frozen=True, kw_only=True):
     """One package as it was linked.
 
     Attributes:
@@ -54,8 +54,7 @@ class PackageState:
     status: list[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrefixState:
+class PrefixState(Struct, frozen=True, kw_only=True):
     """All packages of a prefix as they were linked.
 
     Attributes:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import IntegrityError, UserError
 from envgen.paths import check_prefix_paths, parse_file_name
@@ -43,8 +44,7 @@ _PROBES = ("symtest_*", ".refprobe-*", f"{META}/prefix_record_*", f"{META}/.tmp-
 """What a killed `rattler.install` (seen in strace, py-rattler 0.28) or `atomic_write` leaves."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
+class Touched(Struct, frozen=True, kw_only=True):
     """What a change will touch.
 
     Attributes:

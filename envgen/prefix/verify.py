@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.prefix.conda_meta import META, load, paths_of, record_files
@@ -105,8 +106,7 @@ def differences(
     return {package: tuple(texts) for package, texts in found.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PathCheck:
+class _PathCheck(Struct, frozen=True, kw_only=True):
     """One path to be checked."""
 
     package: str

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from envgen.convert.conda_archive import content_digest, extract_conda, write_described
 from envgen.convert.extracted import Identity
 from envgen.convert.package import read_index
 from envgen.digest import Sha256
 from envgen.packages import local_digest, store_key
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +28,7 @@ _FACTS = "built-packages"
 _OUTPUTS = "built-outputs"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Struct, frozen=True, kw_only=True):
     """A package that was built.
 
     Attributes:

@@ -6,9 +6,10 @@ packages are taken only where the user believes the channel (`ENVGEN_CHANNEL_WHE
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -34,8 +35,7 @@ _LARGEST = 1 << 30
 """Bytes of repodata: the largest channel of all has a third of that."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivePlace:
+class ArchivePlace(Struct, frozen=True, kw_only=True):
     """Where a channel has an archive: `<subdir>/<name>-<tail>.conda`, with `name` as it stands in repodata."""
 
     subdir: str

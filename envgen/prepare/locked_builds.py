@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from envgen.project.local_projects import (
     tell_untracked,
     unlike_pinned,
 )
+from envgen.structs import replace
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -16,6 +15,7 @@ from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link_scripts import described
 from envgen.prepare.plan import Artifact, Plan, make_plan
 from envgen.prepare.shared_packages import is_shared
+from envgen.structs import replace
 from envgen.system.mirrors import CHANNEL
 from envgen.urls import without_secrets
 

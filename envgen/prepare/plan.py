@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.convert.wheel_key import package_key
 from envgen.packages import ChannelPackage, Wheel, store_key
 from envgen.prefix.changes import PrefixChanges, Wanted, compare
 from envgen.prepare.built_files import is_local
+from envgen.structs import replace
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
@@ -31,8 +33,7 @@ class Work(StrEnum):
     COPY = "copy"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(Struct, frozen=True, kw_only=True):
     """A file to have in the store.
 
     Attributes:
@@ -46,8 +47,7 @@ class Artifact:
     size: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedPackage:
+class PlannedPackage(Struct, frozen=True, kw_only=True):
     """A locked package with what is known of it before it is there.
 
     Attributes:
@@ -65,8 +65,7 @@ class PlannedPackage:
     subdir: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What is to be done, sorted by name.
 
     Attributes:

@@ -6,9 +6,10 @@ import os
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.convert.wheel import ConversionTerms, convert, convert_opened
 from envgen.errors import EnvgenError, RecordMismatchError
@@ -49,8 +50,7 @@ class _StoppedError(Exception):
     """Other work has failed, or the user said stop: nobody waits for this piece of it any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stoppable:
+class _Stoppable(Struct, frozen=True, kw_only=True):
     """Progress through which work hears, at each piece of a file, that it is to stop."""
 
     shown: Progress
@@ -67,8 +67,7 @@ class _Stoppable:
         self.shown.advance(amount)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
+class _Job(Struct, frozen=True, kw_only=True):
     """What every piece of work needs to know."""
 
     context: Context

@@ -127,7 +127,7 @@ def _take(context: Context, package: DebianRecipePackage, platform: Platform) ->
         with context.store.view() as folder:
             named = folder / place.filename
             named.symlink_to(archive)
-            extract_conda(named, dest, expected=Identity(**{key: expected[key] for key in Identity.__slots__}))
+            extract_conda(named, dest, expected=Identity(**{key: expected[key] for key in Identity.__struct_fields__}))
         _check_index(read_index(dest), expected, what=named.name)
         with archive.open("rb") as stream:
             return described(dest, dest.parent, digest_archive(stream))

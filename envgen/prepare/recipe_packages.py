@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.checks import several
 from envgen.convert.deb_plan import describe
@@ -33,6 +34,7 @@ from envgen.project import shipped
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
 from envgen.sources.recipes import DEBIAN, recipe_files
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -61,8 +63,7 @@ _BUILDER = 1
 """Counts changes of how `recipe.yaml` is built that change the bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeOutput:
+class RecipeOutput(Struct, frozen=True, kw_only=True):
     """What a recipe makes for one platform.
 
     Attributes:

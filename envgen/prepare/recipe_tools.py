@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from shutil import which
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.convert.local_channel import LocalChannel
 from envgen.convert.package import seal
@@ -32,8 +33,7 @@ _PATIENCE = 10.0
 """Seconds for a compiler to say its version."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeTools:
+class RecipeTools(Struct, frozen=True, kw_only=True):
     """What a recipe is built with.
 
     Attributes:

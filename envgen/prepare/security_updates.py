@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debian.debian_support import Version
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import IntegrityError, NetworkError
@@ -26,8 +26,7 @@ _KEPT = "security-updates"
 _SECURITY = "-security"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecuritySuite:
+class SecuritySuite(Struct, frozen=True, kw_only=True):
     """What the security suites offer for the packages of one lock.
 
     Attributes:

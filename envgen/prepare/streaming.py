@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from envgen.convert.wheel_stream import Body, open_streamed
 from envgen.digest import Digest
@@ -33,8 +34,7 @@ UNSTREAMABLE = (ArtifactError, IntegrityError, RangeUnsupportedError, zipfile.Ba
 """What says that a wheel cannot be had in this way, or that it is not what it should be: the other way decides."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelStreams:
+class WheelStreams(Struct, frozen=True, kw_only=True):
     """Opens wheels of the index to be unpacked as they come.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.check.subject import Base, Part, PathClaims, Subject
@@ -16,6 +15,7 @@ from envgen.prefix.link_scripts import link_scripts
 from envgen.prepare.package_files import files_of, lacking_symbols
 from envgen.prepare.packages import link_packages
 from envgen.sources.debian_contents import kept_libraries
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.builds import GitSource, LocalSource, listed_files
 from envgen.convert.canonical_wheel import check_built_name, write_canonical
@@ -30,8 +31,7 @@ _BUILDER = 1
 """Counts changes of how sources are built that change what comes out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltWheel:
+class BuiltWheel(Struct, frozen=True, kw_only=True):
     """A wheel that was built, in the store under its sha256.
 
     Attributes:
@@ -49,8 +49,7 @@ class BuiltWheel:
     unconfined: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildOrder:
+class BuildOrder(Struct, frozen=True, kw_only=True):
     """What is to be built.
 
     Attributes:

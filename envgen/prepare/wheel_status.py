@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import NetworkError
 from envgen.prepare.wheel_index import locked_indexes
@@ -30,8 +31,7 @@ _ACTIVE = "active"
 """The status of a project that PEP 792 has for all others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelStatus:
+class WheelStatus(Struct, frozen=True, kw_only=True):
     """What the index said of one wheel.
 
     Attributes:

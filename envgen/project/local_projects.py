@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.builds import LocalSource
@@ -12,6 +11,7 @@ from envgen.errors import LockError, UserError
 from envgen.packages import Wheel
 from envgen.project import shipped
 from envgen.sources.sdist import static_project
+from envgen.structs import replace
 from envgen.system.project_files import project_files, uncommitted, untracked
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.builds import LocalSource
 from envgen.convert.wheel_key import CONVERTER_VERSION
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from envgen.project.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockPair:
+class LockPair(Struct, frozen=True, kw_only=True):
     """The two files that belong together.
 
     Attributes:
@@ -47,8 +47,7 @@ class LockPair:
     debian_digest: Sha256 | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """What writing a pair of files changed: paths of files that have another text now, and of those that are gone."""
 
     changed: tuple[Path, ...] = ()

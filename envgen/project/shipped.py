@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from envgen.licenses import LicenseTable
 from envgen.meant import MeantTable
 from envgen.names import NameTable, parse_families
 from envgen.sources.recipes import find_recipes, output_names
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from envgen.sources.recipes import Recipe

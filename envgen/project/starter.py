@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.names import project_name
 from envgen.platforms import dotted
@@ -34,8 +35,7 @@ _ALWAYS = {"dependencies": "python", "pypi": "pip"}
 """What people expect in an environment without asking for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSpec:
+class NewSpec(Struct, frozen=True, kw_only=True):
     """What a new spec says.
 
     Attributes:

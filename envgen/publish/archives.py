@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import zstandard
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from envgen.convert.conda_archive import CondaArchive, write_conda
 from envgen.convert.package import read_index
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _FACTS = "conda-archives"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedPackage:
+class PackedPackage(Struct, frozen=True, kw_only=True):
     """A package of the store and its archive, which may not be written yet.
 
     Attributes:

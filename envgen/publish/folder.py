@@ -7,10 +7,10 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from msgspec import Struct
 from rattler.index import index_fs
 
 from envgen.digest import Sha256
@@ -31,8 +31,7 @@ _PATIENCE = 3600.0
 """Seconds to wait for another publisher, who may index thousands of packages."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderChannel:
+class FolderChannel(Struct, frozen=True):
     """A channel below a folder, which need not exist yet."""
 
     root: Path

@@ -12,8 +12,9 @@ the end, for a publisher of other bytes who came between; that the index has oth
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from msgspec import Struct, field
 
 from envgen.bundle.parts import BundleArtifact, bytes_part, file_part
 from envgen.digest import Sha256
@@ -28,6 +29,7 @@ from envgen.publish.oci_index import RegistryAccess, SubdirIndex
 from envgen.sign.artifacts import referrer
 from envgen.sign.images import attached_bundles
 from envgen.sign.packages import PUBLISHED
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -40,8 +42,7 @@ if TYPE_CHECKING:
 _INDEX = "application/vnd.conda.info.index.v1+json"
 
 
-@dataclass(slots=True, kw_only=True)
-class OciChannel:
+class OciChannel(Struct, kw_only=True):
     """A channel in a registry.
 
     Attributes:

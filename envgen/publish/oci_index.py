@@ -13,10 +13,10 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import zstandard
+from msgspec import Struct
 
 from envgen.bundle.parts import BundleArtifact, bytes_part
 from envgen.bundle.write import Bundle, write_folder
@@ -52,8 +52,7 @@ _LARGEST = 1 << 30
 HINT = "try again later: what was sent is not sent again"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryAccess:
+class RegistryAccess(Struct, frozen=True, kw_only=True):
     """How manifests and artifacts are read from a registry and sent to it."""
 
     registry: Registry
@@ -118,16 +117,14 @@ class RegistryAccess:
         return self.registry.retry.call(once, hint=HINT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _State:
+class _State(Struct, frozen=True, kw_only=True):
     """An index, and which parts are in it."""
 
     records: Records
     parts: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubdirIndex:
+class SubdirIndex(Struct, frozen=True, kw_only=True):
     """The index of one subdir.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import IntegrityError
 from envgen.publish.archives import PackedPackage, known_archive, packed_package, written_archive
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from envgen.system.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedPackage:
+class PublishedPackage(Struct, frozen=True, kw_only=True):
     """A package in the channel.
 
     Attributes:

@@ -14,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import urlsplit
 
+from msgspec import Struct, field
 from rattler.index import S3Credentials, index_s3
 
 from envgen.digest import Digest, Sha256
@@ -49,8 +49,7 @@ _TRIES = 20
 """How often an index or a sidecar is written where other publishers are faster each time."""
 
 
-@dataclass(slots=True, kw_only=True)
-class S3Channel:
+class S3Channel(Struct, kw_only=True):
     """A channel in a bucket; see `open_s3`."""
 
     address: str

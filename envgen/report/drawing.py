@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +20,7 @@ _GAP_X, _GAP_Y = 90, 14
 _MARGIN = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnNode:
+class DrawnNode(Struct, frozen=True, kw_only=True):
     """A box: its package (`SPEC` for the spec), and its upper left corner in pixels."""
 
     name: str
@@ -28,16 +28,14 @@ class DrawnNode:
     y: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnLink:
+class DrawnLink(Struct, frozen=True, kw_only=True):
     """A curve from one box to another: the data of an SVG path, and the requirement that it stands for."""
 
     path: str
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class Drawing(Struct, frozen=True, kw_only=True):
     """A graph in pixels."""
 
     width: int

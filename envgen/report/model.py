@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 FORMAT = 1
 """Version of the document of `--json`; raised where a field changes its meaning."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedFolder:
+class ReportedFolder(Struct, frozen=True, kw_only=True):
     """A folder of a package.
 
     Attributes:
@@ -23,8 +22,7 @@ class ReportedFolder:
     folders: tuple[ReportedFolder, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedPackage:
+class ReportedPackage(Struct, frozen=True, kw_only=True):
     """A locked package.
 
     Attributes:
@@ -57,8 +55,7 @@ class ReportedPackage:
         return self.download or 0 if self.installed is None else self.installed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedLayer:
+class ReportedLayer(Struct, frozen=True, kw_only=True):
     """A layer of the image.
 
     Attributes:
@@ -74,8 +71,7 @@ class ReportedLayer:
     touched: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedImage:
+class ReportedImage(Struct, frozen=True, kw_only=True):
     """The layers of the image, lowest first.
 
     Attributes:
@@ -99,8 +95,7 @@ class ReportedImage:
         return tuple(layer for layer in self.layers if layer.touched)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedComponent:
+class ReportedComponent(Struct, frozen=True, kw_only=True):
     """A line of the accelerator stack.
 
     Attributes:
@@ -116,8 +111,7 @@ class ReportedComponent:
     reasons: tuple[tuple[str, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedLink:
+class ReportedLink(Struct, frozen=True, kw_only=True):
     """A requirement on a way from the spec to the accelerator stack; `source` is None for a line of the spec."""
 
     source: str | None
@@ -125,8 +119,7 @@ class ReportedLink:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedFinding:
+class ReportedFinding(Struct, frozen=True, kw_only=True):
     """A finding of `check`.
 
     Attributes:
@@ -148,8 +141,7 @@ class ReportedFinding:
     accepted: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedAdvisory:
+class ReportedAdvisory(Struct, frozen=True, kw_only=True):
     """A finding of `audit`.
 
     Attributes:
@@ -176,16 +168,14 @@ class ReportedAdvisory:
         return self.ignored is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedSource:
+class ReportedSource(Struct, frozen=True, kw_only=True):
     """What an audit rests on, and the day of it in ISO 8601; None where it said nothing."""
 
     name: str
     date: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedAudit:
+class ReportedAudit(Struct, frozen=True, kw_only=True):
     """What `audit` found without a network.
 
     Attributes:
@@ -208,8 +198,7 @@ class ReportedAudit:
         return sum(1 for advisory in self.advisories if advisory.counts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedChange:
+class ReportedChange(Struct, frozen=True, kw_only=True):
     """A package that differs from the revision compared with.
 
     Attributes:
@@ -227,8 +216,7 @@ class ReportedChange:
     growth: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedDifference:
+class ReportedDifference(Struct, frozen=True, kw_only=True):
     """The difference to another revision.
 
     Attributes:
@@ -252,8 +240,7 @@ class ReportedDifference:
         return None if before is None or after is None else after - before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedBudget:
+class ReportedBudget(Struct, frozen=True, kw_only=True):
     """A bound on the bytes of all packages.
 
     Attributes:
@@ -275,8 +262,7 @@ class ReportedBudget:
         return self.total > self.limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """Everything that the page shows of one environment on one platform.
 
     Attributes:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.printable import one_line
@@ -30,8 +30,7 @@ _SHOWN = 8
 """Packages of a layer that are shown at once; the others are folded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LicenseCount:
+class LicenseCount(Struct, frozen=True, kw_only=True):
     """A licence and the packages under it; `name` is None for those whose licence is not known."""
 
     name: str | None

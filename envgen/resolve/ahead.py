@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from envgen.errors import ArtifactError, EnvgenError
 from envgen.solve.foresee import foresee
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,15 +34,14 @@ class Foreseen(Protocol):
         """Request what a solve will need of a wheel; see `WheelIndexes.ask_ahead`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadAhead:
+class ReadAhead(Struct, frozen=True, kw_only=True):
     """Asks an index for what locks hold, in the background; the index answers a solve with what came.
 
     A solve goes from a wheel to those that it requires, a round trip each time, and begins when Debian was read.
     """
 
     index: Foreseen
-    _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, lock: Lock, upgrade: Upgrade) -> None:
         """Ask for the pages of a lock's projects, and for METADATA of the wheels that are to be kept."""
@@ -74,8 +75,7 @@ async def _foresee(task: SolveTask) -> None:
         await foresee(task)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class _Seen(Struct, frozen=True, kw_only=True):
     """An index, less what a solve may turn out not to need: projects of recipes, and downloads of whole wheels."""
 
     wheels: WheelSource

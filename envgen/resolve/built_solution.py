@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, BuildError, HostError
 from envgen.lock.cep37 import build_entry
 from envgen.packages import Wheel
 from envgen.prepare.build_rooms import python_closure
+from envgen.structs import replace
 from envgen.wheels import TagOrder
 
 if TYPE_CHECKING:
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
     from envgen.records import Solution
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildNeeds:
+class BuildNeeds(Struct, frozen=True, kw_only=True):
     """What a build runs in, beside Python.
 
     Attributes:
@@ -44,8 +45,7 @@ class BuildNeeds:
     given: tuple[Requirement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltSolution:
+class BuiltSolution(Struct, frozen=True, kw_only=True):
     """A solution all of whose wheels are there or are downloaded, and the packages that builds needed."""
 
     solution: Solution

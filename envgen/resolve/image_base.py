@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import LockError, SpecError
 from envgen.lock.base_request import base_request
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from envgen.sources.debian_suites import DebianSuites
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedBase:
+class ResolvedBase(Struct, frozen=True, kw_only=True):
     """A resolved base.
 
     Attributes:

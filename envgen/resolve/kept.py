@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.packages import ChannelPackage, Wheel
 from envgen.solve.task import Preference
 from envgen.sources.debian_age import LockedDebs
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
+
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +23,10 @@ class Maker(Protocol):
         """Return what was made."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class Making(Struct, frozen=True, kw_only=True):
     """The recipes that are being made."""
 
-    _tasks: list[asyncio.Task[RecipeOutput]] = field(init=False, default_factory=list)
+    _tasks: list[asyncio.Task[RecipeOutput]] = field(default_factory=list)
 
     @property
     def goes_on(self) -> bool:

@@ -7,9 +7,9 @@ if they required nothing; they are built in what the solve of the spec itself gi
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from packaging.requirements import Requirement
 
 from envgen.builds import LocalSource, required_by, seen_by
@@ -18,6 +18,7 @@ from envgen.manifest.values import match_name
 from envgen.names import project_name
 from envgen.packages import Wheel, sort_key
 from envgen.resolve.built_solution import by_name
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from envgen.records import Record
 
 
-@dataclass(slots=True, kw_only=True)
-class OpenBuilds:
+class OpenBuilds(Struct, kw_only=True):
     """The packages that builds without isolation see.
 
     Attributes:

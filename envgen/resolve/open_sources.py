@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.builds import GitSource, LocalSource, SourceArchive
 from envgen.convert.build_backend import SourceName
@@ -37,8 +38,7 @@ _EVER = "1970-01-01T00:00:00Z"
 """Moment of upload of what no index has: `exclude-newer` does not concern it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenSource:
+class OpenSource(Struct, frozen=True, kw_only=True):
     """A source whose files can be had.
 
     Attributes:
@@ -52,8 +52,7 @@ class OpenSource:
     unpack: Callable[[Path], Path]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectWheel:
+class DirectWheel(Struct, frozen=True, kw_only=True):
     """A wheel at an address that the spec gives."""
 
     address: str

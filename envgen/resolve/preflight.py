@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.convert.package import record_of
 from envgen.convert.wheel import ConversionTerms
@@ -43,8 +44,7 @@ _RULES = 1
 """Raise it with every change of what is found here: what was found good before is then judged again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remarks:
+class Remarks(Struct, frozen=True, kw_only=True):
     """What a person should hear of packages that can be linked.
 
     Attributes:
@@ -102,8 +102,7 @@ async def have_built(context: Context, pair: LockPair, old: Lock | None) -> None
             await asyncio.to_thread(prepare_built, context, package, pair, prepared)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Findings:
+class _Findings(Struct, kw_only=True):
     """What was found so far.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import rattler
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.errors import UnsatisfiableError, UserError
@@ -16,6 +16,7 @@ from envgen.prepare.preparer import prepared
 from envgen.prepare.recipe_tools import tools_of
 from envgen.project import shipped
 from envgen.resolve.places import open_channels
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 _OPERATORS = (">=", "<=", "==", "!=", "~=", ">", "<")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeBuilds:
+class RecipeBuilds(Struct, frozen=True, kw_only=True):
     """What the recipes of a spec are built with.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,7 @@ from envgen.resolve.wheel_directories import wheel_directories
 from envgen.resolve.workbench import Workbench
 from envgen.solve.engine import known_python
 from envgen.solve.family import solve_families
+from envgen.structs import replace
 from envgen.system.memory import share_memory
 from envgen.together import together
 

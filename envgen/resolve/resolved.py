@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from envgen.digest import Sha256
 from envgen.project.lock_files import LockPair
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from envgen.records import Older
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class Resolved(Struct, frozen=True, kw_only=True):
     """What will be written for one platform; `solved` is False where nothing changed and no index was asked."""
 
     lock: Lock

@@ -7,8 +7,9 @@ one environment, so that its lock holds what these lead to and nothing else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import Fault, SpecError, UnsatisfiableError
 from envgen.lock.debian_lock import IMAGE, DebianLock
@@ -23,6 +24,7 @@ from envgen.resolve import kept
 from envgen.resolve.resolve import resolve
 from envgen.resolve.unchanged import is_current
 from envgen.resolve.upgrade import Upgrade
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,8 +43,7 @@ _QUOTE = re.compile(r"`(?:constraints: )?([^`]+)`")
 _SECTIONS = ("dependencies", "pypi", "constraints")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Choice:
+class _Choice(Struct, frozen=True, kw_only=True):
     """What was chosen for a group.
 
     Attributes:

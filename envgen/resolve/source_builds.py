@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.builds import USUAL_TERMS, LocalSource, SourceArchive, WheelBuild, as_locked
@@ -35,6 +35,7 @@ from envgen.resolve.once import Once
 from envgen.resolve.open_builds import OpenBuilds, joined, pins
 from envgen.resolve.open_sources import DirectWheel, OpenSource, open_archive, open_direct, page_of
 from envgen.sources.sdist import static_metadata
+from envgen.structs import replace
 from envgen.system.host import probe_host
 from envgen.together import together
 from envgen.wheels import package_id
@@ -61,8 +62,7 @@ if TYPE_CHECKING:
 _METADATA, _REQUIRES = "source-metadata", "build-requires"
 
 
-@dataclass(slots=True, kw_only=True)
-class SourceBuilds:
+class SourceBuilds(Struct, kw_only=True):
     """The wheel index for one target, with source archives that can be built: a `WheelSource`.
 
     Attributes:

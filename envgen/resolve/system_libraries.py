@@ -6,8 +6,9 @@ library, the archive's `Contents` say; they are fetched only where something is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.check.check import accept
 from envgen.check.closure import check_closure, missing_in_image, package_of
@@ -18,6 +19,7 @@ from envgen.prepare.package_files import files_of
 from envgen.prepare.packages import recipe_inputs
 from envgen.prepare.plan import items_of
 from envgen.prepare.subjects import base_of
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -33,8 +35,7 @@ _MANY = 20
 """Libraries that are named; the rest are counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LibraryRemarks:
+class LibraryRemarks(Struct, frozen=True, kw_only=True):
     """What the user should know of libraries that the image does not have.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import rattler
+from msgspec import Struct, field
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 from rattler.exceptions import InvalidVersionError
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from envgen.solve.task import Preference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upgrade:
+class Upgrade(Struct, frozen=True, kw_only=True):
     """What may be newer than it is locked, and what to choose where nothing is locked.
 
     Attributes:

@@ -9,8 +9,9 @@ import asyncio
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct, field
 
 from envgen.convert.wheel_directory import WheelDirectory, read_wheel_directory
 from envgen.convert.wheel_preflight import foretell
@@ -37,16 +38,14 @@ _REQUESTS = 12
 """Wheels that are read at once: each takes one or two round trips."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class Unread(Struct, frozen=True, kw_only=True):
     """A wheel whose directory cannot be had now, and why; "" where its server has no ranges, which is no fault."""
 
     filename: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadWheel:
+class ReadWheel(Struct, frozen=True, kw_only=True):
     """What is known of a wheel before it is downloaded.
 
     Attributes:
@@ -58,8 +57,7 @@ class ReadWheel:
     contents: Preflight | ArtifactError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directories:
+class Directories(Struct, frozen=True, kw_only=True):
     """Reads the directories of wheels; two platforms that chose one wheel share the work.
 
     Attributes:
@@ -73,9 +71,9 @@ class Directories:
     index: WheelIndexes
     python: PythonMinor
     trusted: Container[ProjectName]
-    _pool: ThreadPoolExecutor = field(init=False, default_factory=lambda: ThreadPoolExecutor(_REQUESTS, "directories"))
-    _kept: set[Sha256] = field(init=False, default_factory=set)
-    _asked: dict[Sha256, asyncio.Task[ReadWheel | Unread]] = field(init=False, default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_REQUESTS, "directories"))
+    _kept: set[Sha256] = field(default_factory=set)
+    _asked: dict[Sha256, asyncio.Task[ReadWheel | Unread]] = field(default_factory=dict)
 
     async def read(self, wheel: Wheel) -> ReadWheel | Unread:
         """Return the directory of a wheel, and what it brings.

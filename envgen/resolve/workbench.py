@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.manifest.env_spec import EnvSpec
 from envgen.resolve.upgrade import Upgrade
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from envgen.sources.indexes import WheelIndexes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workbench:
+class Workbench(Struct, frozen=True, kw_only=True):
     """What the solves of one spec share.
 
     Attributes:

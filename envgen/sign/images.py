@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -47,8 +48,7 @@ _MANIFESTS = 64
 """Manifests of one index, and artifacts of one image, that are looked at; more are refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
+class Registry(Struct, frozen=True, kw_only=True):
     """A registry as signing needs it.
 
     Attributes:
@@ -64,8 +64,7 @@ class Registry:
     scratch: Callable[[], AbstractContextManager[Path]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attestation:
+class Attestation(Struct, frozen=True, kw_only=True):
     """A statement to sign about the manifest with a digest."""
 
     digest: Sha256
@@ -73,8 +72,7 @@ class Attestation:
     predicate: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedImage:
+class SignedImage(Struct, frozen=True, kw_only=True):
     """What was signed or verified under a reference.
 
     Attributes:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import base64
 import binascii
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 from envgen.documents import read_json
 from envgen.errors import UserError
@@ -53,8 +54,7 @@ class Signer(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(Struct, frozen=True):
     """A public key: `der` is its SubjectPublicKeyInfo."""
 
     der: bytes
@@ -110,8 +110,7 @@ def open_signer(key: str, *, directory: Path, environment: Mapping[str, str]) ->
     return _FileKey.load(_read(path), name=key, password=environment.get(PASSWORD, ""))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FileKey:
+class _FileKey(Struct, frozen=True, kw_only=True):
     private: Any
     public: PublicKey
 
@@ -142,8 +141,7 @@ class _FileKey:
         return signature
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Program:
+class _Program(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     environment: Mapping[str, str]
     public: PublicKey

@@ -7,8 +7,9 @@ registry: a person who pushes that index finds the signature valid there as well
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from envgen.sign.keys import PublicKey, Signer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutSignature:
+class LayoutSignature(Struct, frozen=True, kw_only=True):
     """A signature that is ready to be added.
 
     Attributes:

@@ -6,8 +6,9 @@ appended). Other tools verify attestations with a certificate of sigstore; those
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen import limits
 from envgen.documents import read_json
@@ -24,8 +25,7 @@ PUBLISHED = "https://schemas.conda.org/attestations-publish-1.schema.json"
 _CHANNEL = "targetChannel"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageClaim:
+class PackageClaim(Struct, frozen=True, kw_only=True):
     """What an attestation says.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -38,16 +39,14 @@ class StatementError(ValueError):
     """A signature or bundle that is malformed, made by another key, or about something else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatementSubject:
+class StatementSubject(Struct, frozen=True, kw_only=True):
     """What a statement is about: a sha256, and the name of a file; images have no name there."""
 
     sha256: str
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """A verified statement: `kind` is its predicate type."""
 
     kind: str

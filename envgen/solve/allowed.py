@@ -7,9 +7,9 @@ so a search finds its ends, and few versions are compared; the few clauses that 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.version import Version
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from packaging.specifiers import Specifier, SpecifierSet
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """The versions of one listing that some specifiers allow; `&` gives what both sides allow.
 
     Attributes:

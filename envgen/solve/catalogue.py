@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.version import Version
 
 from envgen.errors import EnvgenError
@@ -31,6 +31,7 @@ from envgen.solve.encode import (
 )
 from envgen.solve.listing import Rules
 from envgen.solve.order import is_uneven, spec_among
+from envgen.structs import replace
 from envgen.versions import InexpressibleError, conda_version, has_inner_zero, is_exact
 from envgen.wheels import NEVER, extra_name, match_specs, without_extras
 
@@ -337,8 +338,7 @@ _Wheels = dict["ProjectName", _Bases]
 _Offers = dict[str, tuple[Offer, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Encoded:
+class _Encoded(Struct, frozen=True, kw_only=True):
     """What the wheels of a project were offered as.
 
     Attributes:

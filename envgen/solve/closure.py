@@ -9,10 +9,10 @@ same in whatever order the index answers.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from packaging.specifiers import SpecifierSet
 from packaging.tags import parse_tag
 from packaging.utils import parse_wheel_filename
@@ -42,8 +42,7 @@ _ANYWHERE = parse_tag("py3-none-any")
 """Tags that stand for those of a wheel that is not built yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelCandidate:
+class WheelCandidate(Struct, frozen=True, kw_only=True):
     """One wheel that the solver may choose.
 
     Attributes:
@@ -65,8 +64,7 @@ class WheelCandidate:
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureContext:
+class ClosureContext(Struct, frozen=True, kw_only=True):
     """What is the same for every project of a solve.
 
     Attributes:
@@ -102,8 +100,7 @@ class ClosureContext:
         return self.preferred.get(self.names.conda_name(project))
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
+class Depth(Struct, frozen=True):
     """How far back to go among the versions that a specifier allows.
 
     Attributes:
@@ -121,8 +118,7 @@ class Depth:
         return {version for place, version in enumerate(taken) if place <= self.dense or place in places}
 
 
-@dataclass(slots=True, kw_only=True)
-class Project:
+class Project(Struct, kw_only=True):
     """What is known of one project so far.
 
     Attributes:

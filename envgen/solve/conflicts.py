@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from rattler import MatchSpec
 from rattler.exceptions import InvalidMatchSpecError
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from envgen.solve.spec_requirements import Line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Edge:
+class Edge(Struct, frozen=True, kw_only=True, eq=False):
     """One requirement: who has it, on which name.
 
     Attributes:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 
 from envgen.manifest.adjust import override_of, requirement_text
 from envgen.metadata import active_requirements, holds
 from envgen.names import project_name
 from envgen.solve.closure import WheelCandidate
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from envgen.solve.task import SolveTask
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(Struct, frozen=True, kw_only=True):
     """A requirement as it was declared, whether it was kept or not.
 
     Attributes:
@@ -49,8 +49,7 @@ class Demand:
         return requirement_text(self.requirement)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effects:
+class Effects(Struct, frozen=True, kw_only=True):
     """What adjustments did, in words.
 
     Attributes:

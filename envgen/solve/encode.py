@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from msgspec import Struct, field
 from rattler import (
     BuildString,
     Client,
@@ -27,6 +27,7 @@ from envgen.names import CondaName
 from envgen.packages import ChannelArchive, Wheel
 from envgen.platforms import virtual_package
 from envgen.records import Record
+from envgen.structs import replace
 from envgen.urls import without_secrets
 from envgen.wheels import extra_name, package_id, solver_constrains, solver_depends, wheel_constrains, without_extras
 
@@ -43,8 +44,7 @@ _NOWHERE = "https://solver.invalid"
 """The solver wants URLs; nothing reads these."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True, eq=False):
     """One package as the solver sees it.
 
     Attributes:

@@ -11,7 +11,6 @@ Both only add candidates, so it ends; and all of it follows from what the source
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,7 @@ from envgen.solve.extras import refuse_missing_extras, unknown_extras
 from envgen.solve.newest import Ideal, idle_acceptances, passed_over
 from envgen.solve.priority import PINNED, accepted, goals, newest_first, raise_dependencies, source_only, wheels_of
 from envgen.solve.spec_requirements import Line, Request
+from envgen.structs import replace
 from envgen.versions import conda_version
 from envgen.wheels import NEVER
 

@@ -5,16 +5,17 @@ Where a line of the spec asks for one, that is an error; where a package does, i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 
 from envgen.errors import UnsatisfiableError
 from envgen.names import project_name
 from envgen.solve.closure import WheelCandidate
 from envgen.solve.hints import Hint, accepting, asking, those_that_help
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,8 +95,7 @@ def _extras_of(wheel: WheelCandidate) -> str:
     return ", ".join(f"`{extra}`" for extra in sorted(wheel.metadata.provides_extra))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Missing:
+class _Missing(Struct, frozen=True, kw_only=True):
     """An extra that a line of the spec asks for, and the chosen release that does not have it."""
 
     task: SolveTask

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import UnsatisfiableError
 from envgen.manifest.adjust import adjusted_requirements
@@ -19,6 +20,7 @@ from envgen.metadata import holds
 from envgen.names import CondaName, project_name
 from envgen.packages import Wheel
 from envgen.solve.engine import known_python, solve
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -184,8 +186,7 @@ def _standing(record: Record, stands: Mapping[ProjectName, tuple[ProjectName, ..
     return replace(record, origin=replace(record.origin, stands_for=stands[record.origin.project]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
+class _Step(Struct, frozen=True, kw_only=True):
     """A requirement on a way from the spec to a package: who has it, and on which package."""
 
     text: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -15,6 +15,7 @@ from envgen.errors import EnvgenError
 from envgen.names import project_name
 from envgen.packages import BuiltArchive
 from envgen.records import Record
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -33,8 +34,7 @@ SECONDS = 20.0
 """For all trials of one error together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
+class Hint(Struct, frozen=True, kw_only=True):
     """What to do, in words and as a request.
 
     Attributes:

@@ -5,13 +5,13 @@ Most of a page is never looked at: versions are ordered once, files are judged w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
@@ -19,6 +19,7 @@ from envgen.lenient import parse_specifiers
 from envgen.metadata import ANY_PATCH
 from envgen.solve.allowed import Allowed, Order
 from envgen.solve.order import misplaced
+from envgen.structs import replace
 from envgen.versions import has_inner_zero
 from envgen.wheels import TagOrder
 
@@ -49,8 +50,7 @@ class Reason(StrEnum):
     UNUSABLE = "its metadata or its version cannot be used"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """What decides on files besides their project: one object for all projects of a solve.
 
     Attributes:
@@ -80,8 +80,7 @@ class Rules:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class Rejection(Struct, frozen=True, kw_only=True):
     """Why no wheel of a version can be chosen.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from packaging.specifiers import SpecifierSet
 
 from envgen.names import project_name
@@ -27,8 +27,7 @@ _TARGETS = frozenset({Reason.PLATFORM, Reason.INTERPRETER})
 """What the target, not envgen, has against a release that has no source archive either."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ideal:
+class Ideal(Struct, frozen=True, kw_only=True):
     """What is known of projects that the spec names where not each of them can be the newest.
 
     Attributes:

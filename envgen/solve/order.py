@@ -8,10 +8,10 @@ itself gives the answers.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import rattler
+from msgspec import Struct
 from packaging.version import Version
 
 from envgen.versions import InexpressibleError, conda_spec, conda_version, has_inner_zero, parse_version
@@ -82,8 +82,7 @@ def spec_among(specifiers: SpecifierSet, among: Collection[Version]) -> str:
     return "|".join([*parts, *(f"=={text}" for text in sorted(wanted - selected))])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
+class _Placed(Struct, frozen=True, kw_only=True):
     """A version in both orders, without its local part: that decides between builds of one version."""
 
     version: Version

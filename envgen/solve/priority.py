@@ -6,16 +6,17 @@ The reference is uv, which decides on what is required directly before anything 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 
 from envgen.names import ProjectName, project_name
 from envgen.solve.closure import WheelCandidate
 from envgen.solve.listing import Reason
 from envgen.solve.newest import Ideal
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,8 +68,7 @@ class Search(Protocol):
         """Return whether an old lock holds this very wheel."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Newest:
+class Newest(Struct, frozen=True, kw_only=True):
     """What is chosen where what the spec names is as new as can be.
 
     Attributes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 
 from envgen.indexes import index_of
@@ -17,6 +17,7 @@ from envgen.records import Record
 from envgen.solve.encode import key_of
 from envgen.solve.hints import Hint, asking, elsewhere, later, renamed, write_recipes
 from envgen.solve.listing import Reason
+from envgen.structs import replace
 from envgen.wheels import needed_glibc, without_extras
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ _BOOKWORM = "3.11."
 """The Python of Debian 12, of which the shipped recipe is made."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(Struct, frozen=True, kw_only=True):
     """Why nothing meets a requirement: a clause for the message, and remedies that may help, the best first."""
 
     text: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -15,6 +15,7 @@ from envgen.errors import UserError
 from envgen.manifest.adjust import adjusted
 from envgen.metadata import WheelMetadata, active_requirements
 from envgen.names import ProjectName, project_name
+from envgen.structs import replace
 from envgen.versions import InexpressibleError
 from envgen.wheels import extra_name, match_specs, standing_in
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from envgen.solve.task import SolveTask
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """One line of the spec.
 
     Attributes:
@@ -47,8 +47,7 @@ class Line:
         return self.requirement.name if self.requirement else self.text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """The lines that hold for one target.
 
     Attributes:

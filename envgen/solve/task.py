@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from envgen.manifest.adjust import Adjustments
 from envgen.meant import Asked, MeantTable
@@ -114,8 +115,7 @@ class ChannelRecords(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preference:
+class Preference(Struct, frozen=True, kw_only=True):
     """What an old lock holds for a name.
 
     Attributes:
@@ -129,8 +129,7 @@ class Preference:
     sha256: Sha256 | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SolveTask:
+class SolveTask(Struct, frozen=True, kw_only=True):
     """One request: find packages for one target.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 
 from envgen.names import project_name
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from envgen.solve.task import IndexFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Newer:
+class Newer(Struct, frozen=True, kw_only=True):
     """A release that was not chosen.
 
     Attributes:

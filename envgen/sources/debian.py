@@ -5,7 +5,6 @@ Trust runs one way: `InRelease` by its signature, `Packages` by the digest in it
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from debian.debian_support import Version
 
 from envgen.sources.debian_age import LockedDebs, refuse_rollback, remarks_on_age
 from envgen.sources.debian_closure import DebianClosure, close
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -7,11 +7,11 @@ behind, or replay an old state with holes that were closed since.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from debian.debian_support import Version
+from msgspec import Struct, field
 
 from envgen.errors import SignatureError
 from envgen.moments import in_bounds
@@ -26,8 +26,7 @@ _TOLERANCE = dt.timedelta(days=1)
 """How far clocks may be apart: time zones that are set wrongly differ by less."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedDebs:
+class LockedDebs(Struct, frozen=True, kw_only=True):
     """Packages of Debian that are locked for one recipe, or for the base of an image.
 
     Attributes:

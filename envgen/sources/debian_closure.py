@@ -8,8 +8,9 @@ again; each round strikes one candidate, so it ends.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from envgen.errors import UnsatisfiableError
 from envgen.sources.debian_index import Requirement
@@ -32,16 +33,14 @@ class Offers(Protocol):
         """List the packages that provide a virtual name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replaced:
+class Replaced(Struct, frozen=True, kw_only=True):
     """A package that was to be kept, and what had to take its place."""
 
     old: Deb
     new: Deb
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianClosure:
+class DebianClosure(Struct, frozen=True, kw_only=True):
     """Packages that together need nothing else, up to what was excluded.
 
     Attributes:
@@ -81,8 +80,7 @@ def close(
     return DebianClosure(debs=debs, replaced=tuple(changed))
 
 
-@dataclass(slots=True, kw_only=True)
-class _Walk:
+class _Walk(Struct, kw_only=True):
     """One search: what is chosen, who asked for it, and what was struck out in earlier rounds."""
 
     offers: Offers

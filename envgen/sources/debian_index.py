@@ -10,10 +10,10 @@ from __future__ import annotations
 import operator
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debian.debian_support import Version
+from msgspec import Struct
 
 from envgen.debs import Deb, DebianArea
 from envgen.digest import Sha256
@@ -55,8 +55,7 @@ _COMPARE: dict[str, Callable[[Version, Version], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
+class Requirement(Struct, frozen=True, kw_only=True):
     """One name with an optional version relation: `libc6 (>= 2.36)`."""
 
     name: str
@@ -77,8 +76,7 @@ Alternatives = tuple[Requirement, ...]
 """What one comma-separated item of `Depends` says: any of these."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianCandidate:
+class DebianCandidate(Struct, frozen=True, kw_only=True):
     """A package that a suite offers.
 
     Attributes:

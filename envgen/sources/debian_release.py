@@ -6,11 +6,11 @@ Format: https://wiki.debian.org/DebianRepository/Format
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pysequoia
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import HostError, SignatureError
@@ -24,8 +24,7 @@ _OPENPGP_TIMES = tuple(dt.datetime.fromtimestamp(seconds, dt.UTC) for seconds in
 """The first and last moment of a signature: 32 bits of seconds (RFC 9580, 3.5). Beyond, the library panics."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class Index(Struct, frozen=True, kw_only=True):
     """A file that a release vouches for: the sha256 and size of its bytes as they travel."""
 
     path: str
@@ -33,8 +32,7 @@ class Index:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """One verified release of a suite.
 
     Attributes:

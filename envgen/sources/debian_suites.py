@@ -10,12 +10,12 @@ import io
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
 import zstandard
+from msgspec import Struct
 
 from envgen import limits
 from envgen.debs import DebianArea
@@ -60,8 +60,7 @@ _WORTH_A_CHILD = 1 << 20
 """Bytes of a packed `Packages` that take longer to condense than a process to start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatedRelease:
+class DatedRelease(Struct, frozen=True, kw_only=True):
     """A release, and what the clock says of it.
 
     Attributes:

@@ -7,8 +7,9 @@ import json
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, GoneError, NetworkError, OfflineError
@@ -18,6 +19,7 @@ from envgen.sources.pypi_metadata import MetadataReader, open_remote
 from envgen.sources.pypi_page import ACCEPT, parse_page
 from envgen.sources.unproven import measure
 from envgen.sources.wheel_folder import page_of_folder
+from envgen.structs import replace
 from envgen.system.credentials import display
 
 if TYPE_CHECKING:
@@ -282,8 +284,7 @@ def _same(wheel: Wheel, files: Iterable[ProjectFile]) -> ProjectFile | None:
     return next(iter((*found, *unproven)), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
+class _Document(Struct, frozen=True, kw_only=True):
     """A fetched page; `url` is where it came from after redirects, without credentials."""
 
     etag: str | None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.errors import NetworkError
@@ -52,8 +53,7 @@ ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 """What to ask for: JSON first, since HTML has neither sizes nor upload times."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectFile:
+class ProjectFile(Struct, frozen=True, kw_only=True):
     """A wheel that the index lists.
 
     Attributes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec import Struct
 
 from envgen.digest import Digest, Sha256
 from envgen.documents import read_yaml
@@ -33,8 +33,7 @@ ARCHIVE = "archive.yaml"
 _VARIABLE = re.compile(r"\$\{\{\s*(\w+)\s*\}\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(Struct, frozen=True, kw_only=True):
     """A recipe's folder.
 
     Attributes:

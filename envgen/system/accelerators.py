@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.system.hardware import CUDA_ERRORS, INTEL, NVIDIA, NVML_ERRORS, ZE_GPU
 from envgen.system.process import ProcessError, run
@@ -24,8 +25,7 @@ _NOT_THERE = "No such file or directory"
 """The linker's words where there is no library at all, unlike one that cannot be loaded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NvidiaGpu:
+class NvidiaGpu(Struct, frozen=True, kw_only=True):
     """A GPU as its driver describes it: compute capability such as `(9, 0)`, memory in bytes, PCI address."""
 
     name: str
@@ -34,8 +34,7 @@ class NvidiaGpu:
     pci: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nvidia:
+class Nvidia(Struct, frozen=True, kw_only=True):
     """NVIDIA's part.
 
     Attributes:
@@ -55,8 +54,7 @@ class Nvidia:
     on_bus: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intel:
+class Intel(Struct, frozen=True, kw_only=True):
     """Intel's part.
 
     Attributes:
@@ -70,8 +68,7 @@ class Intel:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accelerators:
+class Accelerators(Struct, frozen=True, kw_only=True):
     """What accelerates besides the processor."""
 
     nvidia: Nvidia

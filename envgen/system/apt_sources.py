@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,8 +22,7 @@ _SCHEMES = frozenset({"http", "https", "file"})
 _ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptEntry:
+class AptEntry(Struct, frozen=True, kw_only=True):
     """One archive and suite.
 
     Attributes:

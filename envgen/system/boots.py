@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.system.fs import atomic_write
 
@@ -24,8 +25,7 @@ _KEPT = 1000
 """Boots to remember; packages of earlier ones are read once more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootTime:
+class BootTime(Struct, frozen=True, kw_only=True):
     """A moment that no change of the clock moves.
 
     Attributes:

@@ -8,8 +8,9 @@ shared-cache-owner = "builder"      # whose it is, where it is not root's
 from __future__ import annotations
 
 import pwd
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.errors import Fault, SpecError
 from envgen.system.config_file import read_config
@@ -23,8 +24,7 @@ KEYS = ("max-size", "shared-cache", "shared-cache-owner")
 """Keys of the file that are read here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheSettings:
+class CacheSettings(Struct, frozen=True, kw_only=True):
     """What was set.
 
     Attributes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import netrc
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+from msgspec import Struct
 
 from envgen.errors import UserError
 from envgen.system.home import expand, find_home
@@ -30,8 +31,7 @@ def origin(url: str) -> Origin:
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """The value of an Authorization header; its text is masked."""
 
     value: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _MODULE = re.compile(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)")
 _NVIDIA_NODES = ("nvidiactl", "nvidia-uvm", "nvidia[0-9]*")
@@ -16,16 +17,14 @@ _INTEL = "8086"
 """PCI vendor, as `uevent` writes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceFile:
+class DeviceFile(Struct, frozen=True, kw_only=True):
     """A device file, and whether this user may read and write it."""
 
     path: Path
     usable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderNode:
+class RenderNode(Struct, frozen=True, kw_only=True):
     """A GPU that the kernel's own graphics drivers serve.
 
     Attributes:
@@ -44,8 +43,7 @@ class RenderNode:
         return self.vendor == _INTEL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceFiles:
+class DeviceFiles(Struct, frozen=True, kw_only=True):
     """What the kernel shows.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import UserError
 from envgen.system.process import ProcessError, run
@@ -21,8 +22,7 @@ _ERROR = 128
 """`git merge-file` ends with the number of conflicts, at most 127; from here on it is an error."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(Struct, frozen=True, kw_only=True):
     """The repository that a folder is in.
 
     Attributes:

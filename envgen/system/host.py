@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform as stdlib_platform
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from envgen.errors import HostError
 from envgen.platforms import Platform
@@ -26,8 +27,7 @@ _LEVELS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostFacts:
+class HostFacts(Struct, frozen=True, kw_only=True):
     """What a machine has.
 
     Attributes:

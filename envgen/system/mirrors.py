@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.documents import read_toml
 from envgen.errors import Fault, SpecError, UserError
@@ -61,12 +62,15 @@ _URL = re.compile(r"(?i)(https?|file)://\S+")
 _REGISTRY = re.compile(r"oci://\S+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """A base URL without a slash at its end, perhaps with a login in it, and the name of what sets it."""
 
-    url: str = field(repr=False)
+    url: str
     source: str
+
+    def __repr__(self) -> str:
+        """Leave the URL out: a traceback may show it."""
+        return f"Setting(source={self.source!r})"
 
 
 class Mirrors:

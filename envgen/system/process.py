@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+from msgspec import Struct, field
 
 from envgen.errors import EnvgenError, UserError
 from envgen.urls import without_secrets_in
@@ -55,8 +56,7 @@ class StuckError(ProcessError):
     """A program waited for something that did not come, and was ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(Struct, frozen=True, kw_only=True):
     """What a program that ended well has written."""
 
     stdout: bytes
@@ -148,8 +148,7 @@ def shown(argv: Sequence[str | Path]) -> str:
     return shlex.join(without_secrets_in(text) for text in map(str, argv))
 
 
-@dataclass(slots=True, kw_only=True)
-class _Watch:
+class _Watch(Struct, kw_only=True):
     """Ends a program that moves no byte, from a thread of its own."""
 
     process: subprocess.Popen[bytes]
@@ -183,8 +182,7 @@ def _watched(process: subprocess.Popen[bytes], patience: float | None) -> Iterat
         thread.join()
 
 
-@dataclass(slots=True, kw_only=True)
-class _Bound:
+class _Bound(Struct, kw_only=True):
     """Ends a program that fills the disk with its output, from a thread of its own."""
 
     process: subprocess.Popen[bytes]

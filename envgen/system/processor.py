@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from envgen.system.hardware import BF16, FEATURES, cpuinfo_values
 
@@ -11,8 +12,7 @@ _EMULATORS = {"QEMU": "QEMU", "VirtualApple": "Rosetta"}
 """How the names of processors begin that a program stands for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Processor:
+class Processor(Struct, frozen=True, kw_only=True):
     """A processor.
 
     Attributes:

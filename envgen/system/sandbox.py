@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen import limits
 from envgen.system.process import Completed, ProcessError, run
@@ -45,8 +46,7 @@ cd "$inside/$folder" && unset OLDPWD && exec "$@"
 """Runs inside the namespaces, before the program: mounts its folder, sets limits, starts the loopback."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sandbox:
+class Sandbox(Struct, frozen=True, kw_only=True):
     """Where a program runs.
 
     Attributes:

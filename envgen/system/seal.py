@@ -13,11 +13,14 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
+from envgen.structs import replace
 from envgen.system.fs import atomic_write
 
 if TYPE_CHECKING:
@@ -39,8 +42,7 @@ _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, Recursi
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seal:
+class Seal(Struct, frozen=True, kw_only=True):
     """What is recorded of a complete package.
 
     Attributes:

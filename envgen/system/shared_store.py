@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct, field
 
 from envgen.digest import Digest, Sha256, chunks
 from envgen.errors import UserError
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedStore:
+class SharedStore(Struct, frozen=True, kw_only=True):
     """A store that is only read.
 
     Attributes:
@@ -44,7 +44,7 @@ class SharedStore:
     root: Path
     owners: frozenset[int]
     reporter: Reporter
-    turn: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+    turn: Lock = field(default_factory=Lock)
 
     def check(self) -> None:
         """Raise where the folder is not what it should be.

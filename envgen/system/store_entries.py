@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.system.fs import TEMPORARY, tree_files
 
@@ -31,8 +32,7 @@ class StoreKind(StrEnum):
     TEMPORARY = "temporary"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """What one kind takes.
 
     Attributes:
@@ -48,16 +48,14 @@ class Usage:
     shared: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskUse:
+class DiskUse(Struct, frozen=True, kw_only=True):
     """What files take: bytes of all, and of those all of whose names are known, which removing them frees."""
 
     size: int
     own: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleaned:
+class Cleaned(Struct, frozen=True, kw_only=True):
     """What `clean` did.
 
     Attributes:

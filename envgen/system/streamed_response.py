@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import GoneError, NetworkError
 from envgen.system.credentials import display
@@ -23,8 +24,7 @@ class RangeUnsupportedError(NetworkError):
     """The server ignores range requests."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(Struct, frozen=True, kw_only=True):
     """An answer in full.
 
     Attributes:
@@ -40,8 +40,7 @@ class Response:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamedResponse:
+class StreamedResponse(Struct, frozen=True, kw_only=True):
     """The head of an answer, with its body still to be read.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import UserError
 from envgen.system.fs import file_lock, remove_tree
@@ -17,16 +18,14 @@ _KINDS = (StoreKind.ARTIFACTS, StoreKind.PACKAGES, StoreKind.BLOBS)
 """What takes space: facts are small, and the channel is somebody's own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trimmed:
+class Trimmed(Struct, frozen=True, kw_only=True):
     """What was removed, and what is left: bytes."""
 
     removed: Cleaned
     left: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StoredThing:
+class _StoredThing(Struct, frozen=True, kw_only=True):
     kind: StoreKind
     path: Path
     used: float

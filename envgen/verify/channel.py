@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen import limits
 from envgen.digest import Sha256
@@ -37,8 +38,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _OK = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedArchive:
+class ListedArchive(Struct, frozen=True, kw_only=True):
     """An archive as the index of a channel states it.
 
     Attributes:
@@ -50,8 +50,7 @@ class ListedArchive:
     sidecar: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelView:
+class ChannelView(Struct, frozen=True, kw_only=True):
     """A channel as it is read.
 
     Attributes:

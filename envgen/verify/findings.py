@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,8 +37,7 @@ class Kind(StrEnum):
     """Digests, sizes or documents do not fit each other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deviation:
+class Deviation(Struct, frozen=True, kw_only=True):
     """One difference.
 
     Attributes:
@@ -57,8 +57,7 @@ class Deviation:
         return f"{self.where}{owner}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockComparison:
+class LockComparison(Struct, frozen=True, kw_only=True):
     """What comparing a thing with one lock found.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.events import NullReporter
 from envgen.prefix import inventory
@@ -44,8 +45,7 @@ _SHOWN = 3
 """Names of packages in a message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Expected:
+class _Expected(Struct, frozen=True, kw_only=True):
     """What the files of a prefix must be.
 
     Attributes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from envgen.digest import Sha256
 from envgen.documents import read_json
@@ -38,8 +39,7 @@ _MISSHAPEN = (AttributeError, TypeError, LookupError, ValueError)
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundImage:
+class FoundImage(Struct, frozen=True, kw_only=True):
     """An image for one platform as its documents have it.
 
     Attributes:
@@ -69,8 +69,7 @@ class FoundImage:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldFiles:
+class HeldFiles(Struct, frozen=True, kw_only=True):
     """What the layers of a layout hold.
 
     Attributes:

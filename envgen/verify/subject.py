@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from envgen.errors import UserError
 from envgen.lock.model import lock_key
@@ -35,8 +36,7 @@ class SubjectKind(StrEnum):
     LOCK = "lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifySubject:
+class VerifySubject(Struct, frozen=True, kw_only=True):
     """What is verified.
 
     Attributes:

@@ -6,10 +6,10 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import zstandard
+from msgspec import Struct, field
 
 from tests.builders.tree import File, Link, make_tar
 
@@ -20,8 +20,7 @@ TIMESTAMP = 1_767_322_800_000
 """Milliseconds since 1970 of every package."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CondaPackage:
+class CondaPackage(Struct, frozen=True, kw_only=True):
     """What a `.conda` is made from.
 
     Attributes:
@@ -105,12 +104,11 @@ def make_conda(package: CondaPackage) -> bytes:
     return out.getvalue()
 
 
-@dataclass(slots=True)
-class Channel:
+class Channel(Struct):
     """A conda channel below `prefix`."""
 
     prefix: str = "/channel"
-    _packages: dict[tuple[str, str], tuple[CondaPackage, bytes]] = field(default_factory=dict, init=False)
+    _packages: dict[tuple[str, str], tuple[CondaPackage, bytes]] = field(default_factory=dict)
 
     def add(self, *packages: CondaPackage) -> None:
         """Offer packages."""

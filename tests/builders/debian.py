@@ -8,12 +8,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import lzma
-from dataclasses import dataclass, field
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Literal
 
 import pysequoia
 import zstandard
+from msgspec import Struct, field
 
 from tests.builders.tree import MOMENT, File, Link, make_tar
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 Compression = Literal["xz", "gz", "zst", "none"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deb:
+class Deb(Struct, frozen=True, kw_only=True):
     """What a `.deb` is made from.
 
     Attributes:
@@ -108,8 +107,7 @@ def public_key(key: pysequoia.Tsk) -> bytes:
     return str(key.extract_certificate()).encode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaws:
+class Flaws(Struct, frozen=True, kw_only=True):
     """What is wrong with an archive.
 
     Attributes:
@@ -125,8 +123,7 @@ class Flaws:
     edited: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Archive:
+class Archive(Struct, kw_only=True):
     """One suite of a Debian archive below `prefix`, with one component (`main`).
 
     Attributes:
@@ -148,7 +145,7 @@ class Archive:
     by_hash: bool = True
     packed: tuple[str, ...] = ("xz", "gz")
     flaws: Flaws = field(default_factory=Flaws)
-    _debs: dict[str, tuple[Deb, bytes]] = field(default_factory=dict, init=False)
+    _debs: dict[str, tuple[Deb, bytes]] = field(default_factory=dict)
 
     def add(self, *debs: Deb, compression: Compression = "xz") -> None:
         """Add packages to the pool."""

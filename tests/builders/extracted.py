@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from envgen.digest import Sha256
 from envgen.names import CondaName, ProjectName
@@ -22,16 +23,14 @@ if TYPE_CHECKING:
 PLACEHOLDER = "/placeholder/of/the/prefix"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """A symbolic link; `listed` where the package has the digest of what it leads to, as CEP 34 asks."""
 
     to: str
     listed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """A package to be: path -> text or link; text with `PLACEHOLDER` in it is patched when linked."""
 
     name: str

@@ -8,10 +8,10 @@ import html
 import io
 import json
 import zipfile
-from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct, field
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ MetadataOffer = Literal["marked", "unmarked", "absent", "promised"]
 neither, so that it must be read out of the wheel; marked but answered with 404."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """One file of the index."""
 
     filename: str
@@ -57,8 +56,7 @@ class Offer:
         return hashlib.sha256(self.data).hexdigest()
 
 
-@dataclass(slots=True)
-class Index:
+class Index(Struct):
     """A wheel index below `prefix`: pages in `<prefix>/simple/`, files in `<prefix>/files/`."""
 
     prefix: str = "/pypi"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envgen.structs import replace
 from tests.builders.channel import Channel
 from tests.builders.debian import Archive, new_key, public_key
 from tests.builders.index import Index

@@ -11,9 +11,10 @@ import subprocess
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +67,7 @@ def registry(folder: Path, *, login: bool = False) -> Iterator[str]:
             process.wait(timeout=_PATIENCE)
 
 
-@dataclass(slots=True, kw_only=True)
-class Line:
+class Line(Struct, kw_only=True):
     """A line to a registry.
 
     Attributes:

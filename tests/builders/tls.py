@@ -7,12 +7,12 @@ import http.client
 import ssl
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Struct
 
 from tests.builders.registry import host_of
 
@@ -25,8 +25,7 @@ _ASKED = {"accept", "range"}
 _ANSWERED = {"content-type", "docker-content-digest"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsRegistry:
+class TlsRegistry(Struct, frozen=True, kw_only=True):
     """A registry at `localhost`.
 
     Attributes:

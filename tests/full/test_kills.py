@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.structs import replace
 from tests.builders.registry import PROGRAM, SKOPEO, registry
 from tests.builders.stubs import RECIPE
 from tests.builders.system import base_debs

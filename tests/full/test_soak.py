@@ -9,12 +9,12 @@ import os
 import random
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.structs import replace
 from tests.builders.stubs import RECIPE
 from tests.functional import world
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from envgen.structs import replace
 from tests.builders.index import Index
 from tests.builders.wheels import make_wheel, wheel_filename
 

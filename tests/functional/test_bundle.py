@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import tarfile
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from envgen.digest import Sha256
 from envgen.errors import GoneError, NetworkError
 from envgen.oci.push import Reference, fetch_manifest
 from envgen.oci.registry import BlobRepository
+from envgen.structs import replace
 from envgen.system.http import Http
 from tests.builders.registry import PROGRAM, SKOPEO, registry
 from tests.builders.server import Faults, serve

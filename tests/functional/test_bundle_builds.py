@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envgen.project.shipped import bundle_start
+from envgen.structs import replace
 from tests.builders.sdists import make_sdist, sdist_filename, unpack_sdist
 from tests.functional.test_recipe_sources import RECIPE
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.structs import replace
 from tests.builders.channel import CondaPackage
 from tests.builders.server import Faults
 from tests.builders.tree import File

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.structs import replace
 from tests.builders.index import Index
 from tests.builders.server import Faults, serve
 from tests.functional.further_indexes import HEAD, XPU, lock_text, publish, said, spec, torch_index, wheel

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envgen.structs import replace
 from tests.builders.index import Index
 from tests.command import REPOSITORY
 from tests.functional.further_indexes import LINUX, XPU, lock_text, publish, said, spec, torch_index, wheel

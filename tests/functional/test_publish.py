@@ -10,12 +10,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import rattler
 
+from envgen.structs import replace
 from tests.builders.registry import PROGRAM, SKOPEO, registry
 from tests.builders.tls import behind_tls
 from tests.command import TIMEOUT

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.structs import replace
 from envgen.system.host import probe_host
 from tests.builders.debian import Deb
 from tests.builders.stubs import RECIPE, debian_python, python_script

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from envgen.export.formats import FORMATS
+from envgen.structs import replace
 from tests.functional.conftest import SPEC
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import os
 import shlex
 import sys
 import tarfile
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envgen.structs import replace
 from tests.builders.keys import write_cosign_key, write_keys
 from tests.builders.system import base_debs
 from tests.functional.test_image import SPEC as IMAGE

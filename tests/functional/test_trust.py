@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from envgen.structs import replace
 from tests.builders import debian
 from tests.builders.channel import CondaPackage
 from tests.builders.stubs import conda_python, python_script
@@ -215,14 +216,13 @@ def test_links_of_two_packages_do_not_meet(machine: Machine) -> None:
     machine.refuses("`other` contains `share/evil` as a file, package `evil` needs it as a folder")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lying(debian.Deb):
+class _Lying(debian.Deb, frozen=True, kw_only=True):
     """A package that the archive lists under one name, and that calls itself something else."""
 
     claims: Mapping[str, str]
 
     def control(self) -> dict[str, str]:
-        return {**super(_Lying, self).control(), **self.claims}
+        return {**super().control(), **self.claims}
 
 
 @pytest.mark.parametrize("claims", [{"Package": "bash"}, {"Version": "9"}, {"Architecture": "arm64"}])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import assume, given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from envgen.errors import UserError
 from envgen.image.layer_plan import LARGE, LayerGroup, LayerPart, PlannedLayer, group
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

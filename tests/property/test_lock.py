@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +10,7 @@ from envgen.lock.read import read_lock
 from envgen.lock.render import render_lock
 from envgen.names import CondaName, ProjectName
 from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelPackage, Package, Wheel, sort_key
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 PROJECTS = st.sampled_from(["on", "null", "y", "n-1", "0", "1e3", "0x10", "true", "nan", "torch"])

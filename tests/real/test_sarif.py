@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -15,6 +14,7 @@ from envgen.audit.sarif import sarif
 from envgen.audit.subjects import Audited
 from envgen.packages import PackageKind
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.real import npm
 
 if TYPE_CHECKING:

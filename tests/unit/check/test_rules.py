@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.check.check import accept, find_misfits
@@ -11,6 +9,7 @@ from envgen.check.subject import Base, PathClaims
 from envgen.checks import RULES, Misfit, Severity
 from envgen.packages import Wheel
 from envgen.platforms import Platform, PythonMinor
+from envgen.structs import replace
 from tests.builders.elf import AARCH64, EXECUTABLE, SHARED, make_elf
 from tests.unit.check.samples import GOMP, IOMP, OMP, SITE, TARGET, found, part, subject
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.cli.diff_json import delta_json
 from envgen.cli.diff_text import lines
 from envgen.diff.delta import diff_states, state_of
 from envgen.packages import Wheel
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, UserError
 from envgen.manifest.debian_parse import parse_debian_recipe
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.builders import debian
 from tests.builders.tree import File, Link
 from tests.unit.convert.test_elf import SAMPLE

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import stat
 import tarfile
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ from envgen.debs import Deb as Locked
 from envgen.debs import DebianArea
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError
+from envgen.structs import replace
 from tests.builders.debian import Deb, _ar_member, make_deb
 from tests.builders.tree import File, Link
 

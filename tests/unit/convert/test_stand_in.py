@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from envgen.errors import ArtifactError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import Family, NameTable, ProjectName
 from envgen.platforms import Platform, PythonMinor, Target
+from envgen.structs import replace
 from tests.builders.wheels import locked_wheel, make_wheel
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +18,7 @@ from envgen.convert.wheel_unpack import open_wheel, unpack
 from envgen.errors import ArtifactError, HostError, UserError
 from envgen.names import CondaName, NameTable, project_name
 from envgen.platforms import Platform, PythonMinor, Target
+from envgen.structs import replace
 from tests.builders.streams import convert_both
 from tests.builders.wheels import SCRIPT, locked_wheel, make_metadata, make_wheel, record_hash
 

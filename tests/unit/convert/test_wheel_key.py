@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from envgen.convert.wheel_key import package_key
 from envgen.names import CondaName, NameTable, project_name
 from envgen.platforms import Platform, PythonMinor, Target
+from envgen.structs import replace
 from tests.builders.wheels import locked_wheel
 
 TARGET = Target(platform=Platform.LINUX_64, python=PythonMinor(3, 11), glibc=(2, 36))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from envgen.manifest.adjust import Adjustments
 from envgen.names import NameTable, project_name
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.contents import LinkPackage, read_contents
+from envgen.structs import replace
 from tests.builders.wheels import locked_wheel, make_metadata, make_wheel
 
 if TYPE_CHECKING:

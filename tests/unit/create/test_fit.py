@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.create.fit import remedy
 from envgen.lock.debian_lock import DebianLock
 from envgen.platforms import Platform, PythonMinor
+from envgen.structs import replace
 from envgen.system.host import HostFacts
 from tests.unit.lock.test_debian_lock import deb
 from tests.unit.prepare.test_plan import LOCK

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from envgen.diagnose.machine import Machine, Mirror, Space
 from envgen.manifest.parse import parse_spec
 from envgen.packages import BuiltPackage, Package, Wheel
 from envgen.platforms import Platform
+from envgen.structs import replace
 from envgen.system.accelerators import unanswered
 from envgen.system.device_files import DeviceFile, DeviceFiles, RenderNode
 from envgen.system.host import HostFacts

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from envgen.debs import Deb, DebianArea
 from envgen.diff.comparison import Difference
 from envgen.diff.delta import diff_states, state_of
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 

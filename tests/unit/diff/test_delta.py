@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.debs import Deb, DebianArea
@@ -8,6 +7,7 @@ from envgen.diff.delta import State, diff_states, only, state_of
 from envgen.lock.debian_lock import DebianLock
 from envgen.packages import BuiltPackage, PackageKind, Wheel
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

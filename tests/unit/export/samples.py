@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.debs import Deb
@@ -12,6 +11,7 @@ from envgen.export.export_input import ExportInput, License, PublishedArchive
 from envgen.lock.debian_lock import IMAGE, DebianLock
 from envgen.packages import ChannelPackage, Wheel
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

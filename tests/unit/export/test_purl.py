@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.debs import Deb, DebianArea
@@ -11,6 +9,7 @@ from envgen.export.purl import debian_purl
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock
 from envgen.packages import PackageKind
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.export import samples
 
 

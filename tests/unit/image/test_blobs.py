@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ from envgen.image.blobs import LayerCache
 from envgen.image.entries import Directory, file
 from envgen.image.layer_plan import LayerGroup, PlannedLayer, Share
 from envgen.oci.compress import Compression
+from envgen.structs import replace
 from envgen.system.store import StoreKind
 
 if TYPE_CHECKING:

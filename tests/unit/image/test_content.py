@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.link import link
 from envgen.prefix.transaction import PRIVATE
+from envgen.structs import replace
 from tests.builders.extracted import Draft, make
 from tests.builders.extracted import Link as LinkTo
 from tests.builders.wheels import locked_wheel, make_wheel

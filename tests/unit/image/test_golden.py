@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from envgen.oci.layout import Image, write_layout
 from envgen.oci.verify import Limits, check_layout
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.contents import LinkPackage
+from envgen.structs import replace
 from envgen.system.store import Store
 from tests.builders.extracted import make
 from tests.builders.system import base_debs

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.errors import UserError
 from envgen.image.layer_plan import LARGE, LayerGroup, LayerPart, Share, group
+from envgen.structs import replace
 
 GB = 1_000_000_000
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ from envgen.image.entries import Directory, Entry, File, Literal
 from envgen.image.runtime_layer import ENTRY, runtime_entries
 from envgen.image.ssh import ssh_config
 from envgen.manifest.image_spec import BaseSpec, ImageSpec, ImageUser, Service
+from envgen.structs import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

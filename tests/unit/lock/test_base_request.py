@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ from envgen.lock.base_request import base_request, stale_base
 from envgen.lock.debian_lock import IMAGE, BaseRequest, DebianLock, read_debian_lock, render_debian_lock
 from envgen.manifest.parse import parse_spec
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.lock.test_debian_lock import deb
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import rattler
 
@@ -10,6 +8,7 @@ from envgen.lock.conda_lock import from_solution
 from envgen.lock.model import file_name, normal
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 

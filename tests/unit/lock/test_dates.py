@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 from envgen.lock.dates import date_of, newest_upload
 from envgen.lock.debian_lock import DebianLock
 from envgen.lock.read import read_lock
 from envgen.lock.render import render_lock
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.lock.samples import lock
 
 JULY, AUGUST, SEPTEMBER = (dt.datetime(2026, month, 1, 2, 3, 4, tzinfo=dt.UTC) for month in (7, 8, 9))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 import pytest
 import yaml
@@ -18,6 +17,7 @@ from envgen.lock.debian_lock import (
     render_debian_lock,
 )
 from envgen.platforms import Platform
+from envgen.structs import replace
 
 
 def deb(name: str, version: str = "1.0-1", archive: DebianArea = DebianArea.DEBIAN) -> Deb:

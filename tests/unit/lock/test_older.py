@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.digest import Sha256
@@ -15,6 +13,7 @@ from envgen.lock.read import read_lock
 from envgen.lock.render import render_lock
 from envgen.names import project_name
 from envgen.records import Older
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 TORCH = Older(

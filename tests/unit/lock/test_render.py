@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import conda_lock.content_hash as theirs
@@ -17,6 +16,7 @@ from envgen.lock.render import render_lock
 from envgen.manifest.adjust import ADJUSTMENTS
 from envgen.names import ProjectName
 from envgen.packages import ChannelPackage, Wheel
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

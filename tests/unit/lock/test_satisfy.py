@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from envgen.digest import Sha256
 from envgen.lock.satisfy import stale
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

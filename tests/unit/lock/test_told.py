@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.errors import LockError
 from envgen.lock.read import read_lock
 from envgen.lock.render import is_text_of, render_lock
 from envgen.lock.told import Told, from_json, to_json
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 TOLD = Told(warnings=("a",), notes=("RECORD of `x-1-py3-none-any.whl` is odd", "b"), idle=("`allow-older.x`: none",))

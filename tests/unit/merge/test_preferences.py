@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ from envgen.debs import Deb, DebianArea
 from envgen.lock.debian_lock import DebianLock
 from envgen.merge.preferences import merge_debian_locks, merge_locks, pick
 from envgen.platforms import Platform
+from envgen.structs import replace
 from tests.unit.lock import samples
 
 if TYPE_CHECKING:

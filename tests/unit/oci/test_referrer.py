@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from envgen.oci.layout import blob_path, write_attachments, write_layout
 from envgen.oci.referrer import CYCLONEDX, added, lists, sbom, tag_of, without_types
 from envgen.oci.verify import Limits, check_layout
 from envgen.platforms import Platform
+from envgen.structs import replace
 from envgen.system.process import run
 from tests.builders.images import make_image, make_layout
 from tests.builders.registry import SKOPEO

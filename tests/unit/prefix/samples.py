@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envgen.digest import Sha256
@@ -13,6 +13,7 @@ from envgen.packages import BuiltArchive, ChannelArchive
 from envgen.platforms import Platform
 from envgen.prefix.link import link
 from envgen.prefix.transaction import PRIVATE
+from envgen.structs import replace
 from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
 
 if TYPE_CHECKING:

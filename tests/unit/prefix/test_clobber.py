@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from envgen.errors import ArtifactError
 from envgen.prefix import clobber
 from envgen.prefix.clobber import Claim, Claims, ClobberRules, Kept, Ownership
+from envgen.structs import replace
 
 SITE = "lib/python3.11/site-packages"
 

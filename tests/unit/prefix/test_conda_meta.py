@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from envgen.platforms import Platform
 from envgen.prefix.conda_meta import render
 from envgen.prefix.link import link
 from envgen.prefix.verify import verify_prefix
+from envgen.structs import replace
 from tests.builders.extracted import Draft, make
 from tests.unit.prefix.samples import ALPHA, BUILT, CHANNEL, NOARCH, PYTHON, record, run, tree
 

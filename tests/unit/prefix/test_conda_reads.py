@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from conda_lock._vendor.conda.plugins.subcommands.doctor import health_checks
 from envgen.packages import Wheel
 from envgen.platforms import Platform
 from envgen.prefix.link import link
+from envgen.structs import replace
 from envgen.system.store import Store
 from tests.builders.extracted import make
 from tests.unit.prefix.samples import ALPHA, BETA, BUILT, CHANNEL, NOARCH, PYTHON

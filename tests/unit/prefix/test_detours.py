@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ from envgen.prefix import inventory
 from envgen.prefix.detours import refuse_detours
 from envgen.prefix.link import link
 from envgen.prefix.removal import remove_paths
+from envgen.structs import replace
 from tests.builders.extracted import Draft, Link, make
 
 if TYPE_CHECKING:

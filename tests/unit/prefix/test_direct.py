@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from envgen.platforms import Platform
 from envgen.prefix.facts import facts_of
 from envgen.prefix.link import link
 from envgen.prefix.verify import verify_prefix
+from envgen.structs import replace
 from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
 from tests.unit.prefix import samples
 from tests.unit.prefix.samples import BETA, BUILT, CHANNEL, NOARCH, PYTHON, SITE, tree

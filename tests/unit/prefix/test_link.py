@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from envgen.prefix.clobber import unused_conflict
 from envgen.prefix.link import link
 from envgen.prefix.transaction import unfinished
 from envgen.prefix.verify import verify_prefix
+from envgen.structs import replace
 from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
 from tests.unit.prefix.samples import (
     ALPHA,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from envgen.names import CondaName
 from envgen.prefix.contents import LinkPackage
 from envgen.prefix.provenance import provenance, wheel_purl
 from envgen.records import Record
+from envgen.structs import replace
 from tests.builders.extracted import wheel
 from tests.unit.prefix.samples import BUILT
 

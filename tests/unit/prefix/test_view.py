@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from envgen.platforms import Platform
 from envgen.prefix.contents import PythonLayout, read_contents
 from envgen.prefix.installer import install
 from envgen.prefix.view import build_view
+from envgen.structs import replace
 from tests.builders.extracted import make
 from tests.unit.prefix.samples import ALPHA, CHANNEL, NOARCH, PYTHON, SITE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -13,6 +13,7 @@ from envgen.prefix.changes import Wanted
 from envgen.prepare.built import extract_artifact
 from envgen.prepare.packages import link_packages
 from envgen.prepare.plan import PlannedPackage, Work
+from envgen.structs import replace
 from envgen.system.store import Store
 from tests.builders.channel import CondaPackage, make_conda
 from tests.builders.extracted import Draft, make

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.digest import Sha256
@@ -13,6 +11,7 @@ from envgen.packages import BuiltArchive, BuiltPackage, ChannelArchive, ChannelP
 from envgen.platforms import Platform, PythonMinor, Target
 from envgen.prefix.installed import InstalledPackage
 from envgen.prepare.plan import Artifact, Plan, PlannedPackage, Work, items_of, make_plan
+from envgen.structs import replace
 
 DEB = Artifact(filename="python3.11_3.11.2_amd64.deb", sha256=Sha256("d" * 64), size=5)
 SHARED = Artifact(filename="libc_1_amd64.deb", sha256=Sha256("e" * 64), size=7)

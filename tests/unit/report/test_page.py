@@ -8,7 +8,6 @@ import html.parser
 import json
 import re
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +22,7 @@ from envgen.report.model import (
     ReportedLayer,
 )
 from envgen.report.page import license_counts, render_page
+from envgen.structs import replace
 from tests.unit.report.samples import HOSTILE, hostile, package, report
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,7 @@ from envgen.sign.artifacts import tag_of_signatures
 from envgen.sign.images import Attestation, Registry, sign_image, verify_image
 from envgen.sign.keys import open_signer, read_public_key
 from envgen.sign.statements import BUNDLE, PROVENANCE
+from envgen.structs import replace
 from envgen.system.http import Http
 from envgen.system.retry import RetryPolicy
 from envgen.system.store import Store

@@ -6,9 +6,9 @@ import asyncio
 import datetime as dt
 import hashlib
 import random
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from packaging.requirements import Requirement
 from rattler import BuildString, PackageRecord, RepoDataRecord
 
@@ -22,6 +22,7 @@ from envgen.project import shipped
 from envgen.records import Record, Solution
 from envgen.solve.engine import solve
 from envgen.solve.task import SolveTask
+from envgen.structs import replace
 from tests.builders.wheels import make_metadata, wheel_filename
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 UPLOADED = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FakeFile:
+class FakeFile(Struct, frozen=True, kw_only=True):
     """A listed wheel."""
 
     filename: str
@@ -46,8 +46,7 @@ class FakeFile:
     size: int | None = 1
 
 
-@dataclass(slots=True)
-class FakePage:
+class FakePage(Struct):
     """A project's page."""
 
     wheels: dict[str, list[FakeFile]] = field(default_factory=dict)
@@ -67,8 +66,7 @@ class FakePage:
         return [self.sources.get(version) or FakeFile(filename=f"{version}.tar.gz", raw=b"")]
 
 
-@dataclass(slots=True)
-class FakeIndex:
+class FakeIndex(Struct):
     """An index in memory; `seed` shuffles how long answers take."""
 
     pages: dict[str, FakePage] = field(default_factory=dict)
@@ -142,8 +140,7 @@ def conda_record(
     return RepoDataRecord(package, f"{name}-{version}-{build}.conda", url, "https://channel.test/good")
 
 
-@dataclass(slots=True)
-class FakeChannel:
+class FakeChannel(Struct):
     """A channel in memory."""
 
     content: list[RepoDataRecord]

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import force_setattr
 
 from envgen.errors import NetworkError, UserError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import CondaName, NameTable, ProjectName, project_name
 from envgen.packages import ChannelArchive, Wheel
 from envgen.solve.task import Preference
+from envgen.structs import replace
 from tests.unit.solve.fakes import FakeIndex, conda_record, names_of, recipe, solved, target, task, versions
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ def test_a_failing_channel_is_told_as_such(index: FakeIndex) -> None:
         return []
 
     assert request.channels is not None
-    object.__setattr__(request, "channels", type("Failing", (), {"records": staticmethod(records)})())
+    force_setattr(request, "channels", type("Failing", (), {"records": staticmethod(records)})())
     with pytest.raises(NetworkError, match="no way"):
         solved(request)
 

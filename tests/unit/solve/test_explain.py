@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from envgen.meant import Asked
 from envgen.names import CondaName, NameTable, project_name
 from envgen.platforms import PythonMinor
 from envgen.solve.task import Preference
+from envgen.structs import replace
 from tests.unit.solve.fakes import (
     PYTHON as RECIPES,
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.errors import UnsatisfiableError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import CondaName, project_name
 from envgen.solve.task import Preference
+from envgen.structs import replace
 from tests.unit.solve.fakes import FakeIndex, solved, task, versions
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from envgen.manifest.adjust import Adjustments
 from envgen.names import Family, NameTable, ProjectName
 from envgen.packages import Wheel
 from envgen.solve.family import solve_families
+from envgen.structs import replace
 from tests.unit.solve.fakes import FakeChannel, FakeIndex, FakePage, conda_record, task, versions
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ from envgen.errors import UnsatisfiableError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import CondaName, NameTable, project_name
 from envgen.solve.task import Preference
+from envgen.structs import replace
 from tests.unit.solve.fakes import UPLOADED, FakeFile, FakeIndex, archive, solved, task, versions
 
 if TYPE_CHECKING:

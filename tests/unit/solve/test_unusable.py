@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 import pytest
 
+from envgen.structs import replace
 from tests.unit.solve.fakes import UPLOADED, FakeIndex, solved, task, versions
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from envgen.sources import debian_suites
 from envgen.sources.debian import DebianArchive
 from envgen.sources.debian_age import LockedDebs
 from envgen.sources.debian_suites import DebianSuites
+from envgen.structs import replace
 from envgen.system import child
 from envgen.system.child import call
 from envgen.system.http import Http

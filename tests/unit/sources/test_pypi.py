@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, GoneError, NetworkError
 from envgen.names import project_name
 from envgen.sources.pypi import WheelIndex
+from envgen.structs import replace
 from envgen.system.http import Http
 from envgen.system.store import Store
 from tests.builders.index import Index, MetadataOffer, read_metadata
@@ -155,7 +155,7 @@ def test_a_lie_that_no_digest_proves_ends_with_the_liar(tmp_path: Path, metadata
         page = asyncio.run(client.page(project_name("spam")))
         assert page is not None
         (file,) = page.all_files()
-        unsized = type(file)(**{name: getattr(file, name) for name in file.__slots__} | {"size": len(wrong)})
+        unsized = type(file)(**{name: getattr(file, name) for name in file.__struct_fields__} | {"size": len(wrong)})
         assert [str(r) for r in asyncio.run(client.metadata(unsized)).requires] == ["wrong"]
         client.close()
     with served(index, tmp_path) as (client, _):
@@ -187,7 +187,7 @@ def test_a_file_that_is_no_wheel(tmp_path: Path) -> None:
     index.add(SPAM, make_wheel("spam", "1.0"), metadata="absent")
     offer = index.offers[SPAM]
     index.offers[SPAM] = type(offer)(
-        **{name: getattr(offer, name) for name in offer.__slots__} | {"data": make_zip([("a", b"")])}
+        **{name: getattr(offer, name) for name in offer.__struct_fields__} | {"data": make_zip([("a", b"")])}
     )
     with served(index, tmp_path) as (client, _), pytest.raises(ArtifactError, match="has 0 METADATA files"):
         metadata(client)
@@ -304,7 +304,7 @@ def test_a_wheel_without_a_digest_is_not_read(tmp_path: Path) -> None:
 
 
 def _without_digest(file: ProjectFile) -> ProjectFile:
-    return type(file)(**{name: getattr(file, name) for name in file.__slots__} | {"sha256": None})
+    return type(file)(**{name: getattr(file, name) for name in file.__struct_fields__} | {"sha256": None})
 
 
 def test_a_folder_is_an_index_too(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import datetime as dt
 import io
 import random
 import zipfile
-from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
@@ -16,6 +15,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 from envgen.sources.pypi_metadata import MetadataReader, RangeFile, metadata_of
 from envgen.sources.pypi_page import ProjectFile
+from envgen.structs import replace
 from envgen.system.store import Store
 from tests.builders.tree import MOMENT
 from tests.builders.wheels import make_wheel, make_zip

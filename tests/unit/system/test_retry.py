@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from envgen.errors import NetworkError
+from envgen.structs import replace
 from envgen.system.retry import RetryPolicy, TransientError, delay
 
 
