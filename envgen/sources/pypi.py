@@ -15,7 +15,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, GoneError, NetworkError, OfflineError
 from envgen.events import NullReporter
 from envgen.indexes import DEFAULT, index_words, variable_of
-from envgen.sources.pypi_metadata import MetadataReader, open_remote
+from envgen.sources.pypi_metadata import MetadataReader
 from envgen.sources.pypi_page import ACCEPT, parse_page
 from envgen.sources.unproven import measure
 from envgen.sources.wheel_folder import page_of_folder
@@ -131,8 +131,8 @@ class WheelIndex:
         return _same(wheel, page.files(version))
 
     def open(self, file: ProjectFile) -> RangeFile:
-        """Open a listed wheel to be read by ranges; see `open_remote`."""
-        return open_remote(self._http, file)
+        """Open a listed wheel to be read by ranges; see `MetadataReader.open`."""
+        return self._reader.open(file)
 
     def locate(self, wheel: Wheel) -> str:
         """Return the URL of a locked wheel, or of the source archive that it is built from, found by its digest.

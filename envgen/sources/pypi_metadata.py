@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ _BLOCK = 1 << 15
 
 _TAIL = 2 * _BLOCK
 """Bytes of the first range: METADATA and directory of most wheels lie in it."""
+
+_HELD = 16 << 20
+"""Bytes of ends of wheels that are held for whoever reads their directories next: those of 256 wheels."""
 
 _OK, _NOT_FOUND = 200, 404
 
@@ -80,6 +84,14 @@ class MetadataReader:
         self._store = store
         self._warn = warn
         self._warned: set[str | None] = set()
+        self._held = _Held()
+
+    def open(self, file: ProjectFile) -> RangeFile:
+        """Open a listed wheel to be read by ranges, with what was read of it for its METADATA; see `open_remote`."""
+        if held := self._held.take(file.url):
+            held.seek(0)
+            return held
+        return open_remote(self._http, file)
 
     def read(self, file: ProjectFile, sha: Sha256) -> WheelMetadata:
         """Return the METADATA of the wheel `file`, whose digest is `sha`.
@@ -145,13 +157,14 @@ class MetadataReader:
             self.took_recent = True
             return found
         try:
-            raw = metadata_of(open_remote(self._http, file), file.filename)
+            raw = metadata_of(remote := open_remote(self._http, file), file.filename)
         except RangeUnsupportedError:
             return self._from_whole(file, sha)
         except zipfile.BadZipFile:
             # a proxy that cuts ranges wrongly; the whole file is checked against its digest
             return self._from_whole(file, sha)
         found = parse_metadata_of(raw, *identity)
+        self._held.put(file.url, remote)
         if self._now:
             metadata_cache.keep_recent(self._store, sha, raw, now=self._now)
         return found
@@ -168,6 +181,32 @@ class MetadataReader:
             raise ArtifactError(f"`{file.filename}` is not a valid zip file: {error}") from error
         found = parse_metadata_of(raw, *_identity(file.filename))
         metadata_cache.keep_read(self._store, sha, raw)
+        return found
+
+
+class _Held:
+    """Remote wheels of which the end is here, by address; those that were read last, as far as there is room."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, RangeFile] = {}
+        self._lock = threading.Lock()
+        self._size = 0
+
+    def put(self, url: str, file: RangeFile) -> None:
+        with self._lock:
+            self._drop(url)
+            self._files[url] = file
+            self._size += file.held
+            while self._size > _HELD:
+                self._drop(next(iter(self._files)))
+
+    def take(self, url: str) -> RangeFile | None:
+        with self._lock:
+            return self._drop(url)
+
+    def _drop(self, url: str) -> RangeFile | None:
+        if found := self._files.pop(url, None):
+            self._size -= found.held
         return found
 
 
@@ -237,6 +276,11 @@ class RangeFile(io.RawIOBase):
         self._position = 0
         self._blocks: dict[int, bytes] = {}
         self._keep(size - len(tail), size, tail)
+
+    @property
+    def held(self) -> int:
+        """Return how many bytes of the file are here."""
+        return sum(map(len, self._blocks.values()))
 
     @property
     def is_whole(self) -> bool:

@@ -152,6 +152,27 @@ def test_what_no_digest_proves_is_taken_again_for_ten_minutes(
     assert server.asked == asked
 
 
+def test_what_was_read_for_metadata_is_not_fetched_again(tmp_path: Path) -> None:
+    server = Ranges(make_wheel("spam", "1.0"))
+    file = listed(server.wheel)
+    reader = MetadataReader(http=cast("Http", server), store=Store(tmp_path), warn=print)
+    reader.read(file, Sha256.of(server.wheel))
+    assert (reader.open(file).read(), server.asked) == (server.wheel, 1)
+    assert (reader.open(file).read(), server.asked) == (server.wheel, 2), "it is held for one reader"
+
+
+def test_ends_of_wheels_are_held_as_far_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Ranges(make_wheel("spam", "1.0"))
+    files = [replace(listed(server.wheel), url=f"https://index.test/{number}.whl") for number in range(5)]
+    monkeypatch.setattr("envgen.sources.pypi_metadata._HELD", 2 * len(server.wheel))
+    reader = MetadataReader(http=cast("Http", server), store=Store(tmp_path), warn=print)
+    for file in (*files, files[-1]):
+        reader.read(file, Sha256.of(server.wheel))
+    asked = server.asked
+    assert [reader.open(file).read() for file in files] == [server.wheel] * 5
+    assert server.asked - asked == 3, "the last two are held"
+
+
 @pytest.mark.parametrize("data", damaged())
 def test_a_range_that_came_damaged_leads_to_the_whole_file(data: bytes, tmp_path: Path) -> None:
     wheel = make_wheel("spam", "1.0", requires=["ham"])
