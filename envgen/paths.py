@@ -88,7 +88,7 @@ def check_prefix_paths(paths: Sequence[object]) -> None:
     Raises:
         ValueError: names the first path that is not allowed.
     """
-    if not _all_plain(paths):
+    if not are_plain(paths):
         for path in paths:
             parse_prefix_path(path)
 
@@ -110,7 +110,7 @@ def folders_of(paths: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _all_plain(paths: Sequence[object]) -> bool:
+def are_plain(paths: Sequence[object]) -> bool:
     """Return whether no path is suspicious, by searching all of them at once; False may be wrong, True never is."""
     try:
         parts = "/" + "/\n/".join(paths) + "/"  # type: ignore[arg-type]  # what is not text is found here

@@ -6,13 +6,14 @@ downloaded. `pack` and `unpack` keep it by the wheel's digest.
 
 from __future__ import annotations
 
-import json
 import lzma
 import struct
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
+import msgspec
+from isal import isal_zlib
 from msgspec import Struct
 
 from envgen.convert.wheel_zip import open_zip, read_directory
@@ -34,7 +35,7 @@ _DAMAGED = (zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, Va
 """What `zipfile` raises for damaged members."""
 
 
-class ListedFile(Struct, frozen=True):
+class ListedFile(Struct, frozen=True, array_like=True):
     """One file of a wheel, as the zip directory says; reading its data proves it.
 
     Attributes:
@@ -56,6 +57,10 @@ class ListedFile(Struct, frozen=True):
     executable: bool
 
 
+_Packed = tuple[int, tuple[ListedFile, ...], dict[str, str]]
+"""What `WheelDirectory.pack` condenses: format, files, info."""
+
+
 class WheelDirectory(Struct, frozen=True, kw_only=True):
     """The directory of a wheel.
 
@@ -75,21 +80,16 @@ class WheelDirectory(Struct, frozen=True, kw_only=True):
     def pack(self) -> bytes:
         """Return it condensed."""
         info = {name: content.decode("latin-1") for name, content in self.info.items()}
-        # not `astuple`, which copies every value: of the 30,000 files of a stack that takes a second
-        rows = [(f.name, f.size, f.packed, f.crc, f.method, f.offset, f.executable) for f in self.files]
-        document = [_FORMAT, rows, info]
-        return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 1)  # 6 takes four times as long
+        return isal_zlib.compress(msgspec.json.encode([_FORMAT, self.files, info]), 1)
 
     @classmethod
     def unpack(cls, raw: bytes) -> WheelDirectory | None:
         """Read what `pack` returned; None where another version of envgen did."""
-        found, files, info = json.loads(zlib.decompress(raw))
-        if found != _FORMAT:
+        document = isal_zlib.decompress(raw)
+        if not document.startswith(b"[%d," % _FORMAT):
             return None
-        return cls(
-            files=tuple(ListedFile(*file) for file in files),
-            info={name: content.encode("latin-1") for name, content in info.items()},
-        )
+        _format, files, info = msgspec.json.decode(document, type=_Packed)
+        return cls(files=files, info={name: content.encode("latin-1") for name, content in info.items()})
 
 
 def read_wheel_directory(stream: BinaryIO, *, what: str, size: int) -> WheelDirectory:

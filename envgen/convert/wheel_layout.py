@@ -17,11 +17,11 @@ from envgen.convert.package import PLACEHOLDER
 from envgen.convert.wheel_record import WRITTEN_BY_INSTALLERS
 from envgen.errors import ArtifactError
 from envgen.names import project_name
-from envgen.paths import parse_prefix_path
+from envgen.paths import are_plain, parse_prefix_path
 from envgen.wheels import is_version_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from envgen.packages import Wheel
     from envgen.platforms import PythonMinor
@@ -102,6 +102,16 @@ class WheelLayout(Struct, frozen=True, kw_only=True):
                 f"`{member}` in `{self.what}` would be installed at `{path}`, which is reserved for conda"
             )
         return None if _LINK_SCRIPT.fullmatch(path) else path
+
+    def places(self, members: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield each member that is installed, and where it goes; see `place`."""
+        special, site = (self.dist_info, self.data_folder), self.python.site_packages
+        plain = are_plain([*members])
+        for member in members:
+            if plain and member.partition("/")[0] not in special:
+                yield member, f"{site}/{member}"  # nothing that `place` looks for can be in it
+            elif path := self.place(member):
+                yield member, path
 
     def is_script(self, member: str) -> bool:
         """Return whether a member is a script, whose first line may ask for the environment's Python."""

@@ -11,7 +11,7 @@ from envgen.errors import ArtifactError
 from envgen.paths import folders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from installer.records import RecordEntry
 
@@ -38,7 +38,7 @@ class Placed(Struct, frozen=True, kw_only=True):
 
 
 def place_members(
-    members: Iterable[str], layout: WheelLayout, record: Mapping[str, RecordEntry], scripts: Collection[str]
+    members: Collection[str], layout: WheelLayout, record: Mapping[str, RecordEntry], scripts: Collection[str]
 ) -> list[Placed]:
     """Assign each file its path; an entry point wins over a script, as with pip.
 
@@ -53,9 +53,8 @@ def place_members(
     """
     own = {layout.installed_info(name): name for name in _OWN}
     paths: dict[str, str] = {}
-    for name in members:
-        path = layout.place(name)
-        if path is None or path in scripts:
+    for name, path in layout.places(members):
+        if path in scripts:
             continue
         if other := paths.get(path) or own.get(path):
             raise ArtifactError(f"`{name}` and `{other}` in `{layout.what}` are both installed at `{path}`")

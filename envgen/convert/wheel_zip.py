@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from isal import isal_zlib
 from msgspec import Struct
 
+from envgen.convert.zip_extra import ZIP64, other_names, zip64_sizes
 from envgen.errors import ArtifactError
-from envgen.paths import folders_of
+from envgen.paths import are_plain, folders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from envgen.digest import Data
 
@@ -43,11 +44,6 @@ _MAX_NAME, _MAX_PATH = 255, 2048
 _FORBIDDEN = frozenset(map(chr, range(32))) | {"\\", "\x7f"}
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENCRYPTED, _DEFERRED, _UTF8 = 0x1, 0x8, 0x800
-_ZIP64 = 0xFFFFFFFF
-_ZIP64_FIELD, _PATH_FIELD = 0x1, 0x7075
-"""Extra fields (APPNOTE.TXT 4.5.3 and 4.6.9): sizes of 64 bits, and the path in UTF-8 after a version and a CRC-32."""
-
-_PATH_START = 5
 
 
 class Member(Struct, frozen=True, kw_only=True):
@@ -121,8 +117,10 @@ def read_directory(archive: zipfile.ZipFile, *, what: str, size: int, fold_case:
     """
     infos = archive.infolist()
     with _refusals(what):
+        are_usual = _have_plain_names(infos)
         for info in infos:
-            _check_name(info)
+            if not are_usual:
+                _check_name(info)
             _check_kind(info)
         _check_unique([info.filename for info in infos], fold_case=fold_case)
         _check_bomb(infos, packed=size)
@@ -211,6 +209,12 @@ def _refusals(what: str) -> Iterator[None]:
         raise ArtifactError(f"`{e.name}` in `{what}`: {e.why}") from None
 
 
+def _have_plain_names(infos: Sequence[zipfile.ZipInfo]) -> bool:
+    """Return whether no name needs to be looked at alone: those of nearly all wheels do not."""
+    plain = are_plain([info.orig_filename.removesuffix("/") for info in infos])
+    return plain and not any(info.extra or info.filename != info.orig_filename for info in infos)
+
+
 def _check_name(info: zipfile.ZipInfo) -> None:
     name = info.orig_filename  # before zipfile cut it at a NUL
     parts = name.removesuffix("/").split("/")
@@ -222,16 +226,9 @@ def _check_name(info: zipfile.ZipInfo) -> None:
         raise _Refusal(f"{name[:50]}...", "has a name too long for a file system")
     if not _FORBIDDEN.isdisjoint(name):
         raise _Refusal(repr(name)[1:-1], "has a backslash or a control character")
-    for other in (info.filename, *_other_names(info.extra)):
+    for other in (info.filename, *other_names(info.extra)):
         if other != name:
             raise _Refusal(name, f"has two different names, the other is {other!r}")
-
-
-def _other_names(extra: bytes) -> Iterator[str]:
-    """Yield what else a member is called: Python before 3.12 goes by the directory, later ones by these."""
-    for kind, data in _fields(extra):
-        if kind == _PATH_FIELD and data[_PATH_START:]:
-            yield data[_PATH_START:].decode("utf-8", "replace")
 
 
 def _check_kind(info: zipfile.ZipInfo) -> None:
@@ -330,32 +327,14 @@ def check_local_header(read: Callable[[int], bytes], info: zipfile.ZipInfo, *, w
     name = rest[:name_len].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
     if flags & _DEFERRED:  # sizes and CRC follow the data; the header may have zeros
         pairs = ((crc, info.CRC), (packed, info.compress_size), (size, info.file_size))
-        agrees = all(here in (0, there, _ZIP64) for here, there in pairs)
+        agrees = all(here in (0, there, ZIP64) for here, there in pairs)
     else:
-        packed, size = _zip64_sizes(rest[name_len:], packed, size)
+        packed, size = zip64_sizes(rest[name_len:], packed, size)
         agrees = (crc, packed, size) == (info.CRC, info.compress_size, info.file_size)
     if not agrees or (name, method) != (info.orig_filename, info.compress_type) or flags & _ENCRYPTED:
         raise ArtifactError(
             f"`{info.filename}` in `{what}`: has a local header that differs from the central directory"
         )
-
-
-def _zip64_sizes(extra: bytes, packed: int, size: int) -> tuple[int, int]:
-    if _ZIP64 not in (packed, size):
-        return packed, size
-    for kind, data in _fields(extra):
-        if kind == _ZIP64_FIELD and len(data) >= 16:  # noqa: PLR2004 - both sizes must be there in a local header
-            size, packed = struct.unpack_from("<QQ", data)
-            break
-    return packed, size
-
-
-def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Split what a header holds beyond the name into fields: id and data."""
-    while len(extra) >= 4:  # noqa: PLR2004 - a field's id and length
-        kind, length = struct.unpack_from("<HH", extra)
-        yield kind, extra[4 : 4 + length]
-        extra = extra[4 + length :]
 
 
 def _proven(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:

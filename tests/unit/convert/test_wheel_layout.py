@@ -25,6 +25,14 @@ LAYOUT = WheelLayout(stem="spam-1.0", python=PythonMinor(3, 11), what="spam.whl"
 @pytest.mark.parametrize(("member", "path"), CASES["placed"].items())
 def test_places_a_member(member: str, path: str | None) -> None:
     assert LAYOUT.place(member) == path
+    assert list(LAYOUT.places([member])) == ([(member, path)] if path else [])
+
+
+@pytest.mark.parametrize("further", [[], ["spam/\u00fc.py"]])
+def test_places_members_together_as_alone(further: list[str]) -> None:
+    members = [*CASES["placed"], *further]
+    alone = {member: path for member in members if (path := LAYOUT.place(member))}
+    assert dict(LAYOUT.places(members)) == alone
 
 
 @pytest.mark.parametrize(("member", "message"), CASES["refused"].items())
@@ -32,6 +40,8 @@ def test_refuses_a_member(member: str, message: str) -> None:
     with pytest.raises(ArtifactError, match=message) as caught:
         LAYOUT.place(member)
     assert f"`{member}`" in str(caught.value)
+    with pytest.raises(ArtifactError, match=message):
+        list(LAYOUT.places(["spam/a.py", member]))
 
 
 @pytest.mark.parametrize(("member", "name"), CASES["licenses"].items())

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envgen.convert import wheel_zip
 from envgen.convert.wheel_zip import Member, inflate, read_members
@@ -34,6 +36,24 @@ def read(tmp_path: Path) -> Read:
             return {m.name: b"".join(inflate(archive.fileno(), m, what="a.whl")) for m in members}
 
     return reader
+
+
+NAMES = st.text(st.sampled_from("ab/.\\:\n\0\x7f\u00fc"), max_size=8)
+
+
+@given(names=st.lists(NAMES, max_size=3), folders=st.booleans())
+def test_names_that_are_not_looked_at_alone_are_allowed(names: list[str], *, folders: bool) -> None:
+    infos = [zipfile.ZipInfo(f"{name}/" if folders else name) for name in names]
+    if wheel_zip._have_plain_names(infos):
+        for info in infos:
+            wheel_zip._check_name(info)
+
+
+def test_other_names_in_extra_fields_are_looked_at() -> None:
+    info = zipfile.ZipInfo("a")
+    assert wheel_zip._have_plain_names([info])
+    info.extra = struct.pack("<HHBI", 0x7075, 6, 1, 0) + b"b"
+    assert not wheel_zip._have_plain_names([info])
 
 
 GOOD = {"a": b"", "dir/b": b"b" * 100_000, "dir/ü": bytes(range(256))}
