@@ -75,7 +75,9 @@ class Command(Struct, kw_only=True):
     def __call__(self, *arguments: str, cwd: Path | None = None, **variables: str) -> Outcome:
         """Run a command in this process."""
         from envgen.cli.main import run
+        from envgen.lock.conda_lock_models import lockfile_model
 
+        lockfile_model()  # imported once for all tests, not by a child of each
         self.capture.readouterr()
         with self.patch.context() as patch:
             patch.chdir(cwd or self.directory)

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from envgen import limits
-from envgen.convert.build_id import settle_build_ids
 from envgen.convert.build_log import TIMEOUT, lacks_memory, tail
 from envgen.convert.conda_archive import extract_conda
 from envgen.convert.dist_info import settle_dist_info
@@ -79,6 +78,8 @@ def _normalised(archive: Path, dest: Path, work: Path, surroundings: BuildSurrou
             _replace(package / path, old)
             modes[path] = mode
     if surroundings:
+        from envgen.convert.build_id import settle_build_ids  # noqa: PLC0415  takes 20 ms, and few recipes are built
+
         settle_build_ids(package)
         settle_dist_info(package, rewritten=modes)
         about["channels"] = []  # that of the build alone, which nobody else has

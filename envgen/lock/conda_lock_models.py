@@ -8,40 +8,43 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec, module_from_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from conda_lock.lockfile.v1.models import Lockfile
 
 _PACKAGES = ("conda_lock", "conda_lock.lockfile")
+MODELS = "conda_lock.lockfile.v1.models"
 
 
 _LOCK = threading.Lock()
 """Held while the models are imported: another thread would find hollow packages."""
 
 
+def faults_of(content: Mapping[str, Any]) -> list[str]:
+    """Return what the models find wrong in a document; an empty one is wrong."""
+    model = lockfile_model()
+    from pydantic import ValidationError  # noqa: PLC0415  comes with conda-lock, and only writers need it
+
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        return [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    return []
+
+
 def lockfile_model() -> type[Lockfile]:
-    """Return the model that parses a lock of format 1."""
+    """Import the model that parses a lock of format 1, and return it."""
     with _LOCK:
         try:
             with _hollow(_PACKAGES):
                 return _imported()
         except ImportError:  # a release whose models need more of the package
             return _imported()
-
-
-def preload_models() -> None:
-    """Begin to import the models, while others wait for servers; `lockfile_model` raises what fails here."""
-    threading.Thread(target=_preload, name="conda-lock", daemon=True).start()
-
-
-def _preload() -> None:
-    with suppress(Exception):
-        lockfile_model()
 
 
 def _imported() -> type[Lockfile]:

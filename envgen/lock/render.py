@@ -8,12 +8,14 @@ import yaml
 
 from envgen.errors import LockError
 from envgen.lock.cep37 import document
-from envgen.lock.conda_lock_models import lockfile_model
+from envgen.lock.conda_lock_models import faults_of
 from envgen.lock.leaks import refuse_leaks
 from envgen.lock.model import file_name
 from envgen.lock.read import read_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from envgen.lock.model import Lock
 
 _WIDE = 1 << 20
@@ -40,15 +42,18 @@ def is_text_of(lock: Lock, text: str) -> bool:
     return _laid_out(lock, document(lock), _Quick) == text
 
 
-def render_lock(lock: Lock, *, old: str | None = None) -> str:
+def render_lock(
+    lock: Lock, *, old: str | None = None, check: Callable[[Mapping[str, Any]], Sequence[str]] = faults_of
+) -> str:
     """Write a lock as text: the same lock gives the same bytes everywhere.
 
-    conda-lock's models are imported and used, which takes a quarter of a second; a text that was written before and
-    would be written again is not checked again.
+    conda-lock's models check it, which take 0.15 s to import; a text that was written before and would be written again
+    is not checked again.
 
     Args:
         lock: what to write.
         old: text of the lock that was there before.
+        check: returns what the models find wrong, as `faults_of`; it need not do so in this process.
 
     Raises:
         LockError: CEP 37 does not allow what the lock says, or it holds something that must not leave this machine.
@@ -58,7 +63,7 @@ def render_lock(lock: Lock, *, old: str | None = None) -> str:
         refuse_leaks(old, where=where)
         return old
     content = document(lock)
-    _check(content, where)
+    _check(content, where, check)
     text = _laid_out(lock, content, _Plain)
     refuse_leaks(text, where=where)
     if read_lock(text, source=where) != lock:
@@ -71,19 +76,14 @@ def _laid_out(lock: Lock, content: dict[str, Any], dumper: type) -> str:
     return head + str(yaml.dump(content, Dumper=dumper, sort_keys=False, width=_WIDE, allow_unicode=False))
 
 
-def _check(content: dict[str, Any], where: str) -> None:
+def _check(content: dict[str, Any], where: str, check: Callable[[Mapping[str, Any]], Sequence[str]]) -> None:
     """Check the document against CEP 37, as conda-lock's models have it, and against what they leave out.
 
     Raises:
         LockError: it breaks one of the rules.
     """
-    from pydantic import ValidationError  # noqa: PLC0415  comes with conda-lock, and only writers need it
-
-    try:
-        lockfile_model().model_validate(content)
-    except ValidationError as error:
-        faults = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise LockError(f"{where}: violates CEP 37:\n{faults}") from error
+    if faults := check(content):
+        raise LockError("\n".join([f"{where}: violates CEP 37:", *faults]))
     seen: set[tuple[str, str]] = set()
     for package in content["package"]:
         key = (package["manager"], package["name"])

@@ -12,7 +12,6 @@ from envgen.digest import Sha256
 from envgen.errors import UnsatisfiableError
 from envgen.events import NullReporter
 from envgen.lock.conda_lock import from_solution
-from envgen.lock.conda_lock_models import preload_models
 from envgen.lock.debian_lock import IMAGE, render_debian_lock
 from envgen.lock.render import render_lock
 from envgen.lock.request import active
@@ -35,6 +34,7 @@ from envgen.resolve.built_solution import BuildNeeds, BuiltSolution
 from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.doubt import doubted, solved
 from envgen.resolve.image_base import resolve_base
+from envgen.resolve.lock_check import begin_check, check
 from envgen.resolve.making import Making
 from envgen.resolve.places import open_channels
 from envgen.resolve.preflight import have_built, preflight_links
@@ -116,7 +116,7 @@ async def _solve_all(
     outline: bool,
 ) -> list[Resolved]:
     if not all(olds.values()):
-        preload_models()
+        begin_check()
     names = context.names.overridden(spec.names)
     progress = context.reporter.progress(
         f"solving `{spec.name}` for {', '.join(olds)}", total=len(olds), unit="platforms"
@@ -231,7 +231,7 @@ async def _unchanged(bench: Workbench, old: LockPair) -> Resolved | None:
 
 def _with_told(resolved: Resolved, told: Told, old: LockPair | None) -> Resolved:
     lock = replace(resolved.lock, told=told)
-    return replace(resolved, lock=lock, text=render_lock(lock, old=old.text if old else None))
+    return replace(resolved, lock=lock, text=render_lock(lock, old=old.text if old else None, check=check))
 
 
 def _source_builds(bench: Workbench, platform: Platform, old: LockPair | None) -> SourceBuilds:
@@ -394,5 +394,5 @@ def _assemble(
         recipe_sources={one.recipe.name: RecipeSources(paths=one.recipe.sources) for one in used if one.recipe.outside},
     )
     lock = pinned(bench.context, lock, asked=bench.pin_local, old=old.lock if old else None)
-    text = render_lock(lock, old=old.text if old else None)
+    text = render_lock(lock, old=old.text if old else None, check=check)
     return Resolved(lock=lock, debian=debian, text=text, debian_text=debian_text, older=solution.older)

@@ -21,6 +21,7 @@ from envgen.project.lock_files import LockPair, lock_path
 from envgen.project.solve_groups import apart, shared
 from envgen.project.spec_faults import place_of
 from envgen.resolve import kept
+from envgen.resolve.lock_check import check
 from envgen.resolve.resolve import resolve
 from envgen.resolve.unchanged import is_current
 from envgen.resolve.upgrade import Upgrade
@@ -109,7 +110,9 @@ def _with_shared(
         for new in news:
             lock = replace(new.lock, shared=both[new.lock.platform][name])
             old = olds[name][lock.platform]
-            result[name].append(replace(new, lock=lock, text=render_lock(lock, old=old.text if old else None)))
+            result[name].append(
+                replace(new, lock=lock, text=render_lock(lock, old=old.text if old else None, check=check))
+            )
     return result
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
 from msgspec import Struct, field
 
@@ -116,6 +116,32 @@ def run(
         tail = _tail(stderr) or _tail(stdout)
         raise ProcessError(f"`{shown(argv)}` {_ending(process.returncode)}", status=process.returncode, tail=tail)
     return Completed(stdout=stdout, stderr=stderr)
+
+
+class Partner:
+    """A program that answers on its standard output what it reads on its standard input; what it says is dropped.
+
+    It leads a process group of its own, and ends with this process or with `close`.
+
+    Args:
+        argv: the program and its arguments.
+
+    Raises:
+        ProcessError: it cannot be started.
+    """
+
+    def __init__(self, argv: Sequence[str | Path]) -> None:
+        self._process = _started(argv, errors=subprocess.DEVNULL)
+        self.input, self.output = cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout)
+        _RUNNING.add(self._process)
+
+    def close(self) -> None:
+        """End the program."""
+        _end(self._process)
+        _RUNNING.discard(self._process)
+        for stream in (self.input, self.output):
+            with suppress(BrokenPipeError):
+                stream.close()
 
 
 def end_all() -> None:
@@ -224,7 +250,12 @@ def _moved(pid: int) -> tuple[bytes, ...] | None:
 
 
 def _started(
-    argv: Sequence[str | Path], *, cwd: Path | None, env: Mapping[str, str] | None, output: BinaryIO | None
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    output: BinaryIO | None = None,
+    errors: int | None = None,
 ) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     try:
@@ -234,7 +265,7 @@ def _started(
             env=dict(env) if env is not None else None,
             stdin=pipe,
             stdout=output or pipe,
-            stderr=output or pipe,
+            stderr=output or errors or pipe,
             start_new_session=True,
         )
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envgen.digest import Sha256
-from envgen.system.child import ChildError, call
+from envgen.system.child import Child, ChildError, call
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,3 +47,26 @@ def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypa
     (tmp_path / "pickle.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
     assert call(identify, Sha256.of(b""))[1] != os.getpid()
+
+
+def test_a_child_answers_as_often_as_it_is_asked() -> None:
+    child = Child(identify)
+    try:
+        for text in (b"a", b"b"):
+            child.ask(Sha256.of(text))
+        answers = [child.answer() for _ in range(2)]
+        assert [sha for sha, _ in answers] == [Sha256.of(b"a"), Sha256.of(b"b")]
+        assert len({process for _, process in answers} - {os.getpid()}) == 1
+    finally:
+        child.close()
+
+
+def test_a_child_that_failed_says_so_and_answers_no_more() -> None:
+    child = Child(fail)
+    child.ask()
+    try:
+        for _ in range(2):
+            with pytest.raises(ChildError, match="fail failed in a child"):
+                child.answer()
+    finally:
+        child.close()
