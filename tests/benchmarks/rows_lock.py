@@ -62,13 +62,13 @@ def _copy(bench: Bench, name: str, *parts: str) -> Path:
 
 def _without_locks(bench: Bench) -> Timing:
     project = _copy(bench, "no-locks", "environments", "recipes")
-    bench.empty("cold-store")
+    bench.put_aside(bench.folder / "cold-store")
     return _lock(bench, project, "cold-store")
 
 
 def _clone(bench: Bench, *, refresh: bool = False) -> Timing:
     project = _copy(bench, "clone", *_PARTS)
-    bench.empty("cold-store")
+    bench.put_aside(bench.folder / "cold-store")
     return _lock(bench, project, "cold-store", refresh=refresh)
 
 
@@ -93,7 +93,7 @@ def _uv(bench: Bench, *, cold: bool) -> Timing:
     """Run `pip compile` for each platform in turn, for wheels only, as envgen does."""
     cache = "uv-cold" if cold else "uv-warm"
     if cold:
-        bench.empty(cache)
+        bench.put_aside(bench.folder / cache)
     else:
         bench.once("uv-warm", lambda: _compile(bench, cache))
     return _compile(bench, cache)
