@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from envgen.manifest.debian_recipe import DebianRecipe
     from envgen.platforms import Platform
 
-__all__ = ["DebianRecipePackage", "build_debian_recipe", "build_empty", "describe"]
+__all__ = ["DebianRecipePackage", "build_debian_recipe", "build_empty", "build_rendered", "describe"]
 
 _DECLARED = re.compile(r"__glibc\s*>=\s*(\d+)\.(\d+)")
 
@@ -60,6 +60,23 @@ def build_debian_recipe(
     """
     main = describe(recipe, debs, platform=platform)[0]
     rendered = render(recipe, variables_of(recipe, debs, platform))
+    build_rendered(rendered, main, debs, platform=platform, dest=dest, warn=warn)
+    return main
+
+
+def build_rendered(
+    rendered: DebianRecipe,
+    main: DebianRecipePackage,
+    debs: Mapping[Deb, Path],
+    *,
+    platform: Platform,
+    dest: Path,
+    warn: Callable[[str], object],
+) -> None:
+    """Build the package `main` of a rendered recipe: without templates, so without what renders them.
+
+    The arguments are otherwise those of `build_debian_recipe`, which says what is raised.
+    """
     root = dest / HOME
     unpacking = Unpacking(root=root, licenses=dest / "info" / "licenses", drop=rendered.drop)
     glibc = NO_GLIBC
@@ -71,7 +88,7 @@ def build_debian_recipe(
             else:
                 unpacking.add(deb, stream)
     for text in unpacking.idle():
-        warn(f"recipe `{recipe.recipe}`: {text}")
+        warn(f"recipe `{rendered.recipe}`: {text}")
     dangling = unpacking.drop_dangling()
     texts = _write_texts(rendered, dest, paths=tuple(unpacking.paths()))
     _write_links(rendered, dest)
@@ -79,7 +96,7 @@ def build_debian_recipe(
     _rebind(rendered, root, elves)
     links = [dest / path for path in sorted(rendered.links)]
     glibc = max(glibc, elf.relocate(root, libraries=f"usr/lib/{platform.multiarch}", links=links, files=elves))
-    _check_glibc(recipe, main, glibc)
+    _check_glibc(rendered, main, glibc)
     report = _report(debs, unpacking, dangling, glibc)
     (dest / "info").mkdir(exist_ok=True)  # where no package brought a licence there is none yet
     (dest / "info" / "debian.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -89,8 +106,7 @@ def build_debian_recipe(
         if f"{HOME}/{path}" not in texts and path not in elves
     }
     placeholders = _placeholders(dest, texts)
-    seal(dest, index=main.index(platform), placeholders=placeholders, about=_about(recipe), digests=unchanged)
-    return main
+    seal(dest, index=main.index(platform), placeholders=placeholders, about=_about(rendered), digests=unchanged)
 
 
 def build_empty(package: DebianRecipePackage, recipe: DebianRecipe, *, platform: Platform, dest: Path) -> None:

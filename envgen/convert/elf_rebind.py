@@ -147,13 +147,14 @@ def rebind(file: Path, targets: Mapping[str, str]) -> frozenset[str]:
     with file.open("rb") as stream:
         if stream.read(4) != _MAGIC:
             return frozenset()
-        raw = bytearray(_MAGIC + stream.read())
+        stream.seek(0)
+        raw = stream.read()
         if not any(name.encode() + b"\0" in raw for name in targets):
             return frozenset()  # most files: their tables need not be read
         places = _places(stream, file.name)
     if places is None:
         return frozenset()
-    tables = _Tables(raw, places)
+    tables = _Tables(bytearray(raw), places)
     try:
         changed = {name: number for number, name in tables.of_glibc() if name in targets}
         for name, number in changed.items():
@@ -161,7 +162,7 @@ def rebind(file: Path, targets: Mapping[str, str]) -> frozenset[str]:
     except (_NoRoomError, struct.error, ValueError) as error:
         raise ArtifactError(f"failed to rebind symbols of `{file.name}`: {error}") from error
     if changed:
-        file.write_bytes(raw)
+        file.write_bytes(tables.raw)
     return frozenset(changed)
 
 

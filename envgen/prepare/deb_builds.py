@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from envgen.convert.deb_plan import describe, variables_of
+from envgen.manifest.debian_recipe import render
 from envgen.prepare.built import described
 from envgen.system import child
 from envgen.system.child import ChildError
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from envgen.convert.deb_plan import DebianRecipePackage
     from envgen.debs import Deb
     from envgen.manifest.debian_recipe import DebianRecipe
     from envgen.platforms import Platform
@@ -48,7 +51,9 @@ def build(
     with suppress(ChildError):  # what failed there fails here, with all that its exception carries
         if sum(deb.size for deb in debs) >= _WORTH_A_CHILD and child.has_room():
             (beside := dest.with_name(f"{dest.name}-child")).mkdir()
-            built, remarks = child.call(build_described, recipe, dict(debs), platform, beside)
+            rendered = render(recipe, variables_of(recipe, debs, platform))
+            main = describe(recipe, debs, platform=platform)[0]
+            built, remarks = child.call(build_described, rendered, main, dict(debs), platform, beside)
             dest.rmdir()
             beside.rename(dest)
             for remark in remarks:
@@ -61,11 +66,11 @@ def build(
 
 
 def build_described(
-    recipe: DebianRecipe, debs: Mapping[Deb, Path], platform: Platform, dest: Path
+    rendered: DebianRecipe, main: DebianRecipePackage, debs: Mapping[Deb, Path], platform: Platform, dest: Path
 ) -> tuple[Built, list[str]]:
-    """Build a recipe, and return what its archive would be, and what was odd."""
-    from envgen.convert.deb import build_debian_recipe  # noqa: PLC0415  as above
+    """Build a rendered recipe, and return what its archive would be, and what was odd."""
+    from envgen.convert.deb import build_rendered  # noqa: PLC0415  as above
 
     remarks: list[str] = []
-    build_debian_recipe(recipe, debs, platform=platform, dest=dest, warn=remarks.append)
+    build_rendered(rendered, main, debs, platform=platform, dest=dest, warn=remarks.append)
     return described(dest, dest.parent), remarks
