@@ -103,10 +103,10 @@ def folders_of(paths: Iterable[str]) -> dict[str, str]:
     """Return every folder above some paths, each with the first of the paths that is below it."""
     found: dict[str, str] = {}
     for path in paths:
-        for above in folders_above(path):
-            if above in found:
-                break  # and so are those above it
+        above = path.rpartition("/")[0]
+        while above and above not in found:  # what is in it has those above it there, too
             found[above] = path
+            above = above.rpartition("/")[0]
     return found
 
 
