@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -23,7 +24,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, RecordMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from installer.records import RecordEntry
 
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from envgen.platforms import PythonMinor
 
 
-_FROM_URLSAFE = str.maketrans("-_", "+/")
+_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
+_USUAL = re.compile("[0-9a-zA-Z_-]{43}")
+"""A sha256 in base64 as the specification asks for it."""
 
 
 class Preflight(Struct, frozen=True, kw_only=True):
@@ -113,13 +116,14 @@ def _record(
 
 def _paths(placed: list[Placed], layout: WheelLayout) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
+    digests = _digests(file.listed.hash_.value for file in placed if file.listed and file.listed.hash_)
     for file in placed:
         if file.alias_of:
             found[file.path] = f"link to {posixpath.basename(file.alias_of)}"
         elif file.member == f"{layout.dist_info}/METADATA":  # RECORD need not be true of it
             found[file.path] = None
         else:
-            digest = _sha256(file.listed)
+            digest = _sha256(file.listed, digests)
             found[file.path] = f"script of {digest}" if digest and layout.is_script(file.member) else digest
     return found
 
@@ -128,10 +132,24 @@ def _scripts(scripts: Mapping[str, bytes]) -> dict[str, str | None]:
     return {path: f"sha256:{Sha256.of(code)} with text placeholder {PLACEHOLDER}" for path, code in scripts.items()}
 
 
-def _sha256(listed: RecordEntry | None) -> str | None:
+def _sha256(listed: RecordEntry | None, digests: Mapping[str, str]) -> str | None:
     if listed is None or listed.hash_ is None or listed.hash_.name != "sha256":
         return None
+    return digests.get(value := listed.hash_.value) or _decoded(value)
+
+
+def _digests(values: Iterable[str]) -> dict[str, str]:
+    """Decode all usual hashes at once, which takes a fifth of the time: hash -> digest.
+
+    With a character behind its 43, each is 33 bytes, so that none shares a byte with the next.
+    """
+    usual = [value for value in values if _USUAL.fullmatch(value)]
+    digits = binascii.a2b_base64("A".join([*usual, ""]).encode().translate(_FROM_URLSAFE)).hex()
+    return {value: f"sha256:{digits[at : at + 64]}" for value, at in zip(usual, range(0, len(digits), 66), strict=True)}
+
+
+def _decoded(value: str) -> str | None:
     try:
-        return f"sha256:{binascii.a2b_base64(listed.hash_.value.translate(_FROM_URLSAFE) + '=').hex()}"
+        return f"sha256:{binascii.a2b_base64(value.encode().translate(_FROM_URLSAFE) + b'=').hex()}"
     except binascii.Error:
         return None

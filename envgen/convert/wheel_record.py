@@ -38,6 +38,9 @@ _HEX = re.compile("[0-9a-fA-F]+")
 _USUAL_HASH = re.compile("sha256=[0-9a-zA-Z_-]{43}")
 """A hash as the specification asks for it, as nearly all are."""
 
+_USUAL_ROW = re.compile(r"([^\\\",\r\n\0]{1,4096}),(?:sha256=([0-9a-zA-Z_-]{43}),([0-9]{1,18})|,)")
+"""A row that needs no CSV reader: a plain path with a usual hash and a size, or with nothing."""
+
 _TO_URLSAFE = str.maketrans("+/", "-_")
 
 
@@ -57,8 +60,7 @@ def parse_record(raw: bytes | None, *, what: str) -> dict[str, RecordEntry]:
     try:
         # not `splitlines`: file names may hold what it takes for the end of a line
         lines = raw.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-        for row in parse_record_file(line for line in lines if line.strip()):
-            entry = _entry(*row)
+        for entry in _entries([line for line in lines if line.strip()]):
             if (first := found.setdefault(entry.path, entry)) is not entry and first != entry:
                 raise RecordMismatchError(
                     f"RECORD of `{what}` lists `{entry.path}` twice, with different contents", hint=trust_hint(what)
@@ -145,6 +147,20 @@ def render_record(entries: Iterable[RecordEntry]) -> bytes:
     """Write the RECORD of an installed distribution, sorted by path."""
     with construct_record_file((Scheme("purelib"), entry) for entry in entries) as stream:
         return stream.read()
+
+
+def _entries(lines: list[str]) -> Iterator[RecordEntry]:
+    """Read the rows; as nearly all RECORDs have usual ones alone, they are seldom read as CSV."""
+    rows = [match.groups() for line in lines if (match := _USUAL_ROW.fullmatch(line))]
+    if len(rows) < len(lines):
+        yield from (_entry(*row) for row in parse_record_file(lines))
+        return
+    for path, value, size in rows:
+        yield (
+            RecordEntry(_normal(path), Hash("sha256", value), int(size))
+            if value
+            else RecordEntry(_normal(path), None, None)
+        )
 
 
 def _entry(path: str, hash_: str, size: str) -> RecordEntry:

@@ -11,6 +11,7 @@ import pytest
 from envgen.convert.wheel import ConversionTerms, convert
 from envgen.convert.wheel_directory import read_wheel_directory
 from envgen.convert.wheel_preflight import Preflight, check_terms, foretell
+from envgen.digest import Sha256
 from envgen.errors import ArtifactError
 from envgen.manifest.adjust import Adjustments
 from envgen.names import NameTable, project_name
@@ -21,6 +22,8 @@ from tests.builders.wheels import locked_wheel, make_metadata, make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.builders.wheels import Rows
 
 TARGET = Target(platform=Platform.LINUX_64, python=PythonMinor(3, 11), glibc=(2, 36))
 LIBRARIES = {"data/lib/liba.so": "elf", "data/lib/liba.so.1": "elf"}
@@ -83,6 +86,18 @@ def test_refuses_what_converting_would_refuse(raw: bytes, message: str, tmp_path
         with pytest.raises(ArtifactError) as caught:
             attempt()
         assert message in str(caught.value)
+
+
+def test_contents_are_told_by_record_where_one_hash_is_odd() -> None:
+    contents = {f"spam/{number}.py": bytes([number]) for number in range(5)}
+
+    def spell(rows: Rows) -> Rows:
+        return [(path, "sha256=x" if path == "spam/2.py" else hash_, size) for path, hash_, size in rows]
+
+    found = look(make_wheel("spam", files=contents, record=spell)).paths
+    assert {path: found[f"lib/python3.11/site-packages/{path}"] for path in contents} == {
+        path: None if path == "spam/2.py" else f"sha256:{Sha256.of(content)}" for path, content in contents.items()
+    }
 
 
 def test_a_trusted_wheel_says_nothing_of_contents() -> None:

@@ -4,6 +4,8 @@ import base64
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from installer.records import Hash, RecordEntry
 
 from envgen.convert.wheel_record import check_entry, check_listing, installed_entry, parse_record, render_record
@@ -67,6 +69,23 @@ def _digest(content: bytes, algorithm: str = "sha256") -> Digest:
 
 DIGEST = hashlib.sha256(b"x").digest()
 PLAIN = base64.urlsafe_b64encode(DIGEST).decode().rstrip("=")
+
+
+def _read(record: str) -> dict[str, RecordEntry] | str:
+    try:
+        return parse_record(record.encode(), what="w")
+    except ArtifactError as error:
+        return str(error)
+
+
+@given(
+    paths=st.lists(st.text(st.sampled_from("ab/. \\'\u00fc\u2028\x00,"), min_size=1), max_size=4),
+    end=st.sampled_from([f",sha256={PLAIN},1", ",,", ",,1", f",sha256={PLAIN},", f",sha256={PLAIN},x"]),
+)
+def test_usual_rows_are_read_as_others_are(paths: list[str], end: str) -> None:
+    record = "".join(f"{path}{end}\n" for path in paths)
+    as_csv = _read(f'{record}"q",,\n')  # a row with quotes needs a CSV reader
+    assert _read(record) == (as_csv if isinstance(as_csv, str) else {p: e for p, e in as_csv.items() if p != "q"})
 
 
 @pytest.mark.parametrize(
