@@ -33,6 +33,8 @@ from envgen.system.credentials import display
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Hashable, Mapping, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
 
     from envgen.sources.debian_release import Index, Release
     from envgen.system.http import Http
@@ -196,11 +198,15 @@ class DebianSuites:
 
     def _condense(self, release: Release, index: Index) -> bytes:
         packed, ending = self._fetch(release, index), f".{index.path.rpartition('.')[2]}"
-        with suppress(ChildError):
-            if len(packed) >= _WORTH_A_CHILD and child.has_room():
-                return cast("bytes", child.call(condensed, packed, ending))
+        if len(packed) >= _WORTH_A_CHILD and child.has_room():
+            with self._store.view() as folder:  # a file is not copied on its way, and not held here meanwhile
+                (file := folder / "Packages").write_bytes(packed)
+                del packed
+                with suppress(ChildError):
+                    return cast("bytes", child.call(condensed_file, file, ending))
+                packed = file.read_bytes()
         try:
-            return condensed(packed, ending)
+            return condensed(io.BytesIO(packed), ending)
         except InflateError as e:
             raise ArtifactError(f"failed to unpack `{index.path}` of {release.suite}: {e}") from e
 
@@ -221,14 +227,20 @@ class DebianSuites:
         return self._mirrors.expand(f"{DebianArea.of_suite(suite).placeholder}/dists/{suite}/{path}")
 
 
-def condensed(packed: bytes, ending: str) -> bytes:
+def condensed(packed: BinaryIO, ending: str) -> bytes:
     """Return a packed `Packages` file as the store keeps it.
 
     Raises:
         InflateError: it is damaged, or too large.
     """
-    stream = Inflated(io.BytesIO(packed), ending, limit=limits.DEBIAN_INDEX)
+    stream = Inflated(packed, ending, limit=limits.DEBIAN_INDEX)
     return zstandard.compress(condense(stream), 1)  # 3 takes 40 ms more and saves 3 %
+
+
+def condensed_file(file: Path, ending: str) -> bytes:
+    """Return `condensed` of a file, for a child."""
+    with file.open("rb") as packed:
+        return condensed(packed, ending)
 
 
 def _verified(data: bytes, index: Index, *, where: str) -> bytes:

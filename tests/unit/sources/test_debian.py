@@ -187,7 +187,7 @@ def test_large_index_is_condensed_in_a_child(world: World, monkeypatch: pytest.M
     monkeypatch.setattr(child, "has_room", lambda: True)
     monkeypatch.setattr(child, "call", noted)
     assert versions(world.open()) == {"python3.11": NEW.version, "zlib1g": ZLIB.version}
-    assert set(called) == {debian_suites.condensed}
+    assert set(called) == {debian_suites.condensed_file}
 
 
 def test_archives_of_one_source_share_releases_and_indices(world: World) -> None:
