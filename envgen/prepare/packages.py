@@ -102,7 +102,28 @@ def archives_address(context: Context) -> str:
 def link_packages(context: Context, items: Iterable[PlannedPackage], pair: LockPair) -> list[LinkPackage]:
     """Describe packages to the linker; the store must have them."""
     context.store.sync()
-    return [_link_package(context, item, pair) for item in items]
+    return [link_package(context, item, pair) for item in items]
+
+
+def link_package(context: Context, item: PlannedPackage, pair: LockPair) -> LinkPackage:
+    """Describe one package to the linker.
+
+    Raises:
+        ArtifactError: it is not what the lock says.
+    """
+    directory = context.store.need_package(item.wanted.key)
+    package = item.package
+    if isinstance(package, Wheel):
+        return LinkPackage(record=record_of(directory, package), directory=directory)
+    record = record_of(directory, package.origin, subdir=package.subdir)
+    check_identity(Identity.of(record), Identity.of(package), what=item.wanted.key)
+    if isinstance(package, BuiltPackage):
+        _check_dependencies(record, package)
+        return LinkPackage(record=record, directory=directory)
+    # a channel corrects dependencies in its repodata, which the archive does not know of
+    depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
+    origin = replace(package.archive, url=address(package, pair))
+    return LinkPackage(record=replace(record, depends=depends, origin=origin), directory=directory)
 
 
 def tell_link_scripts(context: Context, items: Iterable[PlannedPackage]) -> None:
@@ -119,22 +140,6 @@ def _of_channels(items: Iterable[PlannedPackage]) -> Iterator[PlannedPackage]:
 def address(package: ChannelPackage, pair: LockPair) -> str:
     """Return where an archive is; one of a channel inside the project is locked relative to the lock."""
     return package.url if "://" in package.url else urljoin(pair.path.as_uri(), package.url)
-
-
-def _link_package(context: Context, item: PlannedPackage, pair: LockPair) -> LinkPackage:
-    directory = context.store.need_package(item.wanted.key)
-    package = item.package
-    if isinstance(package, Wheel):
-        return LinkPackage(record=record_of(directory, package), directory=directory)
-    record = record_of(directory, package.origin, subdir=package.subdir)
-    check_identity(Identity.of(record), Identity.of(package), what=item.wanted.key)
-    if isinstance(package, BuiltPackage):
-        _check_dependencies(record, package)
-        return LinkPackage(record=record, directory=directory)
-    # a channel corrects dependencies in its repodata, which the archive does not know of
-    depends = tuple(f"{name} {rest}".rstrip() for name, rest in package.dependencies.items())
-    origin = replace(package.archive, url=address(package, pair))
-    return LinkPackage(record=replace(record, depends=depends, origin=origin), directory=directory)
 
 
 def _check_dependencies(record: Record, package: BuiltPackage) -> None:

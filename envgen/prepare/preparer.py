@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,15 @@ from msgspec import Struct
 from envgen.convert.wheel import ConversionTerms, convert, convert_opened
 from envgen.errors import EnvgenError, RecordMismatchError
 from envgen.packages import BuiltPackage, ChannelPackage, Wheel
+from envgen.prefix.facts import facts_of
 from envgen.prepare import recipe_packages
 from envgen.prepare.artifacts import is_at_hand, needed, refuse_missing
 from envgen.prepare.built import extract_artifact
 from envgen.prepare.built_files import wheel_file
 from envgen.prepare.disk import refuse_full
 from envgen.prepare.fetch import DOWNLOADS, fetch_package
+from envgen.prepare.packages import link_package, recipe_inputs
 from envgen.prepare.packages import plan as planned
-from envgen.prepare.packages import recipe_inputs
 from envgen.prepare.plan import Work, items_of
 from envgen.prepare.published import fetch_converted
 from envgen.prepare.shared_packages import copy_shared
@@ -234,6 +235,13 @@ def _make(job: _Job, item: PlannedPackage) -> None:
             store.ensure_package(item.wanted.key, partial(_convert, job, package))
         case ChannelPackage():
             store.ensure_package(item.wanted.key, partial(extract_artifact, store, _have(job, package), package))
+    _find_facts(job, item)
+
+
+def _find_facts(job: _Job, item: PlannedPackage) -> None:
+    """Find what linking needs to know of a package, while others still travel; a fault is told when it is linked."""
+    with suppress(EnvgenError):
+        facts_of(link_package(job.context, item, job.pair), job.context.store)
 
 
 def _have(job: _Job, package: Wheel | ChannelPackage) -> Path:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,6 @@ from tests.command import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.builders.bucket import Bucket
     from tests.command import Command, Project
@@ -276,3 +276,12 @@ def test_rattler_installs_from_a_registry(locked: Project, cli: Command, tmp_pat
     assert (prefix / "bin/spam").is_file()
     fetched = {path.rpartition(":")[2] for path in tls.asked if "/blobs/" in path}
     assert {one["sha256"] for one in told["packages"]} <= fetched
+
+
+def test_the_paths_of_packages_are_found_when_they_are_made(locked: Project, cli: Command, tmp_path: Path) -> None:
+    cli("publish", "--to", str(tmp_path / "channel")).succeeded()  # links nothing
+    store = Path(cli.variables["ENVGEN_CACHE"])
+    linking = {path.name for path in (store / "cache/linking").rglob("*") if path.is_file()}
+    made = {folder.name for folder in (store / "packages").iterdir() if not folder.name.startswith("python")}
+    assert made
+    assert linking >= made  # `lock` made the others
