@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
+from envgen.manifest.values import match_name
 from envgen.structs import replace
+from envgen.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Collection, Coroutine
 
     from envgen.prepare.recipe_packages import RecipeOutput
     from envgen.records import Solution
+    from envgen.sources.recipes import Recipe
 
 
 class Maker(Protocol):
@@ -46,10 +49,10 @@ class Making(Struct, frozen=True, kw_only=True):
             loop.call_soon_threadsafe(known.set_result, output)
 
         task = asyncio.create_task(asyncio.to_thread(make, foreseen=foreseen))
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else it is told to be unheard
         await asyncio.wait({task, known}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else it is told to be unheard
         self._tasks.append(task)
         return known.result()
 
@@ -61,3 +64,29 @@ class Making(Struct, frozen=True, kw_only=True):
         """
         made = {record.name: record for output in await asyncio.gather(*self._tasks) for record in output.records}
         return replace(solution, records=tuple(made.get(record.name, record) for record in solution.records))
+
+
+async def make_all(
+    names: Collection[str],
+    recipe_of: Callable[[str], Awaitable[Recipe | None]],
+    start: Callable[[Recipe], Coroutine[Any, Any, RecipeOutput]],
+) -> dict[str, RecipeOutput]:
+    """Make the recipes for some names and for all that what comes out requires, those known at once side by side.
+
+    Args:
+        names: conda names.
+        recipe_of: returns the recipe that makes a name, where one does.
+        start: makes a recipe; returns what comes out.
+
+    Returns:
+        Name of a recipe -> what comes out of it.
+    """
+    found: dict[str, RecipeOutput] = {}
+    waiting = set(names)
+    while waiting:
+        recipes = [await recipe_of(name) for name in sorted(waiting)]
+        fresh = {recipe.name: recipe for recipe in recipes if recipe and recipe.name not in found}
+        outputs = await together(start(recipe) for recipe in fresh.values())
+        found |= dict(zip(fresh, outputs, strict=True))
+        waiting = {match_name(need) for one in outputs for record in one.records for need in record.depends}
+    return found

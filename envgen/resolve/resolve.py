@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ from envgen.resolve.debian_part import debian_lock
 from envgen.resolve.doubt import doubted, solved
 from envgen.resolve.image_base import resolve_base
 from envgen.resolve.lock_check import begin_check, check
-from envgen.resolve.making import Making
+from envgen.resolve.making import Making, make_all
 from envgen.resolve.places import open_channels
 from envgen.resolve.preflight import have_built, preflight_links
 from envgen.resolve.recipe_builds import RecipeBuilds
@@ -289,30 +290,31 @@ async def _make_recipes(
     if platform in bench.spec.python_archive:
         known[_PYTHON] = known[RECIPE]
     builds = RecipeBuilds(context=bench.context, spec=bench.spec, names=bench.names, olds=bench.olds)
-    waiting = [*map(match_name, bench.spec.dependencies), _PYTHON]
-    found: dict[str, RecipeOutput] = {}
-    while waiting:
-        name = waiting.pop()
+    scripts = asyncio.Lock()  # one after the other, beside what is read from Debian
+
+    async def start(recipe: Recipe) -> RecipeOutput:
+        async with nullcontext() if recipe.is_debian else scripts:
+            tools = await builds.tools(recipe, platform, partial(_solve_build, bench, recipe), bench.building)
+            maker = partial(
+                make,
+                bench.context,
+                recipe,
+                spec=bench.spec,
+                platform=platform,
+                suites=bench.suites,
+                keep=keep.get(recipe.name, ()),
+                locked=kept.locked_debs(old, recipe.name),
+                old=None if old is None or kept.may_differ(bench.upgrade, old.lock, recipe.name) else old.lock,
+                tools=tools,
+            )
+            return await making.start(maker)
+
+    async def recipe_of(name: str) -> Recipe | None:
         recipe = known.get(name)
-        if recipe is None or recipe.name in found:
-            continue
-        if channels and not recipe.is_archive and await channels.records(CondaName(name)):
-            continue
-        tools = await builds.tools(recipe, platform, partial(_solve_build, bench, recipe), bench.building)
-        maker = partial(
-            make,
-            bench.context,
-            recipe,
-            spec=bench.spec,
-            platform=platform,
-            suites=bench.suites,
-            keep=keep.get(recipe.name, ()),
-            locked=kept.locked_debs(old, recipe.name),
-            old=None if old is None or kept.may_differ(bench.upgrade, old.lock, recipe.name) else old.lock,
-            tools=tools,
-        )
-        found[recipe.name] = await making.start(maker)
-        waiting += [need for record in found[recipe.name].records for need in map(match_name, record.depends)]
+        is_elsewhere = recipe and channels and not recipe.is_archive and await channels.records(CondaName(name))
+        return None if is_elsewhere else recipe
+
+    found = await make_all({*map(match_name, bench.spec.dependencies), _PYTHON}, recipe_of, start)
     _tell_replaced(bench, platform, [replaced for one in found.values() for replaced in one.replaced])
     bench.said.warn(remark for one in found.values() for remark in one.remarks)
     return [found[name] for name in sorted(found)]

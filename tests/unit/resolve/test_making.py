@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ import pytest
 from envgen.digest import Sha256
 from envgen.errors import UserError
 from envgen.prepare.recipe_packages import RecipeOutput
-from envgen.resolve.making import Making
+from envgen.resolve.making import Making, make_all
 from envgen.sources.recipes import Recipe
+from envgen.structs import replace
 from tests.unit.lock.samples import built, solution, wheel
 
 if TYPE_CHECKING:
@@ -75,3 +77,55 @@ def test_an_error_is_raised_by_whoever_waits(*, tells: bool) -> None:
 
     with pytest.raises(UserError, match="does not fit"):
         asyncio.run(work())
+
+
+def test_recipes_are_made_side_by_side_and_then_what_they_require() -> None:
+    known = {name: Recipe(name=name, folder=Path(name), digest=Sha256.of(b"")) for name in ("one", "two", "three")}
+    known["also-two"] = known["two"]
+    requires = {"one": ("three >=1", "two"), "two": ("nobody",), "three": ("one",)}
+    begun: list[str] = []
+    both = asyncio.Event()
+
+    async def recipe_of(name: str) -> Recipe | None:
+        return known.get(name)
+
+    async def start(recipe: Recipe) -> RecipeOutput:
+        begun.append(recipe.name)
+        if len(begun) == 2:
+            both.set()
+        await asyncio.wait_for(both.wait(), 10)
+        made = replace(built(recipe.name, "1"), depends=requires[recipe.name])
+        return RecipeOutput(recipe=recipe, records=(made,))
+
+    found = asyncio.run(make_all({"one", "two", "also-two", "none"}, recipe_of, start))
+    assert {name: one.recipe.name for name, one in found.items()} == {name: name for name in ("one", "two", "three")}
+    assert (sorted(begun[:2]), begun[2:]) == (["one", "two"], ["three"])
+
+
+def test_a_recipe_that_fails_ends_the_others_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    """Also where the thread of another one fails later: nobody waits for it any more."""
+    failed = threading.Event()
+
+    def fail(*, foreseen: object) -> RecipeOutput:
+        del foreseen
+        failed.set()
+        raise UserError("first")
+
+    def fail_later(*, foreseen: object) -> RecipeOutput:
+        del foreseen
+        failed.wait(10)
+        raise UserError("second")
+
+    async def work() -> None:
+        making = Making()
+        makers = {"a": fail, "b": fail_later}
+
+        async def recipe_of(name: str) -> Recipe | None:
+            return Recipe(name=name, folder=Path(name), digest=Sha256.of(b""))
+
+        await make_all(makers, recipe_of, lambda recipe: making.start(makers[recipe.name]))
+
+    with pytest.raises(UserError, match=r"first|second"):
+        asyncio.run(work())
+    gc.collect()
+    assert not caplog.records
