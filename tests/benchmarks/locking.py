@@ -30,7 +30,7 @@ _PYTHON = "3.11"
 _PLATFORMS = {
     "linux-64": ('{glibc: "2.36", cuda: "14.0"}', "x86_64-manylinux_2_36"),
     "linux-aarch64": ('{glibc: "2.36"}', "aarch64-manylinux_2_36"),
-    "osx-arm64": ('{macos: "13.0"}', "aarch64-apple-darwin"),
+    "osx-arm64": ('{macos: "15.0"}', "aarch64-apple-darwin"),
     "win-64": ("{}", "x86_64-pc-windows-msvc"),
 }
 """Platform -> what its machines have, and uv's name of it."""
