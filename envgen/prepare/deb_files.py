@@ -24,6 +24,10 @@ _DOWNLOADS = 6
 """Small files from one mirror at once: enough to hide the way there and back, few enough to be polite."""
 
 
+_WRONG_PATH = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""What reading ends in if a path is wrong; other errors, such as a limit of the process, say nothing about it."""
+
+
 def debian_suites(context: Context) -> DebianSuites:
     """Open Debian's archive, trusted by the keys that ship or by those that `ENVGEN_DEBIAN_KEYRING` names."""
     return DebianSuites(
@@ -44,7 +48,7 @@ def _keys(environment: Mapping[str, str]) -> tuple[bytes, ...]:
     own = environment.get("ENVGEN_DEBIAN_KEYRING")
     try:
         return (Path(own).read_bytes(),) if own else shipped.debian_keys()
-    except OSError as error:
+    except _WRONG_PATH as error:
         raise UserError(
             f"ENVGEN_DEBIAN_KEYRING: {error}", hint="unset it to use the keys that ship with envgen"
         ) from error
