@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,13 +30,6 @@ if TYPE_CHECKING:
     from envgen.cli.console import Console
     from envgen.ops import LockOutcome, LockResult, LockVerdict, Upgrade
     from envgen.platforms import Platform
-
-_TURN = 0.005
-"""Seconds that a thread may keep the interpreter from others that want it, as Python has it.
-
-Each of them asks for it again after that time. A lock has dozens of threads that wait for small answers: asking every
-half millisecond, as `envgen.cli.main` has it for threads that inflate, they take a twentieth of its processor time.
-"""
 
 _ALL = "*"
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)(?:\s*==\s*(?P<version>[A-Za-z0-9.+!_-]+))?")
@@ -91,7 +83,6 @@ def command(
     A lock whose spec, recipes and Debian packages did not change is not resolved again; --refresh does so.
     Locks of platforms that the spec no longer names are removed; with --all also those of deleted specs.
     """
-    sys.setswitchinterval(_TURN)
     options = ops.LockOptions(
         env=env,
         everything=everything,

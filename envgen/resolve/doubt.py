@@ -7,6 +7,7 @@ their directories, and with their bytes when they are installed; it can keep oth
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+_TURN = 0.005
+"""Seconds that a thread may keep the interpreter from others that want it, as Python has it.
+
+Each of them asks for it again after that time. A solve has dozens of threads that wait for small answers: asking every
+half millisecond, as `envgen.cli.main` has it for threads that inflate, they take a twentieth of its processor time.
+"""
 
 
 class Solve(Protocol[T_co]):
@@ -34,10 +43,21 @@ class _DoubtfulError(Exception):
 
 def solved(solve: Solve[T]) -> T:
     """Return the result of a solve, which runs a second time where the first one failed with what is not proved."""
+    with _turns(_TURN):
+        try:
+            return asyncio.run(solve(recent=True))
+        except _DoubtfulError:
+            return asyncio.run(solve(recent=False))
+
+
+@contextmanager
+def _turns(seconds: float) -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
     try:
-        return asyncio.run(solve(recent=True))
-    except _DoubtfulError:
-        return asyncio.run(solve(recent=False))
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager
