@@ -253,12 +253,12 @@ class Linked(Struct, frozen=True, kw_only=True):
             raise EnvgenError(f"`{wheel.filename}` is not in the store although it was prepared")
         with file.open("rb") as archive:
             opened = open_wheel(archive, wheel, python=self.environment.compiler.minor)
-        places = {name: opened.layout.place(name) for name in opened.members}
+        places = dict(opened.layout.places(opened.members))
         return _InstalledWheel(
             file=file,
             sha256=Sha256(file.name),  # not the wheel's: of one that is built here no lock has it
-            members={path: opened.members[name] for name, path in places.items() if path},
-            scripts=frozenset(path for name, path in places.items() if path and opened.layout.is_script(name)),
+            members={path: opened.members[name] for name, path in places.items()},
+            scripts=frozenset(path for name, path in places.items() if opened.layout.is_script(name)),
         )
 
     def _record(self, package: LinkPackage) -> File:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class _Ahead:
-    """The child that imports the models; several threads may lock at once."""
+    """A child that imports the models, and then checks; it always owes the answer for an empty document."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # several threads may lock at once
         self._child: Child | None = None
 
     def start(self) -> None:
@@ -32,21 +32,23 @@ class _Ahead:
                 self._child.ask({})
 
     def faults(self, content: Mapping[str, Any]) -> list[str]:
-        """Return `faults_of`, from the child if there is one.
-
-        Raises:
-            ChildError: there is none, or it failed.
-        """
+        """Return `faults_of`, from the child as long as there is one."""
         with self._lock:
-            child, self._child = self._child, None
-            if child is None:
-                raise ChildError("no child was started")
-            child.answer()  # of the empty document, which made it import the models
-            child.ask(content)
-            found = cast("list[str]", child.answer())
-            child.ask({})
-            self._child = child
-            return found
+            if self._child:
+                try:
+                    return _ask(self._child, content)
+                except ChildError:
+                    self._child.close()
+                    self._child = None
+        return faults_of(content)
+
+
+def _ask(child: Child, content: Mapping[str, Any]) -> list[str]:
+    child.answer()
+    child.ask(content)
+    found = cast("list[str]", child.answer())
+    child.ask({})
+    return found
 
 
 _AHEAD = _Ahead()
@@ -59,6 +61,4 @@ def begin_check() -> None:
 
 def check(content: Mapping[str, Any]) -> list[str]:
     """Return what the models find wrong in the document of a lock, from the child if there is one."""
-    with suppress(ChildError):
-        return _AHEAD.faults(content)
-    return faults_of(content)
+    return _AHEAD.faults(content)

@@ -198,15 +198,15 @@ class DebianSuites:
 
     def _condense(self, release: Release, index: Index) -> bytes:
         packed, ending = self._fetch(release, index), f".{index.path.rpartition('.')[2]}"
-        if len(packed) >= _WORTH_A_CHILD and child.has_room():
+        try:
+            if len(packed) < _WORTH_A_CHILD or not child.has_room():
+                return condensed(io.BytesIO(packed), ending)
             with self._store.view() as folder:  # a file is not copied on its way, and not held here meanwhile
                 (file := folder / "Packages").write_bytes(packed)
                 del packed
                 with suppress(ChildError):
                     return cast("bytes", child.call(condensed_file, file, ending))
-                packed = file.read_bytes()
-        try:
-            return condensed(io.BytesIO(packed), ending)
+                return condensed_file(file, ending)
         except InflateError as e:
             raise ArtifactError(f"failed to unpack `{index.path}` of {release.suite}: {e}") from e
 
@@ -238,7 +238,7 @@ def condensed(packed: BinaryIO, ending: str) -> bytes:
 
 
 def condensed_file(file: Path, ending: str) -> bytes:
-    """Return `condensed` of a file, for a child."""
+    """Return `condensed` of a file, which a child reads itself."""
     with file.open("rb") as packed:
         return condensed(packed, ending)
 
