@@ -10,7 +10,7 @@ import json
 import os
 import posixpath
 import stat
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -20,7 +20,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, EnvgenError
 from envgen.image.entries import EXECUTABLE, PLAIN, Directory, File, InWheel, Link, Literal, OnDisk
 from envgen.image.layer_plan import LayerGroup, LayerPart
-from envgen.image.pyc import Code, compile_all
+from envgen.image.pyc import Code, Workers, compile_all
 from envgen.packages import Wheel
 from envgen.paths import folders_of
 from envgen.prefix.conda_meta import META, load, paths_of, record_path
@@ -139,7 +139,8 @@ def linked(
             skeleton=skeleton,
             reporter=reporter,
         )
-        yield Linked(environment=environment, root=prefix, store=store, splice=splice)
+        with closing(Workers(environment.compiler)) as workers:
+            yield Linked(environment=environment, root=prefix, store=store, splice=splice, workers=workers)
 
 
 def with_targets(environment: Environment, names: Collection[str]) -> frozenset[str]:
@@ -193,6 +194,7 @@ class Linked(Struct, frozen=True, kw_only=True):
     root: Path
     store: Store
     splice: bool
+    workers: Workers
 
     def entries(self, name: str) -> list[Entry]:
         """List what a package puts into the image, its record and its compiled Python files included.
@@ -273,7 +275,7 @@ class Linked(Struct, frozen=True, kw_only=True):
             for file in entries
             if isinstance(file, File) and not isinstance(file.source, Literal) and compiler.compiles(file.path)
         ]
-        compiled = compile_all(sources, compiler, store=self.store)
+        compiled = compile_all(sources, self.workers, store=self.store)
         return [File(path=path, source=Literal(data=data)) for path, data in compiled.items()]
 
 

@@ -6,7 +6,7 @@ A container that cannot write its prefix would compile at every start, which cos
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,10 +14,10 @@ from msgspec import Struct
 from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError
 from envgen.image import pyc_worker
-from envgen.system.process import run
+from envgen.system.process import Partner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from envgen.platforms import PythonMinor
     from envgen.system.store import Store
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _FORMAT = 2
 _KIND = "pyc"
 _SUFFIX = ".pyc"
+
+_LENGTH = 8
+"""Bytes of a length before a name, a source or a compiled file."""
 
 
 class Compiler(Struct, frozen=True, kw_only=True):
@@ -68,12 +71,61 @@ class Code(Struct, frozen=True, kw_only=True):
     sha256: Sha256
 
 
-def compile_all(sources: Sequence[Code], compiler: Compiler, *, store: Store) -> dict[str, bytes]:
+class Workers:
+    """Interpreters that compile, one for each thread that asks at the same time; started when they are needed.
+
+    Args:
+        compiler: to compile with.
+    """
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.compiler = compiler
+        self._idle: list[Partner] = []
+
+    def compile(self, sources: Sequence[Code]) -> list[bytes]:
+        """Compile source files; those that do not compile become no bytes.
+
+        Raises:
+            DigestMismatchError: a source is not what it should be.
+            ProcessError: the interpreter cannot be started, or failed.
+        """
+        with self._borrowed() as partner:
+            try:
+                for code in sources:
+                    name, source = f"/{code.path}".encode(), _verified(code)
+                    partner.input.write(b"".join((_length(name), name, _length(source), source)))
+                partner.input.write(pyc_worker.END.to_bytes(_LENGTH, "little"))
+                partner.input.flush()
+                return [_read(partner) for _code in sources]
+            except (EOFError, BrokenPipeError) as error:
+                raise partner.failure() from error
+
+    def close(self) -> None:
+        """End the interpreters; none may be at work."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Partner]:
+        partner = self._idle.pop() if self._idle else self._start()
+        try:
+            yield partner
+        except BaseException:
+            partner.close()
+            raise
+        self._idle.append(partner)
+
+    def _start(self) -> Partner:
+        isolated = ("-I", "-S", "-B", "-W", "ignore")  # nothing of the machine's settings, and no talk about sources
+        return Partner((*self.compiler.command, *isolated, pyc_worker.__file__), env={})
+
+
+def compile_all(sources: Sequence[Code], workers: Workers, *, store: Store) -> dict[str, bytes]:
     """Compile source files, or take from the store what was compiled before.
 
     Args:
         sources: of one package; the store keeps them together.
-        compiler: to compile with.
+        workers: to compile with.
         store: keeps the result.
 
     Returns:
@@ -82,26 +134,25 @@ def compile_all(sources: Sequence[Code], compiler: Compiler, *, store: Store) ->
     Raises:
         IntegrityError: a source is not what it should be. What is compiled from it would run in every image to come.
     """
+    if not sources:
+        return {}
+    compiler = workers.compiler
     facts = [_FORMAT, compiler.key, [(code.path, code.sha256) for code in sources]]
     key = Sha256.of(json.dumps(facts).encode())
     raw = store.cached(_KIND, key)
     if raw is None:
-        raw = _compile(sources, compiler)
-        store.put(_KIND, key, raw)
-    return {compiler.target(code.path): data for code, data in zip(sources, _split(raw), strict=True) if data}
+        found = workers.compile(sources)
+        store.put(_KIND, key, b"".join(part for data in found for part in (_length(data), data)))
+    else:
+        found = _split(raw)
+    return {compiler.target(code.path): data for code, data in zip(sources, found, strict=True) if data}
 
 
-def _compile(sources: Sequence[Code], compiler: Compiler) -> bytes:
-    for code in sources:
-        _verify(code)
-    asked = b"".join(f"{code.file}\0/{code.path}\0".encode() for code in sources)
-    isolated = ("-I", "-S", "-B", "-W", "ignore")  # nothing of the machine's settings, and no talk about sources
-    return run((*compiler.command, *isolated, pyc_worker.__file__), stdin=asked, env={}).stdout
-
-
-def _verify(code: Code) -> None:
-    with Path(code.file).open("rb") as stream:
-        got = Sha256.of_stream(stream)
+def _verified(code: Code) -> bytes:
+    """Read a source, and refuse one that is not what it should be."""
+    with open(code.file, "rb") as stream:  # noqa: PTH123  thousands of them, Path is slow
+        source = stream.read()
+    got = Sha256.of(source)
     if got != code.sha256:
         raise DigestMismatchError(
             what=f"`/{code.path}`",
@@ -110,13 +161,32 @@ def _verify(code: Code) -> None:
             got=got,
             hint="the file was modified: run `envgen clean --kind packages` and build the image again",
         )
+    return source
+
+
+def _length(data: bytes) -> bytes:
+    return len(data).to_bytes(_LENGTH, "little")
+
+
+def _read(partner: Partner) -> bytes:
+    """Read a length and that many bytes from a worker.
+
+    Raises:
+        EOFError: it has ended.
+    """
+    head = partner.output.read(_LENGTH)
+    size = int.from_bytes(head, "little")
+    data = partner.output.read(size)
+    if len(head) < _LENGTH or len(data) < size:
+        raise EOFError
+    return data
 
 
 def _split(raw: bytes) -> list[bytes]:
-    """Split the output of the worker: for each source 8 bytes of length, then the compiled file."""
+    """Split what the store keeps: for each source 8 bytes of length, then the compiled file."""
     found, position = [], 0
     while position < len(raw):
-        start = position + 8
+        start = position + _LENGTH
         position = start + int.from_bytes(raw[position:start], "little")
         found.append(raw[start:position])
     return found

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -113,32 +114,45 @@ def run(
     if watch.stuck:
         raise StuckError(f"`{shown(argv)}` read and wrote nothing for {patience:.0f} s")
     if process.returncode:
-        tail = _tail(stderr) or _tail(stdout)
-        raise ProcessError(f"`{shown(argv)}` {_ending(process.returncode)}", status=process.returncode, tail=tail)
+        raise _failure(argv, process.returncode, _tail(stderr) or _tail(stdout))
     return Completed(stdout=stdout, stderr=stderr)
 
 
 class Partner:
-    """A program that answers on its standard output what it reads on its standard input; what it says is dropped.
+    """A program that answers on its standard output what it reads on its standard input.
 
     It leads a process group of its own, and ends with this process or with `close`.
 
     Args:
         argv: the program and its arguments.
+        env: its whole environment; ours by default.
 
     Raises:
         ProcessError: it cannot be started.
     """
 
-    def __init__(self, argv: Sequence[str | Path]) -> None:
-        self._process = _started(argv, errors=subprocess.DEVNULL)
+    def __init__(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
+        self._argv = argv
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the program; nobody would empty a pipe
+        try:
+            self._process = _started(argv, env=env, errors=self._said)
+        except ProcessError:
+            self._said.close()
+            raise
         self.input, self.output = cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout)
         _RUNNING.add(self._process)
+
+    def failure(self) -> ProcessError:
+        """Return what became of a program that no longer answers, when it has ended."""
+        status = self._process.wait()
+        self._said.seek(0)
+        return _failure(self._argv, status, _tail(self._said.read()))
 
     def close(self) -> None:
         """End the program."""
         _end(self._process)
         _RUNNING.discard(self._process)
+        self._said.close()
         for stream in (self.input, self.output):
             with suppress(BrokenPipeError):
                 stream.close()
@@ -255,7 +269,7 @@ def _started(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     output: BinaryIO | None = None,
-    errors: int | None = None,
+    errors: BinaryIO | None = None,
 ) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     try:
@@ -273,11 +287,17 @@ def _started(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is not None:  # its number may be another one's by now
+        return
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
     process.wait()
+
+
+def _failure(argv: Sequence[str | Path], status: int, tail: str) -> ProcessError:
+    return ProcessError(f"`{shown(argv)}` {_ending(status)}", status=status, tail=tail)
 
 
 def _ending(status: int) -> str:

@@ -70,9 +70,14 @@ image: {services: {jupyter: , ssh: }}
 """
 REPEATS = """
 import sys
-names = sys.stdin.buffer.read().split(b"\\0")[1:-1:2]
-for name in names:
-    sys.stdout.buffer.write(len(name).to_bytes(8, "little") + name)
+read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
+while length := read(8):
+    if length == b"\\xff" * 8:
+        sys.stdout.flush()
+        continue
+    name = read(int.from_bytes(length, "little"))
+    read(int.from_bytes(read(8), "little"))
+    write(length + name)
 """
 """Stands for the compiler: of every source it makes its name."""
 
