@@ -36,6 +36,10 @@ _SMALL = 64 << 20
 """Bytes of a metadata file that are read at once; the largest real one, torch's RECORD, has 1.5 MB."""
 
 
+_FIRST_LINE = 1 << 16
+"""Bytes in which the first line of a script ends; a kernel reads 256 of them."""
+
+
 class OpenWheel(ABC):
     """A wheel whose zip directory was found safe.
 
@@ -233,10 +237,12 @@ def _install(wheel: OpenWheel, file: _File, dest: Path, advance: Callable[[int],
     script = wheel.layout.is_script(file.member.name)
     listed = file.placed.listed
     proof = own = Digest(listed.hash_.name if listed and listed.hash_ else "sha256")
-    chunks = proof.through(wheel.content(file.member, advance))
-    head = next(chunks, b"")
-    moved = relocate_script(head) if script else None
-    content: Iterable[bytes] = chain((head if moved is None else moved,), chunks)
+    chunks = content = proof.through(wheel.content(file.member, advance))
+    moved = None
+    if script:
+        head = _beginning(chunks)
+        moved = relocate_script(head)
+        content = chain((head if moved is None else moved,), chunks)
     if moved is not None or proof.name != "sha256":
         own = Digest()
         content = own.through(content)
@@ -247,6 +253,16 @@ def _install(wheel: OpenWheel, file: _File, dest: Path, advance: Callable[[int],
         _pour(content, f"{dest}/{path}", executable=script or file.member.executable)
     _prove(wheel, file, proof)
     return UnpackedFile(path=path, sha256=own.sha256, size=own.size, relocated=moved is not None)
+
+
+def _beginning(chunks: Iterable[bytes]) -> bytes:
+    """Read up to the first line's end: a network cuts a file anywhere."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if b"\n" in head or len(head) > _FIRST_LINE:
+            break
+    return head
 
 
 def _prove(wheel: OpenWheel, file: _File, proof: Digest) -> None:

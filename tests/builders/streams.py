@@ -24,13 +24,20 @@ _PIECE = 1000
 
 
 def convert_streamed(
-    raw: bytes, wheel: Wheel, terms: ConversionTerms, *, dest: Path, told: bytes | None = None, **options: Any
+    raw: bytes,
+    wheel: Wheel,
+    terms: ConversionTerms,
+    *,
+    dest: Path,
+    told: bytes | None = None,
+    piece: int = _PIECE,
+    **options: Any,
 ) -> Record:
-    """Convert a wheel as it comes; `told` is what the ranges have, where they lie."""
+    """Convert a wheel as it comes, in pieces of so many bytes; `told` is what the ranges have, where they lie."""
     ranges, digest = io.BytesIO(raw if told is None else told), Digest()
     opened = open_streamed(
         ranges,
-        Body(pieces(raw), digest.update),
+        Body(pieces(raw, piece), digest.update),
         wheel,
         size=len(ranges.getvalue()),
         python=terms.target.python,
@@ -63,6 +70,6 @@ def _files(root: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path.relative_to(root)): (path.lstat().st_mode, path.read_bytes()) for path in found}
 
 
-def pieces(raw: bytes) -> Iterator[bytes]:
+def pieces(raw: bytes, size: int = _PIECE) -> Iterator[bytes]:
     """Yield bytes as a socket does."""
-    yield from (raw[start : start + _PIECE] for start in range(0, len(raw), _PIECE))
+    yield from (raw[start : start + size] for start in range(0, len(raw), size))

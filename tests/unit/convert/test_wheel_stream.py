@@ -73,3 +73,15 @@ def test_a_body_gives_what_is_asked_for(size: int) -> None:
     assert body.take(5000) == raw[size:]
     assert body.take(1) == b""
     assert b"".join(seen) == raw
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_script_whose_first_line_comes_in_pieces(compression: int, tmp_path: Path) -> None:
+    """A network cuts a file anywhere; its package is the same."""
+    raw = make_wheel("spam", data={"scripts/run": "#!python -E\nprint()\n" * 50}, compression=compression)
+    for piece in (1, 1000):
+        (dest := tmp_path / str(piece)).mkdir()
+        convert_streamed(raw, locked_wheel(raw, "spam"), TERMS, dest=dest, piece=piece)
+    first, second = ((tmp_path / name / "bin/run").read_bytes() for name in ("1", "1000"))
+    assert first == second
+    assert not first.startswith(b"#!python")
