@@ -122,6 +122,7 @@ CONFINED = {
     "os.execve": ("system.process",),
     "os.execvpe": ("system.process",),
     "urllib3": ("system.http", "system.pools"),
+    "pyreqwest": ("system.bulk",),
     "urllib.request": ("system.http",),
     "http.client": ("system.pools",),
     "requests": (),

@@ -125,7 +125,7 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
     with _job(context, plan, pair, stop, keep_wheels=keep_wheels) as job:
         fetched: set[Future[PlannedPackage]] = set()
         running: set[Future[Any]] = set()
-        turns, load = Turns(sorted(plan.prepare, key=_turn), at_once=cores + 1), Load(cores)
+        turns, load = Turns(sorted(plan.prepare, key=_turn), at_once=cores), Load(cores)
         try:
             fetched |= {lines.submit(_fetch_next, job, turns) for _ in plan.prepare}
             running |= fetched

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from envgen.errors import HostError, NetworkError, OfflineError, UserError
 from envgen.system.credentials import display, without_login
+from envgen.system.retry import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,8 @@ def tls_context(environment: Mapping[str, str]) -> ssl.SSLContext:
     Raises:
         UserError: a variable names something that holds no certificates.
     """
-    variable = next((name for name in _CA_VARIABLES if environment.get(name)), None)
-    path = Path(environment[variable]) if variable else None
+    variable = _ca_variable(environment)
+    path = ca_file(environment)
     folder = environment.get("SSL_CERT_DIR") or None
     if path and path.is_dir():
         path, folder = None, str(path)
@@ -37,6 +38,26 @@ def tls_context(environment: Mapping[str, str]) -> ssl.SSLContext:
             raise HostError(f"failed to read the CA certificates of this machine: {error.strerror or error}") from error
         what = f"{variable}: failed to read CA certificates from `{path}`: {error.strerror or error}"
         raise UserError(what, hint=f"set {variable} to a file of certificates in PEM format, or unset it") from error
+
+
+def ca_file(environment: Mapping[str, str]) -> Path | None:
+    """Return the file or folder of CA certificates that a variable names, in the order of `tls_context`."""
+    variable = _ca_variable(environment)
+    return Path(environment[variable]) if variable else None
+
+
+def _ca_variable(environment: Mapping[str, str]) -> str | None:
+    return next((name for name in _CA_VARIABLES if environment.get(name)), None)
+
+
+def lost_connection(host: str | None, cause: str) -> TransientError:
+    """Return the error that a connection broke."""
+    return TransientError(f"lost the connection to {host}: {cause}")
+
+
+def silent(host: str | None, seconds: float) -> TransientError:
+    """Return the error that a server sends nothing."""
+    return TransientError(f"{host} sent nothing for {seconds:.0f} s")
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:

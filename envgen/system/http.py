@@ -6,7 +6,7 @@ import random
 import ssl
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
@@ -25,13 +25,14 @@ from urllib3.exceptions import (
 from envgen import __version__
 from envgen.errors import DigestMismatchError, NetworkError
 from envgen.events import NullReporter
-from envgen.system.connection import check_address, proxy_for, redirected, tls_context
+from envgen.system.bulk import LARGE, BulkClient
+from envgen.system.connection import check_address, lost_connection, proxy_for, redirected, silent, tls_context
 from envgen.system.credentials import Credentials, display
 from envgen.system.file_url import is_file_url, open_file_url
 from envgen.system.flow import Flow
 from envgen.system.keyring import KeyringLogins
 from envgen.system.pace import DripError
-from envgen.system.pools import CONNECT_TIMEOUT, READ_TIMEOUT, new_pool
+from envgen.system.pools import CONNECT_TIMEOUT, READ_TIMEOUT, PooledAnswer, new_pool
 from envgen.system.refusals import refuse_failure
 from envgen.system.retry import ATTEMPTS, RetryPolicy, TransientError
 from envgen.system.streamed_response import ABSENT, RangeUnsupportedError, Response, StreamedResponse
@@ -44,14 +45,12 @@ if TYPE_CHECKING:
 
     from envgen.digest import Sha256
     from envgen.events import Reporter
+    from envgen.system.bulk import BulkAnswer
     from envgen.system.credentials import Secret
 
 __all__ = ["Http", "RangeUnsupportedError", "Response", "display"]
 
 _REDIRECTS = 10
-_WORTH_READING = 64 << 10
-"""Bytes: reading them is cheaper than a new connection with its TLS handshake."""
-
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 _REACH_HINT = "check the network, HTTPS_PROXY and NO_PROXY, or set a mirror that this machine can reach"
@@ -87,6 +86,7 @@ class Http:
         self._keyring = KeyringLogins(environment=environment, note=self._reporter.note, credentials=self._credentials)
         self._lock = threading.Lock()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._bulk = BulkClient(environment, self._reporter.detail)
         self._known: Credentials | None = None
 
     def get(
@@ -225,13 +225,16 @@ class Http:
 
     def stream(self, url: str, *, size: int, hint: str | None = None) -> Iterator[bytes]:
         """Yield the bytes of a file as they come; `Flow.pieces` says what may be raised, and nothing is verified."""
-        return Flow(url, partial(self._open, url), size=size).pieces(self._retry, hint=hint or _REACH_HINT)
+        return Flow(url, partial(self._open, url, large=size >= LARGE), size=size).pieces(
+            self._retry, hint=hint or _REACH_HINT
+        )
 
     def close(self) -> None:
         """Close idle connections."""
         with self._lock:
             for pool in self._pools.values():
                 pool.clear()
+        self._bulk.close()
 
     def _complete(self, url: str, transfer: Transfer, hint: str | None) -> Sha256:
         def once() -> None:
@@ -248,7 +251,8 @@ class Http:
     def _go_on(self, url: str, transfer: Transfer) -> None:
         if transfer.complete:
             return
-        with self._open(url, {"Accept-Encoding": "identity"} | transfer.request_headers()) as answer:
+        headers = {"Accept-Encoding": "identity"} | transfer.request_headers()
+        with self._open(url, headers, large=transfer.missing >= LARGE) as answer:
             answer.refuse_absent()
             transfer.take(answer)
         if transfer.short:
@@ -263,8 +267,13 @@ class Http:
         return self._retry.call(once, hint=hint or _REACH_HINT)
 
     @contextmanager
-    def _open(self, url: str, headers: Mapping[str, str], *, optional: bool = False) -> Iterator[StreamedResponse]:
-        """Send a request and yield the head of its answer: status 2xx, 304, 404, 410, 416, any if `optional`."""
+    def _open(
+        self, url: str, headers: Mapping[str, str], *, optional: bool = False, large: bool = False
+    ) -> Iterator[StreamedResponse]:
+        """Send a request and yield the head of its answer: status 2xx, 304, 404, 410, 416, any if `optional`.
+
+        A `large` body is received by `BulkClient`.
+        """
         if is_file_url(url):
             with open_file_url(url, headers) as answer:
                 yield answer
@@ -272,50 +281,50 @@ class Http:
         self._check(url)
         bare, secret = self._credentials().take(url)
         with _explained(bare):
-            final, response = self._follow(bare, headers, secret)
+            final, response = self._follow(bare, headers, secret, large=large)
             if response.status == HTTPStatus.UNAUTHORIZED and (other := self._keyring.login(url, final, secret)):
-                _put_away(response)
+                response.put_away()
                 secret = other
-                final, response = self._follow(bare, headers, secret)
+                final, response = self._follow(bare, headers, secret, large=large)
             if not optional:
                 login = self._credentials().source(final, asked=bare, secret=secret)
                 self._refuse_failure(response, final, login=login)
             try:
-                yield _answer(final, response, decode=headers.get("Accept-Encoding") == "gzip")
+                yield StreamedResponse(url=final, status=response.status, headers=response.headers, read=response.read)
             finally:
-                _put_away(response)
+                response.put_away()
 
     def _follow(
-        self, url: str, headers: Mapping[str, str], secret: Secret | None
-    ) -> tuple[str, urllib3.BaseHTTPResponse]:
+        self, url: str, headers: Mapping[str, str], secret: Secret | None, *, large: bool
+    ) -> tuple[str, PooledAnswer | BulkAnswer]:
         """Send a request, following redirects; each server is sent its own credentials only."""
         first = url
         for _ in range(_REDIRECTS):
-            response = self._ask(url, headers, secret)
+            response = self._ask(url, headers, secret, large=large)
             self._reporter.detail(f"GET {display(url)} {headers.get('Range', '')}".rstrip() + f": {response.status}")
             location = response.headers.get("location")
             if response.status in _REDIRECT_STATUSES and location:
-                _put_away(response)
+                response.put_away()
                 url = redirected(url, location)
                 secret = self._credentials().after(first, url)
             else:
                 return url, response
         raise NetworkError(f"{display(url)} redirects more than {_REDIRECTS} times")
 
-    def _refuse_failure(self, response: urllib3.BaseHTTPResponse, url: str, *, login: str | None) -> None:
-        headers = {name.lower(): value for name, value in response.headers.items()}
+    def _refuse_failure(self, response: PooledAnswer | BulkAnswer, url: str, *, login: str | None) -> None:
         try:
-            refuse_failure(response.status, response.reason or "", headers, url=url, login=login)
+            refuse_failure(response.status, response.reason, response.headers, url=url, login=login)
         except NetworkError:
-            _put_away(response)
+            response.put_away()
             raise
 
-    def _ask(self, url: str, headers: Mapping[str, str], secret: Secret | None) -> urllib3.BaseHTTPResponse:
+    def _ask(
+        self, url: str, headers: Mapping[str, str], secret: Secret | None, *, large: bool
+    ) -> PooledAnswer | BulkAnswer:
         own = {"User-Agent": f"envgen/{__version__}"} | ({"Authorization": secret.value} if secret else {})
-        pool = self._pool(proxy_for(url, self._environment))
-        return pool.request(
-            "GET", url, headers={**headers, **own}, redirect=False, retries=False, preload_content=False
-        )
+        proxy = proxy_for(url, self._environment)
+        answer = self._bulk.ask(url, {**headers, **own}, proxy=proxy) if large else None
+        return answer or PooledAnswer(self._pool(proxy), url, {**headers, **own})
 
     def _credentials(self) -> Credentials:
         with self._lock:
@@ -327,21 +336,6 @@ class Http:
             if proxy not in self._pools:
                 self._pools[proxy] = new_pool(proxy, tls_context(self._environment))
             return self._pools[proxy]
-
-
-def _answer(url: str, response: urllib3.BaseHTTPResponse, *, decode: bool) -> StreamedResponse:
-    read = partial(response.read1, decode_content=decode)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return StreamedResponse(url=url, status=response.status, headers=headers, read=read)
-
-
-def _put_away(response: urllib3.BaseHTTPResponse) -> None:
-    """Return the connection to its pool if little is left to read, as of the many 404s of an index, else close it."""
-    if not response.closed and (response.length_remaining or 0) <= _WORTH_READING:
-        with suppress(HTTPError, DripError):
-            response.read(_WORTH_READING)
-    response.close()
-    response.release_conn()
 
 
 @contextmanager
@@ -364,12 +358,12 @@ def _explained(url: str) -> Iterator[None]:
     except ConnectTimeoutError as error:
         raise TransientError(f"failed to reach {host}: no connection within {CONNECT_TIMEOUT:.0f} s") from error
     except ReadTimeoutError as error:
-        raise TransientError(f"{host} sent nothing for {READ_TIMEOUT:.0f} s") from error
+        raise silent(host, READ_TIMEOUT) from error
     except HTTPError as error:
         if isinstance(_root(error), ssl.SSLCertVerificationError):
             said = f"failed to verify the certificate of {host}: {_cause(error)}"
             raise NetworkError(said, hint=_CERTIFICATE_HINT) from error
-        raise TransientError(f"lost the connection to {host}: {_cause(error)}") from error
+        raise lost_connection(host, _cause(error)) from error
 
 
 def _root(error: BaseException) -> BaseException:

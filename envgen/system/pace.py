@@ -34,6 +34,27 @@ class DripError(Exception):
         self.count, self.seconds = count, seconds
 
 
+class Pace:
+    """Counts what comes, and how long it was waited for."""
+
+    def __init__(self) -> None:
+        self._came, self._waited = 0, 0.0
+
+    def count(self, came: int, waited: float) -> None:
+        """Count bytes that came in so many seconds.
+
+        Raises:
+            DripError: fewer than 600 bytes came in 60 seconds of waiting.
+        """
+        self._came += came
+        self._waited += waited
+        if self._waited < _WINDOW:
+            return
+        if self._came < _LEAST * _WINDOW:
+            raise DripError(self._came, self._waited)
+        self._came, self._waited = 0, 0.0
+
+
 class PacedSocket(io.RawIOBase):
     """What a server sends, in pieces as large as the reader asks for; what comes too slowly is given up.
 
@@ -49,7 +70,7 @@ class PacedSocket(io.RawIOBase):
         super().__init__()
         self._raw = raw
         self._clock = clock
-        self._came, self._waited = 0, 0.0
+        self._pace = Pace()
         self._fault: Exception | None = None
 
     def readable(self) -> bool:
@@ -60,7 +81,7 @@ class PacedSocket(io.RawIOBase):
         """Read into a buffer; 0 at the end.
 
         Raises:
-            DripError: fewer than 600 bytes came in 60 seconds of waiting.
+            DripError: as `Pace` says.
             OSError: as the connection says.
         """
         whole = memoryview(buffer)
@@ -88,10 +109,5 @@ class PacedSocket(io.RawIOBase):
             raise fault
         before = self._clock()
         count: int = self._raw.readinto(buffer)
-        self._came += count
-        self._waited += self._clock() - before
-        if self._waited >= _WINDOW:
-            if self._came < _LEAST * _WINDOW:
-                raise DripError(self._came, self._waited)
-            self._came, self._waited = 0, 0.0
+        self._pace.count(count, self._clock() - before)
         return count

@@ -49,7 +49,12 @@ class Transfer:
     @property
     def short(self) -> bool:
         """Return whether bytes are known to be missing."""
-        return self._size is not None and self.done < self._size
+        return self.missing > 0
+
+    @property
+    def missing(self) -> int:
+        """Return how many bytes are known to be missing."""
+        return max(0, (self._size or 0) - self.done)
 
     def request_headers(self) -> dict[str, str]:
         """Return headers that request the missing bytes, and all bytes if the file has changed meanwhile."""
