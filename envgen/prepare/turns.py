@@ -25,7 +25,7 @@ WATCHED = 1.0
 """Seconds over which the time of processors is measured."""
 
 _BUSY = 0.5
-"""Share of the time of all cores: three threads that unpack what a fast line brings take 0.85 on two cores."""
+"""Share of the time of all cores: two threads that unpack what a fast line brings take 0.9 on two cores."""
 
 
 class Turns(Generic[T]):
