@@ -258,20 +258,13 @@ def _cost(planned: PlannedLayer) -> int:
 
 @contextmanager
 def linked_entries(
-    context: Context, image: PlannedImage, names: set[str], *, splice: bool, skeleton: bool = False
+    context: Context, image: PlannedImage, names: set[str], *, splice: bool
 ) -> Iterator[Callable[[PlannedLayer, str], Iterable[Entry]]]:
     """Yield a function from a layer and the name of a part to the part's entries."""
     with ExitStack() as stack:
         found: Linked | None = None
         if names:
-            job = linked(
-                image.environment,
-                names,
-                store=context.store,
-                splice=splice,
-                reporter=context.reporter,
-                skeleton=skeleton,
-            )
+            job = linked(image.environment, names, store=context.store, splice=splice, reporter=context.reporter)
             found = stack.enter_context(job)
 
         def entries(planned: PlannedLayer, part: str) -> Iterable[Entry]:

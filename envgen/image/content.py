@@ -114,9 +114,8 @@ def linked(
     store: Store,
     splice: bool,
     reporter: Reporter,
-    skeleton: bool = False,
 ) -> Iterator[Linked]:
-    """Link packages into a folder that goes away with the block; their entries are files there.
+    """Link packages into a folder that goes away with the block; their entries are files there, or in the store.
 
     Args:
         environment: all of it.
@@ -124,7 +123,6 @@ def linked(
         store: has the packages, and the wheels that they were made from.
         splice: whether to take from wheels what is in them.
         reporter: gets a bar of packages.
-        skeleton: leave files in the store that are the same there; see `link`.
     """
     with store.view() as folder:
         prefix = folder / "prefix"
@@ -136,7 +134,7 @@ def linked(
             conflicts=environment.conflicts,
             alternative_prefix=f"/{environment.prefix}",
             only=with_targets(environment, names),
-            skeleton=skeleton,
+            skeleton=True,
             reporter=reporter,
         )
         with closing(Workers(environment.compiler)) as workers:
@@ -219,8 +217,10 @@ class Linked(Struct, frozen=True, kw_only=True):
             return Link(path=there, target=os.readlink(here))  # noqa: PTH115  thousands of them, Path is slow
         if path["path_type"] == "directory":
             return Directory(path=there)
-        status = os.lstat(here)
-        if not stat.S_ISREG(status.st_mode):  # a link would bring what it leads to, a file of this machine
+        status = _status(here)
+        if status is None or not stat.S_ISREG(
+            status.st_mode
+        ):  # a link would bring what it leads to, a file of this machine
             raise ArtifactError(f"`{name}`: expected a file as `info/paths.json` says, got none")
         sha256 = Sha256(path["sha256_in_prefix"])
         member = None if path.get("prefix_placeholder") or wheel is None else wheel.members.get(name)
@@ -277,6 +277,13 @@ class Linked(Struct, frozen=True, kw_only=True):
         ]
         compiled = compile_all(sources, self.workers, store=self.store)
         return [File(path=path, source=Literal(data=data)) for path, data in compiled.items()]
+
+
+def _status(file: str) -> os.stat_result | None:
+    try:
+        return os.lstat(file)
+    except FileNotFoundError:  # another process makes a damaged package again
+        return None
 
 
 def _mode(*, executable: bool) -> int:

@@ -88,7 +88,7 @@ def expected_layers(context: Context, image: PlannedImage) -> tuple[ExpectedLaye
         IntegrityError: what is in the store is damaged.
     """
     names = {share.part for layer in image.layers if layer.stage not in OURS for share in layer.shares}
-    with linked_entries(context, image, names, splice=False, skeleton=True) as entries:
+    with linked_entries(context, image, names, splice=False) as entries:
         return tuple(
             _layer(context, image, planned, [(share.part, e) for share, e in _entries(image, planned, entries)])
             for planned in image.layers

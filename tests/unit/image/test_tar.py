@@ -23,6 +23,7 @@ ENTRIES: list[Entry] = [
     file("who", b"", uid=8**7 - 1, gid=8**7 - 1, mode=0o4755),
     large(8**11 - 1),
     large(8**11),
+    *(file("n" * length, b"long") for length in (98, 100, 101, 990, 991, 992, 993, 2000)),
     Link(path="opt/link", target="env"),
     Directory(path="tmp", mode=0o1777),
 ]
