@@ -13,7 +13,7 @@ import pytest
 from envgen.convert.package import record_of
 from envgen.convert.wheel import ConversionTerms, convert
 from envgen.convert.wheel_key import package_key
-from envgen.errors import EnvgenError
+from envgen.errors import ArtifactError, EnvgenError
 from envgen.events import NullReporter
 from envgen.image.content import Environment, linked, parts, survey, with_targets
 from envgen.image.entries import EXECUTABLE, File, InWheel, Link, Literal, OnDisk
@@ -145,6 +145,21 @@ def test_files_of_wheels_are_proven_by_the_wheel_where_it_is_there(store: Store,
     for wheel in (store.root / "artifacts").glob("*/*"):
         wheel.unlink()
     assert set(crcs().values()) == {None}
+
+
+def test_files_that_are_the_same_there_are_read_from_the_store(store: Store, packages: list[LinkPackage]) -> None:
+    with linked(surveyed(packages), ["spam"], store=store, splice=False, reporter=NullReporter()) as job:
+        entry = next(entry for entry in job.entries("spam") if entry.path == f"{PREFIX}/{SITE}/spam/__init__.py")
+    assert isinstance(entry, File)
+    assert isinstance(entry.source, OnDisk)
+    assert Path(entry.source.on_disk).is_relative_to(store.root / "packages")
+
+
+def test_a_file_that_is_gone_is_refused(store: Store, packages: list[LinkPackage]) -> None:
+    with linked(surveyed(packages), ["spam"], store=store, splice=False, reporter=NullReporter()) as job:
+        next((store.root / "packages").glob(f"spam-*/{SITE}/spam/__init__.py")).unlink()
+        with pytest.raises(ArtifactError, match="expected a file"):
+            job.entries("spam")
 
 
 def test_python_files_are_compiled(store: Store, packages: list[LinkPackage]) -> None:

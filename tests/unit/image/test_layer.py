@@ -136,6 +136,13 @@ def test_a_file_whose_crc_is_known_is_proven_by_it(tmp_path: Path) -> None:
         write([File(path="text", source=source)])
 
 
+def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    some = entries(tmp_path)
+    (tmp_path / "text").unlink()
+    with pytest.raises(IntegrityError, match="text` was removed while it was in use"):
+        write(some)
+
+
 def test_a_damaged_wheel_is_refused(tmp_path: Path) -> None:
     some = wheel_entries(tmp_path)
     wheel = tmp_path / "spam.whl"
