@@ -323,7 +323,8 @@ def check_local_header(read: Callable[[int], bytes], info: zipfile.ZipInfo, *, w
         )
     _, _, flags, method, _, _, crc, packed, size, name_len, extra_len = _LOCAL.unpack(head)
     rest = read(name_len + extra_len)
-    name = rest[:name_len].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+    raw = rest[:name_len]
+    name = raw.decode("utf-8" if flags & _UTF8 or raw.isascii() else "cp437", "replace")
     if flags & _DEFERRED:  # sizes and CRC follow the data; the header may have zeros
         pairs = ((crc, info.CRC), (packed, info.compress_size), (size, info.file_size))
         agrees = all(here in (0, there, ZIP64) for here, there in pairs)
