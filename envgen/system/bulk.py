@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from envgen import __version__
 from envgen.system.connection import ca_file, lost_connection, silent
 from envgen.system.credentials import display, without_login
 from envgen.system.pace import Pace
@@ -140,7 +141,7 @@ def _new_client(proxy: str | None, environment: Mapping[str, str]) -> SyncClient
     builder = SyncClientBuilder().follow_redirects(False).referer(False).no_proxy().http1_only()
     builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
     builder = builder.connect_timeout(timedelta(seconds=CONNECT_TIMEOUT)).read_timeout(timedelta(seconds=READ_TIMEOUT))
-    builder = builder.pool_max_idle_per_host(CONNECTIONS)
+    builder = builder.pool_max_idle_per_host(CONNECTIONS).user_agent(f"envgen/{__version__}")  # for proxies
     if authorities := ca_file(environment):
         builder = builder.add_root_certificate_pem(authorities.read_bytes())
     if proxy:

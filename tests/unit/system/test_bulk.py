@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -108,6 +109,21 @@ class TestAnswers:
             host = server.url.removeprefix("http://")
             assert bulk.read("http://index.invalid/a", proxy=f"http://user:pass@{host}") == BODY
         assert server.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
+
+    def test_a_proxy_is_told_who_asks(self, bulk: Bulk) -> None:
+        with closing(socket.create_server(("127.0.0.1", 0))) as server, ThreadPoolExecutor(1) as other:
+            head = other.submit(_first_packet, server)
+            assert bulk.read("https://index.invalid/a", proxy=f"http://127.0.0.1:{server.getsockname()[1]}") is None
+            assert head.result(timeout=10).startswith(b"CONNECT index.invalid:443 HTTP/1.1\r\n")
+            assert b"user-agent: envgen/" in head.result()
+
+
+def _first_packet(server: socket.socket) -> bytes:
+    server.settimeout(10)
+    connection, _ = server.accept()
+    with connection:
+        connection.settimeout(10)
+        return connection.recv(4096)
 
 
 class TestLeftToThePool:
