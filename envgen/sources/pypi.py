@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _PAGES = "index-pages"
+_PLAIN = 16 << 20
+"""Bytes of documents that are held as they are: to compress all would take 3 % of the time of a lock of 130 wheels."""
+
 _NOT_MODIFIED, _NOT_FOUND = 304, 404
 _SILENT = NullReporter()
 
@@ -88,6 +91,7 @@ class WheelIndex:
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="index")
         self._lock = threading.Lock()
         self._asked: dict[Hashable, Future[object]] = {}
+        self._held = 0
 
     async def page(self, project: ProjectName) -> ProjectPage | None:
         """Fetch what the index lists for a project; None if it has no such project.
@@ -212,15 +216,21 @@ class WheelIndex:
         if found is not None and found is kept:
             self._current.add(key)
             with suppress(NetworkError):  # kept by another version of envgen, which read it otherwise
-                return found.parse(project)
+                return self._parsed(found, project)
             found = self._fetch(url, None)
         if found is None:
             return None
-        page = found.parse(project)
+        page = self._parsed(found, project)
         if found.etag and (page.versions or page.sdists):
             self._store.put(_PAGES, key, found.pack())
             self._current.add(key)
         return page
+
+    def _parsed(self, document: _Document, project: ProjectName) -> ProjectPage:
+        with self._lock:
+            self._held += len(document.body)
+            pack = self._held > _PLAIN
+        return document.parse(project, pack=pack)
 
     def _fetch(self, url: str, kept: _Document | None) -> _Document | None:
         """Fetch a page, or take the kept one where the server says that it is current; None if there is none.
@@ -292,8 +302,8 @@ class _Document(Struct, frozen=True, kw_only=True):
     url: str
     body: bytes
 
-    def parse(self, project: ProjectName) -> ProjectPage:
-        return parse_page(self.body, content_type=self.content_type, url=self.url, project=project)
+    def parse(self, project: ProjectName, *, pack: bool) -> ProjectPage:
+        return parse_page(self.body, content_type=self.content_type, url=self.url, project=project, pack=pack)
 
     def pack(self) -> bytes:
         return json.dumps([self.etag, self.content_type, self.url]).encode() + b"\n" + self.body

@@ -1,7 +1,7 @@
 """PEP 691: the document of a project, taken apart without reading it.
 
 A document can be 10 MB long and list thousands of files, of which a solve looks at a few. Objects for all of it take
-four times its size, and most of the time of reading it; so an entry stays a piece of the document until it is wanted.
+four times its size, and most of the time of reading it; so an entry stays a piece of JSON until it is wanted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ T = TypeVar("T")
 _SHOWN = 60
 """Characters of a foreign value that a message shows."""
 
-Entry = msgspec.Raw | dict[str, Any]
-"""A listed file: a piece of JSON, or its fields."""
+Entry = msgspec.Raw | bytes
+"""A listed file: JSON, a piece of its document where that could be taken apart."""
 
 
 class UnexpectedError(ValueError):
@@ -66,16 +66,7 @@ def json_page(body: bytes) -> tuple[list[tuple[Any, Entry]], str | None]:
 
 def named(entries: Iterable[dict[str, Any]]) -> list[tuple[Any, Entry]]:
     """Return files, each with what it gives as its name."""
-    return [(entry.get("filename"), entry) for entry in entries]
-
-
-def fields_of(entry: Entry) -> Mapping[str, Any]:
-    """Return the fields of a listed file.
-
-    Raises:
-        ValueError, RecursionError: they are not JSON, or too deep.
-    """
-    return read_json(bytes(entry)) if isinstance(entry, msgspec.Raw) else entry
+    return [(entry.get("filename"), json.dumps(entry).encode()) for entry in entries]
 
 
 def _described(body: bytes) -> tuple[list[tuple[Any, Entry]], str | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import defaultdict
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -18,7 +19,8 @@ from envgen.digest import Sha256
 from envgen.errors import NetworkError
 from envgen.moments import parse_moment
 from envgen.names import project_name
-from envgen.sources.pypi_json import UnexpectedError, fields_of, json_page, named, shown
+from envgen.sources.packed_entries import PackedEntries, PlainEntries
+from envgen.sources.pypi_json import UnexpectedError, json_page, named, shown
 from envgen.urls import display, without_login
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ class ProjectPage:
             are left out.
         project: whose page it is, where it may list wheels of others: these are left out.
         status: of the project (PEP 792), such as `archived`; None where the index has none.
+        pack: compress the entries, such that no document is held.
 
     Attributes:
         strangers: names of wheels of other projects that the page lists.
@@ -106,30 +109,34 @@ class ProjectPage:
         entries: Iterable[tuple[Any, Entry]],
         project: ProjectName | None = None,
         status: str | None = None,
+        pack: bool = False,
     ) -> None:
         self.status = status
         self.strangers: list[str] = []
         self.measurable = False
         self.undated = False
-        self._url = url
         # once for each spelling: a page has thousands of files, whose names begin in a few ways
         is_own = cache(lambda name: project is None or project_name(name) == project)
-        self._wheels: dict[str, list[Entry]] = {}
-        self._archives: dict[str, list[Entry]] = {}
-        self._typed: dict[str, tuple[ProjectFile, ...]] = {}
+        wheels: defaultdict[str, list[Entry]] = defaultdict(list)
+        archives: defaultdict[str, list[Entry]] = defaultdict(list)
         for filename, entry in entries:
             if not isinstance(filename, str) or not filename.isprintable():
                 continue
             if filename.endswith(".whl"):
-                first, version, *_ = *filename[:-4].split("-", 2), ""
-                if not is_own(first):
+                first, _, rest = filename[:-4].partition("-")
+                if is_own(first):
+                    wheels[rest.partition("-")[0]].append(entry)
+                else:
                     self.strangers.append(filename)
-                    continue
-                self._wheels.setdefault(version, []).append(entry)
-            elif filename.endswith(SDIST_ENDINGS) and is_own(filename.rpartition("-")[0]):
-                self._archives.setdefault(_sdist_version(filename), []).append(entry)
-        self.versions: Sequence[str] = tuple(self._wheels)
-        self.sdists: frozenset[str] = frozenset(self._archives)
+            elif filename.endswith(SDIST_ENDINGS):
+                first, _, rest = filename.rpartition("-")
+                if is_own(first):
+                    archives[_without_ending(rest)].append(entry)
+        hold = PackedEntries if pack else PlainEntries
+        self._wheels = _VersionFiles(hold(dict(wheels)), url)
+        self._archives = _VersionFiles(hold(dict(archives)), url)
+        self.versions: Sequence[str] = tuple(wheels)
+        self.sdists: frozenset[str] = frozenset(archives)
 
     def files(self, version: str) -> tuple[ProjectFile, ...]:
         """Parse the wheels of one of `versions`, in the order of the page.
@@ -137,9 +144,7 @@ class ProjectPage:
         Raises:
             NetworkError: an entry has no usable address.
         """
-        if version not in self._typed:
-            self._typed[version] = tuple(_file(entry, self._url) for entry in self._wheels[version])
-        return self._typed[version]
+        return self._wheels.of(version)
 
     def archives(self, version: str) -> tuple[ProjectFile, ...]:
         """Parse the source archives of one of `sdists`, in the order of the page.
@@ -147,7 +152,7 @@ class ProjectPage:
         Raises:
             NetworkError: see `files`.
         """
-        return tuple(_file(entry, self._url) for entry in self._archives[version])
+        return self._archives.of(version)
 
     def all_archives(self) -> Iterable[ProjectFile]:
         """Parse every source archive of the page.
@@ -166,7 +171,35 @@ class ProjectPage:
         return (file for version in self.versions for file in self.files(version))
 
 
-def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName) -> ProjectPage:
+class _VersionFiles:
+    """Files of a page by version, typed when somebody asks for the version.
+
+    Args:
+        entries: of the versions.
+        url: of the page.
+    """
+
+    def __init__(self, entries: PackedEntries | PlainEntries, url: str) -> None:
+        self._entries = entries
+        self._url = url
+        self._typed: dict[str, tuple[ProjectFile, ...]] = {}
+
+    def of(self, version: str) -> tuple[ProjectFile, ...]:
+        """Parse the files of a version.
+
+        Raises:
+            NetworkError: an entry has no usable address, or is nested too deeply.
+        """
+        if version not in self._typed:
+            try:
+                entries = self._entries.of(version)
+            except _MALFORMED as error:
+                raise NetworkError(f"{display(self._url)} lists a file that cannot be read: {error}") from error
+            self._typed[version] = tuple(_file(entry, self._url) for entry in entries)
+        return self._typed[version]
+
+
+def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName, pack: bool = False) -> ProjectPage:
     """Read a page of the Simple API.
 
     Args:
@@ -174,6 +207,7 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
         content_type: as the server said.
         url: where the page came from; relative links count from it.
         project: whose page it is.
+        pack: see `ProjectPage`.
 
     Raises:
         NetworkError: it is no such page.
@@ -186,7 +220,7 @@ def parse_page(body: bytes, *, content_type: str, url: str, project: ProjectName
             f"{display(url)} returned a document for `{project}` that is not a page of the Simple API: {what}",
             hint="check that the configured index is a Simple API; its URL usually ends in `/simple`",
         ) from error
-    return ProjectPage(url=url, entries=entries, project=project, status=status)
+    return ProjectPage(url=url, entries=entries, project=project, status=status, pack=pack)
 
 
 def _html_entries(body: bytes, url: str) -> list[tuple[Any, Entry]]:
@@ -219,21 +253,16 @@ def _filename(text: str, url: str) -> str:
     return next(names, text)
 
 
-def _sdist_version(filename: str) -> str:
-    stem = next(filename.removesuffix(ending) for ending in SDIST_ENDINGS if filename.endswith(ending))
-    return stem.rpartition("-")[2]
+def _without_ending(filename: str) -> str:
+    return next(filename.removesuffix(ending) for ending in SDIST_ENDINGS if filename.endswith(ending))
 
 
-def _file(listed: Entry, base: str) -> ProjectFile:
+def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
     """Parse an entry. What it says beside its address only helps to choose: what departs from PEP 691 is ignored.
 
     Raises:
-        NetworkError: it has no usable address, or is nested too deeply.
+        NetworkError: it has no usable address.
     """
-    try:
-        entry = fields_of(listed)
-    except _MALFORMED as error:
-        raise NetworkError(f"{display(base)} lists a file that cannot be read: {error}") from error
     # PEP 714: `core-metadata` is the new name of `dist-info-metadata`
     beside = entry.get("core-metadata")
     beside = entry.get("dist-info-metadata") if beside is None else beside

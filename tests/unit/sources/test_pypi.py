@@ -12,6 +12,7 @@ from envgen.digest import Sha256
 from envgen.errors import ArtifactError, GoneError, NetworkError
 from envgen.names import project_name
 from envgen.sources.pypi import WheelIndex
+from envgen.sources.pypi_page import parse_page
 from envgen.structs import replace
 from envgen.system.http import Http
 from envgen.system.store import Store
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envgen.metadata import WheelMetadata
-    from envgen.sources.pypi_page import ProjectFile
+    from envgen.sources.pypi_page import ProjectFile, ProjectPage
 
 SPAM = "spam-1.0-py3-none-any.whl"
 
@@ -201,6 +202,23 @@ def test_pages_are_asked_for_once_by_many(tmp_path: Path) -> None:
 
         asyncio.run(ask())
         assert len(server.paths()) == 1
+
+
+@pytest.mark.parametrize(("bound", "packed"), [(0, True), (1 << 20, False)])
+def test_documents_beyond_a_bound_are_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, packed: bool
+) -> None:
+    seen: list[bool] = []
+
+    def parse(body: bytes, **facts: Any) -> ProjectPage:
+        seen.append(facts["pack"])
+        return parse_page(body, **facts)
+
+    monkeypatch.setattr("envgen.sources.pypi._PLAIN", bound)
+    monkeypatch.setattr("envgen.sources.pypi.parse_page", parse)
+    with served(spam(), tmp_path) as (client, _):
+        assert str(metadata(client).version) == "1.0"
+    assert seen == [packed]
 
 
 def test_pages_are_kept_by_etag_but_always_asked_about(tmp_path: Path) -> None:

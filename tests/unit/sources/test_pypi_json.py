@@ -10,7 +10,7 @@ import pytest
 
 from envgen.errors import NetworkError
 from envgen.names import project_name
-from envgen.sources.pypi_json import UnexpectedError, fields_of, json_page
+from envgen.sources.pypi_json import UnexpectedError, json_page
 from envgen.sources.pypi_page import parse_page
 
 META = {"api-version": "1.1"}
@@ -23,7 +23,7 @@ def document(**fields: Any) -> bytes:
 
 def test_files_with_their_names_and_the_status() -> None:
     found, status = json_page(document(**{"project-status": {"status": "archived"}, "versions": ["1"]}))
-    assert [(name, fields_of(entry)) for name, entry in found] == [(FILE["filename"], FILE)]
+    assert [(name, json.loads(bytes(entry))) for name, entry in found] == [(FILE["filename"], FILE)]
     assert status == "archived"
 
 
