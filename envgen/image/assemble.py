@@ -239,9 +239,13 @@ def _image(context: Context, image: PlannedImage, bar: Progress) -> Image:
 
         def write(planned: PlannedLayer) -> Layer:
             wanted = [e for share in planned.shares for e in entries(planned, share.part) if share.holds(e.path)]
-            return layer_cache(context, image, planned).make(planned, wanted, advance=bar.advance)
+            layer = layer_cache(context, image, planned).make(planned, wanted, advance=bar.advance)
+            if base_layers == [planned]:
+                image.base.remove_files()  # beside the other layers, and not when nothing else is left to do
+            return layer
 
         missing = sorted(image.missing, key=_cost, reverse=True)
+        base_layers = [planned for planned in missing if planned.stage is LayerGroup.BASE]
         known = {**image.known, **dict(zip([m.key for m in missing], pool.map(write, missing), strict=True))}
     return described(image, [known[layer.key] for layer in image.layers])
 

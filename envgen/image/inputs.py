@@ -31,6 +31,7 @@ from envgen.project.lock_signatures import require_signature
 from envgen.resolve.image_base import fetch_base
 from envgen.sizes import human_size
 from envgen.structs import replace
+from envgen.system.fs import remove_tree
 from envgen.system.host import probe_host
 
 if TYPE_CHECKING:
@@ -260,6 +261,12 @@ class ImageBase:
                 )
                 self._context.store.put(_ENTRIES, self.key, told_entries.render(self._entries))
         return self._entries
+
+    def remove_files(self) -> None:
+        """Remove the files that entries point to; who asks for entries again has it unpacked again."""
+        with self._unpacking:
+            self._entries = None
+            remove_tree(self._folder)
 
     @property
     def told(self) -> tuple[Entry, ...]:

@@ -30,7 +30,7 @@ from envgen.digest import Sha256
 from envgen.errors import DigestMismatchError, EnvgenError, UserError
 from envgen.events import NullReporter
 from envgen.system.boots import boot_time
-from envgen.system.fs import HashedFile, atomic_dir, atomic_path, atomic_write, file_lock, remove_tree
+from envgen.system.fs import HashedFile, atomic_dir, atomic_path, atomic_write, file_lock, remove_tree, sync_files
 from envgen.system.home import cache_home, expand
 from envgen.system.os_faults import NOT_ALLOWED, explained
 from envgen.system.proven import ProvenFiles
@@ -222,7 +222,7 @@ class Store:
         raise EnvgenError(f"the layer {sha} is missing in the store after it was written")
 
     def add_blob(self, write: Callable[[BinaryIO], Sha256]) -> None:
-        """Keep what `write` writes, under the digest that it returns.
+        """Keep what `write` writes, under the digest that it returns; waits until the disk has it.
 
         Raises:
             UserError: the disk is full or the store not writable.
@@ -231,6 +231,7 @@ class Store:
             temporary = folder / "blob"
             with temporary.open("wb") as out:
                 sha = write(out)
+            sync_files((temporary,))  # else a layout waits for all layers at once, when nothing else is left to do
             temporary.chmod(0o444)
             path = self._blob_path(sha)
             self._make_folder(path.parent)
