@@ -82,8 +82,8 @@ class Workers:
         self.compiler = compiler
         self._idle: list[Partner] = []
 
-    def compile(self, sources: Sequence[Code]) -> list[bytes]:
-        """Compile source files; those that do not compile become no bytes.
+    def compile(self, sources: Sequence[Code]) -> bytes:
+        """Compile source files: for each 8 bytes of length, then the compiled file; nothing for what does not compile.
 
         Raises:
             DigestMismatchError: a source is not what it should be.
@@ -96,7 +96,7 @@ class Workers:
                     partner.input.write(b"".join((_length(name), name, _length(source), source)))
                 partner.input.write(pyc_worker.END.to_bytes(_LENGTH, "little"))
                 partner.input.flush()
-                return [_read(partner) for _code in sources]
+                return b"".join(part for _code in sources for part in _read(partner))
             except (EOFError, BrokenPipeError) as error:
                 raise partner.failure() from error
 
@@ -141,11 +141,9 @@ def compile_all(sources: Sequence[Code], workers: Workers, *, store: Store) -> d
     key = Sha256.of(json.dumps(facts).encode())
     raw = store.cached(_KIND, key)
     if raw is None:
-        found = workers.compile(sources)
-        store.put(_KIND, key, b"".join(part for data in found for part in (_length(data), data)))
-    else:
-        found = _split(raw)
-    return {compiler.target(code.path): data for code, data in zip(sources, found, strict=True) if data}
+        raw = workers.compile(sources)
+        store.put(_KIND, key, raw)
+    return {compiler.target(code.path): data for code, data in zip(sources, _split(raw), strict=True) if data}
 
 
 def _verified(code: Code) -> bytes:
@@ -168,8 +166,8 @@ def _length(data: bytes) -> bytes:
     return len(data).to_bytes(_LENGTH, "little")
 
 
-def _read(partner: Partner) -> bytes:
-    """Read a length and that many bytes from a worker.
+def _read(partner: Partner) -> tuple[bytes, bytes]:
+    """Read 8 bytes of length and that many bytes from a worker.
 
     Raises:
         EOFError: it has ended.
@@ -179,11 +177,11 @@ def _read(partner: Partner) -> bytes:
     data = partner.output.read(size)
     if len(head) < _LENGTH or len(data) < size:
         raise EOFError
-    return data
+    return head, data
 
 
 def _split(raw: bytes) -> list[bytes]:
-    """Split what the store keeps: for each source 8 bytes of length, then the compiled file."""
+    """Split what `compile` returned."""
     found, position = [], 0
     while position < len(raw):
         start = position + _LENGTH

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import os
@@ -13,24 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from envgen import ops
-from envgen.image.assemble import planned, write
 from envgen.image.blobs import LayerCache
-from envgen.image.entries import File, OnDisk
-from envgen.image.inputs import open_images
-from envgen.oci.compress import Compression
 from envgen.oci.push import Reference, fetch_manifest
 from envgen.oci.verify import Limits, check_layout
-from envgen.platforms import Platform
 from tests.builders.registry import PROGRAM, SKOPEO, line, registry
 from tests.builders.server import Faults
 from tests.builders.system import base_debs
 from tests.builders.wheels import make_wheel, wheel_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from envgen.image.entries import Entry
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -388,20 +378,3 @@ def test_a_folder_that_cannot_be_written_is_named(imaged: Project, cli: Command)
     outcome = cli("image", "--platform", "linux-64")
     assert outcome.code == 1
     assert "failed to write" in outcome.err
-
-
-def test_the_files_of_the_base_go_when_its_layer_is_written(imaged: Project, cli: Command) -> None:
-    """They are thousands, and removing them is not left to the end."""
-    context = ops.open_context(directory=imaged.root, environment=cli.variables, now=dt.datetime.now(dt.UTC))
-    inputs = open_images(context, env=None, platforms=(Platform.LINUX_64,), frozen=False)
-    with planned(context, inputs, compression=Compression.ZSTD) as (image,):
-        before = files_of(image.base.entries)
-        write(context, [image], imaged.root / "layout", sbom=False)
-        assert not any(Path(file).exists() for file in before)
-        again = files_of(image.base.entries)
-        assert before == again
-        assert all(Path(file).exists() for file in again)
-
-
-def files_of(entries: Iterable[Entry]) -> list[str]:
-    return [e.source.on_disk for e in entries if isinstance(e, File) and isinstance(e.source, OnDisk)]

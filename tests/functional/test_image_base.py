@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from envgen import ops
+from envgen.image.assemble import planned, write
+from envgen.image.entries import File, OnDisk
+from envgen.image.inputs import open_images
+from envgen.oci.compress import Compression
 from tests.builders.debian import Deb
 from tests.builders.stubs import debian_libraries
 from tests.builders.system import base_debs
 from tests.functional.test_lock import DEBIAN_LOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envgen.image.entries import Entry
     from tests.builders.registries import Registries
     from tests.command import Command, Project
 
@@ -109,3 +119,20 @@ def test_without_an_image_there_is_no_base(imaged: Project, cli: Command) -> Non
     imaged.spec("demo", SPEC.partition("image:")[0])
     cli("lock").succeeded()
     assert base(imaged) == {}
+
+
+def test_the_files_of_the_base_go_when_its_layer_is_written(imaged: Project, cli: Command) -> None:
+    """They are thousands, and removing them is not left to the end."""
+    context = ops.open_context(directory=imaged.root, environment=cli.variables, now=dt.datetime.now(dt.UTC))
+    inputs = open_images(context, env=None, platforms=(), frozen=False)
+    with planned(context, inputs, compression=Compression.ZSTD) as (image,):
+        before = files_of(image.base.entries)
+        write(context, [image], imaged.root / "layout", sbom=False)
+        assert not any(Path(file).exists() for file in before)
+        again = files_of(image.base.entries)
+        assert before == again
+        assert all(Path(file).exists() for file in again)
+
+
+def files_of(entries: Iterable[Entry]) -> list[str]:
+    return [e.source.on_disk for e in entries if isinstance(e, File) and isinstance(e.source, OnDisk)]

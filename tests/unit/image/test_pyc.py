@@ -119,8 +119,8 @@ def test_large_sources_are_compiled_by_several_threads(tmp_path: Path, workers: 
     sources = [Code(path=f"{n}.py", file=str(file), sha256=Sha256.of(file.read_bytes())) for n in range(3)]
     with ThreadPoolExecutor(3) as pool:
         every = list(pool.map(workers.compile, [sources] * 6))
-    assert {len(set(found)) for found in every} == {3}
-    assert every.count(every[0]) == 6
+    assert every == every[:1] * 6
+    assert len(every[0]) > 3 * len(LARGE)
 
 
 def test_an_interpreter_that_fails_is_named(tmp_path: Path) -> None:
