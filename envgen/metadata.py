@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -161,7 +162,7 @@ def locked_requires(
     for requirement in active_requirements(meta, target, extras, python_full):
         name = project_name(requirement.name)
         found[name] = found.get(name, SpecifierSet()) & requirement.specifier
-    return {name: str(found[name]) for name in sorted(found)}
+    return {name: intern(str(found[name])) for name in sorted(found)}  # releases repeat most of them
 
 
 class _FieldReader(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 from functools import lru_cache, partial
+from sys import intern
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -132,7 +133,8 @@ def match_specs(
     for requirement in map(partial(standing_in, names=names), requirements):
         name = names.conda_name(project_name(requirement.name))
         spec = version_spec(requirement) if version_spec else conda_spec(requirement.specifier)
-        found.update(f"{n} {spec}".rstrip() for n in (name, *(extra_name(name, e) for e in requirement.extras)))
+        wanted = (name, *(extra_name(name, e) for e in requirement.extras))
+        found.update(intern(f"{n} {spec}".rstrip()) for n in wanted)  # releases of a project repeat most of them
     return tuple(sorted(found))
 
 

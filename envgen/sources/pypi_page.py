@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections import defaultdict
 from functools import cache, lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -272,7 +273,7 @@ def _file(entry: Mapping[str, Any], base: str) -> ProjectFile:
         url=_address(entry, base),
         sha256=sha256,
         size=_size(entry.get("size")),
-        requires_python=requires_python if isinstance(requires_python, str) else None,  # METADATA says it, too
+        requires_python=intern(requires_python) if isinstance(requires_python, str) else None,  # METADATA says it, too
         uploaded=_moment(entry.get("upload-time")),
         yanked=bool(entry.get("yanked")) or entry.get("yanked") == "",  # PEP 592: an empty reason is one too
         metadata=(_sha256(beside) or True) if isinstance(beside, dict) else bool(beside),

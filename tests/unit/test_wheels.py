@@ -98,6 +98,11 @@ def test_a_requirement_without_words_makes_the_wheel_unusable() -> None:
         depends("py3-none-any", "Requires-Dist: ham ===banana")
 
 
+def test_releases_share_the_text_of_what_they_require() -> None:
+    one, other = (match_specs([Requirement("ham[x]>=1,<2")], NAMES) for _ in range(2))
+    assert all(a is b for a, b in zip(one, other, strict=True))
+
+
 def test_extras_become_packages_of_the_solver_and_leave_again() -> None:
     specs = match_specs([Requirement("torch[Opt.Einsum,x]>=2"), Requirement("ham")], NAMES)
     assert specs == ("ham", "pytorch >=2", "pytorch.extra.opt-einsum >=2", "pytorch.extra.x >=2")
