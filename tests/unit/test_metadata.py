@@ -204,6 +204,4 @@ def test_a_lock_keeps_one_specifier_for_each_name() -> None:
     assert list(locked_requires(meta, LINUX, ()).items()) == [("ham", "<2,>=1"), ("zzz", "")]
     assert list(locked_requires(meta, LINUX, ("x",)).values()) == ["!=1.5,<2,>=1", ""]
     one, other = (locked_requires(meta, LINUX, ()) for _ in range(2))
-    assert all(
-        a is b for a, b in zip(one.values(), other.values(), strict=True)
-    )  # thousands of releases share a few hundred texts
+    assert all(a is b for a, b in zip(one.values(), other.values(), strict=True))  # releases share their texts
