@@ -218,9 +218,8 @@ class Linked(Struct, frozen=True, kw_only=True):
         if path["path_type"] == "directory":
             return Directory(path=there)
         status = _status(here)
-        if status is None or not stat.S_ISREG(
-            status.st_mode
-        ):  # a link would bring what it leads to, a file of this machine
+        # a link would bring what it leads to, a file of this machine
+        if status is None or not stat.S_ISREG(status.st_mode):
             raise ArtifactError(f"`{name}`: expected a file as `info/paths.json` says, got none")
         sha256 = Sha256(path["sha256_in_prefix"])
         member = None if path.get("prefix_placeholder") or wheel is None else wheel.members.get(name)
