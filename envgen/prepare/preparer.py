@@ -125,7 +125,8 @@ def prepare(context: Context, plan: Plan, pair: LockPair, *, keep_wheels: bool =
     with _job(context, plan, pair, stop, keep_wheels=keep_wheels) as job:
         fetched: set[Future[PlannedPackage]] = set()
         running: set[Future[Any]] = set()
-        turns, load = Turns(sorted(plan.prepare, key=_turn), at_once=cores), Load(cores)
+        # two on one core: one of them waits for a server, to which it must speak before a body comes
+        turns, load = Turns(sorted(plan.prepare, key=_turn), at_once=max(cores, 2)), Load(cores)
         try:
             fetched |= {lines.submit(_fetch_next, job, turns) for _ in plan.prepare}
             running |= fetched
