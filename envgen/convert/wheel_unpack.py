@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _SMALL = 64 << 20
 """Bytes of a metadata file that are read at once; the largest real one, torch's RECORD, has 1.5 MB."""
 
-
 _FIRST_LINE = 1 << 16
 """Bytes in which the first line of a script ends; a kernel reads 256 of them."""
 

@@ -190,7 +190,7 @@ def packed_data(descriptor: int, member: Member, *, what: str) -> Iterator[bytes
         yield from _read(descriptor, member, None)
 
 
-_InflateError = cast("type[Exception]", isal_zlib.error)  # isal's stub calls it an instance
+_InflateError = cast("type[Exception]", igzip_lib.error)  # isal's stub calls it an instance
 
 
 class _Refusal(Exception):  # noqa: N818 - a signal inside this module, turned into an ArtifactError at its border
@@ -323,7 +323,7 @@ def check_local_header(read: Callable[[int], bytes], info: zipfile.ZipInfo, *, w
         )
     _, _, flags, method, _, _, crc, packed, size, name_len, extra_len = _LOCAL.unpack(head)
     rest = read(name_len + extra_len)
-    raw = rest[:name_len]
+    raw = rest[:name_len]  # ASCII is the same in both, and decoded faster as UTF-8
     name = raw.decode("utf-8" if flags & _UTF8 or raw.isascii() else "cp437", "replace")
     if flags & _DEFERRED:  # sizes and CRC follow the data; the header may have zeros
         pairs = ((crc, info.CRC), (packed, info.compress_size), (size, info.file_size))

@@ -17,8 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from envgen import __version__
-from envgen.system.connection import ca_file, lost_connection, silent
+from envgen.system.connection import USER_AGENT, ca_file, lost_connection, silent
 from envgen.system.credentials import display, without_login
 from envgen.system.pace import Pace
 from envgen.system.pools import CONNECT_TIMEOUT, CONNECTIONS, READ_TIMEOUT
@@ -100,8 +99,8 @@ class BulkClient:
         A client trusts the CA certificates of the machine besides those that a variable names. So a login goes to the
         pool where one does.
         """
-        host = urlsplit(url).netloc
-        if host in self._left or ("Authorization" in headers and ca_file(self._environment)):
+        server = urlsplit(url)
+        if server.netloc in self._left or ("Authorization" in headers and ca_file(self._environment)):
             return None
         client = self._client(proxy)
         if client is None:
@@ -110,9 +109,9 @@ class BulkClient:
 
         try:
             request = client.get(url).headers(dict(headers)).streamed_read_buffer_limit(_AT_ONCE).build_streamed()
-            return BulkAnswer(request, urlsplit(url).hostname or "")
+            return BulkAnswer(request, server.hostname or "")
         except (PyreqwestError, ValueError) as error:
-            self._left.add(host)
+            self._left.add(server.netloc)
             self._detail(f"{display(url)}: leaving this server to the other HTTP client ({_cause(error)})")
             return None
 
@@ -141,7 +140,7 @@ def _new_client(proxy: str | None, environment: Mapping[str, str]) -> SyncClient
     builder = SyncClientBuilder().follow_redirects(False).referer(False).no_proxy().http1_only()
     builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
     builder = builder.connect_timeout(timedelta(seconds=CONNECT_TIMEOUT)).read_timeout(timedelta(seconds=READ_TIMEOUT))
-    builder = builder.pool_max_idle_per_host(CONNECTIONS).user_agent(f"envgen/{__version__}")  # for proxies
+    builder = builder.pool_max_idle_per_host(CONNECTIONS).user_agent(USER_AGENT)  # for proxies
     if authorities := ca_file(environment):
         builder = builder.add_root_certificate_pem(authorities.read_bytes())
     if proxy:

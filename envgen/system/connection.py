@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from envgen import __version__
 from envgen.errors import HostError, NetworkError, OfflineError, UserError
 from envgen.system.credentials import display, without_login
 from envgen.system.retry import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+USER_AGENT = f"envgen/{__version__}"
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 

@@ -22,11 +22,18 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from envgen import __version__
 from envgen.errors import DigestMismatchError, NetworkError
 from envgen.events import NullReporter
 from envgen.system.bulk import LARGE, BulkClient
-from envgen.system.connection import check_address, lost_connection, proxy_for, redirected, silent, tls_context
+from envgen.system.connection import (
+    USER_AGENT,
+    check_address,
+    lost_connection,
+    proxy_for,
+    redirected,
+    silent,
+    tls_context,
+)
 from envgen.system.credentials import Credentials, display
 from envgen.system.file_url import is_file_url, open_file_url
 from envgen.system.flow import Flow
@@ -321,7 +328,7 @@ class Http:
     def _ask(
         self, url: str, headers: Mapping[str, str], secret: Secret | None, *, large: bool
     ) -> PooledAnswer | BulkAnswer:
-        own = {"User-Agent": f"envgen/{__version__}"} | ({"Authorization": secret.value} if secret else {})
+        own = {"User-Agent": USER_AGENT} | ({"Authorization": secret.value} if secret else {})
         proxy = proxy_for(url, self._environment)
         answer = self._bulk.ask(url, {**headers, **own}, proxy=proxy) if large else None
         return answer or PooledAnswer(self._pool(proxy), url, {**headers, **own})

@@ -50,7 +50,7 @@ class StreamedResponse(Struct, frozen=True, kw_only=True):
         url: that answered, after redirects, without credentials.
         status: of HTTP.
         headers: lower-case names.
-        read: returns up to that many further bytes of the body, none at its end.
+        read: returns further bytes of the body, none at its end: up to that many, or what came together of a large one.
     """
 
     url: str
@@ -59,7 +59,7 @@ class StreamedResponse(Struct, frozen=True, kw_only=True):
     read: Callable[[int], bytes]
 
     def pieces(self, size: int = _PIECE) -> Iterator[bytes]:
-        """Yield the body in pieces of at most `size` bytes."""
+        """Yield the body in the pieces that `read` returns."""
         while data := self.read(size):
             yield data
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from envgen.system.fs import remove_tree
 from tests.unit.system.nobody import NOBODY
@@ -31,3 +32,12 @@ def rig() -> Iterator[Rig]:
     rig = Rig()
     yield rig
     rig.http.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Make a file with the certificates of two authorities, and the key and certificate of a server of the second."""
+    folder, first, second = tmp_path_factory.mktemp("tls"), trustme.CA(), trustme.CA()
+    (folder / "ca.pem").write_bytes(first.cert_pem.bytes() + second.cert_pem.bytes())
+    second.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    return folder / "ca.pem", folder / "server.pem"

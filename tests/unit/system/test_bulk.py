@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-import trustme
 
 from envgen.errors import NetworkError
 from envgen.system.bulk import LARGE, BulkAnswer, BulkClient
@@ -60,10 +59,9 @@ class TestAnswers:
         with serve({"/a": BODY}) as server:
             answer = bulk.client.ask(f"{server.url}/a", {"Range": "bytes=1000-"}, proxy=None)
             assert answer is not None
-            assert (answer.status, answer.headers["content-range"].split("/")[0]) == (
-                206,
-                f"bytes 1000-{len(BODY) - 1}",
-            )
+            begins = f"bytes 1000-{len(BODY) - 1}/"
+            assert answer.status == 206
+            assert answer.headers["content-range"].startswith(begins)
             assert b"".join(bodies(answer)) == BODY[1000:]
 
     def test_a_connection_is_used_again(self, bulk: Bulk) -> None:
@@ -98,8 +96,7 @@ class TestAnswers:
             return b"x"
 
         response = SimpleNamespace(status=200, headers={}, body_reader=SimpleNamespace(read_chunk=drip))
-        request = SimpleNamespace(__enter__=None)
-        request.__enter__ = lambda: response
+        request = SimpleNamespace(__enter__=lambda: response)
         answer = BulkAnswer(cast("Any", request), "host", lambda: now[0])
         with pytest.raises(DripError, match="60 bytes in 60 s"):
             b"".join(iter(lambda: answer.read(1), b""))
@@ -150,15 +147,6 @@ class TestLeftToThePool:
         with serve({"/a": BODY}, certificate=authority[1]) as server:
             assert bulk.read(f"{server.url}/a") is None
         assert "certificate" in bulk.told[0]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Make a file with the certificates of two authorities, and the key and certificate of a server of the second."""
-    folder, first, second = tmp_path_factory.mktemp("tls"), trustme.CA(), trustme.CA()
-    (folder / "ca.pem").write_bytes(first.cert_pem.bytes() + second.cert_pem.bytes())
-    second.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-    return folder / "ca.pem", folder / "server.pem"
 
 
 class TestDownloads:

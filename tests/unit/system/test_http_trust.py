@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-import trustme
 
 from envgen.errors import NetworkError, UserError
 from tests.builders.server import Faults, serve
@@ -105,15 +104,6 @@ class TestProxies:
         with pytest.raises(NetworkError, match="the proxy failed to connect") as caught:
             rig.http.get("http://index.invalid/a")
         assert "HTTP_PROXY" in str(caught.value.hint)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Make the certificate of an authority, and a server's key and certificate."""
-    folder, ca = tmp_path_factory.mktemp("tls"), trustme.CA()
-    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
-    ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-    return folder / "ca.pem", folder / "server.pem"
 
 
 class TestCertificates:
