@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -133,7 +134,30 @@ class BulkClient:
             return self._clients[proxy]
 
 
+@cache
+def _load() -> None:
+    """Load the library in a thread that stays until the process ends.
+
+    Its allocator, mimalloc 3.3, takes the thread that loads it for the main one. Were that to end, a later thread that
+    gets the same address would crash the process: https://github.com/microsoft/mimalloc/issues/1287
+
+    Raises:
+        RuntimeError: no thread is to be had.
+    """
+    loaded = threading.Event()
+
+    def stay() -> None:
+        with suppress(ImportError):  # the caller meets it as well, and raises it
+            import pyreqwest.client  # noqa: F401, PLC0415  loaded where it is used
+        loaded.set()
+        threading.Event().wait()
+
+    threading.Thread(target=stay, daemon=True).start()
+    loaded.wait()
+
+
 def _new_client(proxy: str | None, environment: Mapping[str, str]) -> SyncClient:
+    _load()
     from pyreqwest.client import SyncClientBuilder  # noqa: PLC0415
     from pyreqwest.proxy import ProxyBuilder  # noqa: PLC0415
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import SimpleNamespace
@@ -121,6 +123,35 @@ def _first_packet(server: socket.socket) -> bytes:
     with connection:
         connection.settimeout(10)
         return connection.recv(4096)
+
+
+_SHORT_THREADS = """
+import sys, threading
+from envgen.system.bulk import BulkClient
+
+def read():
+    client = BulkClient({}, print)
+    answer = client.ask(sys.argv[1], {}, proxy=None)
+    print(sum(iter(lambda: len(answer.read(1)), 0)))
+    client.close()
+
+for _ in range(12):
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_the_thread_that_asks_first_may_end() -> None:
+    """The allocator of the library crashes the process when the thread that loaded it ends and its address is reused.
+
+    A process of its own: the library must not be loaded yet.
+    """
+    with serve({"/a": BODY}) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", _SHORT_THREADS, f"{server.url}/a"], capture_output=True, text=True, check=False
+        )
+    assert (done.returncode, done.stdout.split()) == (0, [str(len(BODY))] * 12), done.stderr
 
 
 class TestLeftToThePool:
