@@ -102,9 +102,14 @@ def check(prefix: Path) -> None:
     """Raise if an environment must not be created at `prefix`.
 
     Raises:
-        UserError: there is something else, or an environment that another tool made.
+        UserError: there is something else, or an environment that another tool made, or the path is not UTF-8.
         HostError: it may not be written to.
     """
+    try:
+        str(prefix).encode()
+    except UnicodeEncodeError:
+        message = f"the path {str(prefix)!a} is not UTF-8, and records of conda are"
+        raise UserError(message, hint="choose another `--prefix` or `--name`") from None
     if os.path.lexists(prefix) and not prefix.is_dir():
         what = "a file" if prefix.exists() else "a broken symbolic link"
         raise UserError(f"`{prefix}` is {what}, expected a folder", hint="choose another `--prefix` or `--name`")

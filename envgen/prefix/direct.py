@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from envgen.errors import HostError
 from envgen.paths import folders_of
 from envgen.prefix.conda_meta import META
 from envgen.prefix.facts import as_recorded
+from envgen.system.fork import shared
 from envgen.system.fs import TEMPORARY
 from envgen.system.os_faults import os_fault
 from envgen.system.reflink import reflink
@@ -36,15 +36,13 @@ if TYPE_CHECKING:
     from envgen.prefix.brought import Brought
     from envgen.prefix.contents import LinkPackage
     from envgen.prefix.facts import PackageFacts
+    from envgen.system.seal import Statuses
 
 _LONGEST_SHEBANG = 127
 """Bytes of a first line that every Linux reads; rattler writes another one beyond."""
 
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
 """What a file system says that has no hard links, or no more of this file."""
-
-_HANDS = 2
-"""Threads that link. The system does nearly all of the work, and one folder is for one of them at a time."""
 
 
 class DirectPackage(Struct, frozen=True, kw_only=True):
@@ -72,7 +70,7 @@ class DirectPackage(Struct, frozen=True, kw_only=True):
         """Return paths of symbolic links -> targets."""
         return {path: to for path, to in self.facts.links.items() if path in self.owned}
 
-    def shared(self, statuses: Mapping[str, os.stat_result]) -> dict[str, os.stat_result]:
+    def shared(self, statuses: Statuses) -> Statuses:
         """Return the statuses of the package's files that are files of the prefix as well, of all in the store."""
         return {path: status for path, status in statuses.items() if path not in self.facts.made}
 
@@ -141,33 +139,28 @@ def direct_packages(
 def link_directly(
     prefix: Path, packages: Sequence[DirectPackage], advance: Callable[[int], object], *, skeleton: bool = False
 ) -> Iterator[None]:
-    """Make the files of packages in a prefix while the block lasts; files that are in the way are replaced.
+    """Make the files of packages in a prefix, from when the block begins; files that are in the way are replaced.
 
-    The block can use the time: the threads are in the system nearly always. Each package makes its own folders, for
-    two threads that make some in one folder wait for each other.
+    The block can use the time, for another process has begun. Each package makes its own folders.
 
     Args:
         prefix: the environment.
         packages: from `direct_packages`.
-        advance: told after each package.
+        advance: told of each package.
         skeleton: leave out what would be hard links.
 
     Raises:
         HostError: a file cannot be linked.
         UserError: the disk is full, or the prefix may not be written to.
     """
-    make = partial(_make_files, f"{prefix}/", set[str](), advance, skeleton=skeleton)
-    with ThreadPoolExecutor(_HANDS) as pool:
-        ordered = sorted(packages, key=lambda one: len(one.owned), reverse=True)
-        running = [pool.submit(make, one) for one in ordered]
-        try:
+    make = partial(_make_files, f"{prefix}/", set[str](), skeleton=skeleton)
+    ordered = sorted(packages, key=lambda one: len(one.owned), reverse=True)
+    try:
+        with shared(ordered, make, advance) as finish:
             yield
-            for one in running:
-                one.result()
-        except OSError as error:
-            raise os_fault(error, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+            finish()
+    except OSError as error:
+        raise os_fault(error, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
 
 
 def relocated(data: bytes, placeholder: str, prefix: str) -> bytes | None:
@@ -223,15 +216,12 @@ def _clones(source: Path, target: Path) -> bool:
         return reflink(there, here)
 
 
-def _make_files(
-    start: str, made: set[str], advance: Callable[[int], object], one: DirectPackage, *, skeleton: bool
-) -> None:
+def _make_files(start: str, made: set[str], one: DirectPackage, *, skeleton: bool) -> None:
     """Make the files of a package; tens of thousands of paths: text is five times as fast as `Path` here.
 
     Args:
         start: path of the prefix, with a slash.
-        made: folders that are there; threads share it.
-        advance: told when all are made.
+        made: folders that are there.
         one: the package.
         skeleton: make no hard links.
     """
@@ -254,7 +244,6 @@ def _make_files(
         with open(os.open(start + path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:  # noqa: PTH123
             os.fchmod(out.fileno(), mode)
             out.write(text)
-    advance(1)
 
 
 def _hard_link(source: str, target: str) -> None:

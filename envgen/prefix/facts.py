@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from envgen.digest import Sha256
@@ -147,7 +148,7 @@ def _render(facts: PackageFacts | None, listing: Sha256) -> bytes:
 
 def _parse(raw: bytes, listing: Sha256) -> PackageFacts | None:
     first, *entries = raw.decode().split("\n")
-    document = json.loads(first)
+    document = msgspec.json.decode(first)
     if (document["format"], document["listing"]) != (_FORMAT, listing):
         raise ValueError("another format, or of another package")
     if document["paths"] is None:

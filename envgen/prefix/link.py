@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from envgen.prefix.direct_records import RenderedRecord
     from envgen.prefix.link_plan import LinkPlan
     from envgen.prefix.provenance import Provenance
-    from envgen.prefix.state import Statuses
+    from envgen.system.seal import Statuses
     from envgen.system.store import Store
 
     _Linked = tuple[tuple[InstalledPackage, ...], Mapping[str, Statuses]]

@@ -8,22 +8,23 @@ Conda and other tools read `*.json` only.
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct, field
 
 from envgen.paths import check_prefix_paths, parse_file_name
 from envgen.prefix.conda_meta import META, record_path
 from envgen.prefix.installed import InstalledPackage
 from envgen.system.fs import atomic_write
+from envgen.system.seal import status_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-    Statuses = Mapping[str, os.stat_result]
+    from envgen.system.seal import Statuses
 
 STATE = ".envgen-state"
 
@@ -74,7 +75,7 @@ class PrefixState(Struct, frozen=True, kw_only=True):
 def read_state(prefix: Path) -> PrefixState | None:
     """Read what `write_state` wrote; None where there is nothing that can be used."""
     try:
-        document = json.loads((prefix / META / STATE).read_bytes())
+        document = msgspec.json.decode((prefix / META / STATE).read_bytes())
         if document["format"] != _FORMAT:
             return None
         packages = [_package(entry) for entry in document["packages"]]
@@ -88,7 +89,7 @@ def write_state(prefix: Path, packages: Iterable[PackageState]) -> None:
     """Write the state of a prefix; nobody else may be changing it."""
     entries = [_entry(package) for package in packages]
     document = {"format": _FORMAT, "prefix": str(prefix), "packages": entries}
-    atomic_write(prefix / META / STATE, json.dumps(document, separators=(",", ":")), sync=False)
+    atomic_write(prefix / META / STATE, msgspec.json.encode(document), sync=False)
 
 
 def record_state(
@@ -149,11 +150,9 @@ def status_of(prefix: Path, paths: Iterable[str], shared: Statuses | None = None
             found += MISSING
             continue
         try:
-            status = known.get(path) or os.lstat(start + path)
+            found += known.get(path) or status_numbers(os.lstat(start + path))
         except (FileNotFoundError, NotADirectoryError):
             found += MISSING
-        else:
-            found += (status.st_size, status.st_mtime_ns, status.st_mode)
     return found
 
 

@@ -9,10 +9,10 @@ packages in the store. No path in it belongs to a package that was to stay: `wit
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from envgen.errors import IntegrityError, UserError
@@ -77,7 +77,8 @@ def alone(prefix: Path, reporter: Reporter) -> Iterator[None]:
 def transaction(prefix: Path, touched: Touched) -> Iterator[None]:
     """Mark the prefix as being changed until the block ends well, and its records are on the disk."""
     mark = prefix / META / UNFINISHED
-    atomic_write(mark, json.dumps({"format": _FORMAT, "records": touched.records, "paths": touched.paths}))
+    document = {"format": _FORMAT, "records": touched.records, "paths": touched.paths}
+    atomic_write(mark, msgspec.json.encode(document))
     yield
     sync_files(record_path(prefix, dist) for dist in touched.records)
     mark.unlink()
@@ -115,7 +116,7 @@ def clean_up(prefix: Path, touched: Touched) -> None:
 
 def _parse(raw: bytes, mark: Path) -> Touched:
     try:
-        document = json.loads(raw)
+        document = msgspec.json.decode(raw)
         records, paths = map(str, document["records"]), map(str, document["paths"])
         found, touched = document["format"], Touched(records=tuple(records), paths=tuple(paths))
         check_prefix_paths(touched.paths)

@@ -62,12 +62,18 @@ def plan(
     A package of the store that is not what it was counts as not there, and the store says so. That happens where
     somebody edits an environment, for its files are links to those of the store. With `verify`, every file is read.
     """
-    store = context.store
+    store, every = context.store, tuple(items)
+
+    @cache
+    def observe() -> None:
+        store.packages.observe(item.wanted.key for item in every)
 
     def has_artifact(sha: Sha256) -> bool:
         return store.artifact(sha) is not None or context.supply.has(sha)
 
     def has_package(key: str) -> bool:
+        if not verify:
+            observe()
         return not store.altered(key, read=verify) and store.package(key) is not None
 
     @cache
@@ -78,7 +84,7 @@ def plan(
         return PublishedArchives(context, is_at_hand=has_artifact)
 
     return make_plan(
-        items,
+        every,
         has_artifact=has_artifact,
         has_package=has_package,
         is_shared=partial(is_shared, context),

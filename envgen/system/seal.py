@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     _File = tuple[str, os.stat_result]
 
+    Statuses = Mapping[str, tuple[int, int, int]]
+    """Path of a file -> its `status_numbers`."""
+
 SEAL = "info/envgen-seal.json"
 """Where the seal is in a package; no environment links to anything in `info`, and no archive takes the seal."""
 
@@ -117,18 +120,22 @@ def read_seal(package: Path, *, owners: frozenset[int] | None = None) -> Seal | 
     return seal
 
 
-def statuses_of(package: Path) -> dict[str, os.stat_result]:
+def observe(package: Path) -> tuple[Statuses, str]:
     """Read the status of every file and link of a package but its seal.
 
     Packages have tens of thousands of files, so that no `Path` is made of any: 30,000 take 0.5 s on a slow disk,
     nearly all of it the system's.
+
+    Returns:
+        Statuses, and the digest that `Seal.status` has of the same files.
     """
-    return dict(_files(package))
+    files = list(_files(package))
+    return {path: status_numbers(status) for path, status in files}, _status(files)
 
 
-def fits_seal(files: Mapping[str, os.stat_result], seal: Seal) -> bool:
-    """Return whether path, inode, size and time of every file of a package are those that were recorded."""
-    return _status(files.items()) == seal.status
+def status_numbers(status: os.stat_result) -> tuple[int, int, int]:
+    """Return size in bytes, time of the last change in nanoseconds since 1970, and mode with the type of a file."""
+    return status.st_size, status.st_mtime_ns, status.st_mode
 
 
 def first_fault(package: Path, seal: Seal) -> str | None:

@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING
 
 from envgen.errors import ArtifactError
 from envgen.system.boots import BootTime, read_synced, record_synced
+from envgen.system.fork import shared
 from envgen.system.os_faults import explained
 from envgen.system.seal import (
     SEAL,
     confirm_seal,
     first_fault,
-    fits_seal,
     is_own,
     is_unsealed,
+    observe,
     read_seal,
-    statuses_of,
     write_seal,
 )
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from envgen.events import Reporter
-    from envgen.system.seal import Seal
+    from envgen.system.seal import Seal, Statuses
 
 _SYNCED = "synced.json"
 
@@ -61,9 +60,16 @@ class SealedPackages:
         self._reporter = reporter
         self._clock = clock
         self._prove = prove
-        self._compared: dict[str, Mapping[str, os.stat_result]] = {}
+        self._observed: dict[str, tuple[Statuses, str]] = {}
+        self._compared: dict[str, Statuses] = {}
         self._synced: dict[str, int] | None = None
         self._unsynced = self._told_boot = False
+
+    def observe(self, keys: Iterable[str]) -> None:
+        """Read the status of the files of packages whose `fault` is asked next: faster than one after another."""
+        there = [folder for key in keys if (folder := self._root / "packages" / key).is_dir()]
+        with explained(self._root), shared(there, observe) as finish:
+            self._observed = dict(zip((folder.name for folder in there), finish(), strict=True))
 
     def fault(self, folder: Path, *, read: bool) -> str | None:
         """Describe what is wrong with a package; reads its files only where their status does not settle it."""
@@ -73,16 +79,19 @@ class SealedPackages:
             seal = read_seal(folder)
             if seal is None:
                 return self._adopt(folder)
-            if not read and self._outlived(seal) and fits_seal(files := statuses_of(folder), seal):
-                self._compared[folder.name] = files
-                return None
+            if not read and self._outlived(seal):
+                known = self._observed
+                statuses, digest = known.pop(folder.name) if folder.name in known else observe(folder)
+                if digest == seal.status:
+                    self._compared[folder.name] = statuses
+                    return None
             fault = first_fault(folder, seal)
         if fault is None:
             with suppress(OSError):  # a store on a read-only file system serves all the same
                 confirm_seal(folder, seal, boot=self._clock().boot)
         return fault and _changed(fault)
 
-    def statuses(self, key: str) -> Mapping[str, os.stat_result]:
+    def statuses(self, key: str) -> Statuses:
         """Return the status of each file of a package as it fitted its seal; nothing where that was not asked."""
         return self._compared.get(key, {})
 

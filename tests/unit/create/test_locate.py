@@ -187,6 +187,11 @@ def test_an_environment_of_another_tool_is_refused(tmp_path: Path) -> None:
     check(tmp_path)
 
 
+def test_a_path_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"'.*/env.udcff' is not UTF-8"):
+        check(tmp_path / os.fsdecode(b"env\xff"))
+
+
 def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HostError, match="no permission to write"):

@@ -129,6 +129,18 @@ class TestDamagedPackages:
         assert len(told.warnings) == 1
         assert KEY in told.warnings[0]
 
+    def test_are_found_by_observing_many_at_once(self, store: Store) -> None:
+        keys = [f"p{number}-1.0-0" for number in range(6)]
+        packages = [store.ensure_package(key, make_listed) for key in keys]
+        for package in packages[:3]:
+            damage(package / "code.py")
+        store.packages.observe([*keys, "never-made-1-0"])
+        assert [store.altered(key) for key in keys] == [True] * 3 + [False] * 3
+        status = (packages[3] / "code.py").stat()
+        assert store.packages.statuses(keys[3])["code.py"] == (status.st_size, status.st_mtime_ns, status.st_mode)
+        damage(packages[4] / "code.py")
+        assert store.altered(keys[4]), "what was observed counts once"
+
     def test_with_the_status_of_good_ones_are_found_by_reading(self, store: Store) -> None:
         package = store.ensure_package(KEY, make_listed)
         damage(package / "code.py", b"x = 2")

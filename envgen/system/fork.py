@@ -1,0 +1,147 @@
+"""Work shared with a fork of this process: many system calls made from Python, where threads wait for one another.
+
+Each call of a thread hands the interpreter's lock over and back. To link 31,000 files takes 0.21 s in one thread,
+0.23 s in two, and 0.13 s in two processes. A fork knows what this process knows, so that nothing is sent to it.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import os
+import pickle
+import signal
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from envgen.errors import EnvgenError
+from envgen.system.child import has_room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import NoReturn
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_NUMBER = array.array("L")
+
+
+@contextmanager
+def shared(
+    items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], object] = lambda _count: None
+) -> Iterator[Callable[[], list[R]]]:
+    """Do work on items in a fork while the block lasts, which can do something else meanwhile.
+
+    Where this process has one processor, or cannot be forked, it does all of them itself.
+
+    Args:
+        items: each is done once, by whoever is free.
+        work: what to do with one. It must not wait for a thread, for a fork has none of those of this process. Its
+            result can be pickled.
+        advance: told how many items more are done, or being done by the fork.
+
+    Yields:
+        A function that does its part of what is left, waits for the fork, and returns the results in the order of
+        `items`. It raises what `work` raised, in whichever process, and `EnvgenError` where the fork was killed. A
+        block that ends without it ends the fork.
+    """
+    if not (len(items) > 1 and sys.platform == "linux" and has_room()):
+        yield lambda: list(_alone(items, work, advance))
+        return
+    one = _Shared(items, work, advance)
+    try:
+        one.start()
+        yield one.finish
+    finally:
+        one.close()
+
+
+def _alone(items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], object]) -> Iterator[R]:
+    for item in items:
+        yield work(item)
+        advance(1)
+
+
+class _Shared(Generic[T, R]):
+    """Items that two processes take turns at: both read their numbers from one file, whose position they share."""
+
+    def __init__(self, items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], object]) -> None:
+        self._items = items
+        self._work = work
+        self._advance = advance
+        self._told = self._child = 0
+        self._queue = os.memfd_create("items")
+        self._answers = os.memfd_create("answers")
+        with open(self._queue, "wb", closefd=False) as out:
+            out.write(array.array(_NUMBER.typecode, range(len(items))))
+        os.lseek(self._queue, 0, os.SEEK_SET)
+
+    def start(self) -> None:
+        parent = os.getpid()
+        with suppress(OSError):  # no more processes to be had
+            self._child = os.fork()
+            if not self._child:
+                self._serve(parent)
+
+    def finish(self) -> list[R]:
+        found = {}
+        for number, result in self._done(lambda: True):
+            found[number] = result
+            self._tell(os.lseek(self._queue, 0, os.SEEK_CUR) // _NUMBER.itemsize)
+        if self._child:
+            found |= self._answer()
+        self._tell(len(self._items))
+        return [found[number] for number in range(len(self._items))]
+
+    def close(self) -> None:
+        if self._child:
+            with suppress(ProcessLookupError):
+                os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+        os.close(self._queue)
+        os.close(self._answers)
+
+    def _done(self, wanted: Callable[[], bool]) -> Iterator[tuple[int, R]]:
+        while wanted() and (raw := os.read(self._queue, _NUMBER.itemsize)):
+            number = array.array(_NUMBER.typecode, raw)[0]
+            yield number, self._work(self._items[number])
+
+    def _tell(self, taken: int) -> None:
+        if taken > self._told:
+            self._advance(taken - self._told)
+            self._told = taken
+
+    def _answer(self) -> dict[int, R]:
+        status = os.waitpid(self._child, 0)[1]
+        self._child = 0
+        if status:
+            raise EnvgenError(f"a process that did part of the work ended with {os.waitstatus_to_exitcode(status)}")
+        with open(self._answers, "rb", closefd=False) as stream:
+            stream.seek(0)
+            found: dict[int, R] | Exception = pickle.load(stream)  # noqa: S301  of our own fork
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _serve(self, parent: int) -> NoReturn:
+        """Work as the fork, and end without what the other process does at its end, such as closing connections."""
+        code = 1
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            gc.disable()  # a collection could end objects of libraries whose threads are not here
+            self._write(self._attempt(lambda: os.getppid() == parent))
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _attempt(self, wanted: Callable[[], bool]) -> dict[int, R] | Exception:
+        try:
+            return dict(self._done(wanted))
+        except Exception as error:  # noqa: BLE001  the other process raises it
+            return error
+
+    def _write(self, found: Any) -> None:
+        with open(self._answers, "wb", closefd=False) as out:
+            pickle.dump(found, out, protocol=pickle.HIGHEST_PROTOCOL)
