@@ -74,11 +74,18 @@ def alone(prefix: Path, reporter: Reporter) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(prefix: Path, touched: Touched) -> Iterator[None]:
-    """Mark the prefix as being changed until the block ends well, and its records are on the disk."""
+def transaction(prefix: Path, touched: Touched, *, is_new: bool = False) -> Iterator[None]:
+    """Mark the prefix as being changed until the block ends well, and its records are on the disk.
+
+    Args:
+        prefix: the environment.
+        touched: what the block may change.
+        is_new: whether no package is in the prefix. Then nothing waits for the mark: a power failure can take it, and
+            leaves no package that is half of the one and half of the other.
+    """
     mark = prefix / META / UNFINISHED
     document = {"format": _FORMAT, "records": touched.records, "paths": touched.paths}
-    atomic_write(mark, msgspec.json.encode(document))
+    atomic_write(mark, msgspec.json.encode(document), sync=not is_new)
     yield
     sync_files(record_path(prefix, dist) for dist in touched.records)
     mark.unlink()
