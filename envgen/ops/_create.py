@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -14,7 +15,7 @@ from envgen.create.known import shown_name
 from envgen.create.place import Place, conda_settings, destination
 from envgen.create.register import register
 from envgen.digest import Sha256
-from envgen.errors import ArtifactError, HostError, UsageError, UserError
+from envgen.errors import ArtifactError, EnvgenError, HostError, UsageError, UserError
 from envgen.lock.request import active
 from envgen.manifest.select import load_all, select
 from envgen.manifest.values import match_name
@@ -224,31 +225,12 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
     for text in (*told_links(pair.lock, linked, prefix), *loading(spec.env), *unlike_in_fish(spec.env)):
         context.reporter.note(text)
     found = examine(context, prefix, verify=options.verify)
-    installed, spoilt = found.installed, found.damaged
-    conflicts = pair.lock.adjustments.conflicts
-    what = plan(
-        context,
-        items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian)),
-        installed=installed,
-        unfinished=unfinished(prefix) is not None,
-        unsettled=not is_settled(prefix, conflicts),
-        reinstall=spoilt.keys(),
-        verify=options.verify,
-    )
+    what, planned_links = _plan_packages(context, pair, prefix, found, verify=options.verify)
     kernel = shown_name(context, prefix, spec.name) if pair.lock.has_kernel else None
     links = None
     if (what.changes or what.unsettled) and not what.prepare:
         try:
-            links = plan_links(
-                link_packages(context, what.items, pair),
-                installed,
-                platform=pair.lock.platform,
-                conflicts=conflicts,
-                reinstall=spoilt.keys(),
-                decide_again=what.unsettled,
-                store=context.store,
-                fold_case=folds_case(prefix),
-            )
+            links = planned_links()
         except ArtifactError as error:
             what = _with_damaged(context, what, error)
         else:
@@ -265,6 +247,44 @@ def _plan(context: Context, options: CreateOptions) -> PlannedCreate:
         kernel=kernel,
         kernel_change=changed_kernel(prefix, kernel),
     )
+
+
+def _plan_packages(
+    context: Context, pair: LockPair, prefix: Path, found: Examined, *, verify: bool
+) -> tuple[Plan, Callable[[], LinkPlan]]:
+    """Compare the lock with the store and the prefix; the second result plans the links, for a store that has all."""
+    items = items_of(pair.lock, context.names, inputs=recipe_inputs(pair.debian))
+    conflicts = pair.lock.adjustments.conflicts
+    unsettled = not is_settled(prefix, conflicts)
+
+    @cache
+    def links() -> LinkPlan:
+        return plan_links(
+            link_packages(context, items, pair),
+            found.installed,
+            platform=pair.lock.platform,
+            conflicts=conflicts,
+            reinstall=found.damaged.keys(),
+            decide_again=unsettled,
+            store=context.store,
+            fold_case=folds_case(prefix),
+        )
+
+    def try_links() -> None:
+        with suppress(EnvgenError):  # a package is missing or damaged, which the other process is about to notice
+            links()
+
+    what = plan(
+        context,
+        items,
+        installed=found.installed,
+        unfinished=unfinished(prefix) is not None,
+        unsettled=unsettled,
+        reinstall=found.damaged.keys(),
+        verify=verify,
+        meanwhile=try_links,
+    )
+    return what, links
 
 
 def _with_local_files(context: Context, pair: LockPair, linked: Collection[ProjectName]) -> LockPair:

@@ -20,7 +20,7 @@ from envgen.system.mirrors import CHANNEL
 from envgen.urls import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from envgen.debs import Deb
     from envgen.digest import Sha256
@@ -56,8 +56,11 @@ def plan(
     unsettled: bool = False,
     reinstall: Collection[str] = frozenset(),
     verify: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Plan:
     """Compare a lock with the store and a prefix, none by default; see `make_plan`.
+
+    Where the store has to be looked at, `meanwhile` is called while another process does it.
 
     A package of the store that is not what it was counts as not there, and the store says so. That happens where
     somebody edits an environment, for its files are links to those of the store. With `verify`, every file is read.
@@ -66,7 +69,8 @@ def plan(
 
     @cache
     def observe() -> None:
-        store.packages.observe(item.wanted.key for item in every)
+        with store.packages.observing(item.wanted.key for item in every):
+            meanwhile()
 
     def has_artifact(sha: Sha256) -> bool:
         return store.artifact(sha) is not None or context.supply.has(sha)

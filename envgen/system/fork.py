@@ -7,11 +7,13 @@ Each call of a thread hands the interpreter's lock over and back. To link 31,000
 from __future__ import annotations
 
 import array
+import fcntl
 import gc
 import os
 import pickle
 import signal
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -34,7 +36,7 @@ def shared(
 ) -> Iterator[Callable[[], list[R]]]:
     """Do work on items in a fork while the block lasts, which can do something else meanwhile.
 
-    Where this process has one processor, or cannot be forked, it does all of them itself.
+    Where this process has one processor, or cannot be forked, and in threads, it does all of them itself.
 
     Args:
         items: each is done once, by whoever is free.
@@ -47,7 +49,7 @@ def shared(
         `items`. It raises what `work` raised, in whichever process, and `EnvgenError` where the fork was killed. A
         block that ends without it ends the fork.
     """
-    if not (len(items) > 1 and sys.platform == "linux" and has_room()):
+    if not (len(items) > 1 and _may_fork()):
         yield lambda: list(_alone(items, work, advance))
         return
     one = _Shared(items, work, advance)
@@ -56,6 +58,11 @@ def shared(
         yield one.finish
     finally:
         one.close()
+
+
+def _may_fork() -> bool:
+    """Return whether a fork would help; one thread forks, for libraries refuse two at once (filelock)."""
+    return sys.platform == "linux" and threading.current_thread() is threading.main_thread() and has_room()
 
 
 def _alone(items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], object]) -> Iterator[R]:
@@ -80,7 +87,7 @@ class _Shared(Generic[T, R]):
 
     def start(self) -> None:
         parent = os.getpid()
-        with suppress(OSError):  # no more processes to be had
+        with suppress(OSError, RuntimeError):  # no more processes to be had, or a library refuses
             self._child = os.fork()
             if not self._child:
                 self._serve(parent)
@@ -104,9 +111,16 @@ class _Shared(Generic[T, R]):
         os.close(self._answers)
 
     def _done(self, wanted: Callable[[], bool]) -> Iterator[tuple[int, R]]:
-        while wanted() and (raw := os.read(self._queue, _NUMBER.itemsize)):
-            number = array.array(_NUMBER.typecode, raw)[0]
+        while wanted() and (number := self._take()) is not None:
             yield number, self._work(self._items[number])
+
+    def _take(self) -> int | None:
+        fcntl.lockf(self._queue, fcntl.LOCK_EX)  # reading moves the position, but of such a file not at one stroke
+        try:
+            raw = os.read(self._queue, _NUMBER.itemsize)
+        finally:
+            fcntl.lockf(self._queue, fcntl.LOCK_UN)
+        return array.array(_NUMBER.typecode, raw)[0] if raw else None
 
     def _tell(self, taken: int) -> None:
         if taken > self._told:

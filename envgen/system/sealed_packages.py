@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from envgen.errors import ArtifactError
@@ -21,7 +21,7 @@ from envgen.system.seal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from envgen.events import Reporter
@@ -65,11 +65,17 @@ class SealedPackages:
         self._synced: dict[str, int] | None = None
         self._unsynced = self._told_boot = False
 
-    def observe(self, keys: Iterable[str]) -> None:
-        """Read the status of the files of packages whose `fault` is asked next: faster than one after another."""
+    @contextmanager
+    def observing(self, keys: Iterable[str]) -> Iterator[None]:
+        """Read the status of the files of packages whose `fault` is asked next, in two processes.
+
+        The block can use the time of this one.
+        """
         there = [folder for key in keys if (folder := self._root / "packages" / key).is_dir()]
-        with explained(self._root), shared(there, observe) as finish:
-            self._observed = dict(zip((folder.name for folder in there), finish(), strict=True))
+        with shared(there, observe) as finish:
+            yield
+            with explained(self._root):
+                self._observed = dict(zip((folder.name for folder in there), finish(), strict=True))
 
     def fault(self, folder: Path, *, read: bool) -> str | None:
         """Describe what is wrong with a package; reads its files only where their status does not settle it."""

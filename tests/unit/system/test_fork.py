@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,13 @@ def test_each_item_is_done_once_by_one_of_two() -> None:
     assert os.getpid() in processes
 
 
-def test_more_items_than_a_pipe_holds() -> None:
-    with shared(range(50_000), str) as finish:
-        assert finish() == [str(number) for number in range(50_000)]
+def test_no_item_is_done_twice(tmp_path: Path) -> None:
+    """More items than a pipe holds, and so little work that both processes ask for the next one at once."""
+    with (tmp_path / "done").open("ab", buffering=0) as done:
+        with shared(range(30_000), lambda number: done.write(number.to_bytes(8, "big"))) as finish:
+            assert len(finish()) == 30_000
+        raw = (tmp_path / "done").read_bytes()
+    assert sorted(raw[at : at + 8] for at in range(0, len(raw), 8)) == [n.to_bytes(8, "big") for n in range(30_000)]
 
 
 def test_the_other_process_works_while_the_block_lasts(tmp_path: Path) -> None:
@@ -96,17 +101,29 @@ def test_progress_counts_all_items() -> None:
     assert len(counts) > 1
 
 
-@pytest.mark.parametrize("reason", ["one processor", "no processes"])
-def test_without_another_process_this_one_does_all(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "reason", [None, BlockingIOError(errno.EAGAIN, "too many processes"), RuntimeError("os.fork is unsafe")], ids=str
+)
+def test_without_another_process_this_one_does_all(reason: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> int:
-        raise BlockingIOError(errno.EAGAIN, "too many processes")
+        assert reason
+        raise reason
 
-    monkeypatch.setattr(fork, "has_room", lambda: reason != "one processor")
+    monkeypatch.setattr(fork, "has_room", lambda: reason is not None)
     monkeypatch.setattr(os, "fork", refuse)
     counts: list[int] = []
     with shared(range(3), whose, counts.append) as finish:
         assert finish() == [(number, os.getpid()) for number in range(3)]
     assert sum(counts) == 3
+
+
+def test_a_thread_does_all_itself() -> None:
+    def work() -> list[tuple[int, int]]:
+        with shared(range(3), whose) as finish:
+            return finish()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result() == [(number, os.getpid()) for number in range(3)]
 
 
 def test_no_process_and_no_file_is_left() -> None:

@@ -134,7 +134,8 @@ class TestDamagedPackages:
         packages = [store.ensure_package(key, make_listed) for key in keys]
         for package in packages[:3]:
             damage(package / "code.py")
-        store.packages.observe([*keys, "never-made-1-0"])
+        with store.packages.observing([*keys, "never-made-1-0"]):
+            pass
         assert [store.altered(key) for key in keys] == [True] * 3 + [False] * 3
         status = (packages[3] / "code.py").stat()
         assert store.packages.statuses(keys[3])["code.py"] == (status.st_size, status.st_mtime_ns, status.st_mode)
