@@ -24,7 +24,7 @@ from envgen.paths import folders_of
 from envgen.prefix.conda_meta import META
 from envgen.prefix.facts import as_recorded
 from envgen.system.fork import shared
-from envgen.system.fs import TEMPORARY
+from envgen.system.fs import TEMPORARY, write_anew
 from envgen.system.os_faults import os_fault
 from envgen.system.reflink import reflink
 
@@ -238,12 +238,7 @@ def _make_files(start: str, made: set[str], one: DirectPackage, *, skeleton: boo
             os.unlink(start + path)  # noqa: PTH108
         os.symlink(target, start + path)  # noqa: PTH211
     for path, text in one.texts.items():
-        with suppress(FileNotFoundError):
-            os.unlink(start + path)  # noqa: PTH108
-        mode = stat.S_IMODE(os.stat(below + path).st_mode)  # noqa: PTH116
-        with open(os.open(start + path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:  # noqa: PTH123
-            os.fchmod(out.fileno(), mode)
-            out.write(text)
+        write_anew(start + path, text, mode=stat.S_IMODE(os.stat(below + path).st_mode))  # noqa: PTH116
 
 
 def _hard_link(source: str, target: str) -> None:

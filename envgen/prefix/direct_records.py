@@ -10,7 +10,7 @@ from msgspec import Struct
 from envgen.prefix.conda_meta import HISTORY, assemble, join_entries, record_path, tell
 from envgen.prefix.installed import InstalledPackage
 from envgen.prefix.installer import repodata_record
-from envgen.system.fs import atomic_write
+from envgen.system.fs import write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,8 +62,8 @@ def render_records(
 
 
 def write_records(prefix: Path, records: Iterable[RenderedRecord]) -> None:
-    """Write records into an environment, and the file by which conda tells one."""
+    """Write records into an environment that is marked as being changed, and the file by which conda tells one."""
     if not (prefix / HISTORY).exists():
         (prefix / HISTORY).touch()
     for record in records:
-        atomic_write(record_path(prefix, record.installed.dist), record.text, sync=False)
+        write_anew(str(record_path(prefix, record.installed.dist)), record.text.encode(), mode=0o644)

@@ -18,7 +18,7 @@ from envgen.errors import EnvgenError, UserError
 from envgen.events import NullReporter
 from envgen.prefix import inventory
 from envgen.prefix.clobber import unused_conflict
-from envgen.prefix.conda_meta import link_digests, links_of, normalise, record_path, tell_request
+from envgen.prefix.conda_meta import META, link_digests, links_of, normalise, record_path, tell_request
 from envgen.prefix.detours import refuse_detours
 from envgen.prefix.direct import direct_packages, link_directly
 from envgen.prefix.direct_records import render_records, write_records
@@ -203,8 +203,9 @@ def _change(job: _LinkJob, plan: LinkPlan) -> _Linked:
     coming = [content for content in plan.contents if content.package.record.name in changes.link]
     going = frozenset(path for have in changes.unlink for path in have.files) | job.remove
     arriving = frozenset[str]().union(*(plan.paths[name] for name in changes.link))
-    folders = refuse_detours(job.prefix, going | arriving)
-    _look_out_for_strangers(job, arriving - going, folders)
+    if going or os.listdir(job.prefix) != [META]:  # noqa: PTH208  all that a new one has
+        folders = refuse_detours(job.prefix, going | arriving)
+        _look_out_for_strangers(job, arriving - going, folders)
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
     touched = Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))
     with transaction(job.prefix, touched, is_new=not plan.installed):

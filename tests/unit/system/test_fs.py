@@ -58,6 +58,16 @@ def fill_and_fail(path: Path) -> None:
         raise KeyError(path)
 
 
+def test_other_names_of_a_file_keep_its_bytes(tmp_path: Path) -> None:
+    path, other = tmp_path / "a", tmp_path / "b"
+    for data in (b"old", b"new"):
+        fs.write_anew(str(path), data, mode=0o666)
+        if not other.exists():
+            other.hardlink_to(path)
+    assert (path.read_bytes(), other.read_bytes()) == (b"new", b"old")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     fs.atomic_write(path, "old")
