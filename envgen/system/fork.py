@@ -6,18 +6,17 @@ Each call of a thread hands the interpreter's lock over and back. To link 31,000
 
 from __future__ import annotations
 
-import array
 import fcntl
 import gc
 import os
 import pickle
 import signal
+import struct
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from envgen.errors import EnvgenError
 from envgen.system.child import has_room
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-_NUMBER = array.array("L")
+_NUMBER = struct.Struct("=L")
 
 
 @contextmanager
@@ -39,25 +38,21 @@ def shared(
     Where this process has one processor, or cannot be forked, and in threads, it does all of them itself.
 
     Args:
-        items: each is done once, by whoever is free.
+        items: each is done once, by whoever is free; those of a fork that was killed are done again.
         work: what to do with one. It must not wait for a thread, for a fork has none of those of this process. Its
             result can be pickled.
         advance: told how many items more are done, or being done by the fork.
 
     Yields:
         A function that does its part of what is left, waits for the fork, and returns the results in the order of
-        `items`. It raises what `work` raised, in whichever process, and `EnvgenError` where the fork was killed. A
-        block that ends without it ends the fork.
+        `items`. It raises what `work` raised, in whichever process. A block that ends without it ends the fork.
     """
-    if not (len(items) > 1 and _may_fork()):
-        yield lambda: list(_alone(items, work, advance))
-        return
-    one = _Shared(items, work, advance)
-    try:
-        one.start()
-        yield one.finish
-    finally:
-        one.close()
+    with ExitStack() as stack:
+        try:
+            one = stack.enter_context(_forked(items, work, advance)) if len(items) > 1 and _may_fork() else None
+        except (OSError, RuntimeError):  # no more processes or files to be had, or a library refuses
+            one = None
+        yield one.finish if one else lambda: list(_alone(items, work, advance))
 
 
 def _may_fork() -> bool:
@@ -71,44 +66,62 @@ def _alone(items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], 
         advance(1)
 
 
+@contextmanager
+def _forked(items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], object]) -> Iterator[_Shared[T, R]]:
+    with _memory_file("items") as queue, _memory_file("answers") as answers:
+        one = _Shared(items, work, advance, queue, answers)
+        try:
+            one.start()
+            yield one
+        finally:
+            one.close()
+
+
+@contextmanager
+def _memory_file(name: str) -> Iterator[int]:
+    handle = os.memfd_create(name)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
 class _Shared(Generic[T, R]):
     """Items that two processes take turns at: both read their numbers from one file, whose position they share."""
 
-    def __init__(self, items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], object]) -> None:
+    def __init__(
+        self, items: Sequence[T], work: Callable[[T], R], advance: Callable[[int], object], queue: int, answers: int
+    ) -> None:
         self._items = items
         self._work = work
         self._advance = advance
+        self._queue = queue
+        self._answers = answers
         self._told = self._child = 0
-        self._queue = os.memfd_create("items")
-        self._answers = os.memfd_create("answers")
-        with open(self._queue, "wb", closefd=False) as out:
-            out.write(array.array(_NUMBER.typecode, range(len(items))))
-        os.lseek(self._queue, 0, os.SEEK_SET)
 
     def start(self) -> None:
+        with open(self._queue, "wb", closefd=False) as out:
+            out.write(b"".join(map(_NUMBER.pack, range(len(self._items)))))
+        os.lseek(self._queue, 0, os.SEEK_SET)
         parent = os.getpid()
-        with suppress(OSError, RuntimeError):  # no more processes to be had, or a library refuses
-            self._child = os.fork()
-            if not self._child:
-                self._serve(parent)
+        self._child = os.fork()
+        if not self._child:
+            self._serve(parent)
 
     def finish(self) -> list[R]:
         found = {}
         for number, result in self._done(lambda: True):
             found[number] = result
-            self._tell(os.lseek(self._queue, 0, os.SEEK_CUR) // _NUMBER.itemsize)
-        if self._child:
-            found |= self._answer()
+            self._tell(os.lseek(self._queue, 0, os.SEEK_CUR) // _NUMBER.size)
+        found |= self._answer()
         self._tell(len(self._items))
-        return [found[number] for number in range(len(self._items))]
+        return [found[n] if n in found else self._work(item) for n, item in enumerate(self._items)]
 
     def close(self) -> None:
         if self._child:
             with suppress(ProcessLookupError):
                 os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
-        os.close(self._queue)
-        os.close(self._answers)
 
     def _done(self, wanted: Callable[[], bool]) -> Iterator[tuple[int, R]]:
         while wanted() and (number := self._take()) is not None:
@@ -117,10 +130,10 @@ class _Shared(Generic[T, R]):
     def _take(self) -> int | None:
         fcntl.lockf(self._queue, fcntl.LOCK_EX)  # reading moves the position, but of such a file not at one stroke
         try:
-            raw = os.read(self._queue, _NUMBER.itemsize)
+            raw = os.read(self._queue, _NUMBER.size)
         finally:
             fcntl.lockf(self._queue, fcntl.LOCK_UN)
-        return array.array(_NUMBER.typecode, raw)[0] if raw else None
+        return int(_NUMBER.unpack(raw)[0]) if raw else None
 
     def _tell(self, taken: int) -> None:
         if taken > self._told:
@@ -131,7 +144,7 @@ class _Shared(Generic[T, R]):
         status = os.waitpid(self._child, 0)[1]
         self._child = 0
         if status:
-            raise EnvgenError(f"a process that did part of the work ended with {os.waitstatus_to_exitcode(status)}")
+            return {}
         with open(self._answers, "rb", closefd=False) as stream:
             stream.seek(0)
             found: dict[int, R] | Exception = pickle.load(stream)  # noqa: S301  of our own fork

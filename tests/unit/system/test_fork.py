@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from envgen.errors import EnvgenError
 from envgen.system import fork
 from envgen.system.fork import shared
 
@@ -81,16 +80,17 @@ def test_what_work_raised_is_raised_whichever_process_it_was_in(item: int) -> No
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "/there")
 
 
-def test_a_process_that_was_killed_is_noticed() -> None:
+def test_what_a_process_had_when_it_was_killed_is_done_again() -> None:
     here = os.getpid()
 
-    def work(_number: int) -> None:
-        if os.getpid() != here:
+    def work(number: int) -> tuple[int, int]:
+        if os.getpid() != here and number > 2:
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(0.02)
+        return whose(number)
 
-    with pytest.raises(EnvgenError, match="ended with -9"), shared(range(20), work) as finish:
-        finish()
+    with shared(range(20), work) as finish:
+        time.sleep(0.2)
+        assert finish() == [(number, here) for number in range(20)]
 
 
 def test_progress_counts_all_items() -> None:
@@ -101,16 +101,19 @@ def test_progress_counts_all_items() -> None:
     assert len(counts) > 1
 
 
+@pytest.mark.parametrize("name", ["fork", "memfd_create"])
 @pytest.mark.parametrize(
     "reason", [None, BlockingIOError(errno.EAGAIN, "too many processes"), RuntimeError("os.fork is unsafe")], ids=str
 )
-def test_without_another_process_this_one_does_all(reason: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> int:
+def test_without_another_process_this_one_does_all(
+    name: str, reason: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: str) -> int:
         assert reason
         raise reason
 
     monkeypatch.setattr(fork, "has_room", lambda: reason is not None)
-    monkeypatch.setattr(os, "fork", refuse)
+    monkeypatch.setattr(os, name, refuse)
     counts: list[int] = []
     with shared(range(3), whose, counts.append) as finish:
         assert finish() == [(number, os.getpid()) for number in range(3)]
