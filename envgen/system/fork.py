@@ -14,6 +14,7 @@ import signal
 import struct
 import sys
 import threading
+import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -104,7 +105,10 @@ class _Shared(Generic[T, R]):
             out.write(b"".join(map(_NUMBER.pack, range(len(self._items)))))
         os.lseek(self._queue, 0, os.SEEK_SET)
         parent = os.getpid()
-        self._child = os.fork()
+        with warnings.catch_warnings():
+            # Python 3.12 warns that a fork may wait for a lock of a thread that it lacks: ours only asks the system
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._child = os.fork()
         if not self._child:
             self._serve(parent)
 
