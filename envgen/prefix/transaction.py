@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from envgen.errors import IntegrityError, UserError
 from envgen.paths import check_prefix_paths, parse_file_name
-from envgen.prefix.conda_meta import META, record_path
+from envgen.prefix.conda_meta import META, record_files, record_path
 from envgen.prefix.removal import remove_paths
 from envgen.prefix.settled import CONFLICTS
 from envgen.prefix.state import STATE
@@ -102,6 +102,8 @@ def unfinished(prefix: Path) -> Touched | None:
         raw = mark.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if not raw.strip(b"\0") and not record_files(prefix):
+        return None  # a new environment does not wait for its mark: a power failure took it
     return _parse(raw, mark)
 
 

@@ -194,6 +194,19 @@ def test_who_waits_is_told(store: Store, prefix: Path) -> None:
     assert listener.notes == [f"waiting for another process to finish with `{prefix}`"]
 
 
+@pytest.mark.parametrize("left", [b"", bytes(4096)], ids=["empty", "zeros"])
+def test_a_new_environment_whose_mark_was_lost_is_made_again(store: Store, prefix: Path, left: bytes) -> None:
+    """A power failure takes what was not on the disk: the mark, and files or not."""
+    run(store, prefix, ALPHA)
+    whole = tree(prefix)
+    for record in (prefix / "conda-meta").glob("*.json"):
+        record.unlink()
+    (prefix / "conda-meta/.envgen-unfinished").write_bytes(left)
+    run(store, prefix, ALPHA)
+    assert tree(prefix).keys() == whole.keys()
+    assert not (prefix / "conda-meta/.envgen-unfinished").exists()
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "records": [], "paths": []}'])
 def test_a_mark_that_cannot_be_understood_stops_everything(store: Store, prefix: Path, text: str) -> None:
     run(store, prefix, ALPHA)
