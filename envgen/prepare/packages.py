@@ -69,7 +69,8 @@ def plan(
 
     @cache
     def observe() -> None:
-        with store.packages.observing(item.wanted.key for item in every):
+        there = [folder for item in every if (folder := store.package(item.wanted.key))]
+        with store.packages.observing(there):
             meanwhile()
 
     def has_artifact(sha: Sha256) -> bool:

@@ -16,7 +16,7 @@ import sys
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from envgen.system.child import has_room
 
@@ -98,23 +98,23 @@ class _Shared(Generic[T, R]):
         self._advance = advance
         self._queue = queue
         self._answers = answers
+        self._parent = os.getpid()
         self._told = self._child = 0
 
     def start(self) -> None:
         with open(self._queue, "wb", closefd=False) as out:
             out.write(b"".join(map(_NUMBER.pack, range(len(self._items)))))
         os.lseek(self._queue, 0, os.SEEK_SET)
-        parent = os.getpid()
         with warnings.catch_warnings():
             # Python 3.12 warns that a fork may wait for a lock of a thread that it lacks: ours only asks the system
             warnings.simplefilter("ignore", DeprecationWarning)
             self._child = os.fork()
         if not self._child:
-            self._serve(parent)
+            self._serve()
 
     def finish(self) -> list[R]:
         found = {}
-        for number, result in self._done(lambda: True):
+        for number, result in self._done():
             found[number] = result
             self._tell(os.lseek(self._queue, 0, os.SEEK_CUR) // _NUMBER.size)
         found |= self._answer()
@@ -127,8 +127,9 @@ class _Shared(Generic[T, R]):
                 os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
 
-    def _done(self, wanted: Callable[[], bool]) -> Iterator[tuple[int, R]]:
-        while wanted() and (number := self._take()) is not None:
+    def _done(self) -> Iterator[tuple[int, R]]:
+        # a fork whose parent has ended stops
+        while self._parent in {os.getpid(), os.getppid()} and (number := self._take()) is not None:
             yield number, self._work(self._items[number])
 
     def _take(self) -> int | None:
@@ -156,23 +157,20 @@ class _Shared(Generic[T, R]):
             raise found
         return found
 
-    def _serve(self, parent: int) -> NoReturn:
+    def _serve(self) -> NoReturn:
         """Work as the fork, and end without what the other process does at its end, such as closing connections."""
         code = 1
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             gc.disable()  # a collection could end objects of libraries whose threads are not here
-            self._write(self._attempt(lambda: os.getppid() == parent))
+            with open(self._answers, "wb", closefd=False) as out:
+                pickle.dump(self._attempt(), out, protocol=pickle.HIGHEST_PROTOCOL)
             code = 0
         finally:
             os._exit(code)
 
-    def _attempt(self, wanted: Callable[[], bool]) -> dict[int, R] | Exception:
+    def _attempt(self) -> dict[int, R] | Exception:
         try:
-            return dict(self._done(wanted))
+            return dict(self._done())
         except Exception as error:  # noqa: BLE001  the other process raises it
             return error
-
-    def _write(self, found: Any) -> None:
-        with open(self._answers, "wb", closefd=False) as out:
-            pickle.dump(found, out, protocol=pickle.HIGHEST_PROTOCOL)

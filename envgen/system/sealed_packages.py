@@ -21,7 +21,7 @@ from envgen.system.seal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from envgen.events import Reporter
@@ -66,19 +66,19 @@ class SealedPackages:
         self._unsynced = self._told_boot = False
 
     @contextmanager
-    def observing(self, keys: Iterable[str]) -> Iterator[None]:
+    def observing(self, folders: Sequence[Path]) -> Iterator[None]:
         """Read the status of the files of packages whose `fault` is asked next, in two processes.
 
         The block can use the time of this one.
         """
-        there = [folder for key in keys if (folder := self._root / "packages" / key).is_dir()]
-        with shared(there, observe) as finish:
+        with shared(folders, observe) as finish:
             yield
             with explained(self._root):
-                self._observed = dict(zip((folder.name for folder in there), finish(), strict=True))
+                self._observed = dict(zip((folder.name for folder in folders), finish(), strict=True))
 
     def fault(self, folder: Path, *, read: bool) -> str | None:
         """Describe what is wrong with a package; reads its files only where their status does not settle it."""
+        observed = self._observed.pop(folder.name, None)
         if not folder.is_dir():
             return None
         with explained(self._root):
@@ -86,8 +86,7 @@ class SealedPackages:
             if seal is None:
                 return self._adopt(folder)
             if not read and self._outlived(seal):
-                known = self._observed
-                statuses, digest = known.pop(folder.name) if folder.name in known else observe(folder)
+                statuses, digest = observed or observe(folder)
                 if digest == seal.status:
                     self._compared[folder.name] = statuses
                     return None

@@ -134,7 +134,7 @@ class TestDamagedPackages:
         packages = [store.ensure_package(key, make_listed) for key in keys]
         for package in packages[:3]:
             damage(package / "code.py")
-        with store.packages.observing([*keys, "never-made-1-0"]):
+        with store.packages.observing([*packages, packages[0].with_name("never-made-1-0")]):
             pass
         assert [store.altered(key) for key in keys] == [True] * 3 + [False] * 3
         status = (packages[3] / "code.py").stat()
