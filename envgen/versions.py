@@ -22,6 +22,7 @@ Sources: https://packaging.python.org/en/latest/specifications/version-specifier
 from __future__ import annotations
 
 import itertools
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -41,11 +42,28 @@ _LARGEST = 2**64 - 1
 _SHOWN = 3
 """Release numbers of a version with a suffix, at least: most projects write three, so their text does not change."""
 
+_NUMBERS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})*")
+_PLAIN_BOUND = re.compile(rf">=(?P<least>{_NUMBERS.pattern})|(?P<first>{_NUMBERS.pattern})\.\*|")
+
 _OPERATORS = ("===", "==", "~=", ">=", ">", "<=", "<", "!=")
 
 
 class InexpressibleError(ValueError):
     """conda has no words that mean exactly this; what needs it cannot be used."""
+
+
+def is_plainly_met(bound: str, version: str) -> bool:
+    """Return whether a version is surely in a MatchSpec's bound: none, `>=1.2` or `1.2.*`, all of them of numbers.
+
+    False says nothing: the bound has another form, or does not hold.
+    """
+    found = _PLAIN_BOUND.fullmatch(bound)
+    if not (found and (not bound or _NUMBERS.fullmatch(version))):
+        return False
+    if first := found["first"]:
+        numbers = _numbers(first)
+        return _numbers(version)[: len(numbers)] == numbers
+    return not bound or _without_zeros(_numbers(version)) >= _without_zeros(_numbers(found["least"]))
 
 
 def parse_version(text: str) -> Version:
@@ -203,7 +221,16 @@ def _floor(version: Version) -> str:
 
 
 def _trimmed(version: Version) -> tuple[int, ...]:
-    kept = list(version.release)
+    return _without_zeros(version.release)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+def _without_zeros(release: tuple[int, ...]) -> tuple[int, ...]:
+    """Leave out zeros at the end, which mean nothing; the first number stays."""
+    kept = list(release)
     while len(kept) > 1 and not kept[-1]:
         kept.pop()
     return tuple(kept)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rattler
 from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -21,18 +20,19 @@ from envgen.lock.model import Lock, normal
 from envgen.lock.request import active, asked_extras
 from envgen.manifest.adjust import adjustments
 from envgen.manifest.python_archive import RECIPE
-from envgen.manifest.values import match_name
+from envgen.manifest.values import match_name, match_rest
 from envgen.names import CondaName, ProjectName, project_name
 from envgen.packages import Package, Wheel
 from envgen.platforms import virtual_package
 from envgen.references import FileReference, FolderReference, GitReference, parse_reference
-from envgen.versions import conda_spec
+from envgen.versions import conda_spec, is_plainly_met
 from envgen.wheels import package_id
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Iterator, Mapping
 
+    import rattler
     from packaging.requirements import Requirement
 
     from envgen.digest import Sha256
@@ -82,24 +82,40 @@ def stale(
     )
 
 
+class _Provided(Struct, frozen=True, kw_only=True):
+    """What a MatchSpec is matched against."""
+
+    version: str
+    build: str
+    subdir: str
+
+    def record(self, name: str) -> rattler.PackageRecord:
+        import rattler  # noqa: PLC0415  see `unmet_match`
+
+        build = rattler.BuildString(self.build)
+        return rattler.PackageRecord(
+            name=name, version=self.version, build=build, build_number=0, subdir=self.subdir, depends=[]
+        )
+
+
 class _Packages(Struct, frozen=True, kw_only=True):
     """The packages of a lock under conda's names, with what a MatchSpec is matched against.
 
     Attributes:
         names: the name table.
         locked: conda name -> package.
-        records: conda name -> the package as conda sees it; virtual packages too.
+        provided: conda name -> the package as conda sees it; virtual packages too.
     """
 
     names: NameTable
     locked: Mapping[CondaName, Package]
-    records: Mapping[str, rattler.PackageRecord]
+    provided: Mapping[str, _Provided]
 
     @classmethod
     def of(cls, lock: Lock, names: NameTable) -> _Packages:
         locked = {p.conda_name(names): p for p in lock.packages}
-        records = {str(name): _record(p, lock.target, names) for name, p in locked.items()}
-        return cls(names=names, locked=locked, records=records | _virtual(lock.target))
+        provided = {str(name): _provided(p, lock.target, names) for name, p in locked.items()}
+        return cls(names=names, locked=locked, provided=provided | _virtual(lock.target))
 
     def wheel(self, project: ProjectName) -> Wheel | None:
         """Find the wheel of a project, or of what stands for it."""
@@ -124,15 +140,19 @@ class _Packages(Struct, frozen=True, kw_only=True):
 
     def unmet_match(self, name: str, rest: str) -> str | None:
         """Return how a MatchSpec, given as name and rest, is not met."""
-        record = self.records.get(name)
-        provided = "the platform has" if name.startswith("__") else "locked at"
-        if record is None:
+        found = self.provided.get(name)
+        if found is None:
             return "the platform has none" if name.startswith("__") else "not locked"
+        if is_plainly_met(rest, found.version):
+            return None
+        import rattler  # noqa: PLC0415  takes 50 ms, and most that wheels and Debian packages ask is plain
+
         try:
-            is_met = rattler.MatchSpec(f"{name} {rest}".rstrip()).matches(record)
+            is_met = rattler.MatchSpec(f"{name} {rest}").matches(found.record(name))
         except rattler.exceptions.InvalidMatchSpecError:
             return "not a MatchSpec"
-        return None if is_met else f"{provided} {record.version} {record.build}"
+        where = "the platform has" if name.startswith("__") else "locked at"
+        return None if is_met else f"{where} {found.version} {found.build}"
 
 
 def _settings(spec: EnvSpec, lock: Lock, target: Target) -> Iterator[str]:
@@ -197,8 +217,7 @@ def _roots(spec: EnvSpec, lock: Lock, target: Target, packages: _Packages) -> It
         yield from _missing_extras(requirement, lock, packages.real(project))
     for text in spec.dependencies:
         name = match_name(text)
-        rest = str(rattler.MatchSpec(text)).partition(" ")[2]
-        if unmet := packages.unmet_match(name, rest):
+        if unmet := packages.unmet_match(name, match_rest(text)):
             yield f"`{text}` under `dependencies`: {unmet}"
     if unmet := packages.unmet_match("python", f"{lock.target.python}.*"):
         yield f"`python` {lock.target.python}: {unmet}"
@@ -296,24 +315,17 @@ def _reachable(spec: EnvSpec, roots: Collection[ProjectName], packages: _Package
     return reached
 
 
-def _record(package: Package, target: Target, names: NameTable) -> rattler.PackageRecord:
+def _provided(package: Package, target: Target, names: NameTable) -> _Provided:
     if not isinstance(package, Wheel):
-        return _package_record(package.name, package.version, package.build, package.subdir)
+        return _Provided(version=package.version, build=package.build, subdir=str(package.subdir))
     found = package_id(package, target=target, names=names)
-    return _package_record(found.name, found.version, found.build, target.platform)
+    return _Provided(version=found.version, build=found.build, subdir=str(target.platform))
 
 
-def _virtual(target: Target) -> dict[str, rattler.PackageRecord]:
-    return {
-        name: _package_record(name, *virtual_package(name, value), target.platform)
-        for name, value in target.virtual_packages().items()
-    }
-
-
-def _package_record(name: str, version: str, build: str, subdir: str) -> rattler.PackageRecord:
-    return rattler.PackageRecord(
-        name=name, version=version, build=rattler.BuildString(build), build_number=0, subdir=str(subdir), depends=[]
-    )
+def _virtual(target: Target) -> dict[str, _Provided]:
+    found = {name: virtual_package(name, value) for name, value in target.virtual_packages().items()}
+    subdir = str(target.platform)
+    return {name: _Provided(version=version, build=build, subdir=subdir) for name, (version, build) in found.items()}
 
 
 def _listed(words: tuple[str, ...]) -> str:

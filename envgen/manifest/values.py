@@ -199,6 +199,15 @@ def match_name(text: str) -> str:
     return str(name.normalized) if name else ""
 
 
+def match_rest(text: str) -> str:
+    """Return what a MatchSpec says beside the name, in rattler's words; empty where it is a name alone."""
+    if _CONDA_NAME.fullmatch(text):
+        return ""
+    import rattler  # noqa: PLC0415  as above
+
+    return str(rattler.MatchSpec(text)).partition(" ")[2]
+
+
 def match_version(text: str) -> str:
     """Return the versions that a MatchSpec allows, in rattler's words: `>=1,<2`, `3.11.*`; empty for any."""
     if _CONDA_NAME.fullmatch(text):

@@ -50,7 +50,7 @@ def bring(package: LinkPackage, python: PythonLayout | None, store: Store | None
     Raises:
         ArtifactError: see `read_contents`.
     """
-    facts = facts_of(package, store)
+    facts = facts_of(package, store, python)
     if facts is None:
         paths = tuple(item.claim.path for item in read_contents(package, python).items)
     else:

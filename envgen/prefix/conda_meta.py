@@ -31,6 +31,8 @@ _BETWEEN = '}, {"_path": '
 """What stands between two entries, `_path` being the first key of each; no text of JSON can hold it, for a quotation
 mark in a text has a backslash before it, and the one that ends a text has no letter after it."""
 
+_INDENT = " " * 6
+_AFTER_ENTRY = f",\n{_INDENT}"
 _NEXT_ENTRY = _BETWEEN.replace(" ", "\n      ", 1)
 
 
@@ -182,8 +184,13 @@ def assemble(head: Mapping[str, Any], files: Sequence[str], entries: str) -> str
 
 def join_entries(entries: Iterable[str]) -> str:
     """Join the entries of a record, each rendered with sorted keys, as `assemble` takes them."""
-    found = ",\n      ".join(entries)
-    return f"      {found}" if found else ""
+    found = _AFTER_ENTRY.join(entries)
+    return f"{_INDENT}{found}" if found else ""
+
+
+def split_entries(entries: str) -> list[str]:
+    """Return what `join_entries` joined."""
+    return entries.removeprefix(_INDENT).split(_AFTER_ENTRY) if entries else []
 
 
 def _file_lines(names: Sequence[str]) -> str:
@@ -191,7 +198,7 @@ def _file_lines(names: Sequence[str]) -> str:
 
 
 def _entry_lines(entries: Sequence[Mapping[str, Any]]) -> str:
-    return f"      {json.dumps(entries, sort_keys=True)[1:-1].replace(_BETWEEN, _NEXT_ENTRY)}" if entries else ""
+    return f"{_INDENT}{json.dumps(entries, sort_keys=True)[1:-1].replace(_BETWEEN, _NEXT_ENTRY)}" if entries else ""
 
 
 def in_prefix(entry: Mapping[str, Any]) -> str | None:

@@ -39,11 +39,25 @@ class LinkPackage(Struct, frozen=True, kw_only=True):
 
 
 class PythonLayout(Struct, frozen=True, kw_only=True):
-    """Where Python keeps things in a prefix; `noarch: python` packages are laid out by it."""
+    """Where Python keeps things in a prefix; `noarch: python` packages are laid out by it.
+
+    Attributes:
+        site_packages: folder of modules.
+        scripts: folder of commands.
+        program: path of Python, which the first line of a command names.
+        windows: whether a command is two files, one of them a program.
+    """
 
     site_packages: str
     scripts: str
+    program: str
     windows: bool = False
+
+    def place(self, path: str) -> str:
+        """Return where a path of a `noarch: python` package will stand."""
+        folder, _slash, rest = path.partition("/")
+        target = {"site-packages": self.site_packages, "python-scripts": self.scripts}.get(folder)
+        return f"{target}/{rest}" if target and rest else path
 
 
 class Content(Struct, frozen=True, kw_only=True):
@@ -88,12 +102,12 @@ def python_layout(packages: Iterable[LinkPackage], platform: Platform) -> Python
     if python is None:
         return None
     if platform is Platform.WIN_64:
-        return PythonLayout(site_packages="Lib/site-packages", scripts="Scripts", windows=True)
+        return PythonLayout(site_packages="Lib/site-packages", scripts="Scripts", program="python.exe", windows=True)
     minor = ".".join(python.record.version.split(".")[:2])
     # CEP 17: a Python may say where its site-packages is (free-threaded builds: lib/python3.13t/site-packages)
     stated = _read_json(python, "index.json").get("python_site_packages_path") or f"lib/python{minor}/site-packages"
     try:
-        return PythonLayout(site_packages=parse_prefix_path(stated), scripts="bin")
+        return PythonLayout(site_packages=parse_prefix_path(stated), scripts="bin", program=f"bin/python{minor}")
     except ValueError as error:
         raise ArtifactError(
             f"package `{python.key}`: `info/index.json`: `python_site_packages_path`: {error}"
@@ -116,7 +130,7 @@ def read_contents(package: LinkPackage, python: PythonLayout | None) -> Contents
         if python is None:
             raise ArtifactError(f"package `{package.record.dist}` needs Python, which is not in the environment")
         items = [_moved(item, python) for item in items]
-        items.extend(_entry_points(package, python))
+        items.extend(_scripts(package, python))
     return Contents(package=package, items=tuple(items))
 
 
@@ -186,21 +200,28 @@ def _content(package: LinkPackage, path: str, entry: dict[str, Any]) -> str:
     return f"sha256:{entry.get('sha256')}"
 
 
-def _moved(item: Content, python: PythonLayout) -> Content:
-    folder, _slash, rest = item.source.partition("/")
-    target = {"site-packages": python.site_packages, "python-scripts": python.scripts}.get(folder)
-    if target is None or not rest:
-        return item
-    return Content(source=item.source, claim=Claim(path=f"{target}/{rest}", content=item.claim.content))
+def read_entry_points(package: LinkPackage) -> list[tuple[str, str]]:
+    """List the commands of a `noarch: python` package, each with what it calls.
 
-
-def _entry_points(package: LinkPackage, python: PythonLayout) -> Iterator[Content]:
-    for entry in read_link(package).get("noarch", {}).get("entry_points", ()):
-        command, target = _command(entry), entry.partition("=")[2].strip()
-        try:
+    Raises:
+        ArtifactError: `info/link.json` is unreadable, or a command cannot be the name of a file.
+    """
+    entries = read_link(package).get("noarch", {}).get("entry_points", ())
+    found = [(_command(entry), entry.partition("=")[2].strip()) for entry in entries]
+    try:
+        for command, _target in found:
             parse_file_name(command)
-        except ValueError as error:
-            raise ArtifactError(f"package `{package.key}`: `info/link.json`: entry point: {error}") from error
+    except ValueError as error:
+        raise ArtifactError(f"package `{package.key}`: `info/link.json`: entry point: {error}") from error
+    return found
+
+
+def _moved(item: Content, python: PythonLayout) -> Content:
+    return Content(source=item.source, claim=Claim(path=python.place(item.source), content=item.claim.content))
+
+
+def _scripts(package: LinkPackage, python: PythonLayout) -> Iterator[Content]:
+    for command, target in read_entry_points(package):
         names = (f"{command}-script.py", f"{command}.exe") if python.windows else (command,)
         for name in names:
             claim = Claim(path=f"{python.scripts}/{name}", content=f"entry point {target}")

@@ -1,7 +1,8 @@
 """Packages into a prefix without rattler: hard links, and the few links and texts that are written for each prefix.
 
-Most packages are nothing else. Rattler would read their `info/` again, take each file for itself and wait for the disk
-with each record; it serves what has more to it (see `direct_packages`), and file systems that clone files.
+Most packages are nothing else, those of `noarch: python` too: their files get another path, and commands are texts.
+Rattler would read their `info/` again, take each file for itself and wait for the disk with each record; it serves what
+has more to it (see `direct_packages`), and file systems that clone files.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from msgspec import Struct
 from envgen.digest import Sha256
 from envgen.errors import HostError
 from envgen.paths import folders_of
-from envgen.prefix.conda_meta import META
+from envgen.prefix.conda_meta import META, join_entries
 from envgen.prefix.facts import as_recorded
+from envgen.prefix.texts import COMMAND_MODE, command_text, relocated
 from envgen.system.fork import shared
 from envgen.system.fs import TEMPORARY, write_anew
 from envgen.system.os_faults import os_fault
@@ -37,9 +39,6 @@ if TYPE_CHECKING:
     from envgen.prefix.contents import LinkPackage
     from envgen.prefix.facts import PackageFacts
     from envgen.system.seal import Statuses
-
-_LONGEST_SHEBANG = 127
-"""Bytes of a first line that every Linux reads; rattler writes another one beyond."""
 
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
 """What a file system says that has no hard links, or no more of this file."""
@@ -63,7 +62,17 @@ class DirectPackage(Struct, frozen=True, kw_only=True):
     @property
     def plain(self) -> Sequence[str]:
         """Paths of files to link, sorted."""
-        return [path for path in self.facts.paths if path in self.owned]
+        return self.facts.paths if self.is_whole else [path for path in self.facts.paths if path in self.owned]
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the package has all of its paths in the prefix."""
+        return len(self.owned) == len(self.facts.paths) + len(self.facts.made) + len(self.facts.commands)
+
+    @property
+    def files(self) -> list[str]:
+        """Every path in the prefix, sorted."""
+        return sorted(filter(self.owned.__contains__, self.facts.every_path()))  # fast, for most of it is sorted
 
     @property
     def links(self) -> dict[str, str]:
@@ -72,7 +81,11 @@ class DirectPackage(Struct, frozen=True, kw_only=True):
 
     def shared(self, statuses: Statuses) -> Statuses:
         """Return the statuses of the package's files that are files of the prefix as well, of all in the store."""
-        return {path: status for path, status in statuses.items() if path not in self.facts.made}
+        if self.facts.moved:
+            places = {source: path for path, source in self.facts.moved.items()}
+            statuses = {places.get(path, path): status for path, status in statuses.items()}
+        made = self.facts.made
+        return {path: status for path, status in statuses.items() if path not in made} if made else statuses
 
     def digests(self, paths: Collection[str]) -> dict[str, str]:
         """Return the sha256 in the prefix of those of some paths that are files of the package."""
@@ -82,20 +95,24 @@ class DirectPackage(Struct, frozen=True, kw_only=True):
         )
         return found | {path: Sha256.of(text) for path, text in self.texts.items() if path in wanted}
 
-    def entries(self, link_digests: Mapping[str, str]) -> Iterable[str]:
-        """Return what a record says of each file, in the order of their paths.
+    def entries(self, link_digests: Mapping[str, str]) -> str:
+        """Return what a record says of each file, in the order of their paths, from `join_entries`.
 
         Args:
             link_digests: path of a link -> sha256 of the file that it leads to.
         """
         made = self.facts.made
         found = {path: as_recorded(made[path], link_digests.get(path)) for path in self.links}
-        for path, text in self.texts.items():
-            found[path] = as_recorded({**made[path], "size_in_bytes": len(text)}, Sha256.of(text))
-        if not found and len(self.owned) == len(self.facts.paths):
-            return self.facts.entries
+        found |= {path: self._text_entry(path, text) for path, text in self.texts.items()}
+        if self.is_whole:
+            return self.facts.entries_with(found)
         found |= self.facts.select(self.owned)
-        return [found[path] for path in sorted(found)]
+        return join_entries(found[path] for path in sorted(found))
+
+    def _text_entry(self, path: str, text: bytes) -> str:
+        digest, command = Sha256.of(text), {"_path": path, "path_type": "unix_python_entry_point"}
+        entry = {**command, "sha256": digest} if path in self.facts.commands else self.facts.made[path]
+        return as_recorded({**entry, "size_in_bytes": len(text)}, digest)
 
 
 def direct_packages(
@@ -128,7 +145,7 @@ def direct_packages(
         return []
     found = []
     for one in coming:
-        texts = None if one.facts is None else _texts(one.package, one.facts, owned[one.name], stands_at)
+        texts = _texts(one, owned[one.name], stands_at)
         if one.facts is not None and texts is not None:
             direct = DirectPackage(package=one.package, facts=one.facts, owned=owned[one.name], texts=texts)
             found.append(direct)
@@ -163,27 +180,20 @@ def link_directly(
         raise os_fault(error, prefix) or HostError(f"failed to link packages into `{prefix}`: {error}") from error
 
 
-def relocated(data: bytes, placeholder: str, prefix: str) -> bytes | None:
-    """Replace the placeholder in a text as rattler does; None where its first line would have to change otherwise."""
-    text = data.replace(placeholder.encode(), prefix.encode())
-    if data.startswith(b"#!"):
-        first = text.partition(b"\n")[0]
-        if " " in prefix or len(first) > _LONGEST_SHEBANG or not first.isascii():
-            return None
-    return text
-
-
-def _texts(
-    package: LinkPackage, facts: PackageFacts, owned: Collection[str], stands_at: str
-) -> dict[str, bytes] | None:
-    found: dict[str, bytes] = {}
+def _texts(one: Brought, owned: Collection[str], stands_at: str) -> dict[str, bytes] | None:
+    """Write the texts of a package; None where rattler has to."""
+    facts = one.facts
+    if facts is None:
+        return None
+    found: dict[str, bytes | None] = {}
     for path in facts.made.keys() - facts.links.keys():
         if path in owned:
-            text = relocated(_read(package.directory / path), facts.made[path]["prefix_placeholder"], stands_at)
-            if text is None:
-                return None
-            found[path] = text
-    return found
+            data = _read(one.package.directory / facts.source(path))
+            found[path] = relocated(data, facts.made[path]["prefix_placeholder"], stands_at)
+    program = f"{stands_at}/{one.python.program}" if one.python else ""
+    found |= {path: command_text(target, program) for path, target in facts.commands.items() if path in owned}
+    written = {path: text for path, text in found.items() if text is not None}
+    return written if len(written) == len(found) else None
 
 
 def _read(path: Path) -> bytes:
@@ -225,20 +235,26 @@ def _make_files(start: str, made: set[str], one: DirectPackage, *, skeleton: boo
         one: the package.
         skeleton: make no hard links.
     """
-    below = f"{one.package.directory}/"
+    below, moved = f"{one.package.directory}/", one.facts.moved
     paths = (*one.links, *one.texts) if skeleton else one.owned
     for folder in sorted(folders_of(paths).keys() - made):
         with suppress(FileExistsError):
             os.mkdir(start + folder)  # noqa: PTH102
         made.add(folder)
     for path in () if skeleton else one.plain:
-        _hard_link(below + path, start + path)
+        _hard_link(below + moved.get(path, path), start + path)
     for path, target in one.links.items():
         with suppress(FileNotFoundError):
             os.unlink(start + path)  # noqa: PTH108
         os.symlink(target, start + path)  # noqa: PTH211
     for path, text in one.texts.items():
-        write_anew(start + path, text, mode=stat.S_IMODE(os.stat(below + path).st_mode))  # noqa: PTH116
+        write_anew(start + path, text, mode=_mode(one, path))
+
+
+def _mode(one: DirectPackage, path: str) -> int:
+    if path in one.facts.commands:
+        return COMMAND_MODE
+    return stat.S_IMODE((one.package.directory / one.facts.source(path)).stat().st_mode)
 
 
 def _hard_link(source: str, target: str) -> None:

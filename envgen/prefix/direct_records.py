@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from envgen.prefix.conda_meta import HISTORY, assemble, join_entries, record_path, tell
+from envgen.packages import Wheel
+from envgen.prefix.conda_meta import HISTORY, assemble, record_path, tell
 from envgen.prefix.installed import InstalledPackage
-from envgen.prefix.installer import repodata_record
 from envgen.system.fs import write_anew
 
 if TYPE_CHECKING:
@@ -53,11 +52,24 @@ def render_records(
     found = {}
     for one in packages:
         name = str(one.package.record.name)
-        head = json.loads(repodata_record(one.package).to_json())
+        head = _head(one)
         tell(head, provenance[name], requested.get(name, ""))
-        files = sorted(one.owned)
-        text = assemble(head, files, join_entries(one.entries(link_digests)))
+        files = one.files
+        text = assemble(head, files, one.entries(link_digests))
         found[name] = RenderedRecord(installed=InstalledPackage.of_record({**head, "files": files}), text=text)
+    return found
+
+
+def _head(one: DirectPackage) -> dict[str, Any]:
+    """Return what a record says of a package but for its files, as rattler has it of `installer.repodata_record`."""
+    record, origin = one.package.record, one.package.record.origin
+    found = {**one.facts.index, "depends": list(record.depends), "constrains": list(record.constrains)}
+    if not record.constrains:
+        del found["constrains"]
+    if not isinstance(origin, Wheel):
+        found |= {"md5": origin.md5, "sha256": origin.sha256}
+        if origin.size is not None:
+            found["size"] = origin.size
     return found
 
 

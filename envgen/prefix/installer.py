@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import rattler
 from rattler.exceptions import InstallerError
 from rattler.install import InstallerReporter
 
-from envgen.errors import HostError
+from envgen.errors import ArtifactError, HostError
 from envgen.packages import Wheel
 from envgen.prefix.provenance import provenance
 from envgen.system.os_faults import os_fault, told_by_rust
@@ -78,6 +79,20 @@ class _Bar(InstallerReporter):
 
     def on_link_complete(self, index: int) -> None:  # noqa: ARG002  rattler's token
         self._bar.advance(1)
+
+
+def normal_index(directory: Path) -> dict[str, Any]:
+    """Return what rattler writes into a record of the `info/index.json` of an extracted package.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    try:
+        record = rattler.PackageRecord.from_index_json(directory / "info" / "index.json")
+    except OSError as error:  # also where it is not what it has to be
+        raise ArtifactError(f"package `{directory.name}`: failed to read `info/index.json`: {error}") from error
+    found: dict[str, Any] = json.loads(record.to_json())
+    return found
 
 
 def repodata_record(package: LinkPackage) -> rattler.RepoDataRecord:

@@ -1,7 +1,7 @@
 """Packages into a prefix: only what changed, finished by the next run if this one is cut short.
 
-Packages that are files and links are linked by `direct`, all others by rattler, which replaces prefixes in programs and
-lays out `noarch: python`. What it does not do is done here: one owner for each path, packages that were replaced under
+Packages that are files and links are linked by `direct`, all others by rattler, which replaces prefixes in programs.
+What it does not do is done here: one owner for each path, packages that were replaced under
 one name, version and build, and records that tell the truth. Removal is ours too: what an interrupted run left has no
 record to remove it by, and compiled Python files are in none.
 """
@@ -23,7 +23,6 @@ from envgen.prefix.detours import refuse_detours
 from envgen.prefix.direct import direct_packages, link_directly
 from envgen.prefix.direct_records import render_records, write_records
 from envgen.prefix.installed import InstalledPackage
-from envgen.prefix.installer import install
 from envgen.prefix.link_plan import plan_links
 from envgen.prefix.provenance import provenance
 from envgen.prefix.removal import remove_paths
@@ -282,6 +281,8 @@ def _link(job: _LinkJob, plan: LinkPlan, coming: Sequence[Brought]) -> _Linked:
             without_links = [one for one in direct if not one.links]
             records = render_records(without_links, provenance=origins, requested=job.requested, link_digests={})
         if left:
+            from envgen.prefix.installer import install  # noqa: PLC0415  rattler takes 50 ms, and serves few packages
+
             build_view(view, contents, plan.ownership.clobbered)
             install(
                 job.packages,

@@ -240,7 +240,10 @@ def _make(job: _Job, item: PlannedPackage) -> None:
 
 
 def _find_facts(job: _Job, item: PlannedPackage) -> None:
-    """Find what linking needs to know of a package, while others still travel; a fault is told when it is linked."""
+    """Find what linking needs to know of a package, while others still travel; a fault is told when it is linked.
+
+    Nothing is found of `noarch: python`, for the Python that lays it out may be among the others.
+    """
     with suppress(EnvgenError):
         facts_of(link_package(job.context, item, job.pair), job.context.store)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -133,6 +133,14 @@ def observe(package: Path) -> tuple[Statuses, str]:
     return {path: status_numbers(status) for path, status in files}, _status(files)
 
 
+def listed_bytes(package: Path) -> int:
+    """Return how long the list of a package's files is, as a measure of how many there are; 0 without one."""
+    try:
+        return (package / _LISTED).stat().st_size
+    except OSError:
+        return 0
+
+
 def status_numbers(status: os.stat_result) -> tuple[int, int, int]:
     """Return size in bytes, time of the last change in nanoseconds since 1970, and mode with the type of a file."""
     return status.st_size, status.st_mtime_ns, status.st_mode
@@ -191,13 +199,24 @@ def _files(package: Path, found: list[str] | None = None) -> Iterator[_File]:
         below, folder = waiting.pop()
         if found is not None:
             found.append(below)
-        with suppress(FileNotFoundError), os.scandir(folder) as entries:  # another process may be making it again
+        with suppress(FileNotFoundError), _opened(folder) as entries:  # another process may be making it again
             for entry in entries:
-                path = f"{below}{entry.name}"
+                path = below + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append((f"{path}/", entry.path))
+                    waiting.append((f"{path}/", f"{folder}/{entry.name}"))
                 elif path != SEAL:
                     yield path, entry.stat(follow_symlinks=False)
+
+
+@contextmanager
+def _opened(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """List an open folder: the system need not find it again for each of its files."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(handle) as entries:
+            yield entries
+    finally:
+        os.close(handle)
 
 
 def _listed(package: Path) -> dict[str, str] | None:

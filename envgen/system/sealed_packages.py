@@ -15,6 +15,7 @@ from envgen.system.seal import (
     first_fault,
     is_own,
     is_unsealed,
+    listed_bytes,
     observe,
     read_seal,
     write_seal,
@@ -71,10 +72,11 @@ class SealedPackages:
 
         The block can use the time of this one.
         """
-        with shared(folders, observe) as finish:
+        ordered = sorted(folders, key=listed_bytes, reverse=True)  # neither process is left with a large one at the end
+        with shared(ordered, observe) as finish:
             yield
             with explained(self._root):
-                self._observed = dict(zip((folder.name for folder in folders), finish(), strict=True))
+                self._observed = dict(zip((folder.name for folder in ordered), finish(), strict=True))
 
     def fault(self, folder: Path, *, read: bool) -> str | None:
         """Describe what is wrong with a package; reads its files only where their status does not settle it."""

@@ -39,6 +39,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     build: str = "h1_0"
     noarch: str | None = None
     depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()
     entry_points: tuple[str, ...] = ()
     origin: Origin | None = None
 
@@ -55,6 +56,7 @@ def make(store: Store, draft: Draft) -> LinkPackage:
         build_number=0,
         subdir="noarch" if draft.noarch else "linux-64",
         depends=draft.depends,
+        constrains=draft.constrains,
         noarch=draft.noarch,
         origin=draft.origin or wheel(draft.name, draft.version),
     )

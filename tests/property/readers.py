@@ -154,7 +154,7 @@ def _extracted(member: str, raw: bytes, folder: Path) -> object:
         name=CondaName("spam"), version="1.0", build="0", build_number=0, subdir="noarch", depends=(),
         noarch="python", origin=wheel("spam"),
     )  # fmt: skip
-    layout = PythonLayout(site_packages="lib/python3.11/site-packages", scripts="bin")
+    layout = PythonLayout(site_packages="lib/python3.11/site-packages", scripts="bin", program="bin/python3.11")
     return read_contents(LinkPackage(record=record, directory=root), layout)
 
 

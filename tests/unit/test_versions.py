@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rattler
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.versions import InexpressibleError, conda_spec, conda_version, has_inner_zero, is_exact, parse_version
+from envgen.versions import (
+    InexpressibleError,
+    conda_spec,
+    conda_version,
+    has_inner_zero,
+    is_exact,
+    is_plainly_met,
+    parse_version,
+)
 
 CASES: dict[str, Any] = json.loads((Path(__file__).parents[1] / "cases" / "versions.json").read_text(encoding="utf-8"))
 
@@ -62,3 +72,42 @@ def test_a_version_from_before_pep_440_is_refused() -> None:
 )
 def test_an_inner_zero_stands_after_the_third_number_and_before_another(version: str, *, expected: bool) -> None:
     assert has_inner_zero(Version(version)) is expected
+
+
+def test_what_is_plainly_met_is_met_for_rattler() -> None:
+    versions = [
+        "0",
+        "0.0",
+        "1",
+        "01.2",
+        "1.0",
+        "1.0.1",
+        "1.2",
+        "1.2.0",
+        "1.2.3",
+        "1.10",
+        "2",
+        "3.1",
+        "3.11",
+        "3.11.2",
+        "1rc1",
+    ]
+    bounds = [
+        "",
+        *(f"{before}{text}{after}" for text in versions for before, after in ((">=", ""), ("", ".*"), ("<", ""))),
+    ]
+    for version, bound in itertools.product(versions, bounds):
+        record = rattler.PackageRecord(
+            name="a", version=version, build=rattler.BuildString("h1_0"), build_number=0, subdir="noarch", depends=[]
+        )
+        assert not is_plainly_met(bound, version) or rattler.MatchSpec(f"a {bound}".rstrip()).matches(record)
+
+
+@pytest.mark.parametrize("bound", ["", ">=3.11", ">=3", "3.*", "3.11.*", ">=3.11.2", "3.11.2.*"])
+def test_usual_bounds_are_plainly_met(bound: str) -> None:
+    assert is_plainly_met(bound, "3.11.2")
+
+
+@pytest.mark.parametrize("bound", [">=3.12", "3.1.*", ">=3,<4", "==3.11.2", f">={10**30}", "3.11.2", "* *cpython"])
+def test_other_bounds_are_not_plainly_met(bound: str) -> None:
+    assert not is_plainly_met(bound, "3.11.2")

@@ -13,8 +13,10 @@ import pytest
 from envgen.digest import Sha256
 from envgen.errors import ArtifactError, HostError
 from envgen.platforms import Platform
+from envgen.prefix.contents import PythonLayout
 from envgen.prefix.facts import facts_of
 from envgen.prefix.link import link
+from envgen.prefix.state import read_state, status_of
 from envgen.prefix.verify import verify_prefix
 from envgen.structs import replace
 from tests.builders.extracted import PLACEHOLDER, Draft, Link, make
@@ -42,6 +44,23 @@ CIRCLE = Draft(
     name="circle",
     files={"share/circle": Link(to="round", listed=True), "share/round": Link(to="circle", listed=True)},
 )
+COMMANDS = Draft(
+    name="commands",
+    noarch="python",
+    files={
+        "etc/commands.conf": f"home = {PLACEHOLDER}\n",
+        "python-scripts/linked": Link(to="../site-packages/commands/é.py", listed=True),
+        "python-scripts/plain": "#!/bin/sh\n",
+        "site-packages/commands/__init__.py": f"HERE = '{PLACEHOLDER}'\n",
+        "site-packages/commands/é.py": "é",
+        "site-packages/commands/same.py": Link(to="__init__.py", listed=True),
+        "site-packages.txt": "beside",
+    },
+    depends=("python",),
+    constrains=("other >=1",),
+    entry_points=("pure = pure:main", "run = commands:Main.run", " spaced=commands.cli:main "),
+    origin=BUILT,
+)
 DRAFTS: tuple[Draft, ...] = (
     PYTHON,
     replace(samples.ALPHA, name="other", files={"lib/libo.so": Link(to="liba.so.1")}),
@@ -49,6 +68,7 @@ DRAFTS: tuple[Draft, ...] = (
     replace(BETA, origin=BUILT),
     LINKS,
     NOARCH,
+    COMMANDS,
 )
 
 
@@ -114,14 +134,47 @@ def test_a_package_with_more_to_it_is_left_to_rattler(store: Store, odd: dict[st
     assert facts_of(package, store) is facts_of(package, store) is None
 
 
+@pytest.mark.parametrize("entry_point", ["odd = pure", "odd = pure:", "odd = pure:main [gui]", "pure = pure:main"])
+def test_a_command_of_another_form_is_left_to_rattler(store: Store, entry_point: str) -> None:
+    layout = PythonLayout(site_packages=SITE, scripts="bin", program="bin/python3.11")
+    package = make(store, replace(NOARCH, entry_points=(*NOARCH.entry_points, entry_point)))
+    assert facts_of(package, store, layout) is facts_of(package, store, layout) is None
+    assert facts_of(make(store, NOARCH), store) is None
+    assert facts_of(make(store, NOARCH), store, replace(layout, windows=True)) is None
+
+
+def test_facts_of_a_noarch_package_are_those_of_the_python_beside_it(store: Store, place: Path) -> None:
+    package, newer = make(store, NOARCH), make(store, replace(PYTHON, version="3.12.1"))
+    for python, folder in (
+        (make(store, PYTHON), "python3.11"),
+        (newer, "python3.12"),
+        (make(store, PYTHON), "python3.11"),
+    ):
+        link([python, package], place, store=store, platform=Platform.LINUX_64)
+        assert (place / "lib" / folder / "site-packages/pure/__init__.py").exists()
+        assert f"{place}/bin/{folder}\n" in (place / "bin/pure").read_text()
+        assert verify_prefix(place) == ()
+
+
+def test_the_state_of_files_is_that_of_the_prefix_where_the_store_told_it(store: Store, place: Path) -> None:
+    packages = [make(store, draft) for draft in (PYTHON, ALPHA, NOARCH, COMMANDS)]
+    assert not any(store.altered(package.key) for package in packages)
+    link(packages, place, store=store, platform=Platform.LINUX_64)
+    state = read_state(place)
+    assert state is not None
+    assert store.packages.statuses(packages[2].key)
+    for package in state.packages.values():
+        assert package.status == status_of(place, package.installed.files)
+
+
 def test_rattler_is_not_asked_for_files_links_and_texts(
     store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object, **_named: object) -> None:
         raise AssertionError("rattler is not needed")
 
-    monkeypatch.setattr("envgen.prefix.link.install", refuse)
-    packages = [make(store, draft) for draft in (PYTHON, ALPHA, BETA, LINKS)]
+    monkeypatch.setattr("envgen.prefix.installer.install", refuse)
+    packages = [make(store, draft) for draft in (PYTHON, ALPHA, BETA, LINKS, NOARCH, COMMANDS)]
     link(packages, place, store=store, platform=Platform.LINUX_64)
     assert verify_prefix(place) == ()
     assert (place / "conda-meta/history").read_text() == ""
@@ -196,7 +249,7 @@ def test_a_listing_that_was_damaged_is_noticed(store: Store, place: Path, tmp_pa
         linked(store, tmp_path / "other", package)
 
 
-@pytest.mark.parametrize("kept", [b"", b"not JSON", b"[]", b'{"format": 0}', b'{"format": 1, "listing": ""}'])
+@pytest.mark.parametrize("kept", [b"", b"not JSON", b"[]", b'{"format": 0}', b'{"format": 2, "listing": ""}'])
 def test_facts_of_another_form_are_made_again(store: Store, place: Path, kept: bytes) -> None:
     package = make(store, ALPHA)
     store.put("linking", package.key, kept)
@@ -208,9 +261,12 @@ def test_facts_of_another_form_are_made_again(store: Store, place: Path, kept: b
 def test_a_kept_path_that_leads_outside_is_not_used(store: Store) -> None:
     package = make(store, ALPHA)
     listing = Sha256.of((package.directory / "info/paths.json").read_bytes())
-    head = {"format": 1, "listing": listing, "paths": ["../outside"], "links": {}, "made": {}}
-    store.put("linking", package.key, f'{json.dumps(head)}\n{{"_path": "../outside"}}'.encode())
+    sound = facts_of(package, store)
+    kept = (store.cached("linking", package.key) or b"").replace(b"bin/alpha", b"../alphas")
+    assert listing.encode() in kept
+    store.put("linking", package.key, kept)
     found = facts_of(package, store)
+    assert found == sound
     assert found is not None
     assert f"{SITE}/alpha/__init__.py" in found.paths
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envgen.prefix.contents import LinkPackage
     from envgen.system.store import Store
 
-LAYOUT = PythonLayout(site_packages=SITE, scripts="bin")
+LAYOUT = PythonLayout(site_packages=SITE, scripts="bin", program="bin/python3.11")
 
 
 def link_all(view: Path, prefix: Path, packages: list[LinkPackage], lost: dict[str, frozenset[str]]) -> None:
