@@ -121,7 +121,7 @@ def are_plain(paths: Sequence[object]) -> bool:
         and parts.count("\n") == max(len(paths) - 1, 0)
         and len(parts.encode().translate(None, _UNUSUAL)) == len(parts)
         and "//" not in parts
-        and max(map(len, parts.split("\n")), default=0) <= LONGEST_NAME
+        and max(map(len, paths), default=0) <= LONGEST_NAME  # type: ignore[arg-type]  # as above
         and not ("/." in parts and ("/./" in parts or "/../" in parts))
         and f"/{RESERVED}/" not in parts.lower()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +17,8 @@ def nearest(word: str, known: Collection[str], *, most: int = 1, cutoff: float =
         most: how many to name; where it is more than one, also words that contain `word`.
         cutoff: similarity in [0, 1] from which on a word is close, as `difflib` measures it.
     """
+    import difflib  # noqa: PLC0415  takes 5 ms, and most words are known
+
     spelled = {one.lower(): one for one in sorted(known, reverse=True)}
     close = difflib.get_close_matches(word.lower(), sorted(spelled), n=most, cutoff=cutoff)
     inside = sorted(one for one in spelled if most > 1 and word.lower() in one)

@@ -341,8 +341,9 @@ def _prepare(context: Context, prepared: PlannedCreate, what: Plan) -> None:
 def _link(context: Context, prepared: PlannedCreate, tell: Callable[[PrefixChanges], object]) -> PrefixChanges:
     from envgen.prefix.link import link  # noqa: PLC0415  takes 70 ms, and mostly nothing is linked
 
+    planned = prepared.links.packages if prepared.links else ()
     return link(
-        link_packages(context, prepared.plan.items, prepared.pair),
+        planned or link_packages(context, prepared.plan.items, prepared.pair),
         prepared.prefix,
         store=context.store,
         platform=prepared.pair.lock.platform,

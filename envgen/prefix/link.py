@@ -206,7 +206,7 @@ def _change(job: _LinkJob, plan: LinkPlan) -> _Linked:
         folders = refuse_detours(job.prefix, going | arriving)
         _look_out_for_strangers(job, arriving - going, folders)
     records = {have.dist for have in changes.unlink} | {content.package.record.dist for content in coming}
-    touched = Touched(records=tuple(sorted(records)), paths=tuple(sorted(going | arriving)))
+    touched = Touched(records=tuple(sorted(records)), paths=tuple(going | arriving))
     with transaction(job.prefix, touched, is_new=not plan.installed):
         _unlink(job.prefix, changes, going)
         return _link(job, plan, coming) if coming else ((), {})

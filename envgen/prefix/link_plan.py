@@ -39,6 +39,11 @@ class LinkPlan(Struct, frozen=True, kw_only=True):
     ownership: Ownership
     paths: Mapping[str, frozenset[str]]
 
+    @property
+    def packages(self) -> list[LinkPackage]:
+        """List the packages of `contents`."""
+        return [one.package for one in self.contents]
+
 
 def plan_links(
     packages: Iterable[LinkPackage],

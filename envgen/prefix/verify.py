@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +84,8 @@ def differences(
     Returns:
         Name of the package -> its faults; each begins with the path it speaks of.
     """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  takes 5 ms, and mostly nothing is read
+
     files: list[_PathCheck] = []
     links: list[_PathCheck] = []
     for package, entries in expected.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from envgen.structs import replace
 if TYPE_CHECKING:
     from envgen.sources.recipes import Recipe
 
-_DATA = Path(str(files("envgen"))) / "data"
+_DATA = Path(__file__).parents[1] / "data"
 
 
 def name_table() -> NameTable:

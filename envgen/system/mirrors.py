@@ -7,7 +7,6 @@ clients: pip's for the wheel index, apt's for Debian.
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from msgspec import Struct
 from envgen.documents import read_toml
 from envgen.errors import Fault, SpecError, UserError
 from envgen.indexes import is_index_name, name_of, variable_of
+from envgen.suggest import nearest
 from envgen.system.apt_sources import debian_archive, read_entries
 from envgen.system.cache_settings import KEYS
 from envgen.system.credentials import display
@@ -269,9 +269,7 @@ def _flat(mirrors: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[s
 
 
 def _unknown(where: str, key: str, known: list[str]) -> Fault:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
-    return Fault(where=where, what=f"unknown key `{key}`", hint=hint)
+    return Fault(where=where, what=f"unknown key `{key}`", hint=nearest(key, known) or f"known are {', '.join(known)}")
 
 
 def _read_config(path: Path) -> dict[str, str]:

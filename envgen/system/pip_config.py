@@ -7,7 +7,6 @@ user to name the projects in the spec (`indexes`).
 
 from __future__ import annotations
 
-import configparser
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from envgen.errors import Fault, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from configparser import Error, RawConfigParser
 
 _SECTIONS = ("install", "global")
 """Strongest first: `pip install` reads its own section over the general one."""
@@ -111,8 +111,11 @@ def parse_index_url(text: str, where: str) -> str | None:
     return None
 
 
-def _read(text: str, where: str) -> _Parser:
-    parser = _Parser()
+def _read(text: str, where: str) -> RawConfigParser:
+    import configparser  # noqa: PLC0415  takes 3 ms, and few machines have such a file
+
+    parser = configparser.RawConfigParser()
+    parser.optionxform = _key  # type: ignore[method-assign,assignment]  # as the documentation of configparser says
     try:
         parser.read_string(text, source=where)
     except configparser.Error as error:
@@ -121,7 +124,7 @@ def _read(text: str, where: str) -> _Parser:
     return parser
 
 
-def _place(where: str, error: configparser.Error) -> str:
+def _place(where: str, error: Error) -> str:
     lines = [line for line, _ in getattr(error, "errors", ())] or [getattr(error, "lineno", None)]
     return f"{where}:{lines[0]}" if lines[0] else where
 
@@ -133,7 +136,6 @@ def _in_utf8(url: str, where: str) -> str:
     return url
 
 
-class _Parser(configparser.RawConfigParser):
-    def optionxform(self, optionstr: str) -> str:
-        """Normalise a key as pip does: `--Index_URL` is `index-url`."""
-        return optionstr.lower().replace("_", "-").removeprefix("--")
+def _key(written: str) -> str:
+    """Normalise a key as pip does: `--Index_URL` is `index-url`."""
+    return written.lower().replace("_", "-").removeprefix("--")

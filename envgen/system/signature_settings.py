@@ -6,7 +6,6 @@ require-signature = ["/etc/envgen/2026.pub", "/etc/envgen/2027.pub"]
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import TYPE_CHECKING
 
@@ -50,6 +49,10 @@ def required_keys(
 
 def _configured(path: Path) -> list[str]:
     document = read_config(path)
+    if not document:
+        return []
+    import difflib  # noqa: PLC0415  takes 5 ms, and few machines have the file
+
     if near := [key for key in difflib.get_close_matches(KEY, document) if key != KEY]:
         # other keys are read where they are needed; with this one misspelt, nothing would be required
         raise SpecError((Fault(where=str(path), what=f"unknown key `{near[0]}`", hint=f"did you mean `{KEY}`?"),))
