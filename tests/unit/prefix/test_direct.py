@@ -156,13 +156,24 @@ def test_facts_of_a_noarch_package_are_those_of_the_python_beside_it(store: Stor
         assert verify_prefix(place) == ()
 
 
-def test_the_state_of_files_is_that_of_the_prefix_where_the_store_told_it(store: Store, place: Path) -> None:
+def test_the_state_of_files_is_that_which_the_store_told(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     packages = [make(store, draft) for draft in (PYTHON, ALPHA, NOARCH, COMMANDS)]
     assert not any(store.altered(package.key) for package in packages)
-    link(packages, place, store=store, platform=Platform.LINUX_64)
+    plain, asked = os.lstat, set[str]()
+
+    def lstat(path: str | Path, **named: Any) -> os.stat_result:
+        asked.add(str(path))
+        return plain(path, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", lstat)
+        link(packages, place, store=store, platform=Platform.LINUX_64)
+    assert str(place / "bin/pure") in asked
+    assert asked.isdisjoint(str(place / SITE / path) for path in ("alpha/__init__.py", "pure/__init__.py"))
     state = read_state(place)
     assert state is not None
-    assert store.packages.statuses(packages[2].key)
     for package in state.packages.values():
         assert package.status == status_of(place, package.installed.files)
 
