@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from envgen.prefix.conda_meta import load, paths_of, record_path
 from envgen.prefix.state import FIELDS, MISSING, PackageState, PrefixState, current, record_status, status_of
 from envgen.prefix.verify import faults_of
+from envgen.system.fork import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -80,13 +81,17 @@ def find_drift(
         IntegrityError: a record cannot be read.
     """
     search = _DriftSearch(prefix=prefix, stored=stored, moved_from=_moved_from(prefix, state))
+    known = {have.dist: state.fitting(have.dist, _record(prefix, have)) if state else None for have in installed}
+    same = _as_linked(prefix, [package for package in known.values() if package])
     for have in installed:
-        known = state.fitting(have.dist, _record(prefix, have)) if state else None
-        if known is None:
+        package = known[have.dist]
+        if package is None:
             search.read(have)
             advance(1)
+        elif have.dist in same and search.moved_from is None:
+            search.sound[have.dist] = package
         else:
-            search.compare(known)
+            search.compare(package)
     kept = PrefixState(prefix=str(prefix), packages=search.sound)
     return Drift(
         damaged=search.damaged,
@@ -95,6 +100,13 @@ def find_drift(
         state=kept,
         unrecorded=kept.packages != (state.packages if state else {}) or search.moved_from is not None,
     )
+
+
+def _as_linked(prefix: Path, packages: Iterable[PackageState]) -> set[str]:
+    """Return which packages (`name-version-build`) have files of the recorded status, asked for in two processes."""
+    ordered = sorted(packages, key=lambda package: len(package.status), reverse=True)
+    with shared(ordered, lambda package: status_of(prefix, package.installed.files) == package.status) as finish:
+        return {package.installed.dist for package, same in zip(ordered, finish(), strict=True) if same}
 
 
 def _record(prefix: Path, have: InstalledPackage) -> tuple[int, int]:
@@ -123,13 +135,9 @@ class _DriftSearch(Struct, kw_only=True):
     sound: dict[str, PackageState] = field(default_factory=dict)
 
     def compare(self, known: PackageState) -> None:
-        """Compare a package with its state."""
+        """Compare a package with its state, from which it differs, or which is of another place."""
         have = known.installed
-        now = status_of(self.prefix, have.files)
-        if now == known.status and self.moved_from is None:
-            self.sound[have.dist] = known
-            return
-        entries = _entries(self.prefix, have)
+        now, entries = status_of(self.prefix, have.files), _entries(self.prefix, have)
         faults = list(self._displaced(entries)) if self.moved_from else []
         if now != known.status:
             faults += self._differences(known, now, entries)
