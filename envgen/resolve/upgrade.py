@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rattler
 from msgspec import Struct, field
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
-from rattler.exceptions import InvalidVersionError
 
 from envgen.errors import UsageError
 from envgen.lock.request import active
@@ -72,9 +70,11 @@ def pinned_specs(spec: EnvSpec, upgrade: Upgrade, old: Lock | None) -> tuple[str
 
 
 def _match_spec(name: str, version: str) -> str:
+    import rattler.exceptions  # noqa: PLC0415  takes 50 ms, and `lock --check` pins nothing
+
     try:
         return f"{name} =={rattler.Version(version)}"
-    except InvalidVersionError as error:
+    except rattler.exceptions.InvalidVersionError as error:
         raise _not_a_version(name, version, "`2.8.0` (conda)") from error
 
 
