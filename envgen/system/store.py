@@ -279,13 +279,13 @@ class Store:
     def view(self) -> Iterator[Path]:
         """Yield an empty folder on the file system of the packages; it goes when the block ends."""
         with explained(self.root), self.in_use():
-            folder = self.root / "views"
-            self._make_folder(folder)
+            self._make_folder(folder := self.root / "views")
             path = Path(tempfile.mkdtemp(dir=folder))
             try:
                 yield path
             finally:
-                remove_tree(path)
+                with suppress(OSError):  # after a fault, threads of rattler may still write there: `sweep` removes it
+                    remove_tree(path)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

@@ -57,6 +57,6 @@ def linked(root: Path, packages: list[Draft], *, by_rattler: bool) -> dict[str, 
 @settings(max_examples=80)
 @given(st.lists(drafts, min_size=1, max_size=3, unique_by=lambda draft: draft.name))
 def test_what_is_linked_is_what_rattler_links(packages: list[Draft]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         here = linked(Path(folder), packages, by_rattler=False)
         assert here == linked(Path(folder), packages, by_rattler=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pytest
 
 from envgen.digest import Sha256
-from envgen.errors import DigestMismatchError, UserError
+from envgen.errors import DigestMismatchError, HostError, UserError
 from envgen.system.fs import TEMPORARY
 from envgen.system.seal import SEAL
 from envgen.system.store import Store, StoreKind, store_root
@@ -241,6 +241,26 @@ def test_views_go(store: Store) -> None:
         (view / "link").symlink_to(store.root / "packages" / KEY)
         assert view.parent == store.root / "views"
     assert names(store) == [f"packages/{KEY}/lib/file"]
+
+
+def test_a_view_that_something_still_writes_to_hides_no_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run that has the store for itself removes it."""
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", str(path))
+
+    def fail() -> None:
+        with store.view() as view:
+            (view / "link").touch()
+            raise HostError("failed to link packages")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("envgen.system.store.remove_tree", refuse)
+        with pytest.raises(HostError, match="failed to link"):
+            fail()
+    assert [Path(name).name for name in names(store)] == ["link"]
+    store.sweep()
+    assert names(store) == []
 
 
 class TestClean:
