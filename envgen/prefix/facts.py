@@ -128,9 +128,9 @@ def _listing(package: LinkPackage) -> Sha256:
 def _read(package: LinkPackage, layout: PythonLayout | None) -> PackageFacts | None:
     listed = read_paths(package)["paths"]
     places = {entry["_path"]: layout.place(entry["_path"]) if layout else entry["_path"] for entry in listed}
-    _check(package, [*places, *places.values()])
-    entries = {places[entry["_path"]]: entry for entry in listed}
     moved = {place: path for path, place in places.items() if place != path}
+    _check(package, [*places, *moved])
+    entries = {places[entry["_path"]]: entry for entry in listed}
     commands = _commands(package, layout) if layout else {}
     if commands is None or len(entries) < len(listed) or entries.keys() & commands.keys():
         return None

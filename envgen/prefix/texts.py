@@ -6,6 +6,7 @@ _LONGEST_SHEBANG = 127
 """Bytes of a first line that every Linux reads; rattler writes another one beyond."""
 
 COMMAND_MODE = 0o775
+"""Of a command, whatever the umask."""
 
 _COMMAND = """\
 #!{program}
