@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -175,6 +176,16 @@ def test_packages_beside_the_lock_are_named_until_they_are_pruned(prefix: Path, 
     assert said["foreign"] == [{"name": "mine", "version": "0.1", "installer": "pip", "removed": True}]
     assert not list((prefix / SITE).glob("mine*"))
     assert "mine" not in mended(cli, prefix).err
+
+
+def test_what_an_interrupted_run_left_is_not_beside_the_lock(prefix: Path, cli: Command) -> None:
+    pip_install(prefix, "mine", "0.1", mine="x = 1\n")
+    (record,) = (prefix / "conda-meta").glob("eggs-*.json")
+    mark = {"format": 1, "records": [record.stem], "paths": json.loads(record.read_text())["files"]}
+    record.unlink()
+    (prefix / "conda-meta/.envgen-unfinished").write_text(json.dumps(mark))
+    assert "not in the lock: mine 0.1 (pip); `--prune`" in cli("create").succeeded().err
+    assert record.exists()
 
 
 def test_a_foreign_record_removes_nothing_of_others(prefix: Path, cli: Command, tmp_path: Path) -> None:
