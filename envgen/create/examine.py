@@ -10,7 +10,6 @@ from envgen.prefix import inventory
 from envgen.prefix.drift import Drift, find_drift, unrecorded
 from envgen.prefix.foreign import find_foreign, leftovers
 from envgen.prefix.state import read_state
-from envgen.prefix.transaction import unfinished
 from envgen.prefix.verify import damaged
 
 if TYPE_CHECKING:
@@ -73,19 +72,11 @@ def examine(context: Context, prefix: Path, *, verify: bool) -> Examined:
 
     drift = find_drift(prefix, installed, state, stored=stored)
     read = damaged(prefix, context.reporter) if verify else {}
-    foreign = _foreign(prefix, installed)
+    foreign = find_foreign(prefix, installed)
     over = {one.replaces: (_installed_over(one),) for one in foreign if one.replaces}
     every = [over, drift.damaged, read]
     faults = {name: _joined(source.get(name, ()) for source in every) for name in {*over, *drift.damaged, *read}}
     return Examined(installed=installed, drift=drift, damaged=faults, foreign=foreign)
-
-
-def _foreign(prefix: Path, installed: tuple[InstalledPackage, ...]) -> tuple[ForeignPackage, ...]:
-    """Find distributions that no package owns; what an interrupted run left is none, and goes before it is finished."""
-    left = unfinished(prefix)
-    paths = frozenset(left.paths) if left else frozenset()
-    coming = paths | {path.rpartition("/")[0] for path in paths}
-    return tuple(one for one in find_foreign(prefix, installed) if one.folder not in coming)
 
 
 def _installed_over(one: ForeignPackage) -> str:

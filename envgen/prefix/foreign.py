@@ -16,6 +16,7 @@ from msgspec import Struct
 from envgen import limits
 from envgen.names import project_name
 from envgen.paths import parse_prefix_path
+from envgen.prefix.transaction import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -51,14 +52,21 @@ class ForeignPackage(Struct, frozen=True, kw_only=True):
 
 
 def find_foreign(prefix: Path, installed: Iterable[InstalledPackage]) -> tuple[ForeignPackage, ...]:
-    """Find the distributions that no package owns, sorted by folder."""
+    """Find the distributions that no package owns, sorted by folder.
+
+    What an interrupted change left is none of them: it goes when that change is finished.
+
+    Raises:
+        IntegrityError: the mark of an interrupted change cannot be read.
+    """
     every = tuple(installed)
-    owned = _metadata_folders(every)
+    owned, left = _metadata_folders(every), unfinished(prefix)
+    going = {place for path in (left.paths if left else ()) for place in (path, posixpath.dirname(path))}
     projects = {_project(folder): name for folder, name in owned.items()}
     files: frozenset[str] | None = None
     found = []
     for folder in _folders(prefix):
-        if folder in owned:
+        if folder in owned or folder in going:
             continue
         files = files or frozenset(path for have in every for path in have.files)
         found.append(

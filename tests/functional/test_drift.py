@@ -184,6 +184,13 @@ def test_what_an_interrupted_run_left_is_not_beside_the_lock(prefix: Path, cli: 
     mark = {"format": 1, "records": [record.stem], "paths": json.loads(record.read_text())["files"]}
     record.unlink()
     (prefix / "conda-meta/.envgen-unfinished").write_text(json.dumps(mark))
+    assert cli("diff", "demo").succeeded().out.splitlines()[1:] == [
+        "  + eggs 1.1 (wheel, +1 kB)",
+        "  - mine 0.1 by pip (wheel)",
+    ]
+    (compared,) = cli("verify", "--json").json()["comparisons"]
+    beside = [one["where"] for one in compared["findings"] if one["kind"] == "extra"]
+    assert beside == [f"{SITE}/mine-0.1.dist-info"]
     assert "not in the lock: mine 0.1 (pip); `--prune`" in cli("create").succeeded().err
     assert record.exists()
 
