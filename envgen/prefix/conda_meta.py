@@ -33,7 +33,7 @@ mark in a text has a backslash before it, and the one that ends a text has no le
 
 _INDENT = " " * 6
 _AFTER_ENTRY = f",\n{_INDENT}"
-_NEXT_ENTRY = _BETWEEN.replace(" ", "\n      ", 1)
+_NEXT_ENTRY = _BETWEEN.replace(" ", f"\n{_INDENT}", 1)
 
 
 def record_path(prefix: Path, dist: str) -> Path:

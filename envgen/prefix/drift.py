@@ -82,13 +82,14 @@ def find_drift(
     """
     search = _DriftSearch(prefix=prefix, stored=stored, moved_from=_moved_from(prefix, state))
     known = {have.dist: state.fitting(have.dist, _record(prefix, have)) if state else None for have in installed}
-    same = _as_linked(prefix, [package for package in known.values() if package])
+    # files of an environment that was moved are looked at one by one, for some hold its path
+    same = set() if search.moved_from else _as_linked(prefix, [package for package in known.values() if package])
     for have in installed:
         package = known[have.dist]
         if package is None:
             search.read(have)
             advance(1)
-        elif have.dist in same and search.moved_from is None:
+        elif have.dist in same:
             search.sound[have.dist] = package
         else:
             search.compare(package)

@@ -1,9 +1,9 @@
 """Packages into a prefix: only what changed, finished by the next run if this one is cut short.
 
 Packages that are files and links are linked by `direct`, all others by rattler, which replaces prefixes in programs.
-What it does not do is done here: one owner for each path, packages that were replaced under
-one name, version and build, and records that tell the truth. Removal is ours too: what an interrupted run left has no
-record to remove it by, and compiled Python files are in none.
+What it does not do is done here: one owner for each path, packages that were replaced under one name, version and
+build, and records that tell the truth. Removal is ours too: what an interrupted run left has no record to remove it by,
+and compiled Python files are in none.
 """
 
 from __future__ import annotations
